@@ -1,0 +1,63 @@
+# The first `make demo` or `make test` builds .venv; nothing but Python and make is needed.
+
+PYTHON ?= python3
+WORKERS ?= 2
+VENV := .venv
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+export MPLBACKEND := Agg
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint docs bench clean
+
+help:
+	@echo "make demo             denoise the digits with an autoencoder, compare it with filters"
+	@echo "make demo DATA=mnist  the same on MNIST; SKDAE_DATA=folder says where the data are kept"
+	@echo "make test             run the tests and the doctests; ARGS='-k median' picks some"
+	@echo "make lint             check style (ruff) and types (mypy)"
+	@echo "make docs             build the site in docs/_build/html"
+	@echo "make bench            time the training engine"
+	@echo "make clean            remove .venv and all that was built"
+	@echo "PYTHON=python3.12 chooses the Python that makes .venv (3.11 or newer)."
+
+demo: $(VENV)/.installed
+	$(RUN) examples/plot_01_denoise_digits.py $(if $(DATA),--data $(DATA)) $(ARGS)
+
+# One thread a worker: two workers that each use every core slow one another down.
+test: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n $(WORKERS) $(ARGS)
+
+lint: $(VENV)/.installed-dev
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+docs: $(VENV)/.installed-dev
+	$(RUN) -m sphinx -W --keep-going -b html docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
+
+bench: $(VENV)/.installed-dev
+	$(RUN) benchmarks/engine.py $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist docs/_build docs/api docs/gallery docs/sg_execution_times.rst
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "skdae needs Python 3.11 or newer, and '$(PYTHON)' is not one:" \
+	         "name yours with make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/pip
+	@echo "Installing skdae into $(VENV): a few minutes, once"
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/pip
+	@echo "Installing skdae and its developer tools into $(VENV): a few minutes, once"
+	$(PIP) -e .[dev]
+	@touch $(VENV)/.installed $@

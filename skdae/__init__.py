@@ -1,0 +1,51 @@
+"""Learned image denoising with the scikit-learn contract.
+
+Noise injectors (`skdae.noise`), denoising autoencoders (`skdae.DenoisingAutoencoder`), classical
+baselines (`skdae.filters`), image metrics and scorers (`skdae.metrics`), honest evaluation
+(`skdae.model_selection`), data sets (`skdae.datasets`) and displays (`skdae.plotting`).
+"""
+
+from ._autoencoder import DenoisingAutoencoder
+from .filters import GaussianFilter, MeanFilter, MedianFilter
+from .metrics import SCORERS, mae_scorer, mse_scorer, psnr_scorer, ssim_scorer
+from .model_selection import denoising_scorer, without_noise
+from .noise import (
+    Downsample,
+    GaussianNoise,
+    MaskingNoise,
+    NoiseSequence,
+    Occlusion,
+    OneOf,
+    PoissonNoise,
+    SaltPepper,
+    SpeckleNoise,
+    StripeNoise,
+    UniformNoise,
+)
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "SCORERS",
+    "DenoisingAutoencoder",
+    "Downsample",
+    "GaussianFilter",
+    "GaussianNoise",
+    "MaskingNoise",
+    "MeanFilter",
+    "MedianFilter",
+    "NoiseSequence",
+    "Occlusion",
+    "OneOf",
+    "PoissonNoise",
+    "SaltPepper",
+    "SpeckleNoise",
+    "StripeNoise",
+    "UniformNoise",
+    "denoising_scorer",
+    "mae_scorer",
+    "mse_scorer",
+    "psnr_scorer",
+    "ssim_scorer",
+    "without_noise",
+]

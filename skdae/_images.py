@@ -1,0 +1,354 @@
+"""Shapes, dtypes and ranges of images, and the contract that every denoiser keeps.
+
+Inside skdae a batch is always ``(n_samples, height, width, n_channels)``. A 1-D signal is an
+image of height 1. This module converts to and from what users hold.
+"""
+
+import math
+import warnings
+from contextlib import contextmanager
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import (
+    _check_feature_names_in,
+    check_array,
+    check_is_fitted,
+    validate_data,
+)
+
+# The dtypes that stay as they are; everything else is cast to the first.
+FLOAT_DTYPES = (np.float64, np.float32)
+
+
+# Shapes
+
+
+def resolve_image_shape(batch_shape, image_shape=None):
+    """Shape of one image in a batch, in the user's terms.
+
+    Parameters
+    ----------
+    batch_shape : tuple of int
+        ``(n_samples, n_features)``, ``(n_samples, height, width)`` or ``(n_samples, height,
+        width, n_channels)``.
+    image_shape : tuple of int or None, default=None
+        What the user says: ``(length,)``, ``(height, width)`` or ``(height, width, n_channels)``.
+        ``None`` means the images' own shape; for flat rows, a square grey image when
+        ``n_features`` is a perfect square, otherwise a 1-D signal, with a `UserWarning`.
+
+    Returns
+    -------
+    image_shape : tuple of int
+
+    Raises
+    ------
+    ValueError
+        If the batch has another number of dimensions, or `image_shape` does not hold its values.
+
+    Examples
+    --------
+    >>> resolve_image_shape((100, 64))
+    (8, 8)
+    >>> resolve_image_shape((100, 48), (4, 4, 3))
+    (4, 4, 3)
+    """
+    own_shape = tuple(batch_shape[1:])
+    if not 1 <= len(own_shape) <= 3:
+        raise ValueError(
+            f"X has shape {tuple(batch_shape)}; expected flat rows (n_samples, n_features), grey "
+            "images (n_samples, height, width) or colour images (n_samples, height, width, "
+            "n_channels). Reshape your data with X.reshape(len(X), -1) to pass flat rows."
+        )
+    if image_shape is not None:
+        return _check_image_shape(own_shape, image_shape)
+    if len(own_shape) > 1:
+        return own_shape
+    (n_features,) = own_shape
+    image_shape = guess_image_shape(n_features)
+    if len(image_shape) == 2:
+        return image_shape
+    warnings.warn(
+        f"Rows of {n_features} values are no square image and are taken as 1-D signals; pass "
+        "image_shape=(height, width) or (height, width, n_channels) if they are images, or "
+        f"image_shape=({n_features},) to silence this warning.",
+        UserWarning,
+        stacklevel=2,
+    )
+    return image_shape
+
+
+def guess_image_shape(n_features):
+    """A square grey image where that is possible, otherwise a signal."""
+    side = math.isqrt(n_features)
+    return (side, side) if side * side == n_features else (n_features,)
+
+
+def _check_image_shape(own_shape, image_shape):
+    """Return `image_shape` as a tuple of int after holding it against the images' own shape."""
+    is_shape = isinstance(image_shape, (tuple, list)) and 1 <= len(image_shape) <= 3
+    if not is_shape or not all(isinstance(n, Integral) and n > 0 for n in image_shape):
+        raise ValueError(
+            f"image_shape={image_shape!r} must be (length,), (height, width) or (height, width, "
+            "n_channels), all positive integers."
+        )
+    image_shape = tuple(int(n) for n in image_shape)
+    if len(own_shape) == 1 and math.prod(image_shape) != own_shape[0]:
+        side = math.isqrt(own_shape[0])
+        remedy = f"image_shape=({side}, {side})" if side**2 == own_shape[0] else "its true shape"
+        raise ValueError(
+            f"image_shape={image_shape} holds {math.prod(image_shape)} pixels, but X has "
+            f"{own_shape[0]} per row; pass {remedy}."
+        )
+    if len(own_shape) > 1 and to_hwc(own_shape) != to_hwc(image_shape):
+        raise ValueError(
+            f"image_shape={image_shape} does not match the images of X, which have shape "
+            f"{own_shape}; image_shape is needed for flat rows only, leave it None here."
+        )
+    return image_shape
+
+
+def to_hwc(image_shape):
+    """``(height, width, n_channels)`` of any image shape; a signal has height 1.
+
+    >>> to_hwc((8, 8)), to_hwc((100,))
+    ((8, 8, 1), (1, 100, 1))
+    """
+    if len(image_shape) == 1:
+        return (1, image_shape[0], 1)
+    return tuple(image_shape) if len(image_shape) == 3 else (*image_shape, 1)
+
+
+def to_batch(X, image_shape):
+    """View `X` as ``(n_samples, height, width, n_channels)``; `image_shape` serves flat rows."""
+    return X.reshape(len(X), *to_hwc(image_shape if X.ndim == 2 else X.shape[1:]))
+
+
+def from_batch(images, ndim):
+    """Give a batch back in the number of dimensions that came in."""
+    if ndim == 2:
+        return images.reshape(len(images), -1)
+    return images[..., 0] if ndim == 3 else images
+
+
+def n_dims(array):
+    """Number of dimensions of anything array-like."""
+    return array.ndim if hasattr(array, "ndim") else np.asarray(array).ndim
+
+
+# Values
+
+
+def to_float(X):
+    """`uint8` becomes ``float32`` in [0, 1]; floats stay as they are."""
+    # Dividing, not multiplying by 1/255, makes 255 exactly 1.0.
+    return np.divide(X, 255, dtype=np.float32) if X.dtype == np.uint8 else X
+
+
+def check_images(X, *, name="X", min_samples=1, estimator=None):
+    """Check a batch that belongs to no fitted estimator; `uint8` and floats keep their dtype.
+
+    Raises
+    ------
+    ValueError
+        If it is empty, holds NaN or infinity, is not numeric or has a wrong number of dimensions.
+    TypeError
+        If it is sparse.
+    """
+    X = check_array(
+        X,
+        dtype=[*FLOAT_DTYPES, np.uint8],
+        allow_nd=True,
+        ensure_min_samples=min_samples,
+        estimator=estimator,
+        input_name=name,
+    )
+    if X.ndim > 4:
+        resolve_image_shape(X.shape)
+    if X.ndim > 2 and 0 in X.shape:
+        raise ValueError(f"Found array with 0 feature(s) (shape={X.shape}): images without pixels.")
+    return X
+
+
+def validate_images(estimator, X, *, reset, min_samples=1, any_size=False):
+    """Check `X` for `estimator`, and set or compare its ``n_features_in_``.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+            (n_samples, height, width, n_channels)
+    reset : bool
+        True in `fit`: remember the number of values in an image. False later: compare with it.
+    min_samples : int, default=1
+    any_size : bool, default=False
+        Whether images (not flat rows) of another size than at fit are welcome.
+
+    Returns
+    -------
+    X : ndarray of float64, float32 or uint8
+    """
+    if n_dims(X) <= 2:
+        # Flat rows are scikit-learn's own case: feature names, DataFrames and messages come free.
+        return validate_data(
+            estimator,
+            X,
+            reset=reset,
+            dtype=[*FLOAT_DTYPES, np.uint8],
+            ensure_min_samples=min_samples,
+        )
+    X = check_images(X, min_samples=min_samples, estimator=estimator)
+    n_features = math.prod(X.shape[1:])
+    if reset:
+        estimator.n_features_in_ = n_features
+        if hasattr(estimator, "feature_names_in_"):
+            del estimator.feature_names_in_
+    elif not any_size and n_features != estimator.n_features_in_:
+        raise ValueError(
+            f"X has images of shape {X.shape[1:]}, {n_features} values each, but "
+            f"{type(estimator).__name__} is expecting {estimator.n_features_in_} values as in fit."
+        )
+    return X
+
+
+def check_target(X, y):
+    """The clean images that belong to `X`, or None where `y` holds none.
+
+    `y` has `X`'s shape, or the shape of images ``s`` times larger or smaller (super-resolution).
+    A 1-D `y`, class labels passed on by a Pipeline, is no target and gives None.
+
+    Raises
+    ------
+    ValueError
+        If `y` has any other shape, or holds NaN or infinity.
+    """
+    if y is None or n_dims(y) == 1:
+        return None
+    y = check_images(y, name="y")
+    if len(y) != len(X) or y.ndim != X.ndim or not _is_scaled(X.shape[1:], y.shape[1:]):
+        raise ValueError(
+            f"y has shape {y.shape}, but X has shape {X.shape}; y must hold the clean image of "
+            "each image of X: the same shape, or height and width a whole number of times larger "
+            "or smaller. Class labels are passed as a 1-D y and ignored."
+        )
+    return y
+
+
+def _is_scaled(shape, target_shape):
+    """Whether the target is `shape` itself, or larger or smaller by one whole factor."""
+    if len(shape) == 1:
+        # Rows do not tell their image shape: the longer must be a multiple of the shorter.
+        short, long = sorted((shape[0], target_shape[0]))
+        return long % short == 0
+    if shape[2:] != target_shape[2:]:
+        return False
+    ratios = {b / a for a, b in zip(shape[:2], target_shape[:2], strict=True)}
+    ratio = ratios.pop()
+    return not ratios and (ratio.is_integer() or (1 / ratio).is_integer())
+
+
+def squared_errors(X, y):
+    """Mean squared error of each image, ``float64`` of shape ``(n_samples,)``."""
+    if X.shape != y.shape:
+        raise ValueError(f"The images have shape {X.shape}, but their targets {y.shape}.")
+    difference = to_float(y).astype(np.float64) - to_float(X)
+    return np.square(difference).reshape(len(X), -1).mean(axis=1)
+
+
+@contextmanager
+def unchanged_on_error(estimator):
+    """A `fit` that fails inside this block leaves the fitted state as it was."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+class ImageFeaturesOutMixin:
+    """Names of the values of an output image: the input's own where the size stays.
+
+    Needs the fitted attributes ``n_features_in_`` and ``_n_features_out``.
+    """
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the features that `transform` returns, for flat rows.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the input features; by default those seen in `fit`, else ``x0``, ``x1``, ....
+
+        Returns
+        -------
+        names : ndarray of str
+            The input's names, or the lower-case class name with a number where the output has
+            another size.
+        """
+        check_is_fitted(self, "n_features_in_")
+        names = _check_feature_names_in(self, input_features)
+        if self._n_features_out == self.n_features_in_:
+            return names
+        prefix = type(self).__name__.lower()
+        return np.array([f"{prefix}{i}" for i in range(self._n_features_out)], dtype=object)
+
+
+class BaseDenoiser(ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """What every denoiser offers; a subclass brings `fit` and `predict`.
+
+    `predict` and `transform` give the denoised images, in the shape that came in, so that a
+    denoiser stands at the end of a Pipeline or before a classifier.
+    """
+
+    def predict(self, X):
+        """Denoise images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images.
+
+        Returns
+        -------
+        X_denoised : ndarray, shaped like `X`
+        """
+        raise NotImplementedError
+
+    def transform(self, X):
+        """Denoise images; the same as `predict`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images.
+
+        Returns
+        -------
+        X_denoised : ndarray, shaped like `X`
+        """
+        return self.predict(X)
+
+    def score(self, X, y=None):
+        """Minus the mean squared error against the clean images; greater is better, 0 is best.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images; clean ones when `y` is None.
+        y : array-like shaped like the denoised images, or None, default=None
+            Clean images. None, or a 1-D array of labels, means `X` itself.
+
+        Returns
+        -------
+        score : float
+        """
+        images = check_images(X)
+        target = check_target(images, y)
+        errors = squared_errors(self.predict(X), images if target is None else target)
+        return -float(errors.mean())

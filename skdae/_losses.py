@@ -1,0 +1,90 @@
+"""The training losses, looked up by name."""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def charbonnier(prediction: Tensor, target: Tensor, epsilon: float = 1e-3) -> Tensor:
+    """Smooth mean absolute error, the mean of ``sqrt(d² + epsilon²)``."""
+    return torch.sqrt(torch.square(prediction - target) + epsilon**2).mean()
+
+
+def binary_cross_entropy(prediction: Tensor, target: Tensor) -> Tensor:
+    """Binary cross-entropy of predictions that are probabilities already."""
+    return F.binary_cross_entropy(prediction.clip(0.0, 1.0), target)
+
+
+def one_minus_ssim(prediction: Tensor, target: Tensor, window: int = 7) -> Tensor:
+    """One minus the structural similarity of images in [0, 1] (Wang et al. 2004).
+
+    Both are batches ``(n_samples, n_channels, height, width)``. The window is uniform and the
+    covariances are those of a sample, as in scikit-image; smaller images get a smaller window.
+    """
+    sides = [min(window, n) for n in target.shape[-2:]]
+    mean = partial(F.avg_pool2d, kernel_size=sides, stride=1)
+    n = sides[0] * sides[1]
+    mu_p, mu_t = mean(prediction), mean(target)
+    unbiased = n / max(n - 1, 1)
+    var_p = unbiased * (mean(prediction * prediction) - mu_p * mu_p)
+    var_t = unbiased * (mean(target * target) - mu_t * mu_t)
+    cov = unbiased * (mean(prediction * target) - mu_p * mu_t)
+    c1, c2 = 0.01**2, 0.03**2
+    ssim = ((2 * mu_p * mu_t + c1) * (2 * cov + c2)) / (
+        (mu_p * mu_p + mu_t * mu_t + c1) * (var_p + var_t + c2)
+    )
+    return 1 - ssim.mean()
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mse": F.mse_loss,
+    "mae": F.l1_loss,
+    # On images in [0, 1] the usual delta of 1 would be the squared error.
+    "huber": partial(F.huber_loss, delta=0.1),
+    "charbonnier": charbonnier,
+    "bce": binary_cross_entropy,
+    "ssim": one_minus_ssim,
+}
+
+OUTPUT_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "identity": nn.Identity(),
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+}
+
+
+class Loss(nn.Module):
+    """A loss on the raw output of a net, which applies the output activation itself.
+
+    Parameters
+    ----------
+    loss : str or callable
+        A name in `LOSSES`, or ``(prediction, target) -> tensor`` with one value.
+    activation : str
+        A name in `OUTPUT_ACTIVATIONS`.
+    rows_hwc : (int, int, int) or None, default=None
+        Height, width and channels of the images behind rows, for losses that need neighbours.
+    """
+
+    def __init__(self, loss, activation, rows_hwc=None):
+        super().__init__()
+        self.function = LOSSES[loss] if isinstance(loss, str) else loss
+        self.activation = OUTPUT_ACTIVATIONS[activation]
+        self.rows_hwc = rows_hwc if loss == "ssim" else None
+        if loss == "bce" and activation == "sigmoid":
+            # Fused: log(sigmoid) overflows where the logits are large.
+            self.function = F.binary_cross_entropy_with_logits
+            self.activation = OUTPUT_ACTIVATIONS["identity"]
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        """Loss of one batch, a tensor with one value."""
+        prediction = self.activation(output.float())
+        if self.rows_hwc is not None:
+            prediction, target = (
+                rows.reshape(-1, *self.rows_hwc).permute(0, 3, 1, 2)
+                for rows in (prediction, target)
+            )
+        return self.function(prediction, target)

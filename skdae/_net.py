@@ -1,0 +1,496 @@
+"""The engine: a skorch net whose loop runs over whole-tensor batches.
+
+skorch brings callbacks, history, optimisers and device handling; `ImageNet` replaces its loop
+over single samples by one over `index_select` batches. This is the only file that imports skorch.
+"""
+
+import warnings
+from contextlib import nullcontext
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
+from torch.optim import lr_scheduler
+from torch.utils.data import Dataset
+
+from ._random import TorchGenerator
+
+OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict]] = {
+    "adam": (torch.optim.Adam, {"fused": True}),
+    "adamw": (torch.optim.AdamW, {"fused": True}),
+    "sgd": (torch.optim.SGD, {"momentum": 0.9, "fused": True}),
+    "rmsprop": (torch.optim.RMSprop, {}),
+}
+
+LR_SCHEDULES = ("cosine", "onecycle", "plateau")
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+# Pixels a step of `predict`: large enough to fill the cores, small enough for their caches.
+_PREDICT_PIXELS = 2**18
+
+
+# Devices and precisions
+
+
+def resolve_device(device):
+    """The `torch.device` behind a name; "auto" takes CUDA where there is one.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or the device is not there.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f'device={device!r} is unknown; use "auto", "cpu" or "cuda".') from error
+    if device.type == "cuda":
+        if not torch.cuda.is_available():
+            raise ValueError(
+                f'device="{device}" was asked for, but torch {torch.__version__} finds no CUDA '
+                'device here; use device="auto" or "cpu".'
+            )
+        if (device.index or 0) >= torch.cuda.device_count():
+            raise ValueError(
+                f'device="{device}" was asked for, but there are {torch.cuda.device_count()} '
+                "CUDA devices, counted from 0."
+            )
+    return device
+
+
+def resolve_precision(precision, device, convolutional):
+    """The precision that runs; "auto" is bfloat16 for convolutions on hardware that has it."""
+    if precision != "auto":
+        return precision
+    return "bfloat16" if convolutional and _has_bfloat16(device) else "float32"
+
+
+def _has_bfloat16(device):
+    """Whether the hardware computes in bfloat16 rather than emulating it."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return device.type == "cpu" and any(getattr(torch.cpu, check, bool)() for check in checks)
+
+
+# Data
+
+
+class Layout:
+    """How a batch ``(n_samples, height, width, n_channels)`` enters and leaves a net.
+
+    Parameters
+    ----------
+    flat : bool
+        Rows ``(n_samples, n_features)``, or images ``(n_samples, n_channels, height, width)``,
+        which are the same memory in torch's channels-last format.
+    """
+
+    def __init__(self, flat):
+        self.flat = flat
+
+    def enter(self, images):
+        """From a channels-last batch to the net's."""
+        return images.flatten(1) if self.flat else images.permute(0, 3, 1, 2)
+
+    def leave(self, output, hwc):
+        """From the net's output to a channels-last batch."""
+        return output.reshape(-1, *hwc) if self.flat else output.permute(0, 2, 3, 1)
+
+
+class ImageDataset(Dataset):
+    """Images of a fit as one tensor; a batch is one `index_select`.
+
+    Parameters
+    ----------
+    images : Tensor of shape (n_images, height, width, n_channels)
+        uint8 or floating, cast to float32 batch by batch.
+    targets : Tensor of shape (n_images, height, width, n_channels) or None
+        None means the images themselves.
+    layout : Layout
+    noise : injector or None
+        Corrupts each batch before it enters the net.
+    noise_hwc : (int, int, int)
+        Height, width and channels that the noise sees.
+    device : torch.device
+        Where batches are wanted.
+    indices : Tensor of int64
+        The images that belong to this data set.
+    seed : int
+        Of order and noise.
+    """
+
+    def __init__(self, images, targets, layout, noise, noise_hwc, device, *, indices, seed):
+        self.images = images
+        self.targets = targets
+        self.indices = indices
+        self.layout = layout
+        self.noise = noise
+        self.noise_hwc = noise_hwc
+        self.device = device
+        self.seed = seed
+        self._order = torch.Generator().manual_seed(seed)
+        self._noise_generator = torch.Generator(device)
+        self._rng = TorchGenerator(self._noise_generator)
+        self.reset_noise()
+
+    def __len__(self):
+        return len(self.indices)
+
+    def __getitem__(self, i):
+        x, y = self.batch(self.indices[i : i + 1])
+        return x[0], y[0]
+
+    @property
+    def X(self):
+        """What enters the net, in the order of the data set; skorch's scoring callbacks ask."""
+        return self.batch(self.indices)[0]
+
+    @property
+    def y(self):
+        """The targets, in the order of the data set."""
+        return self.batch(self.indices)[1]
+
+    def reset_noise(self):
+        """Start the noise anew: validation sees the same noise in every epoch."""
+        self._noise_generator.manual_seed(self.seed + 1)
+
+    def shuffled(self, batch_size):
+        """Indices of the batches of one epoch, in a fresh random order."""
+        return self.split(batch_size, torch.randperm(len(self), generator=self._order))
+
+    def split(self, batch_size, order=None):
+        """Indices of the batches, in their own order unless another is given."""
+        batches = list((self.indices if order is None else self.indices[order]).split(batch_size))
+        # Batch norm cannot normalise one image: a last batch of one joins the batch before it.
+        if len(batches) > 1 and len(batches[-1]) == 1:
+            batches[-2:] = [torch.cat(batches[-2:])]
+        return batches
+
+    def batch(self, index):
+        """Input and target of one batch, in the net's layout, on the device."""
+        y = self._take(self.targets if self.targets is not None else self.images, index)
+        x = self._take(self.images, index) if self.targets is not None else y
+        if self.noise is not None:
+            hwc = x.shape[1:]
+            x = self.noise.corrupt(x.reshape(-1, *self.noise_hwc), self._rng)
+            if x.shape[1:] == self.noise_hwc:
+                x = x.reshape(-1, *hwc)
+        return self.layout.enter(x), self.layout.enter(y)
+
+    def _take(self, images, index):
+        """One batch of `images` as float32 on the device."""
+        batch = images.index_select(0, index.to(images.device))
+        return as_float(batch.to(self.device, non_blocking=True))
+
+
+def image_tensor(X, device):
+    """Images as a tensor, on the device when it is a GPU with room for them.
+
+    Nothing is copied on a CPU, except that in-memory images in another dtype or memory order are
+    converted once. A memory map stays on disk and is read batch by batch.
+    """
+    if not _is_memory_map(X):
+        X = np.ascontiguousarray(X, dtype=np.uint8 if X.dtype == np.uint8 else np.float32)
+    images = torch.from_numpy(np.asarray(_Shared(X)))
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        if images.numel() * images.element_size() < 0.5 * free:
+            return images.to(device)
+    return images
+
+
+class _Shared:
+    """The memory of an array without its read-only flag, of which torch would warn.
+
+    skdae never writes to the tensors made from it.
+    """
+
+    def __init__(self, X):
+        self.owner = X
+        interface = X.__array_interface__
+        self.__array_interface__ = {**interface, "data": (interface["data"][0], False)}
+
+
+def as_float(batch):
+    """A batch as float32; uint8 becomes [0, 1]."""
+    # Dividing, not multiplying by 1/255, makes 255 exactly 1.0.
+    return batch.float().div_(255) if batch.dtype == torch.uint8 else batch.float()
+
+
+def _is_memory_map(X):
+    """Whether `X` is a view of a memory-mapped file."""
+    while isinstance(X, np.ndarray):
+        if isinstance(X, np.memmap):
+            return True
+        X = X.base
+    return False
+
+
+# Training
+
+
+class ImageNet(NeuralNet):
+    """A skorch net that trains on an `ImageDataset`.
+
+    History, callbacks and optimisers are skorch's. Its callbacks for single batches are notified
+    only where one is there to listen, because that costs as much as a batch of a small net.
+
+    Parameters
+    ----------
+    module, criterion, **kwargs
+        As in skorch.
+    precision : {"float32", "bfloat16", "float16"}, default="float32"
+        Of the forward pass; weights stay float32.
+    lr_schedule : {"cosine", "onecycle", "plateau"} or None, default=None
+    """
+
+    def __init__(self, module, criterion, *, precision="float32", lr_schedule=None, **kwargs):
+        self.precision = precision
+        self.lr_schedule = lr_schedule
+        super().__init__(module, criterion, train_split=None, **kwargs)
+
+    @property
+    def _default_callbacks(self):
+        return [("epoch_timer", EpochTimer())]
+
+    def partial_fit(self, X, y=None, **fit_params):
+        """Train for `max_epochs` on the `ImageDataset` `X`; an interruption keeps whole epochs."""
+        n_before = len(self.history)
+        self.notify("on_train_begin", X=X, y=y)
+        try:
+            self.fit_loop(X, y)
+        except KeyboardInterrupt:
+            # Ctrl-C, or a callback that stops early; without one whole epoch nothing is learnt.
+            if len(self.history) == n_before:
+                raise
+        self.notify("on_train_end", X=X, y=y)
+        return self
+
+    def fit_loop(self, X, y=None, epochs=None, **fit_params):
+        """Train on the `ImageDataset` `X`, validate on `y` where it is given."""
+        epochs = self.max_epochs if epochs is None else epochs
+        data = {"dataset_train": X, "dataset_valid": y}
+        schedule = self._start_schedule(epochs * len(X.split(self.batch_size)))
+        scaler = torch.amp.GradScaler(self.device, enabled=self.precision == "float16")
+        weights = list(self.module_.state_dict(keep_vars=True).values())
+        last_good = [w.detach().clone() for w in weights]
+        best: dict[str, float] = {}
+        for epoch in range(epochs):
+            self.notify("on_epoch_begin", **data)
+            try:
+                losses = {"train_loss": self._train_epoch(X, schedule, scaler)}
+                if y is not None:
+                    losses["valid_loss"] = self._validate(y)
+                # The one synchronisation of an epoch with a GPU.
+                values = torch.stack(list(losses.values())).tolist()
+            except BaseException:
+                del self.history[-1]
+                raise
+            if not np.isfinite(values).all():
+                del self.history[-1]
+                _copy(last_good, weights)
+                self._diverged(epoch)
+                break
+            _copy(weights, last_good)
+            for name, value in zip(losses, values, strict=True):
+                self.history.record(name, value)
+                self.history.record(f"{name}_best", value < best.get(name, np.inf))
+                best[name] = min(value, best.get(name, np.inf))
+            self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
+            if isinstance(schedule, lr_scheduler.ReduceLROnPlateau):
+                schedule.step(values[-1])
+            self.notify("on_epoch_end", **data)
+        return self
+
+    def _train_epoch(self, data, schedule, scaler):
+        """Run one epoch; return the mean loss as a tensor."""
+        self._set_training(True)
+        listens = self._has_batch_callbacks()
+        step = None if isinstance(schedule, lr_scheduler.ReduceLROnPlateau) else schedule
+        total = torch.zeros((), device=data.device)
+        for index in data.shuffled(self.batch_size):
+            x, y = data.batch(index)
+            if listens:
+                self.notify("on_batch_begin", batch=(x, y), training=True)
+            self.optimizer_.zero_grad()
+            with self._autocast():
+                output = self.module_(x)
+            loss = self.criterion_(output, y)
+            scaler.scale(loss).backward()
+            if listens:
+                self.notify(
+                    "on_grad_computed",
+                    named_parameters=list(self.module_.named_parameters()),
+                    batch=(x, y),
+                )
+            scaler.step(self.optimizer_)
+            scaler.update()
+            if step is not None:
+                step.step()
+            total += loss.detach() * len(index)
+            if listens:
+                self._notify_batch_end((x, y), loss, output, training=True)
+        return total / len(data)
+
+    @torch.no_grad()
+    def _validate(self, data):
+        """Mean loss over the validation images, as a tensor."""
+        self._set_training(False)
+        listens = self._has_batch_callbacks()
+        data.reset_noise()
+        total = torch.zeros((), device=data.device)
+        for index in data.split(self.batch_size):
+            x, y = data.batch(index)
+            if listens:
+                self.notify("on_batch_begin", batch=(x, y), training=False)
+            with self._autocast():
+                output = self.module_(x)
+            loss = self.criterion_(output, y)
+            total += loss * len(index)
+            if listens:
+                self._notify_batch_end((x, y), loss, output, training=False)
+        return total / len(data)
+
+    def _notify_batch_end(self, batch, loss, output, training):
+        """Record the batch as skorch does, and tell the callbacks."""
+        prefix = "train" if training else "valid"
+        loss = loss.detach()
+        self.history.record_batch(f"{prefix}_loss", loss.item())
+        self.history.record_batch(f"{prefix}_batch_size", len(batch[0]))
+        self.notify("on_batch_end", batch=batch, training=training, loss=loss, y_pred=output)
+
+    def _has_batch_callbacks(self):
+        hooks = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+        return any(
+            getattr(type(callback), hook) is not getattr(Callback, hook)
+            for _, callback in self.callbacks_
+            for hook in hooks
+        )
+
+    def _diverged(self, epoch):
+        """Say that the loss is no number any more."""
+        cause = (
+            f"The loss became NaN or infinite in epoch {epoch + 1}: the net diverged with "
+            f"lr={self.lr}; try a smaller lr, or precision='float32'"
+        )
+        if epoch == 0:
+            raise ValueError(f"{cause}. Values of X far outside [0, 1] do this, too.")
+        warnings.warn(
+            f"{cause}. Training stopped, and the weights of epoch {epoch} were restored.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+
+    def _start_schedule(self, steps):
+        """The learning rate's schedule over a fit; None keeps the rate."""
+        optimizer = self.optimizer_
+        if self.lr_schedule == "cosine":
+            return lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
+        if self.lr_schedule == "onecycle":
+            return lr_scheduler.OneCycleLR(optimizer, max_lr=self.lr, total_steps=steps)
+        if self.lr_schedule == "plateau":
+            return lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.2, patience=3)
+        for group in optimizer.param_groups:
+            # The schedule of an earlier fit may have ended at 0.
+            group["lr"] = self.lr
+        return None
+
+    def _autocast(self):
+        if self.precision == "float32":
+            return nullcontext()
+        device = torch.device(self.device).type
+        return torch.autocast(device, dtype=_DTYPES[self.precision])
+
+    # Prediction
+
+    def map_batches(self, function, X, layout):
+        """Apply a method of the module to images or codes, batch by batch, without gradients.
+
+        Parameters
+        ----------
+        function : str
+            Name of the module's method.
+        X : ndarray of shape (n_samples, ...)
+        layout : callable
+            From a float32 tensor of one batch to what the method takes.
+
+        Yields
+        ------
+        rows, output : slice, ndarray of float32
+        """
+        self.module_.eval()
+        tensor = image_tensor(X, torch.device("cpu"))
+        step = max(1, _PREDICT_PIXELS // int(np.prod(X.shape[1:])))
+        for start in range(0, len(X), step):
+            batch = as_float(tensor[start : start + step].to(self.device))
+            with torch.inference_mode(), self._autocast():
+                output = getattr(self.module_, function)(layout(batch))
+            yield slice(start, start + len(batch)), output.float().cpu()
+
+
+def _copy(source, to):
+    """Copy tensors in place."""
+    with torch.no_grad():
+        for a, b in zip(source, to, strict=True):
+            b.copy_(a)
+
+
+class ProgressBar(Callback):
+    """A bar for the whole fit: epochs, losses, time left."""
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        """Open the bar."""
+        from tqdm.auto import tqdm
+
+        n_batches = len(X.split(net.batch_size))
+        self.bar_ = tqdm(
+            total=net.max_epochs * n_batches,
+            bar_format="{desc}|{bar:20}| {percentage:3.0f}% [{elapsed}<{remaining}]",
+            desc=f"epoch 1/{net.max_epochs}",
+        )
+        self.epoch_ = 0
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        """Move the bar on."""
+        if training:
+            self.bar_.update()
+
+    def on_epoch_end(self, net, **kwargs):
+        """Show the losses."""
+        self.epoch_ += 1
+        row = net.history[-1]
+        losses = [
+            f"{name[:5]} {row[name]:.5f}" for name in ("train_loss", "valid_loss") if name in row
+        ]
+        self.bar_.set_description(f"epoch {self.epoch_}/{net.max_epochs}  {'  '.join(losses)}")
+
+    def on_train_end(self, net, **kwargs):
+        """Close the bar."""
+        self.bar_.close()
+        # An open stream cannot be pickled with the net.
+        del self.bar_
+
+
+def standard_callbacks(verbose, early_stopping, patience):
+    """skdae's own callbacks, by parameters of the estimator."""
+    callbacks = []
+    if early_stopping:
+        stop = EarlyStopping(
+            patience=patience, load_best=True, threshold=0.0, sink=print if verbose > 1 else _silent
+        )
+        callbacks.append(("early_stopping", stop))
+    if verbose == 1:
+        callbacks.append(("progress", ProgressBar()))
+    if verbose > 1:
+        callbacks.append(("print_log", PrintLog(keys_ignored=["lr"])))
+    return callbacks
+
+
+def _silent(message):
+    """Swallow a message."""

@@ -1,0 +1,121 @@
+"""Random numbers from two sources with one face: keyed NumPy generators and torch generators.
+
+Both offer ``normal``, ``uniform``, ``poisson`` and ``integers``, so that a noise is written once
+and corrupts NumPy arrays and torch tensors alike. Parameters of the distributions are numbers or
+arrays that broadcast against `size`.
+"""
+
+import hashlib
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+
+def draw_seed(random_state):
+    """Draw an integer seed from `random_state` without touching the global NumPy generator.
+
+    `None` takes fresh entropy from the operating system; an int gives the same seed every time; a
+    `numpy.random.RandomState` is advanced.
+    """
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> 1)
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+
+
+class _Generator:
+    """Distributions with parameters, made from the standard ones of a subclass."""
+
+    def normal(self, loc, scale, size):
+        return self._standard_normal(size) * scale + loc
+
+    def uniform(self, low, high, size):
+        return self._standard_uniform(size) * (high - low) + low
+
+    def integers(self, low, high, size):
+        """Integers from `low` up to, not including, `high`."""
+        # float32 uniforms can round up to `high` after scaling, hence the clip.
+        span = high - low
+        return low + self._floor(self._standard_uniform(size) * span).clip(None, span - 1)
+
+
+class KeyedGenerator(_Generator):
+    """One stream of random numbers an image, keyed by its pixels and a seed.
+
+    The key of an image is the BLAKE2b hash of its bytes under the seed; the numbers come from the
+    counter-based generator Philox (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2,
+    3") under that key. So the numbers of an image depend on nothing but the image and the seed.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, height, width, n_channels), float32 or float64
+        Also decides the dtype of the numbers.
+    seed : int
+        Nonnegative, below ``2**64``.
+    """
+
+    def __init__(self, images, seed):
+        secret = seed.to_bytes(8, "little")
+        rows = np.ascontiguousarray(images).reshape(len(images), -1)
+        digests = [hashlib.blake2b(row, digest_size=16, key=secret).digest() for row in rows]
+        self._keys = np.frombuffer(b"".join(digests), dtype=np.uint64).reshape(-1, 2)
+        self._dtype = images.dtype
+        self._bits = np.random.Philox(key=0)
+        self._generator = np.random.Generator(self._bits)
+        self._n_calls = 0
+
+    def _draw(self, size, fill):
+        """An array of `size` whose i-th image is written by ``fill(i, out[i])``."""
+        out = np.empty(size, dtype=self._dtype)
+        state = self._bits.state
+        # Each call owns one value of the counter's third word, 2**128 numbers apart from the next.
+        self._n_calls += 1
+        state["state"]["counter"][:] = (0, 0, self._n_calls, 0)
+        state["buffer_pos"], state["has_uint32"] = 4, 0
+        for i, key in enumerate(self._keys):
+            # Setting the state is several times cheaper than a new generator an image.
+            state["state"]["key"] = key
+            self._bits.state = state
+            fill(i, out[i])
+        return out
+
+    def _standard_normal(self, size):
+        draw = self._generator.standard_normal
+        return self._draw(size, lambda i, row: draw(dtype=self._dtype, out=row))
+
+    def _standard_uniform(self, size):
+        draw = self._generator.random
+        return self._draw(size, lambda i, row: draw(dtype=self._dtype, out=row))
+
+    def poisson(self, lam):
+        """Poisson counts of the rates `lam`, an array with one image a row."""
+        draw = self._generator.poisson
+        return self._draw(lam.shape, lambda i, row: np.copyto(row, draw(lam[i])))
+
+    _floor = staticmethod(np.floor)
+
+
+class TorchGenerator(_Generator):
+    """The same numbers in distribution, fresh at every call, on a torch generator's device.
+
+    Parameters
+    ----------
+    generator : torch.Generator
+    """
+
+    def __init__(self, generator):
+        import torch
+
+        self._torch = torch
+        self._generator = generator
+        self._where = {"generator": generator, "device": generator.device, "dtype": torch.float32}
+        self._floor = torch.floor
+
+    def _standard_normal(self, size):
+        return self._torch.randn(tuple(size), **self._where)
+
+    def _standard_uniform(self, size):
+        return self._torch.rand(tuple(size), **self._where)
+
+    def poisson(self, lam):
+        """Poisson counts of the rates `lam`."""
+        return self._torch.poisson(lam, generator=self._generator)

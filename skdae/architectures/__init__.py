@@ -1,0 +1,16 @@
+"""Architectures: small parameter objects that build nets.
+
+Each name that `skdae.DenoisingAutoencoder` takes stands for one of them with its defaults.
+"""
+
+from ._base import ACTIVATIONS, BaseArchitecture
+from .conv import Conv
+from .dense import Dense, Linear
+
+ARCHITECTURES: dict[str, type[BaseArchitecture]] = {
+    "linear": Linear,
+    "dense": Dense,
+    "conv": Conv,
+}
+
+__all__ = ["ACTIVATIONS", "ARCHITECTURES", "BaseArchitecture", "Conv", "Dense", "Linear"]

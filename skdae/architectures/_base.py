@@ -1,0 +1,115 @@
+"""What every architecture and its module share."""
+
+from collections.abc import Callable
+from numbers import Integral
+
+import torch
+from sklearn.base import BaseEstimator
+from torch import nn
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+}
+
+
+class BaseArchitecture(BaseEstimator):
+    """Base class of the parameter objects that build a net; write your own by giving it `build`.
+
+    It is a scikit-learn parameter object: `get_params`, `set_params` and `clone` work, so that a
+    grid search reaches the parameters of a denoiser's architecture.
+    """
+
+    _parameter_constraints: dict = {}
+
+    #: Whether the net takes rows ``(n_samples, n_features)`` or images ``(n_samples, n_channels,
+    #: height, width)``.
+    flat = False
+
+    def build(
+        self,
+        input_shape: tuple[int, int, int],
+        output_shape: tuple[int, int, int],
+        latent_dim: int | None = None,
+    ) -> nn.Module:
+        """Build the net, with fresh weights from torch's global generator.
+
+        Parameters
+        ----------
+        input_shape, output_shape : (int, int, int)
+            ``(height, width, n_channels)`` of the noisy and of the denoised images.
+        latent_dim : int or None, default=None
+            Number of values in a code; None sets no bottleneck of its own.
+
+        Returns
+        -------
+        module : torch.nn.Module
+            Its output has no activation. With ``encode`` and ``decode`` where it has codes.
+        """
+        raise NotImplementedError
+
+    def any_size(self, latent_dim: int | None) -> bool:
+        """Whether the net takes images of another size than those it was built for.
+
+        Parameters
+        ----------
+        latent_dim : int or None
+
+        Returns
+        -------
+        any_size : bool
+        """
+        return False
+
+
+class Autoencoder(nn.Module):
+    """An encoder and a decoder; the decoder's last layer runs in float32 at any precision."""
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module):
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+
+    def encode(self, x: torch.Tensor) -> torch.Tensor:
+        """Codes of a batch."""
+        return self.encoder(x)
+
+    def decode(self, code: torch.Tensor) -> torch.Tensor:
+        """Output for a batch of codes."""
+        return self.decoder(code)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Output for a batch of inputs."""
+        return self.decode(self.encode(x))
+
+
+class Float32(nn.Module):
+    """Run a layer in float32 under autocast, so that the output keeps its fine grey levels."""
+
+    def __init__(self, layer: nn.Module):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Output of the layer in float32."""
+        with torch.autocast(x.device.type, enabled=False):
+            return self.layer(x.float())
+
+
+def hidden_layer(linear: nn.Module, norm: nn.Module | None, activation: str, dropout: float):
+    """A linear map, its optional batch norm, its activation and its optional dropout."""
+    layers = [linear, norm, ACTIVATIONS[activation](), nn.Dropout(dropout) if dropout else None]
+    return [layer for layer in layers if layer is not None]
+
+
+def check_sizes(name, sizes):
+    """Raise a ValueError unless `sizes` holds at least one positive integer, and only such."""
+    if not sizes or not all(isinstance(n, Integral) and n > 0 for n in sizes):
+        raise ValueError(
+            f"{name}={sizes!r} must be a tuple of positive integers, one a layer, such as (32, 64)."
+        )

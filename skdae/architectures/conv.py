@@ -1,0 +1,213 @@
+"""Convolutional autoencoders."""
+
+from itertools import pairwise
+from numbers import Integral, Real
+
+import torch
+from sklearn.utils._param_validation import Interval, StrOptions
+from torch import nn
+from torch.nn import functional as F
+
+from ._base import ACTIVATIONS, Autoencoder, BaseArchitecture, Float32, check_sizes, hidden_layer
+
+
+class Conv(BaseArchitecture):
+    """A convolutional autoencoder: each stage halves height and width, the decoder mirrors it.
+
+    ``latent_dim=None`` keeps the code as a feature map, and the net takes images of any size; an
+    integer adds a dense bottleneck between the two halves, which fixes the size. Sizes that are no
+    multiple of ``2 ** len(filters)`` are padded by reflection (by repetition where the image is too
+    small for that), and the output is cropped. A 1-D signal is convolved along its length.
+
+    Parameters
+    ----------
+    filters : tuple of int, default=(32, 64)
+        Filters of each stage, from the image inwards.
+    kernel_size : int, default=3
+        Side of the kernels in pixels, odd.
+    downsample : {"pool", "stride"}, default="pool"
+        A stage ends in max pooling, or its convolution takes steps of 2.
+    activation : {"relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"}, default="relu"
+        Activation of the hidden layers.
+    batch_norm : bool, default=False
+        Whether hidden layers are normalised over the batch.
+    dropout : float, default=0.0
+        Share in [0, 1) of hidden values dropped while training.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skdae.architectures import Conv
+    >>> net = Conv(filters=(4, 8)).build((28, 28, 1), (28, 28, 1))
+    >>> net.encode(torch.zeros(1, 1, 28, 28)).shape
+    torch.Size([1, 8, 7, 7])
+    """
+
+    _parameter_constraints: dict = {
+        "filters": [tuple, list],
+        "kernel_size": [Interval(Integral, 1, None, closed="left")],
+        "downsample": [StrOptions({"pool", "stride"})],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "batch_norm": ["boolean"],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+    }
+
+    def __init__(
+        self,
+        filters: tuple[int, ...] = (32, 64),
+        kernel_size: int = 3,
+        downsample: str = "pool",
+        activation: str = "relu",
+        batch_norm: bool = False,
+        dropout: float = 0.0,
+    ):
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.downsample = downsample
+        self.activation = activation
+        self.batch_norm = batch_norm
+        self.dropout = dropout
+
+    def any_size(self, latent_dim):
+        """Whether the net takes images of any size: without a dense bottleneck.
+
+        Parameters
+        ----------
+        latent_dim : int or None
+
+        Returns
+        -------
+        any_size : bool
+        """
+        return latent_dim is None
+
+    def build(self, input_shape, output_shape, latent_dim=None):
+        """Build the net; see `BaseArchitecture.build`.
+
+        Parameters
+        ----------
+        input_shape, output_shape : (int, int, int)
+            The output may be larger by a whole factor, which adds a learned upsampling.
+        latent_dim : int or None, default=None
+
+        Returns
+        -------
+        module : torch.nn.Module
+        """
+        check_sizes("filters", self.filters)
+        if self.kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size={self.kernel_size} must be odd, such as 3 or 5.")
+        height, width, n_channels = input_shape
+        scale = check_scale(input_shape, output_shape)
+        # A signal has height 1 and is neither halved nor padded there.
+        square = (lambda n: (1, n)) if height == 1 else (lambda n: (n, n))
+        kernel, step = square(self.kernel_size), square(2)
+
+        stages = [n_channels, *self.filters]
+        encoder = [
+            layer
+            for n_in, n_out in pairwise(stages)
+            for layer in self._down(n_in, n_out, kernel, step)
+        ]
+        inwards = [*self.filters, self.filters[-1]]
+        decoder = self._layers(nn.Conv2d(inwards[-1], inwards[-1], kernel, padding="same"))
+        for n_in, n_out in zip(inwards[-2:0:-1], inwards[-3::-1], strict=False):
+            decoder += self._layers(UpConv(n_in, n_out, kernel, step))
+        if scale > 1:
+            decoder += self._layers(UpConv(inwards[0], inwards[0], kernel, step))
+            step = square(scale)
+        decoder.append(Float32(UpConv(inwards[0], output_shape[2], kernel, step)))
+
+        multiple = [s ** len(self.filters) for s in square(2)]
+        code_shape = (
+            self.filters[-1],
+            *(-(-n // m) for n, m in zip((height, width), multiple, strict=True)),
+        )
+        if latent_dim is not None:
+            n_values = code_shape[0] * code_shape[1] * code_shape[2]
+            encoder += [nn.Flatten(), nn.Linear(n_values, latent_dim)]
+            decoder = [
+                nn.Linear(latent_dim, n_values),
+                ACTIVATIONS[self.activation](),
+                nn.Unflatten(1, code_shape),
+                *decoder,
+            ]
+        return ConvAutoencoder(
+            nn.Sequential(*encoder), nn.Sequential(*decoder), multiple, scale, output_shape[:2]
+        )
+
+    def _layers(self, conv):
+        """A convolution with its norm, activation and dropout."""
+        norm = nn.BatchNorm2d(conv.out_channels) if self.batch_norm else None
+        return hidden_layer(conv, norm, self.activation, self.dropout)
+
+    def _down(self, n_in, n_out, kernel, step):
+        """A stage of the encoder."""
+        if self.downsample == "stride":
+            padding = tuple(k // 2 for k in kernel)
+            return self._layers(nn.Conv2d(n_in, n_out, kernel, step, padding))
+        return [*self._layers(nn.Conv2d(n_in, n_out, kernel, padding="same")), nn.MaxPool2d(step)]
+
+
+class UpConv(nn.Conv2d):
+    """Nearest-neighbour upsampling by `scale`, then a convolution of the same size."""
+
+    def __init__(self, n_in, n_out, kernel, scale):
+        super().__init__(n_in, n_out, kernel, padding="same")
+        self.scale = scale
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Output of ``(n_samples, n_out, scale * height, scale * width)``."""
+        return super().forward(F.interpolate(x, scale_factor=self.scale, mode="nearest"))
+
+
+class ConvAutoencoder(Autoencoder):
+    """An autoencoder that pads its input to a multiple and crops its output."""
+
+    def __init__(self, encoder, decoder, multiple, scale, output_size):
+        super().__init__(encoder, decoder)
+        self.multiple = multiple
+        self.scale = scale
+        self.output_size = output_size
+
+    def encode(self, x):
+        """Codes of a batch ``(n_samples, n_channels, height, width)``."""
+        return self.encoder(pad_to_multiple(x, self.multiple))
+
+    def decode(self, code):
+        """Output for a batch of codes, in the size of the images at fit."""
+        height, width = self.output_size
+        return self.decoder(code)[..., :height, :width]
+
+    def forward(self, x):
+        """Output for a batch of inputs, in their own size times the scale."""
+        height, width = (n if n == 1 else n * self.scale for n in x.shape[-2:])
+        return self.decoder(self.encode(x))[..., :height, :width]
+
+
+def pad_to_multiple(x, multiple):
+    """Pad a batch below and to the right until height and width are multiples."""
+    bottom, right = (-n % m for n, m in zip(x.shape[-2:], multiple, strict=True))
+    if not (bottom or right):
+        return x
+    reflects = bottom < x.shape[-2] and right < x.shape[-1]
+    return F.pad(x, (0, right, 0, bottom), mode="reflect" if reflects else "replicate")
+
+
+def check_scale(input_shape, output_shape):
+    """The whole factor by which the output is larger than the input.
+
+    Raises
+    ------
+    ValueError
+        If the output is smaller, or larger by no whole factor.
+    """
+    scale = output_shape[1] // input_shape[1]
+    height = input_shape[0] * scale if input_shape[0] > 1 else output_shape[0]
+    if scale < 1 or tuple(output_shape[:2]) != (height, input_shape[1] * scale):
+        raise ValueError(
+            f"A convolutional net enlarges images by a whole factor, but the input has shape "
+            f"{tuple(input_shape)} and the target {tuple(output_shape)} (height, width, "
+            'channels); use architecture="dense" for other shapes.'
+        )
+    return scale

@@ -1,0 +1,497 @@
+"""How near denoised images come to the clean ones: metrics for batches, and scorers for searches.
+
+Every metric is computed for each image and then averaged, so that the PSNR of a batch is the mean
+of its images' PSNRs. `uint8` counts as ``value / 255``. A single image is a batch of one,
+``image[np.newaxis]``.
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import uniform_filter
+from sklearn.base import clone
+
+from ._images import (
+    check_images,
+    check_target,
+    resolve_image_shape,
+    squared_errors,
+    to_batch,
+    to_float,
+)
+from ._random import draw_seed
+
+__all__ = [
+    "METRICS",
+    "SCORERS",
+    "DenoisingScorer",
+    "denoising_scorer",
+    "mae_scorer",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "mse_scorer",
+    "peak_signal_noise_ratio",
+    "psnr_scorer",
+    "ssim_scorer",
+    "structural_similarity",
+]
+
+# Values in a chunk of images: 1 MB as float64, which stays in the processor's cache.
+_CHUNK_VALUES = 2**17
+
+
+# Metrics
+
+
+def mean_squared_error(
+    X_true: ArrayLike, X_pred: ArrayLike, *, per_image: bool = False
+) -> float | NDArray[np.float64]:
+    """Mean squared error, ``mean((x - p)**2)``; 0 is best.
+
+    Parameters
+    ----------
+    X_true : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+            (n_samples, height, width, n_channels)
+        Clean images.
+    X_pred : array-like, shaped like `X_true`
+        Denoised images.
+    per_image : bool, default=False
+        Whether to give one value an image instead of their mean.
+
+    Returns
+    -------
+    error : float or ndarray of shape (n_samples,)
+        In squared units of the images.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or an array is empty or holds NaN or infinity.
+
+    Examples
+    --------
+    >>> from skdae.metrics import mean_squared_error
+    >>> mean_squared_error([[0.0, 1.0], [1.0, 1.0]], [[0.0, 0.5], [1.0, 1.0]])
+    0.0625
+    """
+    X, P = _check_pair(X_true, X_pred)
+    return _average(_by_chunk(squared_errors, X, P), per_image)
+
+
+def mean_absolute_error(
+    X_true: ArrayLike, X_pred: ArrayLike, *, per_image: bool = False
+) -> float | NDArray[np.float64]:
+    """Mean absolute error, ``mean(|x - p|)``; 0 is best.
+
+    Parameters
+    ----------
+    X_true : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+            (n_samples, height, width, n_channels)
+        Clean images.
+    X_pred : array-like, shaped like `X_true`
+        Denoised images.
+    per_image : bool, default=False
+        Whether to give one value an image instead of their mean.
+
+    Returns
+    -------
+    error : float or ndarray of shape (n_samples,)
+        In the units of the images.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or an array is empty or holds NaN or infinity.
+
+    Examples
+    --------
+    >>> from skdae.metrics import mean_absolute_error
+    >>> mean_absolute_error([[0.0, 1.0]], [[0.0, 0.5]])
+    0.25
+    """
+    X, P = _check_pair(X_true, X_pred)
+    return _average(_by_chunk(_absolute_errors, X, P), per_image)
+
+
+def peak_signal_noise_ratio(
+    X_true: ArrayLike, X_pred: ArrayLike, *, per_image: bool = False, data_range: float = 1.0
+) -> float | NDArray[np.float64]:
+    """Peak signal-to-noise ratio, ``10 log10(data_range**2 / MSE)``; greater is better.
+
+    Parameters
+    ----------
+    X_true : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+            (n_samples, height, width, n_channels)
+        Clean images.
+    X_pred : array-like, shaped like `X_true`
+        Denoised images.
+    per_image : bool, default=False
+        Whether to give one value an image instead of their mean.
+    data_range : float, default=1.0
+        Distance between the smallest and the largest possible value.
+
+    Returns
+    -------
+    psnr : float or ndarray of shape (n_samples,)
+        In decibels; infinite for equal images.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, an array is empty or holds NaN or infinity, or `data_range` is not
+        positive.
+
+    Examples
+    --------
+    >>> from skdae.metrics import peak_signal_noise_ratio
+    >>> peak_signal_noise_ratio([[0.0, 1.0]], [[0.1, 0.9]])
+    20.0
+    """
+    _check_data_range(data_range)
+    X, P = _check_pair(X_true, X_pred)
+    errors = _by_chunk(squared_errors, X, P)
+    # PSNR of equal images is inf, as in scikit-image; no epsilon.
+    with np.errstate(divide="ignore"):
+        return _average(10 * np.log10(data_range**2 / errors), per_image)
+
+
+def structural_similarity(
+    X_true: ArrayLike,
+    X_pred: ArrayLike,
+    *,
+    per_image: bool = False,
+    data_range: float = 1.0,
+    image_shape: tuple[int, ...] | None = None,
+    win_size: int = 7,
+) -> float | NDArray[np.float64]:
+    """Structural similarity (SSIM): means, variances and covariances compared window by window.
+
+    In every window, with means m, variances v and covariance c of the two images,
+    ``(2 m_x m_p + C1) (2 c + C2) / ((m_x**2 + m_p**2 + C1) (v_x + v_p + C2))`` where ``C1 = (0.01
+    data_range)**2`` and ``C2 = (0.03 data_range)**2``; then the mean over all windows that lie
+    inside the image, and over the channels. The windows are square and uniform and the
+    covariance is the sample's, as in `skimage.metrics.structural_similarity`.
+
+    Parameters
+    ----------
+    X_true : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+            (n_samples, height, width, n_channels)
+        Clean images.
+    X_pred : array-like, shaped like `X_true`
+        Denoised images.
+    per_image : bool, default=False
+        Whether to give one value an image instead of their mean.
+    data_range : float, default=1.0
+        Distance between the smallest and the largest possible value.
+    image_shape : tuple of int or None, default=None
+        ``(height, width[, n_channels])`` or ``(length,)``, for flat rows. ``None`` takes them as
+        square grey images, or else as 1-D signals, whose windows are 1-D.
+    win_size : int, default=7
+        Side of the window in pixels, odd and at least 3.
+
+    Returns
+    -------
+    ssim : float or ndarray of shape (n_samples,)
+        At most 1.0, the value of equal images.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, an array is empty or holds NaN or infinity, `data_range` is not
+        positive, or the window is even or larger than the images.
+
+    References
+    ----------
+    Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to
+    structural similarity", IEEE Transactions on Image Processing 13, 2004.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae.metrics import structural_similarity
+    >>> X = np.linspace(0, 1, 64).reshape(1, 8, 8)
+    >>> structural_similarity(X, X)
+    1.0
+    """
+    _check_data_range(data_range)
+    X, P = _check_pair(X_true, X_pred)
+    image_shape = resolve_image_shape(X.shape, image_shape)
+    X, P = to_batch(X, image_shape), to_batch(P, image_shape)
+    window = _window(X.shape, win_size)
+    ssim = partial(_windowed_similarities, window=window, data_range=data_range)
+    return _average(_by_chunk(ssim, X, P), per_image)
+
+
+def _absolute_errors(X, P):
+    """Mean absolute error of each image."""
+    difference = to_float(X).astype(np.float64) - to_float(P)
+    return np.abs(difference).reshape(len(X), -1).mean(axis=1)
+
+
+def _windowed_similarities(X, P, window, data_range):
+    """SSIM of each image of two batches ``(n_samples, height, width, n_channels)``."""
+    X, P = to_float(X).astype(np.float64), to_float(P).astype(np.float64)
+    inside = tuple(slice(size // 2, n - size // 2) for size, n in zip(window, X.shape, strict=True))
+
+    def mean(images):
+        return uniform_filter(images, window)[inside]
+
+    n = math.prod(window)
+    mean_x, mean_p = mean(X), mean(P)
+    var_x = n / (n - 1) * (mean(X * X) - mean_x * mean_x)
+    var_p = n / (n - 1) * (mean(P * P) - mean_p * mean_p)
+    cov = n / (n - 1) * (mean(X * P) - mean_x * mean_p)
+    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+    similarity = (2 * mean_x * mean_p + c1) * (2 * cov + c2)
+    similarity /= (mean_x * mean_x + mean_p * mean_p + c1) * (var_x + var_p + c2)
+    return similarity.reshape(len(X), -1).mean(axis=1)
+
+
+def _window(batch_shape, win_size):
+    """Shape of the window in a batch; images of height 1 are signals."""
+    if not isinstance(win_size, Integral) or win_size < 3 or win_size % 2 == 0:
+        raise ValueError(f"win_size={win_size!r} must be an odd integer of at least 3, such as 7.")
+    _, height, width, _ = batch_shape
+    smallest = width if height == 1 else min(height, width)
+    if smallest < win_size:
+        raise ValueError(
+            f"win_size={win_size} is larger than the images, {height} pixels high and {width} "
+            f"wide; pass an odd win_size of at most {smallest}, and at least 3."
+        )
+    return (1, 1 if height == 1 else win_size, win_size, 1)
+
+
+def _check_pair(X_true, X_pred):
+    """Two valid batches of one shape."""
+    X_true = check_images(X_true, name="X_true")
+    X_pred = check_images(X_pred, name="X_pred")
+    if X_true.shape != X_pred.shape:
+        raise ValueError(
+            f"X_true has shape {X_true.shape}, but X_pred has shape {X_pred.shape}; pass the "
+            "clean and the denoised images in the same shape and order."
+        )
+    return X_true, X_pred
+
+
+def _check_data_range(data_range):
+    if not isinstance(data_range, Real) or not 0 < float(data_range) < math.inf:
+        raise ValueError(
+            f"data_range={data_range!r} must be a positive number: the largest possible value "
+            "minus the smallest, 1.0 for images in [0, 1]."
+        )
+
+
+def _by_chunk(per_image, X_true, X_pred):
+    """Values of all images, computed for some images at a time."""
+    step = max(1, _CHUNK_VALUES // math.prod(X_true.shape[1:]))
+    starts = range(0, len(X_true), step)
+    return np.concatenate([per_image(X_true[i : i + step], X_pred[i : i + step]) for i in starts])
+
+
+def _average(values, per_image):
+    return values if per_image else float(values.mean())
+
+
+# Scorers
+
+
+class Metric(NamedTuple):
+    """A metric as scorers and plots need it."""
+
+    # (X_true, X_pred) -> float
+    function: Callable[..., Any]
+    # 1 where greater is better, -1 for errors.
+    sign: int
+    # How a plot writes a value.
+    text: str
+    # Whether flat rows must be seen as images.
+    spatial: bool = False
+
+
+METRICS: dict[str, Metric] = {
+    "mse": Metric(mean_squared_error, -1, "MSE {:.4f}"),
+    "mae": Metric(mean_absolute_error, -1, "MAE {:.4f}"),
+    "psnr": Metric(peak_signal_noise_ratio, 1, "{:.1f} dB"),
+    "ssim": Metric(structural_similarity, 1, "SSIM {:.2f}", spatial=True),
+}
+
+
+class DenoisingScorer:
+    """Scorer that compares what an estimator predicts with the clean images.
+
+    Pass it as ``scoring=`` to `GridSearchCV`, `cross_val_score` and the like, alone or in a dict.
+    Greater is better: errors are negated.
+
+    Parameters
+    ----------
+    metric : {"mse", "mae", "psnr", "ssim"} or callable
+        A callable gets ``(X_true, X_pred)`` and returns a float, greater for better images.
+    noise : noise injector or None, default=None
+        Corrupts the images that the estimator gets. The scorer keeps a clone, in which every
+        ``random_state`` is a fixed seed, drawn now where there is none: all candidates of a
+        search see the same noisy images.
+
+    Raises
+    ------
+    ValueError
+        If `metric` is an unknown name.
+    TypeError
+        If `noise` is not an injector.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyRegressor
+    >>> from skdae.metrics import DenoisingScorer
+    >>> X = [[0.0, 1.0], [1.0, 1.0]]
+    >>> mean_image = DummyRegressor().fit(X, X)
+    >>> DenoisingScorer("mse")(mean_image, X)
+    -0.125
+    """
+
+    def __init__(self, metric: str | Callable[..., float], noise: Any = None) -> None:
+        _resolve_metric(metric)
+        self.metric = metric
+        self.noise = None if noise is None else _seeded(noise)
+
+    def __call__(self, estimator: Any, X: ArrayLike, y: ArrayLike | None = None) -> float:
+        """Score a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Anything with `predict`.
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Clean images when `noise` is set or `y` is None; otherwise noisy ones.
+        y : array-like shaped like the denoised images, or None, default=None
+            Clean images. None, or a 1-D array of labels, means `X` itself.
+
+        Returns
+        -------
+        score : float
+            Greater is better.
+        """
+        metric = _resolve_metric(self.metric)
+        target = check_target(np.asarray(X), y)
+        target = np.asarray(X) if target is None else target
+        X_pred = estimator.predict(X if self.noise is None else _corrupted(X, self.noise))
+        options = {}
+        if metric.spatial and target.ndim == 2:
+            options["image_shape"] = _fitted_image_shape(estimator, target.shape[1])
+        return metric.sign * float(metric.function(target, X_pred, **options))
+
+    def __repr__(self) -> str:
+        name = getattr(self.metric, "__name__", None) or repr(self.metric)
+        noise = "" if self.noise is None else f", noise={self.noise!r}"
+        return f"denoising_scorer({name}{noise})"
+
+
+def denoising_scorer(metric: str | Callable[..., float], noise: Any = None) -> DenoisingScorer:
+    """Make a scorer that corrupts clean validation images itself, and compares with them.
+
+    ``GridSearchCV(dae, grid, scoring=denoising_scorer("psnr", noise=GaussianNoise(0.2)))`` can
+    then be fitted on clean images alone.
+
+    Parameters
+    ----------
+    metric : {"mse", "mae", "psnr", "ssim"} or callable
+        A callable gets ``(X_true, X_pred)`` and returns a float, greater for better images.
+    noise : noise injector or None, default=None
+        Corrupts the images that the estimator gets; None leaves them as they are.
+
+    Returns
+    -------
+    scorer : DenoisingScorer
+        Called as ``scorer(estimator, X, y=None)``; errors are negated.
+
+    Raises
+    ------
+    ValueError
+        If `metric` is an unknown name.
+    TypeError
+        If `noise` is not an injector.
+
+    Examples
+    --------
+    >>> from skdae.metrics import denoising_scorer
+    >>> from skdae.noise import GaussianNoise
+    >>> denoising_scorer("psnr", noise=GaussianNoise(std=0.2, random_state=0))
+    denoising_scorer('psnr', noise=GaussianNoise(random_state=0, std=0.2))
+    """
+    return DenoisingScorer(metric, noise)
+
+
+def _resolve_metric(metric):
+    """The `Metric` of a name or a callable."""
+    if callable(metric):
+        name = getattr(metric, "__name__", type(metric).__name__)
+        return Metric(metric, 1, name.replace("{", "").replace("}", "") + " {:.3g}")
+    if not isinstance(metric, str) or metric not in METRICS:
+        raise ValueError(
+            f"metric={metric!r} is unknown; pass one of {sorted(METRICS)} or a callable "
+            "(X_true, X_pred) -> float."
+        )
+    return METRICS[metric]
+
+
+def _check_noise(noise):
+    if isinstance(noise, type) or not hasattr(noise, "fit_transform"):
+        raise TypeError(
+            f"noise={noise!r} must be a noise injector, an instance with fit and transform, such "
+            "as GaussianNoise(0.2)."
+        )
+    return noise
+
+
+def _seeded(noise):
+    """A clone of `noise` in which every random state is a fixed seed."""
+    noise = clone(_check_noise(noise))
+    seeds = {}
+    for name, value in noise.get_params().items():
+        if name.split("__")[-1] == "random_state" and not isinstance(value, Integral):
+            # RandomState takes seeds of 32 bits.
+            seeds[name] = draw_seed(value) % 2**32
+    return noise.set_params(**seeds)
+
+
+def _corrupted(X, noise):
+    """Noisy images, a DataFrame where `X` is one, from a clone that leaves `noise` as it was."""
+    noise = clone(noise)
+    if hasattr(X, "iloc"):
+        noise.set_output(transform="pandas")
+    # Not transform, which adds nothing where the noise has when="fit".
+    return noise.fit_transform(X)
+
+
+def _fitted_attribute(estimator, name):
+    """The attribute of an estimator, of its best candidate or of its last step that has one."""
+    value = getattr(estimator, name, None)
+    if value is not None:
+        return value
+    parts = [step for _, step in getattr(estimator, "steps", ())]
+    parts.append(getattr(estimator, "best_estimator_", None))
+    for part in reversed(parts):
+        value = None if part is None else _fitted_attribute(part, name)
+        if value is not None:
+            return value
+    return None
+
+
+def _fitted_image_shape(estimator, n_features):
+    """The image shape that `estimator` knows, if it fits rows of `n_features` values."""
+    image_shape = _fitted_attribute(estimator, "image_shape_")
+    # A super-resolution net predicts larger images than it was fitted on.
+    fits = image_shape is not None and math.prod(image_shape) == n_features
+    return tuple(image_shape) if fits else None
+
+
+SCORERS: dict[str, DenoisingScorer] = {name: DenoisingScorer(name) for name in METRICS}
+mse_scorer = SCORERS["mse"]
+mae_scorer = SCORERS["mae"]
+psnr_scorer = SCORERS["psnr"]
+ssim_scorer = SCORERS["ssim"]

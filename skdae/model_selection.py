@@ -1,0 +1,49 @@
+"""Honest evaluation: scorers that corrupt, and pipelines without their noise."""
+
+from sklearn.pipeline import Pipeline
+
+from .metrics import denoising_scorer
+
+__all__ = ["denoising_scorer", "without_noise"]
+
+
+def without_noise(pipeline: Pipeline) -> Pipeline:
+    """Return a fitted pipeline without its noise injectors, ready to denoise real images.
+
+    Parameters
+    ----------
+    pipeline : sklearn.pipeline.Pipeline
+        May hold other pipelines.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+        A new pipeline of the same fitted steps.
+
+    Raises
+    ------
+    TypeError
+        If `pipeline` is no Pipeline.
+    ValueError
+        If nothing but noise is in it.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skdae import GaussianNoise, MedianFilter, without_noise
+    >>> without_noise(make_pipeline(GaussianNoise(), MedianFilter()))
+    Pipeline(steps=[('medianfilter', MedianFilter())])
+    """
+    if not isinstance(pipeline, Pipeline):
+        raise TypeError(
+            f"without_noise takes a Pipeline, got {type(pipeline).__name__}; a denoiser alone adds "
+            "no noise when it predicts."
+        )
+    steps = [
+        (name, without_noise(step) if isinstance(step, Pipeline) else step)
+        for name, step in pipeline.steps
+        if not hasattr(step, "_corrupt")
+    ]
+    if not steps:
+        raise ValueError("The pipeline holds noise injectors only; nothing would be left.")
+    return Pipeline(steps, memory=pipeline.memory, verbose=pipeline.verbose)

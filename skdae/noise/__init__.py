@@ -1,0 +1,28 @@
+"""Noise injectors: transformers that corrupt clean images.
+
+In `transform`, the noise of an image is a function of its pixels and the seed: the same image gets
+the same noise in every fold, order, batch and process, and two different images never share a noise
+field. While a denoiser with ``noise=`` trains, the noise is fresh at every step.
+"""
+
+from ._base import BaseNoise
+from .additive import GaussianNoise, StripeNoise, UniformNoise
+from .composed import NoiseSequence, OneOf
+from .impulse import MaskingNoise, SaltPepper
+from .signal_dependent import PoissonNoise, SpeckleNoise
+from .spatial import Downsample, Occlusion
+
+__all__ = [
+    "BaseNoise",
+    "Downsample",
+    "GaussianNoise",
+    "MaskingNoise",
+    "NoiseSequence",
+    "Occlusion",
+    "OneOf",
+    "PoissonNoise",
+    "SaltPepper",
+    "SpeckleNoise",
+    "StripeNoise",
+    "UniformNoise",
+]

@@ -1,0 +1,213 @@
+"""What all noise injectors share: checks, seeds, clipping, and one verb for arrays and tensors."""
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from .._images import (
+    ImageFeaturesOutMixin,
+    from_batch,
+    resolve_image_shape,
+    to_batch,
+    to_float,
+    to_hwc,
+    unchanged_on_error,
+    validate_images,
+)
+from .._random import KeyedGenerator, draw_seed
+
+# Images a step of `transform`: their noise stays in the processor's cache.
+_CHUNK = 512
+
+
+class LevelRange(Interval):
+    """Constraint on a noise level that may be one number or a pair ``(low, high)`` of them."""
+
+    def is_satisfied_by(self, val):
+        """Whether `val` is a pair of numbers in the interval, in rising order."""
+        return (
+            isinstance(val, tuple | list)
+            and len(val) == 2
+            and all(super(LevelRange, self).is_satisfied_by(v) for v in val)
+            and val[0] <= val[1]
+        )
+
+    def __str__(self):
+        return f"a pair (low, high) of {super().__str__()}, low <= high"
+
+
+def level(kind, low, high, *, closed="both"):
+    """Constraints of a level: a number in an interval, or a pair of such numbers."""
+    return [Interval(kind, low, high, closed=closed), LevelRange(kind, low, high, closed=closed)]
+
+
+class BaseNoise(ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Base class of the noise injectors; write your own by giving it `_corrupt`.
+
+        A subclass has an ``__init__`` with its levels and the common parameters ``clip``, ``when`` and
+        ``random_state``, its ``_parameter_constraints``, and the verb ``_corrupt(images, rng)``. There
+        `images` has shape ``(n_samples, height, width, n_channels)``, and `rng` offers ``normal(loc,
+        scale, size)``, ``uniform(low, high, size)``, ``integers(low, high, size)`` and
+        ``poisson(rates)``. The verb gets NumPy arrays in `transform`, and torch tensors where a
+        denoiser corrupts its batches while it trains; operators and methods that both know serve both.
+
+        Attributes
+        ----------
+        image_shape_ : tuple of int
+            Shape of one image.
+        seed_ : int
+            The seed that, with the pixels of an image, decides its noise.
+        n_features_in_ : int
+            Number of values in an image.
+        feature_names_in_ : ndarray of shape (`n_features_in_`,)
+            Names of the features, where `X` has any.
+
+        Examples
+        --------
+        >>> import numpy as np
+    from numpy.typing import ArrayLike
+        >>> from skdae.noise import BaseNoise
+        >>> class DeadColumns(BaseNoise):
+        ...     def __init__(self, clip=(0.0, 1.0), when="always", random_state=None):
+        ...         self.clip, self.when, self.random_state = clip, when, random_state
+        ...
+        ...     def _corrupt(self, images, rng):
+        ...         n, _, width, _ = images.shape
+        ...         return images * (rng.uniform(0.0, 1.0, (n, 1, width, 1)) > 0.25)
+        >>> DeadColumns(random_state=0).fit_transform(np.ones((1, 2, 6)))
+        array([[[1., 1., 0., 1., 1., 0.],
+                [1., 1., 0., 1., 1., 0.]]])
+    """
+
+    _parameter_constraints: dict = {
+        "clip": [tuple, list, None],
+        "when": [StrOptions({"always", "fit"})],
+        "random_state": ["random_state"],
+    }
+
+    # Whether flat rows must be seen as images, because neighbours or channels matter.
+    _spatial = False
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: Any = None) -> "BaseNoise":
+        """Remember the shape of the images, and draw a seed if `random_state` is None.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Clean images.
+        y : Ignored
+
+        Returns
+        -------
+        self : object
+        """
+        self._check_parameters()
+        with unchanged_on_error(self):
+            shape = validate_images(self, X, reset=True).shape
+            # Where neighbours do not matter, flat rows are signals of any length.
+            own = None if self._spatial or len(shape) > 2 else shape[1:]
+            self.image_shape_ = resolve_image_shape(shape, getattr(self, "image_shape", own) or own)
+            self._n_features_out = int(np.prod(self._output_hwc(to_hwc(self.image_shape_))))
+            self.seed_ = draw_seed(self.random_state)
+        return self
+
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """Corrupt images; an image gets the same noise in any batch, order and process.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Clean images.
+
+        Returns
+        -------
+        X_noisy : ndarray, shaped like `X`
+            With ``when="fit"`` this is `X` itself.
+        """
+        check_is_fitted(self)
+        images = validate_images(self, X, reset=False, any_size=True)
+        return to_float(images) if self.when == "fit" else self._corrupt_keyed(images)
+
+    def fit_transform(self, X: ArrayLike, y: Any = None) -> np.ndarray:
+        """Fit, and corrupt `X`; this adds noise also with ``when="fit"``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Clean images.
+        y : Ignored
+
+        Returns
+        -------
+        X_noisy : ndarray, shaped like `X`
+        """
+        self.fit(X)
+        return self._corrupt_keyed(validate_images(self, X, reset=False, any_size=True))
+
+    def _corrupt_keyed(self, X):
+        """Corrupt a validated batch with noise keyed by its images."""
+        images = to_batch(X, self.image_shape_)
+        dtype = np.float32 if X.dtype == np.uint8 else X.dtype
+        out = np.empty((len(X), *self._output_hwc(images.shape[1:])), dtype=dtype)
+        for start in range(0, len(X), _CHUNK):
+            chunk = np.ascontiguousarray(to_float(images[start : start + _CHUNK]))
+            rng = KeyedGenerator(chunk, self.seed_)
+            out[start : start + _CHUNK] = self.corrupt(chunk, rng)
+        return from_batch(out, X.ndim)
+
+    def corrupt(self, images, rng):
+        """Corrupt and clip one batch, an array or a tensor, with numbers from `rng`.
+
+        Denoisers call this on their training batches. `rng` is the generator handed to
+        ``_corrupt``.
+
+        Parameters
+        ----------
+        images : ndarray or torch.Tensor of shape (n_samples, height, width, n_channels)
+        rng : object with methods normal, uniform, integers and poisson
+
+        Returns
+        -------
+        images : ndarray or torch.Tensor of shape (n_samples, height, width, n_channels)
+        """
+        noisy = self._corrupt(images, rng)
+        return noisy if self.clip is None else noisy.clip(*self.clip)
+
+    def _corrupt(self, images, rng):
+        """Corrupt images; the one method that makes a noise."""
+        raise NotImplementedError
+
+    def _output_hwc(self, hwc):
+        """Height, width and channels of the corrupted images."""
+        return hwc
+
+    def _check_parameters(self):
+        """Check what `_parameter_constraints` cannot say."""
+        if self.clip is not None:
+            numbers = len(self.clip) == 2 and all(isinstance(v, Real) for v in self.clip)
+            if not numbers or not self.clip[0] < self.clip[1]:
+                raise ValueError(
+                    f"clip={self.clip!r} must be a pair (low, high) with low < high, or None for "
+                    "no clipping."
+                )
+
+    def _level(self, value, rng, n_samples):
+        """One number for all images, or a number an image where `value` is a range."""
+        if isinstance(value, tuple | list):
+            low, high = map(float, value)
+            return rng.uniform(low, high, (n_samples, 1, 1, 1))
+        return float(value)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

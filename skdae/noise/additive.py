@@ -1,0 +1,216 @@
+"""Noise that is added to the image and does not depend on it."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from ._base import BaseNoise, level
+
+
+class GaussianNoise(BaseNoise):
+    r"""Add white Gaussian noise, :math:`\tilde x = x + n`, :math:`n \sim \mathcal N(\mu, \sigma^2)`.
+
+    Read noise of sensors, and the usual model where nothing else is known.
+
+    Parameters
+    ----------
+    std : float or (float, float), default=0.1
+        Standard deviation :math:`\sigma \ge 0`, in the units of `X` (25 of 255 grey levels is
+        ``25 / 255``). A pair draws one level an image, uniformly from the range.
+    mean : float, default=0.0
+        Mean :math:`\mu`, in the units of `X`.
+    clip : (float, float) or None, default=(0.0, 1.0)
+        Range to which the noisy images are clipped. None does not clip.
+    when : {"always", "fit"}, default="always"
+        "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
+    random_state : int, RandomState instance or None, default=None
+        Seed. With the pixels of an image it decides its noise. None draws a seed in `fit`.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    seed_ : int
+        The seed in use.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    See Also
+    --------
+    SpeckleNoise : Noise in proportion to the image.
+    PoissonNoise : Noise of counted photons.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import GaussianNoise
+    >>> X_clean = np.full((1000, 8, 8), 0.5)
+    >>> X_noisy = GaussianNoise(std=0.1, random_state=0).fit_transform(X_clean)
+    >>> float(X_noisy.std().round(2))
+    0.1
+    """
+
+    _parameter_constraints: dict = {
+        **BaseNoise._parameter_constraints,
+        "std": level(Real, 0, None, closed="left"),
+        "mean": [Interval(Real, None, None, closed="neither")],
+    }
+
+    def __init__(
+        self,
+        std: float | tuple[float, float] = 0.1,
+        mean: float = 0.0,
+        *,
+        clip: tuple[float, float] | None = (0.0, 1.0),
+        when: str = "always",
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.std = std
+        self.mean = mean
+        self.clip = clip
+        self.when = when
+        self.random_state = random_state
+
+    def _corrupt(self, images, rng):
+        std = self._level(self.std, rng, len(images))
+        return images + rng.normal(float(self.mean), std, images.shape)
+
+
+class UniformNoise(BaseNoise):
+    r"""Add uniform noise, :math:`\tilde x = x + n` with :math:`n \sim \mathcal U(-a, a)`.
+
+    Rounding to grey levels is such a noise; its standard deviation is :math:`a / \sqrt 3`.
+
+    Parameters
+    ----------
+    half_width : float or (float, float), default=0.1
+        Half width :math:`a \ge 0` of the range, in the units of `X`. A pair draws one level an
+        image, uniformly from the range.
+    clip : (float, float) or None, default=(0.0, 1.0)
+        Range to which the noisy images are clipped. None does not clip.
+    when : {"always", "fit"}, default="always"
+        "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
+    random_state : int, RandomState instance or None, default=None
+        Seed. With the pixels of an image it decides its noise. None draws a seed in `fit`.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    seed_ : int
+        The seed in use.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import UniformNoise
+    >>> X_clean = np.full((1000, 8, 8), 0.5)
+    >>> X_noisy = UniformNoise(half_width=0.2, random_state=0).fit_transform(X_clean)
+    >>> bool(X_noisy.min() >= 0.3), bool(X_noisy.max() <= 0.7)
+    (True, True)
+    """
+
+    _parameter_constraints: dict = {
+        **BaseNoise._parameter_constraints,
+        "half_width": level(Real, 0, None, closed="left"),
+    }
+
+    def __init__(
+        self,
+        half_width: float | tuple[float, float] = 0.1,
+        *,
+        clip: tuple[float, float] | None = (0.0, 1.0),
+        when: str = "always",
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.half_width = half_width
+        self.clip = clip
+        self.when = when
+        self.random_state = random_state
+
+    def _corrupt(self, images, rng):
+        half_width = self._level(self.half_width, rng, len(images))
+        return images + half_width * rng.uniform(-1.0, 1.0, images.shape)
+
+
+class StripeNoise(BaseNoise):
+    r"""Add one offset to each row or column, :math:`\tilde x_{ij} = x_{ij} + n_i`.
+
+    The offsets are drawn from :math:`\mathcal N(0, \sigma^2)`. Line scanners and detectors with an amplifier a column show such stripes. All channels of a
+    stripe share its offset.
+
+    Parameters
+    ----------
+    std : float or (float, float), default=0.1
+        Standard deviation :math:`\sigma \ge 0` of the offsets, in the units of `X`. A pair draws
+        one level an image, uniformly from the range.
+    axis : {"rows", "columns"}, default="rows"
+        Whether a row or a column is a stripe.
+    image_shape : tuple of int or None, default=None
+        ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
+        grey image, or a 1-D signal where the number of values is no square.
+    clip : (float, float) or None, default=(0.0, 1.0)
+        Range to which the noisy images are clipped. None does not clip.
+    when : {"always", "fit"}, default="always"
+        "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
+    random_state : int, RandomState instance or None, default=None
+        Seed. With the pixels of an image it decides its noise. None draws a seed in `fit`.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    seed_ : int
+        The seed in use.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import StripeNoise
+    >>> X_clean = np.full((10, 8, 8), 0.5)
+    >>> X_noisy = StripeNoise(axis="rows", random_state=0).fit_transform(X_clean)
+    >>> bool((X_noisy == X_noisy[:, :, :1]).all())
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **BaseNoise._parameter_constraints,
+        "std": level(Real, 0, None, closed="left"),
+        "axis": [StrOptions({"rows", "columns"})],
+        "image_shape": [tuple, list, None],
+    }
+    _spatial = True
+
+    def __init__(
+        self,
+        std: float | tuple[float, float] = 0.1,
+        axis: str = "rows",
+        *,
+        image_shape: tuple[int, ...] | None = None,
+        clip: tuple[float, float] | None = (0.0, 1.0),
+        when: str = "always",
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.std = std
+        self.axis = axis
+        self.image_shape = image_shape
+        self.clip = clip
+        self.when = when
+        self.random_state = random_state
+
+    def _corrupt(self, images, rng):
+        n_samples, height, width, _ = images.shape
+        std = self._level(self.std, rng, n_samples)
+        stripes = (height, 1) if self.axis == "rows" else (1, width)
+        return images + rng.normal(0.0, std, (n_samples, *stripes, 1))

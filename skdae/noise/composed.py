@@ -1,0 +1,223 @@
+"""Noises that hold other noises."""
+
+import numpy as np
+
+from ._base import BaseNoise
+
+
+class _ComposedNoise(BaseNoise):
+    """Holds a list `noises`; the parameters of the first are ``0__...``."""
+
+    def get_params(self, deep=True):
+        """Parameters of this noise and, as ``0__std``, ``1__amount``, ..., of those it holds.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include the held noises and their parameters.
+
+        Returns
+        -------
+        params : dict
+        """
+        params = super().get_params(deep=False)
+        if deep and isinstance(self.noises, list | tuple):
+            for i, noise in enumerate(self.noises):
+                params[str(i)] = noise
+                if hasattr(noise, "get_params"):
+                    params.update({f"{i}__{k}": v for k, v in noise.get_params().items()})
+        return params
+
+    def set_params(self, **params):
+        """Set parameters, a held noise (``set_params(**{"0": ...})``) or one of its parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            Names as in `get_params`.
+
+        Returns
+        -------
+        self : object
+        """
+        own = {name: value for name, value in params.items() if not name.isdigit()}
+        swaps = {int(name): value for name, value in params.items() if name.isdigit()}
+        if any(i >= len(self.noises) for i in swaps):
+            raise ValueError(f"Cannot replace noise {max(swaps)} of {len(self.noises)}.")
+        if swaps:
+            self.noises = [swaps.get(i, noise) for i, noise in enumerate(self.noises)]
+        return super().set_params(**own)
+
+    @property
+    def _spatial(self):
+        return any(noise._spatial for noise in self.noises)
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        if not self.noises or not all(isinstance(noise, BaseNoise) for noise in self.noises):
+            raise ValueError(
+                f"noises={self.noises!r} must be a list of at least one injector, such as "
+                f"{type(self).__name__}([GaussianNoise(), SaltPepper()])."
+            )
+        for noise in self.noises:
+            noise._validate_params()
+            noise._check_parameters()
+
+
+class NoiseSequence(_ComposedNoise):
+    r"""Apply several noises one after the other, each with its own clipping.
+
+    A camera, say: photons are counted, then read noise is added.
+
+    Parameters
+    ----------
+    noises : list of injectors
+        Applied in this order. Their levels and clipping count; their seeds and `when` do not.
+    image_shape : tuple of int or None, default=None
+        ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
+        grey image, or a 1-D signal where the number of values is no square.
+        Matters only where one of the noises looks at neighbours.
+    clip : (float, float) or None, default=(0.0, 1.0)
+        Range to which the noisy images are clipped. None does not clip.
+    when : {"always", "fit"}, default="always"
+        "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
+    random_state : int, RandomState instance or None, default=None
+        Seed. With the pixels of an image it decides its noise. None draws a seed in `fit`.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    seed_ : int
+        The seed in use.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    See Also
+    --------
+    OneOf : Draws one of several noises for each image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import GaussianNoise, NoiseSequence, PoissonNoise
+    >>> camera = NoiseSequence([PoissonNoise(peak=50), GaussianNoise(std=0.02)], random_state=0)
+    >>> camera.fit_transform(np.full((2, 8, 8), 0.5)).shape
+    (2, 8, 8)
+    """
+
+    _parameter_constraints: dict = {
+        **_ComposedNoise._parameter_constraints,
+        "noises": [list, tuple],
+        "image_shape": [tuple, list, None],
+    }
+
+    def __init__(
+        self,
+        noises: list[BaseNoise] | tuple[BaseNoise, ...],
+        *,
+        image_shape: tuple[int, ...] | None = None,
+        clip: tuple[float, float] | None = (0.0, 1.0),
+        when: str = "always",
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.noises = noises
+        self.image_shape = image_shape
+        self.clip = clip
+        self.when = when
+        self.random_state = random_state
+
+    def _corrupt(self, images, rng):
+        for noise in self.noises:
+            images = noise.corrupt(images, rng)
+        return images
+
+    def _output_hwc(self, hwc):
+        for noise in self.noises:
+            hwc = noise._output_hwc(hwc)
+        return hwc
+
+
+class OneOf(_ComposedNoise):
+    r"""Draw one of several noises for each image, all with the same chance.
+
+    Trains one denoiser for several kinds of noise.
+
+    Parameters
+    ----------
+    noises : list of injectors
+        Their levels and clipping count; their seeds and `when` do not. All must keep the size of
+        the images, or change it alike.
+    image_shape : tuple of int or None, default=None
+        ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
+        grey image, or a 1-D signal where the number of values is no square.
+        Matters only where one of the noises looks at neighbours.
+    clip : (float, float) or None, default=(0.0, 1.0)
+        Range to which the noisy images are clipped. None does not clip.
+    when : {"always", "fit"}, default="always"
+        "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
+    random_state : int, RandomState instance or None, default=None
+        Seed. With the pixels of an image it decides its noise. None draws a seed in `fit`.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    seed_ : int
+        The seed in use.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    See Also
+    --------
+    NoiseSequence : Applies all noises, one after the other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import GaussianNoise, OneOf, SaltPepper
+    >>> either = OneOf([GaussianNoise(std=0.2), SaltPepper(amount=0.1)], random_state=0)
+    >>> either.fit_transform(np.full((2, 8, 8), 0.5)).shape
+    (2, 8, 8)
+    """
+
+    _parameter_constraints: dict = {
+        **_ComposedNoise._parameter_constraints,
+        "noises": [list, tuple],
+        "image_shape": [tuple, list, None],
+    }
+
+    def __init__(
+        self,
+        noises: list[BaseNoise] | tuple[BaseNoise, ...],
+        *,
+        image_shape: tuple[int, ...] | None = None,
+        clip: tuple[float, float] | None = (0.0, 1.0),
+        when: str = "always",
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.noises = noises
+        self.image_shape = image_shape
+        self.clip = clip
+        self.when = when
+        self.random_state = random_state
+
+    def _corrupt(self, images, rng):
+        choice = rng.integers(0, len(self.noises), (len(images), 1, 1, 1))
+        # Every noise corrupts every image, so that the numbers of one do not shift another's.
+        return sum(
+            noise.corrupt(images, rng) * (choice == i) for i, noise in enumerate(self.noises)
+        )
+
+    def _output_hwc(self, hwc):
+        shapes = {noise._output_hwc(hwc) for noise in self.noises}
+        if len(shapes) > 1:
+            raise ValueError(
+                f"The noises of OneOf turn images of height, width and channels {hwc} into "
+                f"different shapes {sorted(shapes)}; let all change the size alike."
+            )
+        return shapes.pop()

@@ -1,0 +1,167 @@
+"""Noise that replaces single values or pixels."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.utils._param_validation import Interval
+
+from ._base import BaseNoise, level
+
+
+class SaltPepper(BaseNoise):
+    r"""Turn pixels white or black: salt and pepper.
+
+    Dead and saturated pixels, transmission errors. A hit pixel is 1 (salt) with probability
+    `salt_ratio` and 0 (pepper) otherwise, in all its channels.
+
+    Parameters
+    ----------
+    amount : float or (float, float), default=0.05
+        Probability in [0, 1] that a pixel is hit. A pair draws one level an image, uniformly from
+        the range.
+    salt_ratio : float, default=0.5
+        Share in [0, 1] of salt among the hit pixels.
+    image_shape : tuple of int or None, default=None
+        ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means that each
+        value of a flat row is a pixel.
+    clip : (float, float) or None, default=(0.0, 1.0)
+        Range to which the noisy images are clipped. None does not clip.
+    when : {"always", "fit"}, default="always"
+        "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
+    random_state : int, RandomState instance or None, default=None
+        Seed. With the pixels of an image it decides its noise. None draws a seed in `fit`.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    seed_ : int
+        The seed in use.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    See Also
+    --------
+    MaskingNoise : Hits single values rather than pixels.
+    skdae.MedianFilter : The classical remedy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import SaltPepper
+    >>> X_clean = np.full((1000, 8, 8), 0.5)
+    >>> X_noisy = SaltPepper(amount=0.1, random_state=0).fit_transform(X_clean)
+    >>> values, counts = np.unique(X_noisy, return_counts=True)
+    >>> values, (counts / X_noisy.size).round(2)
+    (array([0. , 0.5, 1. ]), array([0.05, 0.9 , 0.05]))
+    """
+
+    _parameter_constraints: dict = {
+        **BaseNoise._parameter_constraints,
+        "amount": level(Real, 0, 1),
+        "salt_ratio": [Interval(Real, 0, 1, closed="both")],
+        "image_shape": [tuple, list, None],
+    }
+
+    def __init__(
+        self,
+        amount: float | tuple[float, float] = 0.05,
+        salt_ratio: float = 0.5,
+        *,
+        image_shape: tuple[int, ...] | None = None,
+        clip: tuple[float, float] | None = (0.0, 1.0),
+        when: str = "always",
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.amount = amount
+        self.salt_ratio = salt_ratio
+        self.image_shape = image_shape
+        self.clip = clip
+        self.when = when
+        self.random_state = random_state
+
+    def _corrupt(self, images, rng):
+        amount = self._level(self.amount, rng, len(images))
+        # One number a pixel decides both: below amount a hit, below the salt's share salt.
+        chance = rng.uniform(0.0, 1.0, (*images.shape[:3], 1))
+        hit = chance < amount
+        salt = chance < amount * float(self.salt_ratio)
+        return images * ~hit + salt
+
+
+class MaskingNoise(BaseNoise):
+    r"""Set single values to a constant: masking noise of the first denoising autoencoders.
+
+    Each value is lost with probability `amount`, independently in each channel.
+
+    Parameters
+    ----------
+    amount : float or (float, float), default=0.1
+        Probability in [0, 1] that a value is lost. A pair draws one level an image, uniformly from
+        the range.
+    value : float, default=0.0
+        What lost values are set to, in the units of `X`.
+    clip : (float, float) or None, default=(0.0, 1.0)
+        Range to which the noisy images are clipped. None does not clip.
+    when : {"always", "fit"}, default="always"
+        "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
+    random_state : int, RandomState instance or None, default=None
+        Seed. With the pixels of an image it decides its noise. None draws a seed in `fit`.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    seed_ : int
+        The seed in use.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    See Also
+    --------
+    SaltPepper : Hits whole pixels, white or black.
+    Occlusion : Hides a connected part of the image.
+
+    References
+    ----------
+    .. [1] Vincent, P., Larochelle, H., Bengio, Y. and Manzagol, P.-A. (2008). "Extracting and
+       composing robust features with denoising autoencoders". ICML.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import MaskingNoise
+    >>> X_noisy = MaskingNoise(amount=0.25, random_state=0).fit_transform(np.ones((1000, 64)))
+    >>> float(X_noisy.mean().round(2))
+    0.75
+    """
+
+    _parameter_constraints: dict = {
+        **BaseNoise._parameter_constraints,
+        "amount": level(Real, 0, 1),
+        "value": [Interval(Real, None, None, closed="neither")],
+    }
+
+    def __init__(
+        self,
+        amount: float | tuple[float, float] = 0.1,
+        value: float = 0.0,
+        *,
+        clip: tuple[float, float] | None = (0.0, 1.0),
+        when: str = "always",
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.amount = amount
+        self.value = value
+        self.clip = clip
+        self.when = when
+        self.random_state = random_state
+
+    def _corrupt(self, images, rng):
+        amount = self._level(self.amount, rng, len(images))
+        lost = rng.uniform(0.0, 1.0, images.shape) < amount
+        return images * ~lost + float(self.value) * lost

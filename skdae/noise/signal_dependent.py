@@ -1,0 +1,152 @@
+"""Noise whose strength depends on the image."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.utils._param_validation import StrOptions
+
+from ._base import BaseNoise, level
+
+# NumPy and torch both draw Poisson counts up to here.
+_MAX_RATE = 1e18
+
+
+class PoissonNoise(BaseNoise):
+    r"""Count photons, :math:`\tilde x = \mathrm{Poisson}(x \cdot p) / p`.
+
+    Shot noise: the variance :math:`x / p` grows with the image. Values below 0 count as 0.
+
+    Parameters
+    ----------
+    peak : float or (float, float), default=255.0
+        Photons :math:`p > 0` counted where the image is 1.0; fewer photons are more noise. A pair
+        draws one peak an image, uniformly from the range.
+    clip : (float, float) or None, default=(0.0, 1.0)
+        Range to which the noisy images are clipped. None does not clip.
+    when : {"always", "fit"}, default="always"
+        "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
+    random_state : int, RandomState instance or None, default=None
+        Seed. With the pixels of an image it decides its noise. None draws a seed in `fit`.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    seed_ : int
+        The seed in use.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    See Also
+    --------
+    GaussianNoise : Noise that does not depend on the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import PoissonNoise
+    >>> X_clean = np.full((1000, 8, 8), 0.25)
+    >>> X_noisy = PoissonNoise(peak=100, random_state=0).fit_transform(X_clean)
+    >>> float(X_noisy.std().round(2))
+    0.05
+    """
+
+    _parameter_constraints: dict = {
+        **BaseNoise._parameter_constraints,
+        "peak": level(Real, 0, 1e9, closed="right"),
+    }
+
+    def __init__(
+        self,
+        peak: float | tuple[float, float] = 255.0,
+        *,
+        clip: tuple[float, float] | None = (0.0, 1.0),
+        when: str = "always",
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.peak = peak
+        self.clip = clip
+        self.when = when
+        self.random_state = random_state
+
+    def _corrupt(self, images, rng):
+        peak = self._level(self.peak, rng, len(images))
+        return rng.poisson((images * peak).clip(0.0, _MAX_RATE)) / peak
+
+
+class SpeckleNoise(BaseNoise):
+    r"""Multiply noise into the image, :math:`\tilde x = x + x \cdot n`.
+
+    Coherent imaging (ultrasound, radar, lasers) shows such noise. Its standard deviation is
+    :math:`\sigma x`.
+
+    Parameters
+    ----------
+    std : float or (float, float), default=0.3
+        Standard deviation :math:`\sigma \ge 0` of :math:`n`, a ratio. A pair draws one level an
+        image, uniformly from the range.
+    distribution : {"gaussian", "uniform"}, default="gaussian"
+        Distribution of :math:`n`, whose mean is 0; the uniform one spans
+        :math:`\pm \sqrt 3\, \sigma`.
+    clip : (float, float) or None, default=(0.0, 1.0)
+        Range to which the noisy images are clipped. None does not clip.
+    when : {"always", "fit"}, default="always"
+        "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
+    random_state : int, RandomState instance or None, default=None
+        Seed. With the pixels of an image it decides its noise. None draws a seed in `fit`.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    seed_ : int
+        The seed in use.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    See Also
+    --------
+    GaussianNoise : Noise that does not depend on the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import SpeckleNoise
+    >>> X_clean = np.full((1000, 8, 8), 0.5)
+    >>> X_noisy = SpeckleNoise(std=0.2, random_state=0).fit_transform(X_clean)
+    >>> float(X_noisy.std().round(2))
+    0.1
+    """
+
+    _parameter_constraints: dict = {
+        **BaseNoise._parameter_constraints,
+        "std": level(Real, 0, None, closed="left"),
+        "distribution": [StrOptions({"gaussian", "uniform"})],
+    }
+
+    def __init__(
+        self,
+        std: float | tuple[float, float] = 0.3,
+        distribution: str = "gaussian",
+        *,
+        clip: tuple[float, float] | None = (0.0, 1.0),
+        when: str = "always",
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.std = std
+        self.distribution = distribution
+        self.clip = clip
+        self.when = when
+        self.random_state = random_state
+
+    def _corrupt(self, images, rng):
+        std = self._level(self.std, rng, len(images))
+        if self.distribution == "gaussian":
+            ratio = rng.normal(0.0, std, images.shape)
+        else:
+            ratio = 3**0.5 * std * rng.uniform(-1.0, 1.0, images.shape)
+        return images + images * ratio

@@ -1,0 +1,212 @@
+"""Noise with a geometry: it hides, or merges, neighbouring pixels."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from ._base import BaseNoise, LevelRange, level
+
+
+class Occlusion(BaseNoise):
+    r"""Hide a strip or a rectangle of each image behind a constant.
+
+    Lost lines, dust, watermarks. Each image gets one occlusion of its own.
+
+    Parameters
+    ----------
+    size : int or (int, int), default=1
+        Thickness of a strip, or side of a rectangle, in pixels, at least 0 (nothing is hidden). A
+        pair draws a size an image, for a rectangle height and width each, from low to high, both
+        included. What does not fit into the image hides all of it.
+    orientation : {"random", "rows", "columns", "rectangle"}, default="random"
+        "rows" hides full rows, "columns" full columns; "random" tosses a coin for each image.
+    start : (int, int) or None, default=None
+        First hidden row or column, drawn from low to high, both included. None means anywhere that
+        the occlusion fits.
+    value : float, default=1.0
+        What hidden pixels show, in the units of `X`.
+    image_shape : tuple of int or None, default=None
+        ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
+        grey image, or a 1-D signal where the number of values is no square.
+    clip : (float, float) or None, default=(0.0, 1.0)
+        Range to which the noisy images are clipped. None does not clip.
+    when : {"always", "fit"}, default="always"
+        "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
+    random_state : int, RandomState instance or None, default=None
+        Seed. With the pixels of an image it decides its noise. None draws a seed in `fit`.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    seed_ : int
+        The seed in use.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    See Also
+    --------
+    MaskingNoise : Hides scattered values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import Occlusion
+    >>> X_noisy = Occlusion(orientation="rows", random_state=0).fit_transform(np.zeros((10, 8, 8)))
+    >>> int(X_noisy.sum())  # one row of 8 pixels in each of 10 images
+    80
+    """
+
+    _parameter_constraints: dict = {
+        **BaseNoise._parameter_constraints,
+        "size": level(Integral, 0, None, closed="left"),
+        "orientation": [StrOptions({"random", "rows", "columns", "rectangle"})],
+        "start": [LevelRange(Integral, 0, None, closed="left"), None],
+        "value": [Interval(Real, None, None, closed="neither")],
+        "image_shape": [tuple, list, None],
+    }
+    _spatial = True
+
+    def __init__(
+        self,
+        size: int | tuple[int, int] = 1,
+        orientation: str = "random",
+        start: tuple[int, int] | None = None,
+        value: float = 1.0,
+        *,
+        image_shape: tuple[int, ...] | None = None,
+        clip: tuple[float, float] | None = (0.0, 1.0),
+        when: str = "always",
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.size = size
+        self.orientation = orientation
+        self.start = start
+        self.value = value
+        self.image_shape = image_shape
+        self.clip = clip
+        self.when = when
+        self.random_state = random_state
+
+    def _corrupt(self, images, rng):
+        n_samples, height, width, _ = images.shape
+        rows = self._hidden(images, rng, axis=1)
+        columns = self._hidden(images, rng, axis=2)
+        if self.orientation == "rows":
+            hidden = rows
+        elif self.orientation == "columns":
+            hidden = columns
+        elif self.orientation == "rectangle":
+            hidden = rows & columns
+        else:
+            lying = rng.integers(0, 2, (n_samples, 1, 1, 1)) == 1
+            hidden = (rows & lying) | (columns & ~lying)
+        return images * ~hidden + float(self.value) * hidden
+
+    def _hidden(self, images, rng, axis):
+        """Whether each row (`axis` 1) or column (`axis` 2) is hidden, a mask that broadcasts."""
+        one_each = (len(images), 1, 1, 1)
+        length = images.shape[axis]
+        low, high = self.size if isinstance(self.size, tuple | list) else (self.size, self.size)
+        size = rng.integers(int(low), int(high) + 1, one_each)
+        if self.start is None:
+            start = rng.integers(0, (length - size).clip(0, None) + 1, one_each)
+        else:
+            start = rng.integers(int(self.start[0]), int(self.start[1]) + 1, one_each)
+        place = self._places(images, axis)
+        return (place >= start) & (place < start + size)
+
+    @staticmethod
+    def _places(images, axis):
+        """The index of each row or column, shaped to broadcast against `images`."""
+        # A running count of ones, because arrays and tensors both know it.
+        ones = images[:1, :, :1, :1] if axis == 1 else images[:1, :1, :, :1]
+        return (ones == ones).cumsum(axis) - 1
+
+
+class Downsample(BaseNoise):
+    r"""Shrink images by block means; the way from an image to its low-resolution copy.
+
+    Each block of ``factor × factor`` pixels becomes their mean; a 1-D signal is shrunk along its
+    length. The output has another shape than the input, which makes this the "noise" of
+    super-resolution.
+
+    Parameters
+    ----------
+    factor : int, default=2
+        Height and width are divided by this, at least 1, and must be multiples of it.
+    image_shape : tuple of int or None, default=None
+        ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
+        grey image, or a 1-D signal where the number of values is no square.
+    clip : (float, float) or None, default=(0.0, 1.0)
+        Range to which the noisy images are clipped. None does not clip.
+    when : {"always", "fit"}, default="always"
+        "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
+    random_state : int, RandomState instance or None, default=None
+        Seed. With the pixels of an image it decides its noise. None draws a seed in `fit`.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    seed_ : int
+        The seed in use.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import Downsample
+    >>> Downsample(factor=2).fit_transform(np.arange(16.0).reshape(1, 4, 4) / 16)
+    array([[[0.15625, 0.28125],
+            [0.65625, 0.78125]]])
+    """
+
+    _parameter_constraints: dict = {
+        **BaseNoise._parameter_constraints,
+        "factor": [Interval(Integral, 1, None, closed="left")],
+        "image_shape": [tuple, list, None],
+    }
+    _spatial = True
+
+    def __init__(
+        self,
+        factor: int = 2,
+        *,
+        image_shape: tuple[int, ...] | None = None,
+        clip: tuple[float, float] | None = (0.0, 1.0),
+        when: str = "always",
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.factor = factor
+        self.image_shape = image_shape
+        self.clip = clip
+        self.when = when
+        self.random_state = random_state
+
+    def _corrupt(self, images, rng):
+        n_samples, height, width, n_channels = images.shape
+        out_height, out_width, _ = self._output_hwc(images.shape[1:])
+        if (out_height, out_width) == (height, width):
+            return images
+        blocks = images.reshape(
+            n_samples, out_height, height // out_height, out_width, width // out_width, n_channels
+        )
+        return blocks.mean((2, 4))
+
+    def _output_hwc(self, hwc):
+        height, width, n_channels = hwc
+        # A signal is an image of height 1 and shrinks along its length alone.
+        factors = (self.factor if height > 1 else 1, self.factor)
+        if height % factors[0] or width % factors[1]:
+            raise ValueError(
+                f"factor={self.factor} does not divide the images' height {height} and width "
+                f"{width}; crop or pad the images to multiples of it first."
+            )
+        return (height // factors[0], width // factors[1], n_channels)

@@ -1,0 +1,579 @@
+"""Displays in scikit-learn's manner: images before and after, learning curves, error histograms.
+
+A display stores its data; ``plot`` draws them and returns the display. Matplotlib is imported only
+then, and nothing is ever shown unasked: call ``matplotlib.pyplot.show()`` or
+``display.figure_.savefig(...)``.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.exceptions import NotFittedError
+
+from ._images import check_images, resolve_image_shape, to_batch, to_float, to_hwc
+from .metrics import (
+    _check_noise,
+    _corrupted,
+    _fitted_attribute,
+    _fitted_image_shape,
+    _resolve_metric,
+    mean_squared_error,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["DenoisingDisplay", "ErrorHistogramDisplay", "TrainingDisplay"]
+
+# From the palette of Okabe and Ito, told apart also by the colour-blind.
+_BLUE, _ORANGE, _GREEN = "#0072B2", "#D55E00", "#009E73"
+
+
+# Images
+
+
+class DenoisingDisplay:
+    """Rows of clean, noisy and denoised images, with a metric under each.
+
+    Make it with `from_estimator` or `from_predictions`.
+
+    Parameters
+    ----------
+    X_clean : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+            (n_samples, height, width, n_channels)
+        Clean images; values outside [0, 1] are shown as black or white.
+    X_noisy : array-like
+        The same images with noise; they may be smaller or larger than the clean ones.
+    X_denoised : array-like shaped like `X_clean`, or dict of str to such arrays
+        What a denoiser makes of them, or several denoisers by name, one row each.
+    image_shape : tuple of int or None, default=None
+        ``(height, width[, n_channels])`` or ``(length,)``, for flat rows. ``None`` takes them as
+        square grey images, or else as 1-D signals, which are drawn as lines.
+    metric : {"mse", "mae", "psnr", "ssim"}, callable or None, default="psnr"
+        What is written under noisy and denoised images; None writes nothing.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes of shape (n_rows, n_images)
+        One axes an image.
+    figure_ : Figure
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not belong together, or the images have other than 1 or 3 channels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae.plotting import DenoisingDisplay
+    >>> X, N = np.zeros((4, 8, 8)), np.full((4, 8, 8), 0.1)
+    >>> display = DenoisingDisplay.from_predictions(X, N, {"mean": N / 2, "half": N / 4})
+    >>> display.axes_.shape
+    (4, 4)
+    """
+
+    def __init__(
+        self,
+        X_clean: ArrayLike,
+        X_noisy: ArrayLike,
+        X_denoised: ArrayLike | Mapping[str, ArrayLike],
+        *,
+        image_shape: tuple[int, ...] | None = None,
+        metric: str | Callable[..., float] | None = "psnr",
+    ) -> None:
+        self.X_clean = check_images(X_clean, name="X_clean")
+        self.X_noisy = check_images(X_noisy, name="X_noisy")
+        if not isinstance(X_denoised, Mapping):
+            X_denoised = {"denoised": X_denoised}
+        self.X_denoised = {
+            name: check_images(X, name=f"X_denoised of {name!r}") for name, X in X_denoised.items()
+        }
+        self.image_shape = resolve_image_shape(self.X_clean.shape, image_shape)
+        self.metric = metric
+        self._check()
+
+    def _check(self):
+        if self.metric is not None:
+            _resolve_metric(self.metric)
+        shape = self.X_clean.shape
+        if len(self.X_noisy) != len(self.X_clean) or self.X_noisy.ndim != self.X_clean.ndim:
+            raise ValueError(
+                f"X_noisy has shape {self.X_noisy.shape}, but X_clean has shape {shape}; pass "
+                "one noisy image for each clean one."
+            )
+        for name, X in self.X_denoised.items():
+            if X.shape != shape:
+                raise ValueError(
+                    f"X_denoised of {name!r} has shape {X.shape}, but X_clean has shape {shape}; "
+                    "pass the denoised images in the shape of the clean ones."
+                )
+        n_channels = to_hwc(self.image_shape)[2]
+        if n_channels not in (1, 3):
+            raise ValueError(
+                f"Images of {n_channels} channels cannot be shown; pass grey images, or three "
+                "channels, such as X[..., :3]."
+            )
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X_clean: ArrayLike,
+        *,
+        noise: Any = None,
+        X_noisy: ArrayLike | None = None,
+        n_images: int = 8,
+        image_shape: tuple[int, ...] | None = None,
+        metric: str | Callable[..., float] | None = "psnr",
+        name: str = "denoised",
+        ax: "Axes | None" = None,
+    ) -> "DenoisingDisplay":
+        """Corrupt clean images, denoise them with a fitted estimator, and plot all three.
+
+        Parameters
+        ----------
+        estimator : fitted estimator
+            Anything with `predict`. Of a Pipeline that begins with noise injectors, the images
+            that come out of these are the noisy ones.
+        X_clean : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Clean images, of which the first `n_images` are used.
+        noise : noise injector or None, default=None
+            Corrupts the images. ``None`` means the injectors of the Pipeline, else the
+            estimator's own ``noise``.
+        X_noisy : array-like or None, default=None
+            The noisy images themselves, instead of `noise`.
+        n_images : int, default=8
+        image_shape : tuple of int or None, default=None
+            For flat rows; ``None`` means the shape that the estimator was fitted on.
+        metric : {"mse", "mae", "psnr", "ssim"}, callable or None, default="psnr"
+        name : str, default="denoised"
+            Label of the denoised row.
+        ax : Axes or None, default=None
+            Axes whose place the images take; ``None`` makes a figure.
+
+        Returns
+        -------
+        display : DenoisingDisplay
+
+        Raises
+        ------
+        ValueError
+            If there is no noise to show, or the shapes do not fit.
+        """
+        estimator = getattr(estimator, "best_estimator_", estimator)
+        injectors = _injectors(estimator)
+        X_clean = _first(X_clean, n_images)
+        if X_noisy is not None:
+            X_input = _first(X_noisy, n_images)
+        else:
+            X_input = _add_noise(estimator, X_clean, noise, injectors)
+        if image_shape is None and np.ndim(X_clean) == 2:
+            image_shape = _fitted_image_shape(estimator, np.shape(X_clean)[1])
+        return cls(
+            X_clean,
+            X_input if injectors is None else injectors.transform(X_input),
+            {name: estimator.predict(X_input)},
+            image_shape=image_shape,
+            metric=metric,
+        ).plot(ax=ax)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        X_clean: ArrayLike,
+        X_noisy: ArrayLike,
+        X_denoised: ArrayLike | Mapping[str, ArrayLike],
+        *,
+        n_images: int = 8,
+        image_shape: tuple[int, ...] | None = None,
+        metric: str | Callable[..., float] | None = "psnr",
+        ax: "Axes | None" = None,
+    ) -> "DenoisingDisplay":
+        """Plot images that are denoised already.
+
+        Parameters
+        ----------
+        X_clean : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Clean images, of which the first `n_images` are shown.
+        X_noisy : array-like
+            The same images with noise.
+        X_denoised : array-like shaped like `X_clean`, or dict of str to such arrays
+            The denoised images, or those of several denoisers by name, one row each.
+        n_images : int, default=8
+        image_shape : tuple of int or None, default=None
+        metric : {"mse", "mae", "psnr", "ssim"}, callable or None, default="psnr"
+        ax : Axes or None, default=None
+            Axes whose place the images take; ``None`` makes a figure.
+
+        Returns
+        -------
+        display : DenoisingDisplay
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not fit.
+        """
+        # Checked before cutting, so that arrays of different lengths do not pass for equal.
+        whole = cls(X_clean, X_noisy, X_denoised, image_shape=image_shape, metric=metric)
+        return cls(
+            _first(whole.X_clean, n_images),
+            _first(whole.X_noisy, n_images),
+            {name: _first(X, n_images) for name, X in whole.X_denoised.items()},
+            image_shape=whole.image_shape,
+            metric=metric,
+        ).plot(ax=ax)
+
+    def plot(self, ax: "Axes | None" = None) -> "DenoisingDisplay":
+        """Draw one row for the clean, the noisy and each kind of denoised images.
+
+        Parameters
+        ----------
+        ax : Axes or None, default=None
+            Axes whose place the images take; ``None`` makes a figure.
+
+        Returns
+        -------
+        self : DenoisingDisplay
+        """
+        rows = {"clean": self.X_clean, "noisy": self.X_noisy, **self.X_denoised}
+        self.axes_ = _grid(ax, list(rows), len(self.X_clean), self._aspect())
+        self.figure_ = self.axes_[0, 0].figure
+        limits = min(X.min() for X in rows.values()), max(X.max() for X in rows.values())
+        for axes, (name, X) in zip(self.axes_, rows.items(), strict=True):
+            axes[0].set_ylabel(name, rotation=0, ha="right", va="center")
+            for panel, image, label in zip(axes, self._images(X), self._labels(X), strict=True):
+                _draw(panel, image, limits)
+                panel.set_xlabel(label, fontsize="small")
+        return self
+
+    def _aspect(self):
+        """Height of a panel over its width."""
+        height, width, _ = to_hwc(self.image_shape)
+        return 0.6 if len(self.image_shape) == 1 else min(max(height / width, 0.25), 4.0)
+
+    def _images(self, X):
+        """Images of one row as Matplotlib draws them; signals are 1-D."""
+        images = to_float(to_batch(X, self._shape_of(X)))
+        if len(self.image_shape) == 1:
+            return images[:, 0, :, 0]
+        return np.clip(images if images.shape[-1] == 3 else images[..., 0], 0, 1)
+
+    def _shape_of(self, X):
+        """Shape of one image; flat rows of another length are images of another scale."""
+        if len(self.image_shape) == 1:
+            return X.shape[1:]
+        height, width, n_channels = to_hwc(self.image_shape)
+        scale = math.sqrt(math.prod(X.shape[1:]) / (height * width * n_channels))
+        own_shape = (round(height * scale), round(width * scale), n_channels)
+        return resolve_image_shape(X.shape, own_shape)
+
+    def _labels(self, X):
+        """The metric of each image in words; empty where there is nothing to compare."""
+        if X is self.X_clean or X.shape != self.X_clean.shape or self.metric is None:
+            return [""] * len(X)
+        metric = _resolve_metric(self.metric)
+        options = {"image_shape": self.image_shape} if metric.spatial else {}
+        pairs = zip(self.X_clean, X, strict=True)
+        return [metric.text.format(metric.function(x[None], p[None], **options)) for x, p in pairs]
+
+
+def _first(X, n_images):
+    """The first images, a DataFrame where `X` is one."""
+    if not isinstance(n_images, Integral) or n_images < 1:
+        raise ValueError(f"n_images={n_images!r} must be a positive integer, such as 8.")
+    return X.iloc[:n_images] if hasattr(X, "iloc") else X[:n_images]
+
+
+def _injectors(estimator):
+    """The fitted steps of a Pipeline up to its last noise injector, or None."""
+    steps = getattr(estimator, "steps", ())
+    ends = [i for i, (_, step) in enumerate(steps, start=1) if hasattr(step, "_corrupt")]
+    return estimator[: ends[-1]] if ends else None
+
+
+def _add_noise(estimator, X, noise, injectors):
+    """The images that `estimator` gets: noisy, unless it corrupts them itself."""
+    if noise is None and injectors is not None:
+        return X
+    for name in ("noise_", "noise"):
+        noise = _fitted_attribute(estimator, name) if noise is None else noise
+    if noise is None:
+        raise ValueError(
+            f"{type(estimator).__name__} has no noise of its own to show; pass "
+            "noise=GaussianNoise(0.2), or your noisy images as X_noisy=."
+        )
+    return _corrupted(X, _check_noise(noise))
+
+
+def _grid(ax, names, n_columns, aspect):
+    """Axes of shape ``(n_rows, n_columns)``, in a new figure or in the place of `ax`."""
+    import matplotlib.pyplot as plt
+
+    n_rows = len(names)
+    if ax is None:
+        # An inch an image, and room for the metrics and, by the letter, for the row labels.
+        size = (n_columns + 0.2 + 0.085 * max(map(len, names)), n_rows * (aspect + 0.3))
+        figure = plt.figure(figsize=size, layout="constrained")
+        return figure.subplots(n_rows, n_columns, squeeze=False)
+    ax.set_axis_off()
+    width, height = 1 / n_columns, 1 / n_rows
+    cells = np.empty((n_rows, n_columns), dtype=object)
+    for i, j in np.ndindex(cells.shape):
+        # A fifth of a row is left for the metric below the image.
+        bounds = (j * width, 1 - (i + 0.8) * height, 0.94 * width, 0.8 * height)
+        cells[i, j] = ax.inset_axes(bounds)
+    return cells
+
+
+def _draw(panel, image, limits):
+    """Draw one image or signal without ticks."""
+    if image.ndim == 1:
+        panel.plot(image, color=_BLUE, linewidth=1)
+        panel.set_ylim(limits[0] - 0.05, limits[1] + 0.05)
+    else:
+        panel.imshow(image, cmap="gray", vmin=0, vmax=1)
+    panel.set_xticks([])
+    panel.set_yticks([])
+
+
+# Training
+
+
+class TrainingDisplay:
+    """Loss of the training and the validation images, epoch by epoch.
+
+    Make it with `from_estimator`.
+
+    Parameters
+    ----------
+    epochs : array-like of shape (n_epochs,)
+    train_loss : array-like of shape (n_epochs,)
+    valid_loss : array-like of shape (n_epochs,) or None, default=None
+        NaN where an epoch has none.
+
+    Attributes
+    ----------
+    ax_ : Axes
+    figure_ : Figure
+    lines_ : list of Line2D
+
+    Examples
+    --------
+    >>> from skdae.plotting import TrainingDisplay
+    >>> display = TrainingDisplay([1, 2, 3], [0.3, 0.2, 0.1], [0.3, 0.25, 0.2]).plot()
+    >>> len(display.lines_)
+    2
+    """
+
+    def __init__(
+        self, epochs: ArrayLike, train_loss: ArrayLike, valid_loss: ArrayLike | None = None
+    ) -> None:
+        self.epochs = np.asarray(epochs)
+        self.train_loss = np.asarray(train_loss, dtype=float)
+        self.valid_loss = None if valid_loss is None else np.asarray(valid_loss, dtype=float)
+        for loss in (self.train_loss, self.valid_loss):
+            if loss is not None and loss.shape != self.epochs.shape:
+                raise ValueError(
+                    f"epochs has shape {self.epochs.shape}, but a loss has shape {loss.shape}; "
+                    "pass one loss for each epoch."
+                )
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, *, ax: "Axes | None" = None) -> "TrainingDisplay":
+        """Plot the learning curve of a fitted denoiser.
+
+        Parameters
+        ----------
+        estimator : fitted estimator
+            With a ``history_``, a list of dicts with keys ``epoch``, ``train_loss`` and perhaps
+            ``valid_loss``; or a Pipeline or search that holds one.
+        ax : Axes or None, default=None
+            Axes to draw on; ``None`` makes a figure.
+
+        Returns
+        -------
+        display : TrainingDisplay
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the estimator has no history.
+        """
+        history = _fitted_attribute(estimator, "history_")
+        if not history:
+            raise NotFittedError(
+                f"{type(estimator).__name__} has no history_ of epochs; fit it first, and pass a "
+                "denoiser that learns in epochs, such as DenoisingAutoencoder."
+            )
+        valid_loss = np.array([row.get("valid_loss", np.nan) for row in history], dtype=float)
+        return cls(
+            [row["epoch"] for row in history],
+            [row["train_loss"] for row in history],
+            None if np.isnan(valid_loss).all() else valid_loss,
+        ).plot(ax=ax)
+
+    def plot(self, ax: "Axes | None" = None) -> "TrainingDisplay":
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : Axes or None, default=None
+            Axes to draw on; ``None`` makes a figure.
+
+        Returns
+        -------
+        self : TrainingDisplay
+        """
+        self.ax_ = _one_axes(ax)
+        self.figure_ = self.ax_.figure
+        # Points show a fit of one epoch, and clutter one of many.
+        style = {"marker": "o" if len(self.epochs) <= 30 else "", "markersize": 3}
+        self.lines_ = self.ax_.plot(
+            self.epochs, self.train_loss, color=_BLUE, label="training", **style
+        )
+        if self.valid_loss is not None:
+            self.lines_ += self.ax_.plot(
+                self.epochs, self.valid_loss, "--", color=_ORANGE, label="validation", **style
+            )
+        self.ax_.xaxis.get_major_locator().set_params(integer=True)
+        self.ax_.set(xlabel="epoch", ylabel="loss")
+        self.ax_.legend()
+        return self
+
+
+# Errors
+
+
+class ErrorHistogramDisplay:
+    """How the mean squared error is distributed over the images.
+
+    Make it with `from_estimator` or `from_predictions`. Images far to the right are those that
+    the denoiser does not know.
+
+    Parameters
+    ----------
+    errors : array-like of shape (n_samples,)
+        Mean squared error of each image.
+
+    Attributes
+    ----------
+    ax_ : Axes
+    figure_ : Figure
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae.plotting import ErrorHistogramDisplay
+    >>> X = np.random.default_rng(0).random((50, 8, 8))
+    >>> display = ErrorHistogramDisplay.from_predictions(X, X**2)
+    >>> display.ax_.get_xlabel()
+    'mean squared error of an image'
+    """
+
+    def __init__(self, errors: ArrayLike) -> None:
+        self.errors = np.asarray(errors, dtype=float)
+        if self.errors.ndim != 1 or not len(self.errors):
+            raise ValueError(
+                f"errors has shape {self.errors.shape}; expected one error an image, (n_samples,)."
+            )
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X_noisy: ArrayLike,
+        X_clean: ArrayLike,
+        *,
+        bins: int = 50,
+        ax: "Axes | None" = None,
+    ) -> "ErrorHistogramDisplay":
+        """Denoise images with a fitted estimator, and plot their errors.
+
+        Parameters
+        ----------
+        estimator : fitted estimator
+            Anything with `predict`.
+        X_noisy : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            What the estimator gets; clean images for a Pipeline that corrupts them itself.
+        X_clean : array-like shaped like the denoised images
+        bins : int, default=50
+        ax : Axes or None, default=None
+            Axes to draw on; ``None`` makes a figure.
+
+        Returns
+        -------
+        display : ErrorHistogramDisplay
+
+        Raises
+        ------
+        ValueError
+            If the denoised images have another shape than `X_clean`.
+        """
+        return cls.from_predictions(X_clean, estimator.predict(X_noisy), bins=bins, ax=ax)
+
+    @classmethod
+    def from_predictions(
+        cls, X_clean: ArrayLike, X_denoised: ArrayLike, *, bins: int = 50, ax: "Axes | None" = None
+    ) -> "ErrorHistogramDisplay":
+        """Plot the errors of images that are denoised already.
+
+        Parameters
+        ----------
+        X_clean : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+        X_denoised : array-like shaped like `X_clean`
+        bins : int, default=50
+        ax : Axes or None, default=None
+            Axes to draw on; ``None`` makes a figure.
+
+        Returns
+        -------
+        display : ErrorHistogramDisplay
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ.
+        """
+        errors = mean_squared_error(X_clean, X_denoised, per_image=True)
+        return cls(errors).plot(bins=bins, ax=ax)
+
+    def plot(self, *, bins: int = 50, ax: "Axes | None" = None) -> "ErrorHistogramDisplay":
+        """Draw the histogram, with its mean and median.
+
+        Parameters
+        ----------
+        bins : int, default=50
+        ax : Axes or None, default=None
+            Axes to draw on; ``None`` makes a figure.
+
+        Returns
+        -------
+        self : ErrorHistogramDisplay
+        """
+        self.ax_ = _one_axes(ax)
+        self.figure_ = self.ax_.figure
+        self.ax_.hist(self.errors, bins=bins, color=_BLUE, alpha=0.6)
+        for name, value, color, style in (
+            ("mean", self.errors.mean(), _ORANGE, "-"),
+            ("median", np.median(self.errors), _GREEN, "--"),
+        ):
+            self.ax_.axvline(value, color=color, linestyle=style, label=f"{name} {value:.3g}")
+        self.ax_.set(xlabel="mean squared error of an image", ylabel="images")
+        self.ax_.legend()
+        return self
+
+
+def _one_axes(ax):
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(layout="constrained")[1] if ax is None else ax

@@ -1,0 +1,68 @@
+"""One list of all public estimators, and scikit-learn's own checks over it."""
+
+import inspect
+
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import skdae
+from skdae import (
+    DenoisingAutoencoder,
+    Downsample,
+    GaussianFilter,
+    GaussianNoise,
+    MaskingNoise,
+    MeanFilter,
+    MedianFilter,
+    NoiseSequence,
+    Occlusion,
+    OneOf,
+    PoissonNoise,
+    SaltPepper,
+    SpeckleNoise,
+    StripeNoise,
+    UniformNoise,
+)
+from skdae.architectures import Conv, Dense
+
+SMALL_NET = {"max_epochs": 2, "batch_size": 16, "noise": GaussianNoise(std=0.1)}
+
+ESTIMATORS = [
+    GaussianNoise(),
+    GaussianNoise(std=(0.0, 0.5), clip=None),
+    UniformNoise(),
+    StripeNoise(),
+    PoissonNoise(),
+    SpeckleNoise(),
+    SaltPepper(),
+    MaskingNoise(),
+    Occlusion(),
+    # Rows of an odd number of values cannot be halved, which is an error and has a test of its own.
+    Downsample(factor=1),
+    NoiseSequence([PoissonNoise(), GaussianNoise()]),
+    OneOf([GaussianNoise(), StripeNoise()]),
+    MeanFilter(),
+    MedianFilter(),
+    GaussianFilter(),
+    DenoisingAutoencoder(Dense(hidden=(8,)), **SMALL_NET),
+    DenoisingAutoencoder("linear", latent_dim=2, **SMALL_NET),
+    DenoisingAutoencoder("dense", latent_dim=2, transform_to="latent", **SMALL_NET),
+    DenoisingAutoencoder(Conv(filters=(4,)), **SMALL_NET),
+]
+
+
+# Many of scikit-learn's checks use rows that are no square images.
+@pytest.mark.filterwarnings("ignore:Rows of .* values are no square image:UserWarning")
+@parametrize_with_checks(ESTIMATORS)
+def test_scikit_learn_contract(estimator, check):
+    check(estimator)
+
+
+def test_every_public_estimator_is_checked():
+    public = {
+        obj
+        for name in skdae.__all__
+        if inspect.isclass(obj := getattr(skdae, name)) and issubclass(obj, BaseEstimator)
+    }
+    assert public == {type(estimator) for estimator in ESTIMATORS}

@@ -1,0 +1,412 @@
+import copy
+import math
+import pickle
+
+import numpy as np
+import pytest
+import sklearn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from joblib import parallel_config
+from skimage import metrics as oracle
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
+from sklearn.pipeline import make_pipeline
+
+from skdae import metrics as metrics_module
+from skdae.metrics import (
+    METRICS,
+    SCORERS,
+    DenoisingScorer,
+    denoising_scorer,
+    mae_scorer,
+    mean_absolute_error,
+    mean_squared_error,
+    mse_scorer,
+    peak_signal_noise_ratio,
+    psnr_scorer,
+    ssim_scorer,
+    structural_similarity,
+)
+
+SHAPES = [(3, 64), (3, 9, 11), (2, 12, 8, 3), (2, 8, 9, 1)]
+
+
+def pair(shape, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.random(shape)
+    return X, np.clip(X + rng.normal(0, 0.2, shape), 0, 1)
+
+
+class Shrink(BaseEstimator):
+    """A denoiser of the least kind."""
+
+    def __init__(self, factor=1.0):
+        self.factor = factor
+
+    def fit(self, X, y=None):
+        self.fitted_ = True
+        return self
+
+    def predict(self, X):
+        return np.asarray(X) * self.factor
+
+
+class SeededNoise(TransformerMixin, BaseEstimator):
+    """A noise whose numbers depend on the seed alone."""
+
+    def __init__(self, std=0.1, random_state=None):
+        self.std = std
+        self.random_state = random_state
+
+    def fit(self, X, y=None):
+        self.fitted_ = True
+        return self
+
+    def transform(self, X):
+        rng = np.random.default_rng(self.random_state)
+        return np.asarray(X) + rng.normal(0, self.std, np.shape(X))
+
+
+# Truth
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_errors_equal_hand_formulas(shape):
+    X, P = pair(shape)
+    axes = tuple(range(1, len(shape)))
+    squared, absolute = ((X - P) ** 2).mean(axis=axes), np.abs(X - P).mean(axis=axes)
+    np.testing.assert_allclose(mean_squared_error(X, P, per_image=True), squared)
+    np.testing.assert_allclose(mean_absolute_error(X, P, per_image=True), absolute)
+    psnr = 10 * np.log10(4 / squared)
+    np.testing.assert_allclose(
+        peak_signal_noise_ratio(X, P, per_image=True, data_range=2), psnr, rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("data_range", [1.0, 2.5])
+def test_psnr_equals_scikit_image(shape, data_range):
+    X, P = pair(shape)
+    expected = [
+        oracle.peak_signal_noise_ratio(x, p, data_range=data_range)
+        for x, p in zip(X, P, strict=True)
+    ]
+    ours = peak_signal_noise_ratio(X, P, per_image=True, data_range=data_range)
+    np.testing.assert_allclose(ours, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", SHAPES[1:])
+@pytest.mark.parametrize(("data_range", "win_size"), [(1.0, 7), (2.5, 7), (1.0, 3)])
+def test_ssim_equals_scikit_image(shape, data_range, win_size):
+    X, P = pair(shape)
+    expected = [
+        oracle.structural_similarity(
+            x, p, data_range=data_range, win_size=win_size, channel_axis=-1 if x.ndim == 3 else None
+        )
+        for x, p in zip(X, P, strict=True)
+    ]
+    ours = structural_similarity(X, P, per_image=True, data_range=data_range, win_size=win_size)
+    np.testing.assert_allclose(ours, expected, rtol=1e-10)
+
+
+def test_ssim_of_signals_equals_scikit_image_in_one_dimension():
+    X, P = pair((4, 50))
+    expected = [
+        oracle.structural_similarity(x, p, data_range=1.0) for x, p in zip(X, P, strict=True)
+    ]
+    ours = structural_similarity(X, P, per_image=True, image_shape=(50,))
+    np.testing.assert_allclose(ours, expected, rtol=1e-10)
+
+
+def test_ssim_of_flat_rows_is_that_of_their_images():
+    X, P = pair((3, 8, 9, 3))
+    flat = structural_similarity(X.reshape(3, -1), P.reshape(3, -1), image_shape=(8, 9, 3))
+    assert flat == pytest.approx(structural_similarity(X, P), rel=1e-12)
+
+
+def test_ssim_of_flat_rows_that_are_no_square_warns():
+    X, P = pair((3, 50))
+    with pytest.warns(UserWarning, match="image_shape="):
+        structural_similarity(X, P)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_equal_images_are_perfect(shape):
+    X, _ = pair(shape)
+    assert mean_squared_error(X, X) == mean_absolute_error(X, X) == 0
+    assert peak_signal_noise_ratio(X, X) == math.inf
+    assert structural_similarity(X, X) == pytest.approx(1.0, abs=1e-12)
+
+
+def test_constant_images_have_a_finite_ssim():
+    X = np.ones((2, 8, 8))
+    assert structural_similarity(X, X) == pytest.approx(1.0)
+    assert structural_similarity(X, 0 * X) == pytest.approx(1e-4 / (1 + 1e-4), rel=1e-6)
+
+
+def test_psnr_is_the_mean_of_the_images_psnrs():
+    X = np.zeros((2, 4))
+    P = np.array([[0.1] * 4, [0.01] * 4])
+    assert peak_signal_noise_ratio(X, P) == pytest.approx((20 + 40) / 2)
+
+
+# Laws
+
+BATCHES = arrays(np.float64, (2, 4, 8, 8), elements=st.floats(0, 1))
+
+
+@settings(max_examples=25, deadline=None)
+@given(BATCHES, st.permutations(range(4)), st.sampled_from(list(METRICS)))
+def test_order_of_images_changes_nothing_but_the_order(batches, order, name):
+    X, P = batches
+    metric = METRICS[name].function
+    permuted = metric(X[order], P[order], per_image=True)
+    np.testing.assert_allclose(permuted, metric(X, P, per_image=True)[order], rtol=1e-9, atol=1e-9)
+
+
+@settings(max_examples=25, deadline=None)
+@given(BATCHES, st.sampled_from(list(METRICS)))
+def test_scalar_is_the_mean_over_images_and_symmetric(batches, name):
+    X, P = batches
+    metric = METRICS[name].function
+    values = metric(X, P, per_image=True)
+    assert values.shape == (4,)
+    assert isinstance(metric(X, P), float)
+    np.testing.assert_allclose(metric(X, P), values.mean())
+    np.testing.assert_allclose(metric(P, X, per_image=True), values, rtol=1e-9, atol=1e-9)
+
+
+@settings(max_examples=25, deadline=None)
+@given(arrays(np.uint8, (2, 3, 7, 7)), st.sampled_from(list(METRICS)))
+def test_uint8_counts_as_value_over_255(batches, name):
+    X, P = batches
+    metric = METRICS[name].function
+    floats = (X / 255).astype(np.float32), (P / 255).astype(np.float32)
+    assert metric(X, P) == metric(X, floats[1]) == metric(*floats)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_chunks_do_not_change_the_values(name, monkeypatch):
+    X, P = pair((5, 8, 8))
+    whole = METRICS[name].function(X, P, per_image=True)
+    monkeypatch.setattr(metrics_module, "_CHUNK_VALUES", 2 * 64)
+    np.testing.assert_allclose(METRICS[name].function(X, P, per_image=True), whole, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_arrays_are_not_written(name):
+    X, P = pair((2, 8, 8))
+    X.flags.writeable = P.flags.writeable = False
+    before = X.copy(), P.copy()
+    METRICS[name].function(X, P)
+    np.testing.assert_array_equal((X, P), before)
+
+
+# Bad input
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_mismatched_shapes_are_both_named(name):
+    with pytest.raises(ValueError, match=r"\(2, 8, 8\).*\(2, 64\)"):
+        METRICS[name].function(np.zeros((2, 8, 8)), np.zeros((2, 64)))
+
+
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_nan_and_infinity_are_refused(name, bad):
+    X, P = pair((2, 8, 8))
+    P[1, 2, 3] = bad
+    with pytest.raises(ValueError, match="X_pred contains"):
+        METRICS[name].function(X, P)
+
+
+@pytest.mark.parametrize("win_size", [2, 6, 1, 7.0])
+def test_even_or_tiny_windows_are_refused(win_size):
+    X, P = pair((2, 8, 8))
+    with pytest.raises(ValueError, match="must be an odd integer"):
+        structural_similarity(X, P, win_size=win_size)
+
+
+@pytest.mark.parametrize("shape", [(2, 6, 8), (2, 8, 6, 3), (2, 8, 1), (2, 1, 5)])
+def test_images_smaller_than_the_window_are_refused(shape):
+    X, P = pair(shape)
+    with pytest.raises(ValueError, match="win_size=7 is larger"):
+        structural_similarity(X, P)
+
+
+@pytest.mark.parametrize("data_range", [0, -1, np.inf, np.nan, "1"])
+@pytest.mark.parametrize("metric", [peak_signal_noise_ratio, structural_similarity])
+def test_data_range_must_be_positive(metric, data_range):
+    X, P = pair((2, 8, 8))
+    with pytest.raises(ValueError, match="data_range="):
+        metric(X, P, data_range=data_range)
+
+
+def test_ssim_image_shape_must_hold_the_pixels():
+    X, P = pair((2, 64))
+    with pytest.raises(ValueError, match=r"image_shape=\(8, 9\) holds 72"):
+        structural_similarity(X, P, image_shape=(8, 9))
+
+
+# Scorers
+
+
+def test_scorers_without_target_take_the_images_as_clean():
+    X, _ = pair((5, 64))
+    half = Shrink(0.5).fit(X)
+    assert mse_scorer(half, X) == -mean_squared_error(X, X / 2)
+    assert mae_scorer(half, X, np.arange(5)) == -mean_absolute_error(X, X / 2)
+    assert psnr_scorer(half, X, None) == peak_signal_noise_ratio(X, X / 2)
+    assert ssim_scorer(half, X) == structural_similarity(X, X / 2)
+
+
+def test_scorers_compare_with_the_target():
+    X, P = pair((5, 8, 8))
+    assert psnr_scorer(Shrink(), P, X) == peak_signal_noise_ratio(X, P)
+    with pytest.raises(ValueError, match=r"\(5, 3, 8\).*\(5, 8, 8\)"):
+        psnr_scorer(Shrink(), P, X[:, :3])
+
+
+def test_noise_corrupts_the_input_and_not_the_target():
+    X, P = pair((5, 8, 8))
+    scorer = denoising_scorer("mse", noise=SeededNoise(0.3, random_state=1))
+    noisy = SeededNoise(0.3, random_state=1).fit_transform(X)
+    assert scorer(Shrink(), X) == -mean_squared_error(X, noisy)
+    assert scorer(Shrink(), X, P) == -mean_squared_error(P, noisy)
+
+
+@pytest.mark.parametrize("random_state", [None, np.random.RandomState(0)])
+def test_open_seed_is_fixed_once(random_state):
+    X, _ = pair((5, 64))
+    noise = SeededNoise(random_state=random_state)
+    before = np.random.mtrand._rand.get_state()[1].copy()
+    scorer, other = denoising_scorer("psnr", noise), denoising_scorer("psnr", SeededNoise())
+    assert scorer(Shrink(), X) == scorer(Shrink(), X) == copy.deepcopy(scorer)(Shrink(), X)
+    assert scorer(Shrink(), X) != other(Shrink(), X)
+    assert noise.random_state is random_state
+    np.testing.assert_array_equal(np.random.mtrand._rand.get_state()[1], before)
+
+
+def test_seeds_inside_a_composed_noise_are_fixed_and_differ():
+    composed = make_pipeline(SeededNoise(), SeededNoise(random_state=3), SeededNoise())
+    seeds = [step.random_state for step in denoising_scorer("mse", composed).noise]
+    assert seeds[1] == 3
+    assert len(set(seeds)) == 3
+
+
+def test_ssim_scorer_takes_the_shape_that_the_estimator_knows():
+    X, _ = pair((4, 16 * 9))
+    half = Shrink(0.5).fit(X)
+    half.image_shape_ = (16, 9)
+    images = X.reshape(4, 16, 9)
+    expected = structural_similarity(images, images / 2)
+    assert ssim_scorer(half, X) == pytest.approx(expected)
+    pipeline = make_pipeline(SeededNoise(0.0), half)
+    pipeline[0].image_shape_ = (12, 12)
+    assert ssim_scorer(pipeline, X) == pytest.approx(expected)
+    # A shape that does not hold the target's pixels, as in super-resolution, is not used.
+    half.image_shape_ = (8, 9)
+    assert ssim_scorer(half, X) == structural_similarity(X, X / 2)
+
+
+def test_callable_metric_is_greater_is_better():
+    X, _ = pair((5, 64))
+
+    def largest(X_true, X_pred):
+        return X_pred.max()
+
+    scorer = denoising_scorer(largest)
+    assert scorer(Shrink(0.5), X) == X.max() / 2
+    assert repr(scorer) == "denoising_scorer(largest)"
+
+
+def test_dataframe_stays_one():
+    pd = pytest.importorskip("pandas")
+
+    class Named(Shrink):
+        def predict(self, X):
+            assert list(X.columns) == list("abcd")
+            return super().predict(X)
+
+    X = pd.DataFrame(np.eye(4), columns=list("abcd"))
+
+    class FrameNoise(SeededNoise):
+        def get_feature_names_out(self, names=None):
+            return X.columns
+
+    assert mse_scorer(Named(), X) == 0
+    assert denoising_scorer("mse", FrameNoise(random_state=0))(Named(), X) < 0
+
+
+@pytest.mark.parametrize("noise", [None, SeededNoise(0.2, random_state=0)])
+@pytest.mark.parametrize("routing", [False, True])
+def test_grid_search_finds_the_best_candidate(noise, routing):
+    X, _ = pair((12, 64))
+    with sklearn.config_context(enable_metadata_routing=routing):
+        for name in METRICS:
+            search = GridSearchCV(
+                Shrink(),
+                {"factor": [0.1, 0.95, 2.0]},
+                scoring=denoising_scorer(name, noise),
+                cv=3,
+                error_score="raise",
+            )
+            assert clone(search).fit(X).best_params_ == {"factor": 0.95}
+            assert search.fit(X, np.arange(12)).best_params_ == {"factor": 0.95}
+
+
+@pytest.mark.parametrize("routing", [False, True])
+def test_dict_of_scorers_in_multi_metric_search(routing):
+    X, P = pair((12, 8, 8))
+    with sklearn.config_context(enable_metadata_routing=routing):
+        search = GridSearchCV(Shrink(), {"factor": [0.1, 0.9]}, scoring=SCORERS, refit="ssim", cv=3)
+        results = search.fit(P, X).cv_results_
+    assert all(
+        results[f"mean_test_{name}"][0] < results[f"mean_test_{name}"][1] for name in SCORERS
+    )
+    scores = cross_validate(search.best_estimator_, P, X, scoring=SCORERS, cv=3)
+    assert {f"test_{name}" for name in SCORERS} <= set(scores)
+
+
+def test_search_sees_the_same_noise_for_all_candidates():
+    X, _ = pair((12, 64))
+    scoring = denoising_scorer("psnr", SeededNoise(0.2))
+    grid = {"factor": [1.0, 1.0]}
+    scores = GridSearchCV(Shrink(), grid, scoring=scoring, cv=3).fit(X).cv_results_
+    np.testing.assert_array_equal(*scores["mean_test_score"].reshape(2, 1))
+
+
+def test_scorer_in_threads_scores_as_alone():
+    X, _ = pair((12, 64))
+    scoring = denoising_scorer("mse", SeededNoise(0.2, random_state=0))
+    alone = cross_val_score(Shrink(), X, scoring=scoring, cv=3)
+    with parallel_config("threading", n_jobs=2):
+        np.testing.assert_array_equal(cross_val_score(Shrink(), X, scoring=scoring, cv=3), alone)
+
+
+@pytest.mark.parametrize("scorer", [*SCORERS.values(), denoising_scorer("mae", SeededNoise(0.2))])
+def test_scorers_survive_pickle_and_clone(scorer):
+    X, _ = pair((5, 64))
+    for twin in (pickle.loads(pickle.dumps(scorer)), clone(scorer, safe=False)):
+        assert repr(twin) == repr(scorer)
+        assert twin(Shrink(0.9), X) == scorer(Shrink(0.9), X)
+
+
+def test_repr_can_be_read():
+    scorer = DenoisingScorer("psnr", noise=SeededNoise(std=0.2, random_state=0))
+    expected = "denoising_scorer('psnr', noise=SeededNoise(random_state=0, std=0.2))"
+    assert repr(scorer) == expected
+
+
+@pytest.mark.parametrize("metric", ["rmse", 3, ["mse"]])
+def test_unknown_metric_is_refused_with_the_known_ones(metric):
+    with pytest.raises(ValueError, match="'mae', 'mse', 'psnr', 'ssim'"):
+        denoising_scorer(metric)
+
+
+@pytest.mark.parametrize("noise", [0.2, SeededNoise, "gaussian"])
+def test_noise_must_be_an_injector(noise):
+    with pytest.raises(TypeError, match="must be a noise injector"):
+        denoising_scorer("psnr", noise)

@@ -1,0 +1,351 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from skdae import plotting
+from skdae.metrics import METRICS, mean_squared_error, mse_scorer
+from skdae.plotting import DenoisingDisplay, ErrorHistogramDisplay, TrainingDisplay
+
+
+class Shrink(BaseEstimator):
+    """A denoiser of the least kind."""
+
+    def __init__(self, factor=0.5, noise=None):
+        self.factor = factor
+        self.noise = noise
+
+    def fit(self, X, y=None):
+        self.history_ = [{"epoch": i, "train_loss": 1 / i, "valid_loss": 2 / i} for i in (1, 2, 3)]
+        return self
+
+    def predict(self, X):
+        return np.asarray(X) * self.factor
+
+
+class Brighten(TransformerMixin, BaseEstimator):
+    """A noise that can be told by its value."""
+
+    def __init__(self, by=0.125):
+        self.by = by
+
+    def fit(self, X, y=None):
+        self.fitted_ = True
+        return self
+
+    def _corrupt(self, images, rng):
+        return images + self.by
+
+    def transform(self, X):
+        return self._corrupt(np.asarray(X), None)
+
+
+@pytest.fixture(autouse=True)
+def no_figure_stays(monkeypatch):
+    def forbidden(*args, **kwargs):
+        raise AssertionError("a display must not show itself")
+
+    monkeypatch.setattr(plt, "show", forbidden)
+    yield
+    plt.close("all")
+
+
+def clean(shape=(5, 8, 8)):
+    return np.random.default_rng(0).random(shape)
+
+
+def shown(axes):
+    """The arrays that are drawn, in the grid of their axes."""
+    return [[np.asarray(panel.images[0].get_array()) for panel in row] for row in axes]
+
+
+def labels(axes):
+    return [[panel.get_xlabel() for panel in row] for row in axes]
+
+
+# Images
+
+
+@pytest.mark.parametrize("shape", [(5, 64), (5, 8, 9), (5, 8, 9, 3), (5, 8, 9, 1)])
+def test_rows_show_clean_noisy_and_denoised_images(shape):
+    X = clean(shape)
+    display = DenoisingDisplay.from_predictions(X, X * 0.5, X * 0.25, n_images=4)
+    assert display.axes_.shape == (3, 4)
+    assert [row[0].get_ylabel() for row in display.axes_] == ["clean", "noisy", "denoised"]
+    image_shape = {2: (8, 8), 3: shape[1:], 4: shape[1:]}[X.ndim]
+    images = X.reshape(5, *image_shape)[:4]
+    images = images[..., 0] if shape[-1] == 1 else images
+    np.testing.assert_allclose(shown(display.axes_), [images, images * 0.5, images * 0.25])
+    assert display.axes_[0, 0].images[0].get_clim() == (0, 1)
+    display.figure_.canvas.draw()
+
+
+def test_uint8_images_are_shown_in_the_unit_interval():
+    X = (clean() * 255).astype(np.uint8)
+    display = DenoisingDisplay.from_predictions(X, X, X)
+    np.testing.assert_allclose(shown(display.axes_)[0], X / 255, rtol=1e-6)
+
+
+def test_metric_stands_under_noisy_and_denoised_images_with_its_unit():
+    X = np.full((2, 8, 8), 0.5)
+    display = DenoisingDisplay.from_predictions(X, X + 0.1, X + 0.01)
+    assert labels(display.axes_) == [["", ""], ["20.0 dB"] * 2, ["40.0 dB"] * 2]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("shape", [(2, 8 * 9), (2, 8, 9), (2, 8, 9, 3)])
+def test_every_metric_is_that_of_the_image(metric, shape):
+    X = clean(shape)
+    image_shape = (8, 9) if X.ndim == 2 else None
+    display = DenoisingDisplay.from_predictions(X, X, X / 2, metric=metric, image_shape=image_shape)
+    images = X.reshape(2, 8, 9, -1)
+    values = METRICS[metric].function(images, images / 2, per_image=True)
+    assert labels(display.axes_)[2] == [METRICS[metric].text.format(v) for v in values]
+
+
+def test_callable_metric_and_none():
+    X = clean()
+
+    def brightest(X_true, X_pred):
+        return X_pred.max()
+
+    display = DenoisingDisplay.from_predictions(X, X, 0 * X + 0.5, metric=brightest)
+    assert labels(display.axes_)[2] == ["brightest 0.5"] * 5
+    display = DenoisingDisplay.from_predictions(X, X, X, metric=None)
+    assert set(np.ravel(labels(display.axes_))) == {""}
+
+
+def test_several_denoisers_have_a_row_each():
+    X = clean()
+    display = DenoisingDisplay.from_predictions(X, X, {"Mean": X / 2, "Median": X / 4})
+    assert [row[0].get_ylabel() for row in display.axes_] == ["clean", "noisy", "Mean", "Median"]
+    np.testing.assert_allclose(shown(display.axes_)[3], X / 4)
+
+
+def test_signals_are_lines():
+    X = clean((3, 50))
+    display = DenoisingDisplay.from_predictions(X, X + 0.5, X, image_shape=(50,))
+    lines = [[panel.lines[0].get_ydata() for panel in row] for row in display.axes_]
+    np.testing.assert_allclose(lines, [X, X + 0.5, X])
+    assert len({panel.get_ylim() for panel in display.axes_.ravel()}) == 1
+    with pytest.warns(UserWarning, match="image_shape="):
+        DenoisingDisplay.from_predictions(X, X, X)
+
+
+@pytest.mark.parametrize("shape", [(2, 6, 10, 3), (2, 6 * 10 * 3)])
+def test_smaller_noisy_images_are_shown_without_metric(shape):
+    X, small = clean(shape), clean((2, 3, 5, 3))
+    noisy = small.reshape(2, -1) if X.ndim == 2 else small
+    image_shape = (6, 10, 3) if X.ndim == 2 else None
+    display = DenoisingDisplay.from_predictions(X, noisy, X, image_shape=image_shape)
+    np.testing.assert_allclose(shown(display.axes_[1:2])[0], small)
+    assert labels(display.axes_)[1] == ["", ""]
+
+
+def test_given_axes_hold_the_grid():
+    figure, (left, right) = plt.subplots(1, 2)
+    X = clean()
+    display = DenoisingDisplay.from_predictions(X, X, X, n_images=2, ax=left)
+    assert display.figure_ is figure
+    assert set(left.child_axes) == set(display.axes_.ravel())
+    assert not left.axison
+    assert right.axison
+    figure.canvas.draw()
+    outer = left.get_window_extent().padded(1)
+    for panel in display.axes_.ravel():
+        corners = panel.get_window_extent().corners()
+        assert outer.count_contains(corners) == 4
+
+
+def test_plot_again_draws_the_same():
+    X = clean()
+    display = DenoisingDisplay(X, X, X / 2)
+    assert not hasattr(display, "axes_")
+    assert display.plot() is display
+    first = display.figure_
+    assert display.plot().figure_ is not first
+
+
+# Where the noise comes from
+
+
+@pytest.mark.parametrize(
+    ("estimator", "options"),
+    [
+        (Shrink(), {"noise": Brighten()}),
+        (Shrink(noise=Brighten(0.25)), {"noise": Brighten()}),
+        (Shrink(noise=Brighten()), {}),
+        (make_pipeline(Brighten(), Shrink()), {}),
+        (make_pipeline(Brighten(0.0625), Brighten(0.0625), Shrink()), {}),
+        (make_pipeline(Brighten(0.0625), Shrink()), {"noise": Brighten(0.0625)}),
+        (make_pipeline("passthrough", Shrink(noise=Brighten())), {}),
+        (Shrink(), {"X_noisy": clean() + 0.125}),
+        (GridSearchCV(Shrink(), {"factor": [0.5]}, scoring=mse_scorer), {"noise": Brighten()}),
+    ],
+)
+def test_estimator_denoises_the_noisy_images_that_are_shown(estimator, options):
+    X = clean() / 2
+    options = {key: v / 2 + 0.0625 if key == "X_noisy" else v for key, v in options.items()}
+    display = DenoisingDisplay.from_estimator(estimator.fit(X), X, n_images=3, **options)
+    np.testing.assert_allclose(shown(display.axes_)[1], X[:3] + 0.125)
+    np.testing.assert_allclose(shown(display.axes_)[2], (X[:3] + 0.125) / 2)
+
+
+def test_flat_rows_take_the_shape_that_the_estimator_knows():
+    X = clean((3, 16 * 9))
+    estimator = Shrink().fit(X)
+    estimator.image_shape_ = (16, 9)
+    display = DenoisingDisplay.from_estimator(estimator, X, noise=Brighten(), name="Shrink")
+    assert shown(display.axes_)[0][0].shape == (16, 9)
+    assert display.axes_[2, 0].get_ylabel() == "Shrink"
+
+
+def test_dataframe_rows():
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(clean((5, 64)))
+    display = DenoisingDisplay.from_estimator(Shrink(), X, X_noisy=X, n_images=2)
+    assert display.axes_.shape == (3, 2)
+
+
+def test_estimator_without_noise_says_what_to_pass():
+    with pytest.raises(ValueError, match=r"Shrink has no noise .*noise=.*X_noisy="):
+        DenoisingDisplay.from_estimator(Shrink(), clean())
+
+
+@pytest.mark.parametrize("noise", [0.2, Brighten])
+def test_noise_must_be_an_injector(noise):
+    with pytest.raises(TypeError, match="must be a noise injector"):
+        DenoisingDisplay.from_estimator(Shrink(), clean(), noise=noise)
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ((clean(), clean(), clean((5, 64))), r"X_denoised .*\(5, 64\).*\(5, 8, 8\)"),
+        ((clean(), clean((4, 8, 8)), clean()), r"X_noisy .*\(4, 8, 8\).*\(5, 8, 8\)"),
+        ((clean(), clean((5, 64)), clean()), r"X_noisy .*\(5, 64\).*\(5, 8, 8\)"),
+        ((clean(), clean(), {"Mean": clean((9, 8, 8))}), r"'Mean'.*\(9, 8, 8\)"),
+        ((clean((2, 4, 4, 5)),) * 3, "5 channels cannot be shown"),
+        ((clean() * np.nan, clean(), clean()), "X_clean contains NaN"),
+    ],
+)
+def test_arrays_that_do_not_belong_together_are_refused(arrays, message):
+    with pytest.raises(ValueError, match=message):
+        DenoisingDisplay.from_predictions(*arrays, n_images=2)
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("n_images", [0, -1, 2.5])
+def test_n_images_must_be_positive(n_images):
+    with pytest.raises(ValueError, match="n_images="):
+        DenoisingDisplay.from_predictions(clean(), clean(), clean(), n_images=n_images)
+
+
+def test_unknown_metric_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="'mae', 'mse', 'psnr', 'ssim'"):
+        DenoisingDisplay.from_predictions(clean(), clean(), clean(), metric="rmse")
+
+
+# Training
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        Shrink(),
+        make_pipeline(Brighten(), Shrink()),
+        GridSearchCV(Shrink(), {"factor": [0.5]}, scoring=mse_scorer),
+    ],
+)
+def test_training_display_draws_both_losses(estimator):
+    display = TrainingDisplay.from_estimator(estimator.fit(clean()))
+    training, validation = display.ax_.lines
+    np.testing.assert_allclose(training.get_xydata(), [(1, 1), (2, 1 / 2), (3, 1 / 3)])
+    np.testing.assert_allclose(validation.get_xydata(), [(1, 2), (2, 1), (3, 2 / 3)])
+    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert texts == ["training", "validation"]
+    assert display.ax_.get_xlabel() == "epoch"
+    display.figure_.canvas.draw()
+
+
+def test_training_display_without_validation_draws_one_line():
+    estimator = Shrink()
+    estimator.history_ = [{"epoch": 1, "train_loss": 0.5}]
+    figure, ax = plt.subplots()
+    display = TrainingDisplay.from_estimator(estimator, ax=ax)
+    assert display.ax_ is ax
+    assert display.figure_ is figure
+    assert [line.get_label() for line in display.lines_] == ["training"]
+    assert display.lines_[0].get_marker() == "o"
+
+
+def test_validation_that_begins_late_is_drawn_from_there():
+    estimator = Shrink()
+    estimator.history_ = [
+        {"epoch": 1, "train_loss": 0.5},
+        {"epoch": 2, "train_loss": 0.4, "valid_loss": 0.6},
+    ]
+    validation = TrainingDisplay.from_estimator(estimator).lines_[1]
+    np.testing.assert_array_equal(validation.get_ydata(), [np.nan, 0.6])
+
+
+def test_estimator_without_history_is_refused():
+    with pytest.raises(NotFittedError, match="Shrink has no history_"):
+        TrainingDisplay.from_estimator(Shrink())
+
+
+def test_losses_of_another_length_are_refused():
+    with pytest.raises(ValueError, match=r"\(2,\).*\(3,\)"):
+        TrainingDisplay([1, 2], [0.1, 0.2], [0.1, 0.2, 0.3])
+
+
+# Errors
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (20, 8, 8), (20, 8, 8, 3)])
+def test_error_histogram_counts_every_image_and_marks_mean_and_median(shape):
+    X = clean(shape)
+    display = ErrorHistogramDisplay.from_estimator(Shrink(), X, X, bins=7)
+    errors = mean_squared_error(X, X / 2, per_image=True)
+    heights = [patch.get_height() for patch in display.ax_.patches]
+    assert len(heights) == 7
+    assert sum(heights) == 20
+    marks = [line.get_xdata()[0] for line in display.ax_.lines]
+    np.testing.assert_allclose(marks, [errors.mean(), np.median(errors)])
+    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert texts == [f"mean {errors.mean():.3g}", f"median {np.median(errors):.3g}"]
+    display.figure_.canvas.draw()
+
+
+def test_error_histogram_on_given_axes():
+    figure, ax = plt.subplots()
+    display = ErrorHistogramDisplay([0.1, 0.2]).plot(ax=ax)
+    assert display.ax_ is ax
+    assert display.figure_ is figure
+
+
+def test_error_histogram_of_other_shapes_is_refused():
+    with pytest.raises(ValueError, match=r"\(5, 8, 8\).*\(5, 64\)"):
+        ErrorHistogramDisplay.from_predictions(clean(), clean((5, 64)))
+    with pytest.raises(ValueError, match="errors has shape"):
+        ErrorHistogramDisplay([])
+
+
+def test_import_does_not_load_matplotlib():
+    code = "import sys, skdae.plotting; sys.exit('matplotlib' in sys.modules)"
+    root = Path(plotting.__file__).parents[1]
+    subprocess.run([sys.executable, "-c", code], cwd=root, check=True)
