@@ -393,7 +393,7 @@ def child_memory_map(path):
 
     RLIMIT_DATA counts what a process allocates, and not the pages of a file that it maps.
     """
-    dae = denoiser("dense net")
+    dae = denoiser("dense net", batch_size=1024)
     warm_up = np.random.default_rng(SEED).random((1024, 784), dtype=np.float32)
     dae.fit(warm_up, warm_up)
     status = Path("/proc/self/status").read_text().split("VmData:")[1]

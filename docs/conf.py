@@ -38,7 +38,6 @@ sphinx_gallery_conf = {
     "filename_pattern": "/plot_",
     "show_memory": False,
     "show_signature": False,
-    "plot_gallery": True,
 }
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "

@@ -387,7 +387,8 @@ class DenoisingScorer:
 
     def __repr__(self) -> str:
         name = getattr(self.metric, "__name__", None) or repr(self.metric)
-        noise = "" if self.noise is None else f", noise={self.noise!r}"
+        # scikit-learn breaks long reprs into lines.
+        noise = "" if self.noise is None else ", noise=" + " ".join(repr(self.noise).split())
         return f"denoising_scorer({name}{noise})"
 
 

@@ -164,8 +164,10 @@ class DenoisingDisplay:
         Raises
         ------
         ValueError
-            If there is no noise to show, or the shapes do not fit.
+            If there is no noise to show or two kinds, or the shapes do not fit.
         """
+        if noise is not None and X_noisy is not None:
+            raise ValueError("Both noise and X_noisy were passed; pass the one you want to see.")
         estimator = getattr(estimator, "best_estimator_", estimator)
         injectors = _injectors(estimator)
         X_clean = _first(X_clean, n_images)

@@ -398,6 +398,8 @@ def test_repr_can_be_read():
     scorer = DenoisingScorer("psnr", noise=SeededNoise(std=0.2, random_state=0))
     expected = "denoising_scorer('psnr', noise=SeededNoise(random_state=0, std=0.2))"
     assert repr(scorer) == expected
+    composed = make_pipeline(*[SeededNoise()] * 4)
+    assert "\n" not in repr(denoising_scorer("psnr", noise=composed))
 
 
 @pytest.mark.parametrize("metric", ["rmse", 3, ["mse"]])

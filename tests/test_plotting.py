@@ -223,6 +223,11 @@ def test_estimator_without_noise_says_what_to_pass():
         DenoisingDisplay.from_estimator(Shrink(), clean())
 
 
+def test_noise_and_noisy_images_exclude_each_other():
+    with pytest.raises(ValueError, match="Both noise and X_noisy"):
+        DenoisingDisplay.from_estimator(Shrink(), clean(), noise=Brighten(), X_noisy=clean())
+
+
 @pytest.mark.parametrize("noise", [0.2, Brighten])
 def test_noise_must_be_an_injector(noise):
     with pytest.raises(TypeError, match="must be a noise injector"):

@@ -49,39 +49,38 @@ def level(kind, low, high, *, closed="both"):
 class BaseNoise(ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Base class of the noise injectors; write your own by giving it `_corrupt`.
 
-        A subclass has an ``__init__`` with its levels and the common parameters ``clip``, ``when`` and
-        ``random_state``, its ``_parameter_constraints``, and the verb ``_corrupt(images, rng)``. There
-        `images` has shape ``(n_samples, height, width, n_channels)``, and `rng` offers ``normal(loc,
-        scale, size)``, ``uniform(low, high, size)``, ``integers(low, high, size)`` and
-        ``poisson(rates)``. The verb gets NumPy arrays in `transform`, and torch tensors where a
-        denoiser corrupts its batches while it trains; operators and methods that both know serve both.
+    A subclass has an ``__init__`` with its levels and the common parameters ``clip``, ``when`` and
+    ``random_state``, its ``_parameter_constraints``, and the verb ``_corrupt(images, rng)``. There
+    `images` has shape ``(n_samples, height, width, n_channels)``, and `rng` offers ``normal(loc,
+    scale, size)``, ``uniform(low, high, size)``, ``integers(low, high, size)`` and
+    ``poisson(rates)``. The verb gets NumPy arrays in `transform`, and torch tensors where a
+    denoiser corrupts its batches while it trains; operators and methods that both know serve both.
 
-        Attributes
-        ----------
-        image_shape_ : tuple of int
-            Shape of one image.
-        seed_ : int
-            The seed that, with the pixels of an image, decides its noise.
-        n_features_in_ : int
-            Number of values in an image.
-        feature_names_in_ : ndarray of shape (`n_features_in_`,)
-            Names of the features, where `X` has any.
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    seed_ : int
+        The seed that, with the pixels of an image, decides its noise.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
 
-        Examples
-        --------
-        >>> import numpy as np
-    from numpy.typing import ArrayLike
-        >>> from skdae.noise import BaseNoise
-        >>> class DeadColumns(BaseNoise):
-        ...     def __init__(self, clip=(0.0, 1.0), when="always", random_state=None):
-        ...         self.clip, self.when, self.random_state = clip, when, random_state
-        ...
-        ...     def _corrupt(self, images, rng):
-        ...         n, _, width, _ = images.shape
-        ...         return images * (rng.uniform(0.0, 1.0, (n, 1, width, 1)) > 0.25)
-        >>> DeadColumns(random_state=0).fit_transform(np.ones((1, 2, 6)))
-        array([[[1., 1., 0., 1., 1., 0.],
-                [1., 1., 0., 1., 1., 0.]]])
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae.noise import BaseNoise
+    >>> class DeadColumns(BaseNoise):
+    ...     def __init__(self, clip=(0.0, 1.0), when="always", random_state=None):
+    ...         self.clip, self.when, self.random_state = clip, when, random_state
+    ...
+    ...     def _corrupt(self, images, rng):
+    ...         n, _, width, _ = images.shape
+    ...         return images * (rng.uniform(0.0, 1.0, (n, 1, width, 1)) > 0.25)
+    >>> DeadColumns(random_state=1).fit_transform(np.ones((1, 2, 6)))
+    array([[[1., 1., 1., 0., 1., 0.],
+            [1., 1., 1., 0., 1., 0.]]])
     """
 
     _parameter_constraints: dict = {

@@ -1,0 +1,117 @@
+"""Nets are built as their parameters say, for any shape, and decode what they encode."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from torch import nn
+
+from skdae.architectures import ACTIVATIONS, ARCHITECTURES, Conv, Dense, Linear
+
+
+def layers(module, kind):
+    return [m for m in module.modules() if isinstance(m, kind)]
+
+
+def test_dense_net_of_the_occlusion_study():
+    net = Dense(hidden=(128,)).build((28, 28, 1), (28, 28, 1), latent_dim=50)
+    sizes = [(m.in_features, m.out_features) for m in layers(net, nn.Linear)]
+    assert sizes == [(784, 128), (128, 50), (50, 128), (128, 784)]
+
+
+def test_conv_net_of_the_fashion_mnist_study():
+    net = Conv(filters=(32, 64)).build((28, 28, 1), (28, 28, 1))
+    sizes = [(m.in_channels, m.out_channels) for m in layers(net, nn.Conv2d)]
+    assert sizes == [(1, 32), (32, 64), (64, 64), (64, 32), (32, 1)]
+    assert net.encode(torch.zeros(1, 1, 28, 28)).shape == (1, 64, 7, 7)
+
+
+def test_batch_norm_and_dropout_stand_in_every_hidden_layer():
+    dense = Dense(hidden=(16, 8), batch_norm=True, dropout=0.5).build((4, 4, 1), (4, 4, 1), 2)
+    conv = Conv(filters=(4, 8), batch_norm=True, dropout=0.5).build((8, 8, 1), (8, 8, 1))
+    assert len(layers(dense, nn.BatchNorm1d)) == len(layers(dense, nn.Dropout)) == 4
+    assert len(layers(conv, nn.BatchNorm2d)) == len(layers(conv, nn.Dropout)) == 4
+
+
+def test_linear_net_has_no_activation():
+    net = Linear().build((4, 4, 1), (4, 4, 1), latent_dim=3)
+    x = torch.rand(5, 16)
+    zero = net(torch.zeros(1, 16))
+    torch.testing.assert_close(net(2 * x) - zero, 2 * (net(x) - zero))
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_activation_is_the_named_one(activation):
+    net = Dense(hidden=(8,), activation=activation).build((4, 4, 1), (4, 4, 1))
+    assert len(layers(net, ACTIVATIONS[activation])) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    height=st.integers(1, 13),
+    width=st.integers(1, 13),
+    n_channels=st.integers(1, 3),
+    filters=st.sampled_from([(2,), (2, 3), (2, 3, 4)]),
+    downsample=st.sampled_from(["pool", "stride"]),
+    latent_dim=st.sampled_from([None, 3]),
+    scale=st.sampled_from([1, 2, 3]),
+)
+def test_conv_net_fits_any_shape(height, width, n_channels, filters, downsample, latent_dim, scale):
+    out_height = height if height == 1 else height * scale
+    output_shape = (out_height, width * scale, n_channels)
+    net = Conv(filters=filters, downsample=downsample).build(
+        (height, width, n_channels), output_shape, latent_dim
+    )
+    x = torch.rand(2, n_channels, height, width)
+    out = net(x)
+    assert out.shape == (2, n_channels, out_height, width * scale)
+    torch.testing.assert_close(net.decode(net.encode(x)), out)
+    if latent_dim:
+        assert net.encode(x).shape == (2, latent_dim)
+
+
+def test_feature_map_nets_take_other_sizes():
+    net = Conv(filters=(4, 8)).build((8, 8, 1), (8, 8, 1))
+    assert net(torch.rand(1, 1, 11, 5)).shape == (1, 1, 11, 5)
+    assert Conv().any_size(latent_dim=None)
+    assert not Conv().any_size(latent_dim=4)
+    assert not Dense().any_size(latent_dim=None)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_last_layer_runs_in_float32_under_autocast(name):
+    net = ARCHITECTURES[name]().build((8, 8, 1), (8, 8, 1))
+    x = torch.rand(2, 64) if net_is_flat(name) else torch.rand(2, 1, 8, 8)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert net.encode(x).dtype == torch.bfloat16
+        assert net(x).dtype == torch.float32
+
+
+def net_is_flat(name):
+    return ARCHITECTURES[name].flat
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_parameter_objects_clone_and_print(name):
+    architecture = ARCHITECTURES[name]()
+    assert repr(clone(architecture)) == f"{type(architecture).__name__}()"
+
+
+@pytest.mark.parametrize(
+    ("architecture", "message"),
+    [
+        (Dense(hidden=()), r"hidden=\(\) must be"),
+        (Dense(hidden=(8, 0)), "positive integers"),
+        (Conv(filters=(8.5,)), "positive integers"),
+        (Conv(kernel_size=4), "kernel_size=4 must be odd"),
+    ],
+)
+def test_bad_sizes_are_named(architecture, message):
+    with pytest.raises(ValueError, match=message):
+        architecture.build((8, 8, 1), (8, 8, 1))
+
+
+def test_conv_net_refuses_to_shrink_images():
+    with pytest.raises(ValueError, match="whole factor"):
+        Conv().build((8, 8, 1), (4, 4, 1))

@@ -1,0 +1,127 @@
+"""Shapes and values: the conventions of every public function and class."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skdae._images import (
+    check_images,
+    check_target,
+    from_batch,
+    resolve_image_shape,
+    to_batch,
+    to_float,
+    to_hwc,
+)
+
+
+@pytest.mark.parametrize(
+    ("batch_shape", "image_shape", "expected"),
+    [
+        ((5, 64), None, (8, 8)),
+        ((5, 1), None, (1, 1)),
+        ((5, 48), (4, 4, 3), (4, 4, 3)),
+        ((5, 48), [6, 8], (6, 8)),
+        ((5, 50), (50,), (50,)),
+        ((5, 8, 6), None, (8, 6)),
+        ((5, 8, 6, 3), None, (8, 6, 3)),
+        ((5, 8, 6), (8, 6, 1), (8, 6, 1)),
+    ],
+)
+def test_image_shape_is_resolved(batch_shape, image_shape, expected):
+    assert resolve_image_shape(batch_shape, image_shape) == expected
+
+
+def test_rows_that_are_no_square_are_signals_with_a_warning():
+    with pytest.warns(UserWarning, match="image_shape="):
+        assert resolve_image_shape((5, 50)) == (50,)
+
+
+@pytest.mark.parametrize(
+    ("batch_shape", "image_shape", "message"),
+    [
+        ((5, 784), (8, 8), r"image_shape=\(8, 8\) holds 64 pixels, but X has 784 per row"),
+        ((5, 784), (8, 8), r"pass image_shape=\(28, 28\)"),
+        ((5, 64), (8, 0), "positive integers"),
+        ((5, 64), (8.0, 8.0), "positive integers"),
+        ((5, 64), 64, "must be"),
+        ((5, 64), (2, 2, 4, 4), "must be"),
+        ((5, 8, 8), (4, 16), "does not match the images of X"),
+        ((5,), None, "flat rows"),
+        ((5, 2, 2, 2, 2), None, "expected flat rows"),
+    ],
+)
+def test_image_shape_that_does_not_fit_is_refused(batch_shape, image_shape, message):
+    with pytest.raises(ValueError, match=message):
+        resolve_image_shape(batch_shape, image_shape)
+
+
+@given(
+    shape=st.lists(st.integers(1, 5), min_size=1, max_size=3),
+    n_samples=st.integers(1, 4),
+    flat=st.booleans(),
+)
+def test_batch_and_back_changes_nothing(shape, n_samples, flat):
+    X = np.random.default_rng(0).random((n_samples, *shape))
+    X = X.reshape(n_samples, -1) if flat or len(shape) == 1 else X
+    batch = to_batch(X, tuple(shape))
+    assert batch.shape == (n_samples, *to_hwc(tuple(shape)))
+    np.testing.assert_array_equal(from_batch(batch, X.ndim), X)
+
+
+def test_uint8_spans_exactly_zero_to_one():
+    levels = np.arange(256, dtype=np.uint8)[None]
+    assert to_float(levels).dtype == np.float32
+    assert to_float(levels)[0, [0, 255]].tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kept"),
+    [
+        (np.uint8, np.uint8),
+        (np.float32, np.float32),
+        (np.float64, np.float64),
+        (np.int64, np.float64),
+        (np.uint16, np.float64),
+        (bool, np.float64),
+        (np.float16, np.float64),
+    ],
+)
+def test_other_dtypes_are_cast_and_never_rescaled(dtype, kept):
+    X = np.ones((2, 3, 3), dtype=dtype)
+    checked = check_images(X)
+    assert checked.dtype == kept
+    assert (checked == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("x_shape", "y_shape"),
+    [((4, 8, 8), (4, 16, 16)), ((4, 8, 8, 3), (4, 4, 4, 3)), ((4, 64), (4, 256)), ((4, 6), (4, 6))],
+)
+def test_targets_of_the_same_or_a_scaled_shape_fit(x_shape, y_shape):
+    assert check_target(np.zeros(x_shape), np.zeros(y_shape)).shape == y_shape
+
+
+@pytest.mark.parametrize(
+    ("x_shape", "y_shape"),
+    [
+        ((4, 8, 8), (3, 8, 8)),
+        ((4, 8, 8), (4, 8, 9)),
+        ((4, 8, 8), (4, 16, 8)),
+        ((4, 8, 8), (4, 12, 12)),
+        ((4, 8, 8), (4, 64)),
+        ((4, 8, 8, 3), (4, 8, 8, 1)),
+        ((4, 64), (4, 65)),
+    ],
+)
+def test_other_targets_are_refused_with_both_shapes(x_shape, y_shape):
+    with pytest.raises(ValueError, match="y has shape") as error:
+        check_target(np.zeros(x_shape), np.zeros(y_shape))
+    assert str(x_shape) in str(error.value)
+    assert str(y_shape) in str(error.value)
+
+
+def test_labels_are_no_target():
+    assert check_target(np.zeros((4, 8, 8)), np.arange(4)) is None
+    assert check_target(np.zeros((4, 8, 8)), ["a", "b", "c", "d"]) is None

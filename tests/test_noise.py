@@ -1,0 +1,410 @@
+"""Every injector: its formula, its range, its keying, and the same noise on arrays and tensors.
+
+Statistical tests draw with fixed seeds and reject at five standard errors or p < 1e-6: a right
+injector would fail about once in a million other seeds.
+"""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import stats
+from sklearn.base import clone
+
+from skdae import (
+    Downsample,
+    GaussianNoise,
+    MaskingNoise,
+    NoiseSequence,
+    Occlusion,
+    OneOf,
+    PoissonNoise,
+    SaltPepper,
+    SpeckleNoise,
+    StripeNoise,
+    UniformNoise,
+)
+from skdae._random import TorchGenerator
+from skdae.noise import BaseNoise
+
+INJECTORS = [
+    GaussianNoise(std=0.2, mean=0.05),
+    GaussianNoise(std=(0.05, 0.5)),
+    UniformNoise(half_width=0.3),
+    StripeNoise(std=0.2, axis="columns"),
+    PoissonNoise(peak=20.0),
+    PoissonNoise(peak=(5.0, 50.0)),
+    SpeckleNoise(std=0.4),
+    SpeckleNoise(std=0.4, distribution="uniform"),
+    SaltPepper(amount=0.2, salt_ratio=0.7),
+    MaskingNoise(amount=0.3, value=0.9),
+    Occlusion(size=2),
+    Occlusion(size=(1, 3), orientation="rectangle"),
+    Downsample(factor=2),
+    NoiseSequence([PoissonNoise(peak=20.0), GaussianNoise(std=0.1)]),
+    OneOf([GaussianNoise(std=0.3), SaltPepper(amount=0.3)]),
+]
+
+
+def name(value):
+    """A test's name: the injector as it would be typed, anything else as pytest has it."""
+    return " ".join(str(value).split()) if isinstance(value, BaseNoise) else None
+
+
+every_injector = pytest.mark.parametrize("noise", INJECTORS, ids=name)
+
+
+def images(n=300, side=8, n_channels=2, dtype=np.float64, seed=0):
+    return np.random.default_rng(seed).uniform(0.2, 0.8, (n, side, side, n_channels)).astype(dtype)
+
+
+def corrupt_tensor(noise, X, seed=0):
+    rng = TorchGenerator(torch.Generator().manual_seed(seed))
+    return noise.corrupt(torch.from_numpy(X.astype(np.float32)), rng)
+
+
+def test_every_injector_is_listed():
+    import skdae.noise
+
+    assert {type(noise).__name__ for noise in INJECTORS} == set(skdae.noise.__all__) - {"BaseNoise"}
+
+
+# Formulas
+
+
+@pytest.mark.parametrize("path", ["array", "tensor"])
+@pytest.mark.parametrize(
+    ("noise", "mean", "std"),
+    [
+        (GaussianNoise(std=0.2, mean=0.05), lambda x: 0.05, lambda x: 0.2),
+        (UniformNoise(half_width=0.3), lambda x: 0.0, lambda x: 0.3 / 3**0.5),
+        (PoissonNoise(peak=20.0), lambda x: 0.0, lambda x: np.sqrt(x / 20)),
+        (SpeckleNoise(std=0.4), lambda x: 0.0, lambda x: 0.4 * x),
+        (SpeckleNoise(std=0.4, distribution="uniform"), lambda x: 0.0, lambda x: 0.4 * x),
+        (
+            NoiseSequence([PoissonNoise(peak=20.0, clip=None), GaussianNoise(std=0.1, clip=None)]),
+            lambda x: 0.0,
+            lambda x: np.sqrt(x / 20 + 0.01),
+        ),
+    ],
+    ids=name,
+)
+def test_mean_and_variance_agree_with_the_formula(noise, mean, std, path):
+    noise = clone(noise).set_params(clip=None, random_state=0)
+    X = images()
+    noisy = noise.fit_transform(X) if path == "array" else corrupt_tensor(noise, X).numpy()
+    standard = (noisy - X - mean(X)) / std(X)
+    assert abs(standard.mean()) < 5 / np.sqrt(X.size)
+    squares = standard**2
+    assert abs(squares.mean() - 1) < 5 * squares.std() / np.sqrt(X.size)
+
+
+@pytest.mark.parametrize("path", ["array", "tensor"])
+@pytest.mark.parametrize(
+    ("noise", "value", "rate"),
+    [
+        (SaltPepper(amount=0.2, salt_ratio=0.7), 1.0, 0.14),
+        (SaltPepper(amount=0.2, salt_ratio=0.7), 0.0, 0.06),
+        (MaskingNoise(amount=0.3, value=0.9), 0.9, 0.3),
+        (Occlusion(size=2, orientation="rows"), 1.0, 2 / 8),
+        (Occlusion(size=2, orientation="rectangle"), 1.0, 4 / 64),
+    ],
+    ids=name,
+)
+def test_share_of_hit_pixels_agrees_with_the_rate(noise, value, rate, path):
+    noise = clone(noise).set_params(random_state=0)
+    X = images(n_channels=1)
+    noisy = noise.fit_transform(X) if path == "array" else corrupt_tensor(noise, X).numpy()
+    hit = np.isclose(noisy, value).mean()
+    assert abs(hit - rate) < 5 * np.sqrt(rate * (1 - rate) / X.size)
+
+
+@every_injector
+def test_arrays_and_tensors_agree_in_distribution(noise):
+    X = images(n=400)
+    noise = clone(noise).set_params(random_state=0)
+    array, tensor = noise.fit_transform(X), corrupt_tensor(noise, X).numpy()
+    # Statistics of whole images are independent of each other, as the test demands.
+    for statistic in (np.mean, np.std, np.max):
+        a, b = (statistic(noisy, axis=(1, 2, 3)) for noisy in (array, tensor))
+        assert stats.ks_2samp(a.astype(np.float32), b, method="asymp").pvalue > 1e-6
+
+
+def test_stripes_are_constant_along_their_axis_and_differ_across():
+    X = images(n=20)
+    for axis, along in (("rows", 2), ("columns", 1)):
+        stripes = StripeNoise(axis=axis, clip=None, random_state=0).fit_transform(X) - X
+        assert np.ptp(stripes, axis=along).max() < 1e-12
+        assert np.ptp(stripes, axis=3 - along).min() > 0
+
+
+def test_stripe_offsets_have_the_stated_deviation():
+    X = images(n=2000)
+    offsets = (StripeNoise(std=0.2, clip=None, random_state=0).fit_transform(X) - X)[:, :, 0, 0]
+    assert stats.kstest(offsets.ravel() / 0.2, "norm").pvalue > 1e-6
+
+
+def test_salt_and_pepper_hits_all_channels_of_a_pixel():
+    X = images()
+    hit = SaltPepper(amount=0.3, random_state=0).fit_transform(X) != X
+    assert (hit.all(axis=3) == hit.any(axis=3)).all()
+    assert 0 < hit.mean() < 1
+
+
+def test_masking_hits_channels_independently():
+    hit = MaskingNoise(amount=0.5, random_state=0).fit_transform(images()) != images()
+    assert (hit.all(axis=3) != hit.any(axis=3)).any()
+
+
+def test_downsample_is_the_block_mean():
+    X = images()
+    blocks = X.reshape(len(X), 4, 2, 4, 2, 2).mean(axis=(2, 4))
+    np.testing.assert_allclose(Downsample(factor=2).fit_transform(X), blocks)
+    signals = Downsample(factor=2, image_shape=(6,)).fit_transform(np.arange(6.0)[None] / 6)
+    np.testing.assert_allclose(signals, [[0.5 / 6, 2.5 / 6, 4.5 / 6]])
+
+
+def test_one_of_uses_each_noise_on_whole_images():
+    X = images()
+    noisy = OneOf([SaltPepper(amount=1.0, salt_ratio=1.0), MaskingNoise(amount=1.0)]).fit_transform(X)
+    assert (np.ptp(noisy, axis=(1, 2, 3)) == 0).all()
+    share = noisy[:, 0, 0, 0].mean()
+    assert abs(share - 0.5) < 5 * 0.5 / np.sqrt(len(X))
+
+
+def test_noise_sequence_clips_each_noise_by_itself():
+    X = np.full((1, 4, 4), 0.5)
+    push = [GaussianNoise(std=0.0, mean=2.0), GaussianNoise(std=0.0, mean=-0.25)]
+    np.testing.assert_array_equal(NoiseSequence(push).fit_transform(X), np.full_like(X, 0.75))
+
+
+# The occlusion study
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_occlusion_expresses_the_study(axis):
+    X = images(n=500, side=28, n_channels=1)[..., 0]
+    orientation = {1: "rows", 2: "columns"}[axis]
+    noise = Occlusion(size=1, orientation=orientation, start=(10, 20), value=1, random_state=0)
+    white = noise.fit_transform(X) == 1.0
+    full_lines = white.all(axis=3 - axis)
+    assert (full_lines.sum(axis=1) == 1).all()
+    assert white.sum() == 500 * 28
+    starts = np.bincount(full_lines.argmax(axis=1), minlength=28)
+    assert set(np.flatnonzero(starts)) == set(range(10, 21))
+    assert stats.chisquare(starts[10:21]).pvalue > 1e-6
+
+
+def test_random_occlusion_draws_rows_and_columns_alike():
+    white = Occlusion(random_state=0).fit_transform(images(n=1000, n_channels=1)[..., 0]) == 1.0
+    rows, columns = white.all(axis=2).any(axis=1), white.all(axis=1).any(axis=1)
+    assert (rows ^ columns).all()
+    assert abs(rows.mean() - 0.5) < 5 * 0.5 / np.sqrt(1000)
+
+
+def test_occlusion_larger_than_the_image_hides_all_of_it():
+    assert (Occlusion(size=99).fit_transform(images(n=3)) == 1.0).all()
+
+
+# Levels
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        GaussianNoise(std=0),
+        UniformNoise(half_width=0),
+        StripeNoise(std=0),
+        SpeckleNoise(std=0),
+        SpeckleNoise(std=0, distribution="uniform"),
+        SaltPepper(amount=0),
+        MaskingNoise(amount=0),
+        Occlusion(size=0),
+        Occlusion(size=0, orientation="rectangle"),
+        Downsample(factor=1),
+        NoiseSequence([GaussianNoise(std=0), SaltPepper(amount=0)]),
+        OneOf([GaussianNoise(std=0), SaltPepper(amount=0)]),
+    ],
+    ids=name,
+)
+def test_level_zero_is_the_identity(noise):
+    X = images()
+    np.testing.assert_array_equal(noise.fit_transform(X), X)
+    np.testing.assert_array_equal(corrupt_tensor(noise, X), X.astype(np.float32))
+
+
+def test_range_draws_one_level_an_image():
+    X = images(n=1000, side=32, n_channels=1)
+    for noisy in (
+        GaussianNoise(std=(0.05, 0.5), clip=None, random_state=0).fit_transform(X),
+        corrupt_tensor(GaussianNoise(std=(0.05, 0.5), clip=None), X).numpy(),
+    ):
+        levels = (noisy - X).std(axis=(1, 2, 3))
+        assert stats.kstest(levels, stats.uniform(0.05, 0.45).cdf).pvalue > 1e-6
+
+
+def test_numpy_scalars_as_levels_keep_float32():
+    X = images(dtype=np.float32)
+    assert GaussianNoise(std=np.float64(0.1)).fit_transform(X).dtype == np.float32
+
+
+# The contract of all injectors
+
+
+@every_injector
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtype_shape_and_range(noise, dtype):
+    X = images(dtype=dtype)
+    before = X.copy()
+    noisy = clone(noise).fit_transform(X)
+    np.testing.assert_array_equal(X, before)
+    side = 4 if isinstance(noise, Downsample) else 8
+    assert noisy.shape == (300, side, side, 2)
+    assert noisy.dtype == dtype
+    assert noisy.min() >= 0
+    assert noisy.max() <= 1
+
+
+@every_injector
+def test_uint8_is_the_float_image(noise):
+    levels = (images() * 255).astype(np.uint8)
+    noise = clone(noise).set_params(random_state=0)
+    noisy = noise.fit_transform(levels)
+    assert noisy.dtype == np.float32
+    np.testing.assert_array_equal(noisy, noise.transform(levels.astype(np.float32) / 255))
+
+
+@every_injector
+@settings(max_examples=10)
+@given(data=st.data())
+def test_noise_depends_on_image_and_seed_alone(noise, data):
+    """In any order, subset and batch, flat or not, an image gets the same noise."""
+    X = data.draw(hnp.arrays(np.float64, (6, 4, 4), elements=st.floats(0, 1, width=32)))
+    noise = clone(noise).set_params(random_state=data.draw(st.integers(0, 2**31 - 1)))
+    noisy = noise.fit_transform(X)
+    rows = data.draw(st.lists(st.integers(0, 5), min_size=1, max_size=12))
+    np.testing.assert_array_equal(noise.transform(X[rows]), noisy[rows])
+    if not isinstance(noise, SaltPepper):
+        flat = clone(noise).fit_transform(X.reshape(6, -1))
+        np.testing.assert_array_equal(flat, noisy.reshape(6, -1))
+    np.testing.assert_array_equal(clone(noise).fit(X[:1]).transform(X), noisy)
+
+
+@settings(max_examples=50)
+@given(
+    x=st.floats(0, 1),
+    step=st.sampled_from([-1, 1]),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    seed=st.integers(0, 2**31 - 1),
+)
+def test_two_different_images_never_share_a_field(x, step, dtype, seed):
+    """Images one unit in the last place of one pixel apart get unrelated noise."""
+    X = np.full((2, 8, 8), x, dtype=dtype)
+    X[1, 3, 3] = np.nextafter(X[1, 3, 3], dtype(2 * step))
+    fields = GaussianNoise(clip=None, random_state=seed).fit_transform(X) - X
+    assert not np.isclose(fields[0], fields[1], atol=1e-5).all()
+
+
+def test_fields_of_different_images_are_uncorrelated():
+    X = np.linspace(0.4, 0.6, 400)[:, None, None] * np.ones((8, 8))
+    fields = GaussianNoise(clip=None, random_state=0).fit_transform(X) - X
+    correlation = np.corrcoef(fields.reshape(400, -1))[np.triu_indices(400, 1)]
+    # With 64 values each correlation deviates by 1/8; their squares' mean is 1/63.
+    assert abs((correlation**2).mean() * 63 - 1) < 0.05
+
+
+def test_seeds_give_different_noise():
+    X = images(n=3)
+    a, b = (GaussianNoise(random_state=seed).fit_transform(X) for seed in (0, 1))
+    assert (a != b).mean() > 0.5
+
+
+def test_without_a_seed_each_fit_draws_one_and_keeps_it():
+    X, noise = images(n=3), GaussianNoise()
+    first = noise.fit_transform(X)
+    np.testing.assert_array_equal(noise.transform(X), first)
+    assert (noise.fit_transform(X) != first).any()
+
+
+def test_global_generators_are_left_alone():
+    numpy_before, torch_before = np.random.get_state()[1].copy(), torch.get_rng_state()
+    GaussianNoise().fit_transform(images(n=3))
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_before)
+    assert torch.equal(torch.get_rng_state(), torch_before)
+
+
+def test_when_fit_adds_noise_in_fit_transform_alone():
+    X, noise = images(), GaussianNoise(when="fit", random_state=0)
+    noisy = noise.fit_transform(X)
+    np.testing.assert_array_equal(noisy, GaussianNoise(random_state=0).fit_transform(X))
+    np.testing.assert_array_equal(noise.transform(X), X)
+
+
+def test_clip_none_lets_values_out_of_range():
+    noisy = GaussianNoise(std=2.0, clip=None).fit_transform(images())
+    assert noisy.min() < 0
+    assert noisy.max() > 1
+
+
+def test_flat_colour_rows_need_their_shape_to_hit_pixels():
+    X = images(n=50)
+    noise = SaltPepper(amount=0.3, image_shape=(8, 8, 2), random_state=0)
+    flat = noise.fit_transform(X.reshape(50, -1))
+    hit = (flat != X.reshape(50, -1)).reshape(X.shape)
+    assert (hit.all(axis=3) == hit.any(axis=3)).all()
+
+
+def test_feature_names_follow_the_size():
+    X = np.random.default_rng(0).random((5, 16))
+    assert GaussianNoise().fit(X).get_feature_names_out()[-1] == "x15"
+    names = Downsample(factor=2).fit(X).get_feature_names_out()
+    assert list(names) == [f"downsample{i}" for i in range(4)]
+
+
+# Noises that hold others
+
+
+def test_held_noises_are_reached_by_their_place():
+    noise = NoiseSequence([GaussianNoise(std=0.1), SaltPepper(amount=0.2)])
+    assert noise.get_params()["1__amount"] == 0.2
+    noise.set_params(**{"0__std": 0.3, "1": MaskingNoise()})
+    assert noise.noises[0].std == 0.3
+    assert isinstance(noise.noises[1], MaskingNoise)
+    assert clone(noise).noises[0].std == 0.3
+
+
+@pytest.mark.parametrize(
+    ("noise", "message"),
+    [
+        (GaussianNoise(std=-1), "'std' parameter of GaussianNoise"),
+        (GaussianNoise(std=(0.5, 0.1)), "low <= high"),
+        (GaussianNoise(std="much"), "'std' parameter"),
+        (GaussianNoise(std=np.nan), "'std' parameter"),
+        (GaussianNoise(clip=(1, 0)), "clip=(1, 0) must be a pair"),
+        (GaussianNoise(clip=(0, 1, 2)), "must be a pair"),
+        (GaussianNoise(when="never"), "'when' parameter"),
+        (GaussianNoise(random_state="x"), "'random_state' parameter"),
+        (PoissonNoise(peak=0), "'peak' parameter"),
+        (SaltPepper(amount=1.5), "'amount' parameter"),
+        (SaltPepper(salt_ratio=-0.1), "'salt_ratio' parameter"),
+        (SpeckleNoise(distribution="cauchy"), "'distribution' parameter"),
+        (Occlusion(size=1.5), "'size' parameter"),
+        (Occlusion(start=3), "'start' parameter"),
+        (Occlusion(orientation="diagonal"), "'orientation' parameter"),
+        (StripeNoise(axis=0), "'axis' parameter"),
+        (Downsample(factor=0), "'factor' parameter"),
+        (Downsample(factor=3), "factor=3 does not divide the images' height 8 and width 8"),
+        (NoiseSequence([]), "at least one injector"),
+        (OneOf([GaussianNoise(), "salt"]), "at least one injector"),
+        (OneOf([GaussianNoise(), Downsample()]), "different shapes"),
+        (NoiseSequence([GaussianNoise(std=-1)]), "'std' parameter of GaussianNoise"),
+    ],
+    ids=name,
+)
+def test_bad_parameters_are_named(noise, message):
+    with pytest.raises(ValueError) as error:
+        noise.fit(images())
+    assert message in str(error.value)
+    assert not hasattr(noise, "seed_")
