@@ -220,7 +220,7 @@ def has_bfloat16():
     return any(getattr(torch.cpu, check, bool)() for check in checks)
 
 
-def predict(module, criterion, X, batch_size=512):
+def predict(module, criterion, X, batch_size=256):
     return activated(hand_predict(module, X, batch_size=batch_size), criterion).numpy()
 
 

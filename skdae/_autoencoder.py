@@ -339,7 +339,6 @@ class DenoisingAutoencoder(BaseDenoiser):
         self._ndim = X.ndim
         self.image_shape_ = _like(clean_shape, input_hwc)
         self.n_features_in_ = math.prod(input_hwc)
-        self._n_features_out = math.prod(target_hwc)
         self.device_ = device
         self.precision_ = _net.resolve_precision(
             self.precision, device, convolutional=bool(architecture) and not flat
@@ -350,14 +349,12 @@ class DenoisingAutoencoder(BaseDenoiser):
         # Weights and dropout draw from torch's global generator, which is left as it was.
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(seeds[1])
-            if partial and not reset:
-                net = copy.deepcopy(previous)
-                net.max_epochs, net.lr_schedule = 1, None
-            else:
-                module = self._build_module(architecture) if reset else previous.module_
-                net = self._build_net(copy.deepcopy(module), flat, partial)
+            module = self._build_module(architecture) if reset else previous.module_
+            net = self._build_net(copy.deepcopy(module), flat, partial)
             if not reset:
                 net.history = copy.deepcopy(previous.history)
+            if not reset and partial and type(net.optimizer_) is type(previous.optimizer_):
+                net.optimizer_.load_state_dict(previous.optimizer_.state_dict())
             n_before = len(net.history)
             net.partial_fit(*self._datasets(images, targets, noise, device, seeds[2:], partial))
         self.net_ = net
@@ -401,6 +398,8 @@ class DenoisingAutoencoder(BaseDenoiser):
                 "GaussianNoise(std=0.2)."
             )
         noise = clone(self.noise)
+        # Inside a fit, scikit-learn takes the parameters of held estimators for checked.
+        noise._validate_params()
         if noise.random_state is None:
             noise.set_params(random_state=seed % 2**31)
         if X.ndim == 2 and "image_shape" in noise.get_params() and noise.image_shape is None:
@@ -428,6 +427,11 @@ class DenoisingAutoencoder(BaseDenoiser):
 
     def _build_net(self, module, flat, partial):
         """An initialised skorch net around `module`."""
+        if self.transform_to == "latent" and not hasattr(module, "encode"):
+            raise ValueError(
+                f'transform_to="latent" needs a net with codes, but {type(module).__name__} has no '
+                "encode()."
+            )
         if not flat:
             module = module.to(memory_format=torch.channels_last)
         optimizer, options = _net.OPTIMIZERS.get(self.optimizer, (self.optimizer, {}))
@@ -498,6 +502,12 @@ class DenoisingAutoencoder(BaseDenoiser):
     def history_(self) -> list[dict]:
         """One row an epoch: ``epoch``, ``train_loss``, ``valid_loss``, ``lr``, ``dur``."""
         return self.net_.history
+
+    @property
+    def _n_features_out(self):
+        """Number of values that `transform` gives for an image."""
+        codes = self.transform_to == "latent"
+        return math.prod(self._code_shape if codes else self._target_hwc)
 
     # Prediction
 
@@ -576,18 +586,18 @@ class DenoisingAutoencoder(BaseDenoiser):
         return from_batch(self._run("decode", codes, lambda codes: codes), self._ndim)
 
     @available_if(_gives_codes)
-    def inverse_transform(self, Z: ArrayLike) -> np.ndarray:
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Images of codes; there with ``transform_to="latent"``, the same as `decode`.
 
         Parameters
         ----------
-        Z : array-like of shape (n_samples, n_codes)
+        X : array-like of shape (n_samples, n_codes)
 
         Returns
         -------
         X_denoised : ndarray of float32
         """
-        return self.decode(Z)
+        return self.decode(X)
 
     def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
         """Minus the mean squared error against the clean images; greater is better, 0 is best.

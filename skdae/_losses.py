@@ -81,6 +81,11 @@ class Loss(nn.Module):
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Loss of one batch, a tensor with one value."""
+        if output.shape != target.shape:
+            raise ValueError(
+                f"The net returned a batch of shape {tuple(output.shape)}, but the targets have "
+                f"shape {tuple(target.shape)}."
+            )
         prediction = self.activation(output.float())
         if self.rows_hwc is not None:
             prediction, target = (

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from torch import nn
 
 from skdae.architectures import ACTIVATIONS, ARCHITECTURES, Conv, Dense, Linear
+from skdae.architectures.conv import UpConv
 
 
 def layers(module, kind):
@@ -69,6 +70,26 @@ def test_conv_net_fits_any_shape(height, width, n_channels, filters, downsample,
     torch.testing.assert_close(net.decode(net.encode(x)), out)
     if latent_dim:
         assert net.encode(x).shape == (2, latent_dim)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    kernel=st.tuples(st.sampled_from([1, 3, 5, 7]), st.sampled_from([1, 3, 5])),
+    scale=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    size=st.tuples(st.integers(1, 6), st.integers(1, 6)),
+)
+def test_up_convolution_equals_upsampling_then_convolution(kernel, scale, size):
+    torch.manual_seed(0)
+    layer = UpConv(3, 5, kernel, scale).double()
+    x = torch.rand(2, 3, *size, dtype=torch.float64, requires_grad=True)
+    enlarged = nn.functional.interpolate(x, scale_factor=scale, mode="nearest")
+    expected = nn.functional.conv2d(enlarged, layer.weight, layer.bias, padding="same")
+    out = layer(x)
+    torch.testing.assert_close(out, expected)
+    inputs = (x, layer.weight, layer.bias)
+    gradients = (torch.autograd.grad(y.square().sum(), inputs) for y in (out, expected))
+    for ours, plain in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, plain)
 
 
 def test_feature_map_nets_take_other_sizes():

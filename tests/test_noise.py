@@ -168,7 +168,9 @@ def test_downsample_is_the_block_mean():
 
 def test_one_of_uses_each_noise_on_whole_images():
     X = images()
-    noisy = OneOf([SaltPepper(amount=1.0, salt_ratio=1.0), MaskingNoise(amount=1.0)]).fit_transform(X)
+    noisy = OneOf([SaltPepper(amount=1.0, salt_ratio=1.0), MaskingNoise(amount=1.0)]).fit_transform(
+        X
+    )
     assert (np.ptp(noisy, axis=(1, 2, 3)) == 0).all()
     share = noisy[:, 0, 0, 0].mean()
     assert abs(share - 0.5) < 5 * 0.5 / np.sqrt(len(X))

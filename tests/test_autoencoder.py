@@ -1,0 +1,483 @@
+"""DenoisingAutoencoder learns what it should, by the contract of all denoisers."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from skorch.callbacks import Callback, EpochScoring, LRScheduler
+from torch import nn
+
+from skdae import DenoisingAutoencoder, Downsample, GaussianNoise, MeanFilter, MedianFilter
+from skdae._losses import LOSSES
+from skdae._net import LR_SCHEDULES, OPTIMIZERS
+from skdae.architectures import Conv, Dense
+from skdae.datasets import load_digits_images
+from skdae.metrics import structural_similarity
+
+NOISE = GaussianNoise(std=0.3, clip=None, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X_clean = load_digits_images().images
+    return NOISE.fit_transform(X_clean), X_clean
+
+
+def small(**params):
+    params = {"architecture": Dense(hidden=(16,)), "max_epochs": 2, "random_state": 0, **params}
+    return DenoisingAutoencoder(**params)
+
+
+# Truths
+
+
+def test_linear_autoencoder_reaches_pca_error(digits):
+    X = digits[1].reshape(len(digits[1]), -1)
+    pca = PCA(n_components=8).fit(X)
+    best = ((pca.inverse_transform(pca.transform(X)) - X) ** 2).mean()
+    dae = DenoisingAutoencoder(
+        "linear",
+        latent_dim=8,
+        lr=1e-2,
+        max_epochs=100,
+        validation_fraction=None,
+        random_state=0,
+    ).fit(X, X)
+    error = ((dae.decode(dae.encode(X)) - X) ** 2).mean()
+    assert error < 1.02 * best
+
+
+@pytest.mark.parametrize("architecture", ["dense", Conv(filters=(16, 32))], ids=str)
+def test_autoencoder_beats_the_filters(digits, architecture):
+    X_noisy, X_clean = digits
+    dae = DenoisingAutoencoder(architecture, noise=NOISE, max_epochs=30, lr=4e-3, random_state=0)
+    error = -dae.fit(X_clean[:1200]).score(X_noisy[1200:], X_clean[1200:])
+    for baseline in (MeanFilter(), MedianFilter()):
+        assert error < -0.8 * baseline.fit(X_noisy).score(X_noisy[1200:], X_clean[1200:])
+
+
+def test_fresh_noise_trains_better_than_fixed_noise(digits):
+    X_noisy, X_clean = digits
+    dae = DenoisingAutoencoder("dense", max_epochs=40, random_state=0)
+    fixed = clone(dae).fit(X_noisy[:800], X_clean[:800]).score(X_noisy[800:], X_clean[800:])
+    fresh = dae.set_params(noise=NOISE).fit(X_clean[:800]).score(X_noisy[800:], X_clean[800:])
+    assert fresh > fixed
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_falls(digits, loss):
+    dae = small(loss=loss, noise=NOISE, max_epochs=6).fit(digits[1])
+    losses = [row["train_loss"] for row in dae.history_]
+    assert losses[-1] < 0.95 * losses[0]
+
+
+def test_ssim_loss_is_one_minus_the_metric():
+    X, y = np.random.default_rng(0).random((2, 4, 12, 10, 3)).astype(np.float32)
+    loss = LOSSES["ssim"](*(torch.from_numpy(a).permute(0, 3, 1, 2) for a in (X, y)))
+    assert loss.item() == pytest.approx(1 - structural_similarity(y, X), rel=1e-4)
+
+
+def test_callable_loss_is_used(digits):
+    seen = []
+
+    def loss(prediction, target):
+        seen.append(prediction.shape)
+        return (prediction - target).pow(4).mean()
+
+    small(loss=loss, batch_size=100).fit(*digits)
+    assert set(seen[:5]) == {(100, 64)}
+
+
+@pytest.mark.parametrize("optimizer", [*OPTIMIZERS, torch.optim.NAdam])
+def test_every_optimizer_learns(digits, optimizer):
+    dae = small(optimizer=optimizer, noise=NOISE, max_epochs=5).fit(digits[1])
+    assert dae.history_[-1]["valid_loss"] < dae.history_[0]["valid_loss"]
+
+
+@pytest.mark.parametrize("schedule", [None, *LR_SCHEDULES])
+def test_learning_rate_follows_its_schedule(digits, schedule):
+    dae = small(lr_schedule=schedule, noise=NOISE, max_epochs=8, lr=0.01).fit(digits[1])
+    rates = np.array([row["lr"] for row in dae.history_])
+    if schedule == "cosine":
+        expected = 0.005 * (1 + np.cos(np.pi * np.arange(1, 9) / 8))
+        np.testing.assert_allclose(rates, expected, atol=1e-8)
+    elif schedule == "onecycle":
+        assert 0.5 < rates.argmax() < 4
+        assert rates[-1] < 1e-4
+    else:
+        assert (rates == 0.01).all()
+
+
+def test_plateau_divides_the_rate_when_nothing_improves(digits):
+    # A rate too small to change a float32 weight: the loss stands still.
+    dae = small(lr_schedule="plateau", lr=1e-12, max_epochs=6, weight_decay=0).fit(*digits)
+    assert dae.history_[-1]["lr"] == pytest.approx(2e-13)
+
+
+def test_early_stopping_restores_the_best_weights(digits):
+    X_noisy, X_clean = digits
+    dae = DenoisingAutoencoder(
+        Dense(hidden=(256,)),
+        early_stopping=True,
+        patience=3,
+        max_epochs=300,
+        lr=5e-3,
+        lr_schedule=None,
+        random_state=0,
+    ).fit(X_noisy[:200], X_clean[:200])
+    losses = [row["valid_loss"] for row in dae.history_]
+    assert len(losses) < 300
+    assert int(np.argmin(losses)) == len(losses) - 4
+    order = torch.randperm(200, generator=torch.Generator().manual_seed(_order_seed(dae)))
+    held_out = order[:20].numpy()
+    error = -dae.score(X_noisy[held_out], X_clean[held_out])
+    # The loss has no clipping, which can only lower the error.
+    assert error <= min(losses) * 1.0001
+    assert error > 0.9 * min(losses)
+
+
+def _order_seed(dae):
+    return np.random.SeedSequence([dae._seed, 1]).generate_state(4).tolist()[2]
+
+
+# The contract
+
+
+@pytest.mark.parametrize("shape", [(64,), (8, 8), (8, 8, 1), (4, 4, 4)])
+@pytest.mark.parametrize("architecture", ["linear", "dense", "conv"])
+def test_what_comes_in_flat_goes_out_flat(digits, architecture, shape):
+    X_noisy, X_clean = (X[:64].reshape(64, *shape) for X in digits)
+    dae = small(architecture=architecture).fit(X_noisy, X_clean)
+    X_denoised = dae.predict(X_noisy)
+    assert X_denoised.shape == X_noisy.shape
+    assert X_denoised.dtype == np.float32
+    np.testing.assert_array_equal(dae.transform(X_noisy), X_denoised)
+    np.testing.assert_allclose(dae.decode(dae.encode(X_noisy)), X_denoised, atol=1e-6)
+    assert not dae.module_.training
+
+
+def test_auto_is_conv_for_images_and_dense_for_rows(digits):
+    X = digits[1][:64]
+    rows = X.reshape(64, -1)
+    assert "Conv2d" in str(small(architecture="auto").fit(X, X).module_)
+    assert "Conv2d" in str(small(architecture="auto", image_shape=(8, 8)).fit(rows, rows).module_)
+    assert "Conv2d" not in str(small(architecture="auto").fit(rows, rows).module_)
+
+
+def test_predictions_stay_in_the_range_of_the_targets(digits):
+    X_noisy, X_clean = digits
+    dae = small().fit(X_noisy, 0.25 + X_clean / 2)
+    assert dae.predict(X_noisy * 50).min() == 0.25
+    assert dae.predict(X_noisy * 50).max() == 0.75
+    assert small().fit(X_noisy, X_noisy).predict(X_noisy * 50).max() > 1.5
+
+
+def test_bce_predicts_probabilities(digits):
+    X_denoised = small(loss="bce").fit(*digits).predict(digits[0])
+    assert X_denoised.min() > 0
+    assert X_denoised.max() < 1
+
+
+def test_uint8_is_the_float_image(digits):
+    levels = (digits[1][:100] * 255).astype(np.uint8)
+    floats = levels.astype(np.float32) / 255
+    from_levels, from_floats = (small().fit(X, X) for X in (levels, floats))
+    np.testing.assert_array_equal(from_levels.predict(levels), from_floats.predict(floats))
+
+
+def test_score_corrupts_clean_images_with_keyed_noise(digits):
+    X = digits[1]
+    dae = small(noise=GaussianNoise(std=0.3)).fit(X)
+    X_noisy = dae.noise_.transform(X)
+    assert dae.score(X) == dae.score(X) == dae.score(X_noisy, X)
+    assert dae.score(X_noisy, X) == pytest.approx(-((dae.predict(X_noisy) - X) ** 2).mean())
+    assert dae.score(X, np.arange(len(X))) == dae.score(X)
+
+
+def test_score_samples_is_low_for_strange_images(digits):
+    X_noisy, X_clean = digits
+    dae = small(max_epochs=20, noise=NOISE).fit(X_clean)
+    strange = np.random.default_rng(0).permuted(X_clean.reshape(-1, 64), axis=1).reshape(-1, 8, 8)
+    scores = dae.score_samples(X_clean)
+    assert scores.shape == (len(X_clean),)
+    errors = ((dae.predict(X_clean) - X_clean) ** 2).mean(axis=(1, 2))
+    np.testing.assert_allclose(scores, -errors, rtol=1e-5)
+    assert scores.mean() > dae.score_samples(strange).mean()
+
+
+def test_plain_autoencoder_warns_and_shows_the_way(digits):
+    X = digits[1][:50]
+    with pytest.warns(UserWarning, match=r"fit\(X_noisy, X_clean\)") as record:
+        small().fit(X)
+    assert len(record) == 1
+    assert record[0].filename == __file__
+    with pytest.warns(UserWarning, match=r"noise=GaussianNoise\(\)"):
+        small().fit(X, np.arange(50))
+    small().fit(X, X)
+
+
+def test_codes_have_latent_dim_values(digits):
+    X_noisy, X_clean = digits
+    for architecture in ("linear", "dense", "conv"):
+        dae = small(architecture=architecture, latent_dim=5, transform_to="latent")
+        Z = dae.fit(X_noisy, X_clean).transform(X_noisy)
+        assert Z.shape == (len(X_noisy), 5)
+        np.testing.assert_allclose(dae.inverse_transform(Z), dae.predict(X_noisy), atol=1e-6)
+        assert list(dae.get_feature_names_out())[:1] == ["denoisingautoencoder0"]
+    assert not hasattr(small(), "inverse_transform")
+
+
+def test_super_resolution_by_pairs_and_by_noise(digits):
+    X = digits[1]
+    X_small = Downsample(factor=2).fit_transform(X)
+    for architecture in ("dense", "conv"):
+        by_pairs = small(architecture=architecture).fit(X_small, X)
+        by_noise = small(architecture=architecture, noise=Downsample(factor=2)).fit(X)
+        for dae in (by_pairs, by_noise):
+            assert dae.image_shape_ == (4, 4)
+            assert dae.predict(X_small).shape == X.shape
+        assert by_noise.score(X) == pytest.approx(by_noise.score(X_small, X))
+    rows = small().fit(X_small.reshape(-1, 16), X.reshape(-1, 64))
+    assert rows.predict(X_small.reshape(-1, 16)).shape == (len(X), 64)
+
+
+def test_conv_nets_without_a_dense_code_take_other_sizes(digits):
+    dae = small(architecture="conv").fit(*digits)
+    assert dae.predict(np.zeros((2, 11, 13))).shape == (2, 11, 13)
+
+
+# Modules of one's own
+
+
+class Halves(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.down, self.up = nn.Linear(64, 3), nn.Linear(3, 64)
+
+    def encode(self, x):
+        return self.down(x)
+
+    def decode(self, code):
+        return self.up(code)
+
+    def forward(self, x):
+        return self.decode(self.encode(x))
+
+
+def test_module_class_and_instance_train_and_encode(digits):
+    rows = digits[1].reshape(-1, 64)
+    module = Halves()
+    before = module.down.weight.clone()
+    for architecture in (Halves, module):
+        dae = small(architecture=architecture).fit(rows, rows)
+        assert dae.encode(rows).shape == (len(rows), 3)
+    assert torch.equal(module.down.weight, before)
+
+
+def test_module_for_images_gets_channels_first(digits):
+    dae = small(architecture=nn.Conv2d(1, 1, 3, padding=1)).fit(*digits)
+    assert dae.predict(digits[0]).shape == digits[0].shape
+    assert not hasattr(dae, "encode")
+    assert not hasattr(dae, "decode")
+
+
+# Going on
+
+
+def test_warm_start_goes_on_from_the_weights(digits):
+    dae = small(noise=NOISE, warm_start=True, max_epochs=5).fit(digits[1])
+    first = dae.history_[-1]["train_loss"]
+    dae.fit(digits[1])
+    assert dae.n_iter_ == 5
+    assert len(dae.history_) == 10
+    assert dae.history_[5]["train_loss"] < 1.2 * first
+
+
+def test_partial_fit_learns_from_parts(digits):
+    X_noisy, X_clean = digits
+    dae = small()
+    for _ in range(5):
+        for part in np.array_split(np.arange(len(X_clean)), 4):
+            dae.partial_fit(X_noisy[part], X_clean[part])
+    assert len(dae.history_) == 20
+    assert dae.history_[-1]["train_loss"] < 0.7 * dae.history_[0]["train_loss"]
+
+
+def test_partial_fit_after_fit_still_learns(digits):
+    dae = small(noise=NOISE).fit(digits[1])
+    before = dae.module_.encoder[0].weight.clone()
+    dae.partial_fit(digits[1])
+    assert (dae.module_.encoder[0].weight != before).any()
+    assert dae.history_[-1]["lr"] == dae.lr
+
+
+def test_interruption_keeps_whole_epochs(digits):
+    class CtrlC(Callback):
+        def on_batch_begin(self, net, training=False, **kwargs):
+            if len(net.history) == 3:
+                raise KeyboardInterrupt
+
+    dae = small(callbacks=[CtrlC()], max_epochs=10, noise=NOISE).fit(digits[1])
+    assert dae.n_iter_ == 2
+    assert all("train_loss" in row for row in dae.history_)
+    assert dae.predict(digits[0]).shape == digits[0].shape
+
+
+def test_interruption_in_the_first_epoch_changes_nothing(digits):
+    class CtrlC(Callback):
+        def on_batch_begin(self, net, **kwargs):
+            raise KeyboardInterrupt
+
+    dae = small(callbacks=[CtrlC()])
+    with pytest.raises(KeyboardInterrupt):
+        dae.fit(*digits)
+    with pytest.raises(NotFittedError):
+        dae.predict(digits[0])
+
+
+class BlowUp(nn.Linear):
+    """Works for some batches, then returns NaN."""
+
+    def __init__(self, good=30):
+        super().__init__(64, 64)
+        self.good = good
+
+    def forward(self, x):
+        self.good -= self.training
+        return super().forward(x) * (1.0 if self.good >= 0 else float("nan"))
+
+
+def test_divergence_restores_the_last_good_weights(digits):
+    rows = digits[0].reshape(-1, 64)
+    with pytest.warns(ConvergenceWarning, match="weights of epoch 2 were restored"):
+        dae = small(architecture=BlowUp(), max_epochs=9).fit(rows, rows)
+    assert dae.n_iter_ == 2
+    assert np.isfinite(dae.module_.weight.detach().numpy()).all()
+
+
+def test_divergence_in_the_first_epoch_names_lr(digits):
+    rows = digits[0].reshape(-1, 64)
+    dae = small().fit(rows, rows)
+    before = dae.predict(rows)
+    with pytest.raises(ValueError, match="lr="):
+        dae.set_params(architecture=BlowUp(good=1)).fit(rows, rows)
+    np.testing.assert_array_equal(dae.predict(rows), before)
+
+
+# Callbacks and history
+
+
+def test_history_has_a_row_an_epoch(digits):
+    dae = small(noise=NOISE, max_epochs=3).fit(digits[1])
+    assert dae.n_iter_ == len(dae.history_) == 3
+    assert [row["epoch"] for row in dae.history_] == [1, 2, 3]
+    assert {"train_loss", "valid_loss", "lr", "dur"} <= set(dae.history_[0])
+    assert "valid_loss" not in small(validation_fraction=None).fit(*digits).history_[0]
+
+
+def test_callbacks_of_skorch_work(digits):
+    class Counter(Callback):
+        def __init__(self):
+            self.epochs = self.batches = self.begun = 0
+
+        def on_train_begin(self, net, **kwargs):
+            self.begun += 1
+
+        def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+            self.epochs += 1
+            assert len(dataset_train) + len(dataset_valid) == 1797
+
+        def on_batch_end(self, net, batch=None, training=False, **kwargs):
+            self.batches += training
+
+    def peak(net, X, y):
+        return float(np.max(net.predict(X)))
+
+    counter = Counter()
+    callbacks = [
+        counter,
+        LRScheduler(torch.optim.lr_scheduler.StepLR, step_size=1, gamma=0.5),
+        EpochScoring(peak, name="peak", use_caching=False),
+    ]
+    dae = small(callbacks=callbacks, lr_schedule=None, batch_size=100, lr=0.01).fit(*digits)
+    assert (counter.begun, counter.epochs, counter.batches) == (1, 2, 2 * 17)
+    assert dae.net_.optimizer_.param_groups[0]["lr"] == pytest.approx(0.0025)
+    assert dae.history_[-1]["peak"] > 0
+
+
+@pytest.mark.parametrize(("verbose", "expected"), [(0, ""), (1, "epoch 2/2"), (2, "train_loss")])
+def test_verbose_says_as_much_as_asked(digits, capsys, verbose, expected):
+    small(verbose=verbose).fit(*digits)
+    printed = "".join(capsys.readouterr())
+    assert expected in printed if expected else not printed
+
+
+# The same bits
+
+
+def weights(dae):
+    return [p.detach().numpy() for p in dae.module_.parameters()]
+
+
+@pytest.mark.parametrize(
+    "architecture", [Dense(hidden=(16,), dropout=0.3), Conv(filters=(8,))], ids=str
+)
+def test_same_seed_gives_the_same_bits(digits, architecture):
+    X = digits[1][:300]
+    runs = [
+        small(architecture=architecture, noise=NOISE, verbose=verbose).fit(X) for verbose in (0, 0)
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        runs.append(small(architecture=architecture, noise=NOISE, callbacks=[Callback()]).fit(X))
+    for other in runs[1:]:
+        for a, b in zip(weights(runs[0]), weights(other), strict=True):
+            np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(runs[0].predict(X), other.predict(X))
+    assert any(
+        (a != b).any()
+        for a, b in zip(weights(runs[0]), weights(_other(architecture, X)), strict=True)
+    )
+
+
+def _other(architecture, X):
+    return small(architecture=architecture, noise=NOISE, random_state=1).fit(X)
+
+
+def test_global_state_is_left_as_found(digits):
+    numpy_before, torch_before = np.random.get_state()[1].copy(), torch.get_rng_state()
+    threads = torch.get_num_threads()
+    small(random_state=None, noise=GaussianNoise()).fit(digits[1]).predict(digits[0])
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_before)
+    assert torch.equal(torch.get_rng_state(), torch_before)
+    assert torch.get_num_threads() == threads
+    assert torch.is_grad_enabled()
+    assert not torch.is_autocast_enabled("cpu")
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_precision_is_what_was_asked(digits, precision):
+    dae = small(architecture=Conv(filters=(8,)), precision=precision, max_epochs=3).fit(*digits)
+    assert dae.precision_ == precision
+    assert dae.history_[-1]["train_loss"] < dae.history_[0]["train_loss"]
+    assert dae.predict(digits[0]).dtype == np.float32
+    assert all(w.dtype == np.float32 for w in weights(dae))
+
+
+def test_pickle_round_trip_predicts_the_same(digits):
+    dae = small(noise=NOISE, early_stopping=True, verbose=1).fit(digits[1])
+    again = pickle.loads(pickle.dumps(dae))
+    np.testing.assert_array_equal(again.predict(digits[0]), dae.predict(digits[0]))
+    assert again.history_ == dae.history_
+    assert again.partial_fit(digits[1]).n_iter_ == 1
+
+
+def test_repr_shows_what_was_set():
+    assert repr(DenoisingAutoencoder("dense", latent_dim=8)) == (
+        "DenoisingAutoencoder(architecture='dense', latent_dim=8)"
+    )

@@ -1,0 +1,215 @@
+"""A table of cases: what bad input gets, from every public estimator.
+
+Each is an error that names the parameter or array, and a fit that failed leaves the fitted state
+as it was.
+"""
+
+import numpy as np
+import pytest
+import scipy.sparse
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from torch import nn
+
+from skdae import (
+    DenoisingAutoencoder,
+    GaussianFilter,
+    GaussianNoise,
+    MeanFilter,
+    MedianFilter,
+    Occlusion,
+)
+from skdae.architectures import Conv, Dense
+
+GOOD = np.random.default_rng(0).random((20, 8, 8)).astype(np.float32)
+DAE = DenoisingAutoencoder(Dense(hidden=(8,)), max_epochs=1, noise=GaussianNoise(), random_state=0)
+ESTIMATORS = [GaussianNoise(), Occlusion(), MeanFilter(), MedianFilter(), GaussianFilter(), DAE]
+
+
+def with_value(value):
+    X = GOOD.copy()
+    X[3, 2, 1] = value
+    return X
+
+
+BAD_ARRAYS = {
+    "NaN": (with_value(np.nan), ValueError, "NaN"),
+    "infinity": (with_value(np.inf), ValueError, "infinity"),
+    "empty batch": (GOOD[:0], ValueError, "0 sample"),
+    "no pixels": (np.zeros((5, 0, 8)), ValueError, "0 feature"),
+    "no features": (np.zeros((5, 0)), ValueError, "0 feature"),
+    "one dimension": (GOOD.ravel(), ValueError, "1D array"),
+    "five dimensions": (GOOD.reshape(5, 4, 8, 4, 2), ValueError, "expected flat rows"),
+    "scalar": (3.0, ValueError, "scalar array"),
+    "words": (np.full((5, 4), "grey"), ValueError, "could not convert"),
+    "objects": (np.full((5, 4), {}, dtype=object), TypeError, "number"),
+    "complex": (GOOD + 1j, ValueError, "Complex"),
+    "sparse": (scipy.sparse.csr_matrix(GOOD[:, 0]), TypeError, "[Ss]parse"),
+    "ragged": ([[1.0, 2.0], [1.0]], ValueError, "inhomogeneous"),
+}
+
+
+def state(estimator):
+    """What is fitted, to compare by identity."""
+    return {name: id(value) for name, value in vars(estimator).items()}
+
+
+@pytest.mark.parametrize("case", BAD_ARRAYS)
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
+def test_bad_array_is_refused_at_the_door(estimator, case):
+    X, kind, message = BAD_ARRAYS[case]
+    with pytest.raises(kind, match=message):
+        clone(estimator).fit(X)
+    fitted = clone(estimator).fit(GOOD)
+    before = state(fitted)
+    for method in (fitted.fit, fitted.transform):
+        with pytest.raises(kind):
+            method(X)
+        assert state(fitted) == before
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
+def test_transform_before_fit(estimator):
+    with pytest.raises(NotFittedError, match=type(estimator).__name__):
+        clone(estimator).transform(GOOD)
+
+
+@pytest.mark.parametrize("method", ["predict", "encode", "decode", "score", "score_samples"])
+def test_methods_of_the_autoencoder_before_fit(method):
+    with pytest.raises(NotFittedError, match="DenoisingAutoencoder"):
+        getattr(clone(DAE), method)(GOOD.reshape(20, -1))
+
+
+@pytest.mark.parametrize("denoiser", [MeanFilter(), MedianFilter(), DAE], ids=str)
+@pytest.mark.parametrize(
+    "y", [GOOD[:10], GOOD[:, :7], GOOD.reshape(20, -1), np.zeros((20, 3)), with_value(np.nan)]
+)
+def test_foreign_targets_are_refused(denoiser, y):
+    with pytest.raises(ValueError, match=r"y has shape|Input y contains NaN"):
+        clone(denoiser).fit(GOOD, y)
+    with pytest.raises(ValueError, match=r"y has shape|Input y contains NaN"):
+        clone(denoiser).fit(GOOD, GOOD).score(GOOD, y)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [GOOD[:, :7], GOOD.reshape(20, -1)[:, :50], GOOD.reshape(20, 4, 16), GOOD.reshape(20, 4, 4, 4)],
+)
+def test_predict_with_another_shape_than_at_fit(X):
+    dae = clone(DAE).fit(GOOD)
+    for method in (dae.predict, dae.encode, dae.score_samples):
+        with pytest.raises(ValueError, match=r"expecting 64|fitted on \(8, 8, 1\)"):
+            method(X)
+
+
+def test_conv_net_takes_other_sizes_but_no_other_channels():
+    dae = clone(DAE).set_params(architecture=Conv(filters=(4,))).fit(GOOD)
+    with pytest.raises(ValueError, match=r"fitted on \(8, 8, 1\)"):
+        dae.predict(np.zeros((2, 8, 8, 3)))
+
+
+def test_codes_of_another_length():
+    with pytest.raises(ValueError, match="Z has 3 values a code, but .* 8"):
+        clone(DAE).fit(GOOD).decode(np.zeros((2, 3)))
+
+
+class NoNet:
+    """Neither a net nor an injector."""
+
+
+BAD_PARAMETERS = [
+    ({"architecture": "transformer"}, "'architecture' parameter"),
+    ({"architecture": 3}, "'architecture' parameter"),
+    ({"architecture": NoNet}, "is no net"),
+    ({"architecture": Dense(hidden=())}, "hidden="),
+    ({"architecture": Dense(activation="step")}, "'activation' parameter of Dense"),
+    ({"architecture": Conv(filters=(0,))}, "filters="),
+    ({"latent_dim": 0}, "'latent_dim' parameter"),
+    ({"latent_dim": 2.5}, "'latent_dim' parameter"),
+    ({"noise": "gaussian"}, "is no injector"),
+    ({"noise": MedianFilter()}, "is no injector"),
+    ({"noise": GaussianNoise(std=-1)}, "'std' parameter of GaussianNoise"),
+    ({"image_shape": (4, 4)}, r"image_shape=\(4, 4\)"),
+    ({"loss": "l0"}, "'loss' parameter"),
+    ({"output_activation": "step"}, "'output_activation' parameter"),
+    ({"optimizer": "newton"}, "'optimizer' parameter"),
+    ({"lr": 0}, "'lr' parameter"),
+    ({"lr": -1e-3}, "'lr' parameter"),
+    ({"lr_schedule": "linear"}, "'lr_schedule' parameter"),
+    ({"weight_decay": -1}, "'weight_decay' parameter"),
+    ({"max_epochs": 0}, "'max_epochs' parameter"),
+    ({"batch_size": 0}, "'batch_size' parameter"),
+    ({"validation_fraction": 1.0}, "'validation_fraction' parameter"),
+    ({"early_stopping": True, "validation_fraction": None}, "early_stopping=True"),
+    ({"early_stopping": True, "validation_fraction": 0.01}, "leaves none"),
+    ({"patience": 0}, "'patience' parameter"),
+    ({"transform_to": "codes"}, "'transform_to' parameter"),
+    ({"transform_to": "latent", "architecture": nn.Conv2d(1, 1, 1)}, "has no encode"),
+    ({"device": "abacus"}, "device='abacus' is unknown"),
+    ({"precision": "float8"}, "'precision' parameter"),
+    ({"random_state": "seed"}, "'random_state' parameter"),
+    ({"callbacks": "bar"}, "'callbacks' parameter"),
+]
+
+
+@pytest.mark.parametrize(("params", "message"), BAD_PARAMETERS, ids=str)
+def test_bad_parameter_is_named_and_the_old_fit_kept(params, message):
+    dae = clone(DAE).fit(GOOD)
+    before, fitted = dae.predict(GOOD), state(dae)
+    dae.set_params(**params)
+    changed = state(dae)
+    with pytest.raises((ValueError, TypeError), match=message):
+        dae.fit(GOOD)
+    assert state(dae) == changed
+    assert {name for name in fitted if name.endswith("_")} == {
+        n for n in changed if n.endswith("_")
+    }
+    dae.set_params(**clone(DAE).get_params(deep=False))
+    np.testing.assert_array_equal(dae.predict(GOOD), before)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_cuda_without_a_device():
+    with pytest.raises(ValueError, match=r'device="cuda" was asked for, .* finds no CUDA'):
+        clone(DAE).set_params(device="cuda").fit(GOOD)
+
+
+def test_bce_targets_outside_the_unit_range():
+    with pytest.raises(ValueError, match=r'loss="bce" needs targets in \[0, 1\], but they span'):
+        clone(DAE).set_params(loss="bce").fit(GOOD * 3)
+
+
+def test_one_sample_is_too_few_to_learn_from():
+    with pytest.raises(ValueError, match="minimum of 2 is required by DenoisingAutoencoder"):
+        clone(DAE).fit(GOOD[:1])
+
+
+def test_image_shape_on_rows_that_do_not_hold_it():
+    with pytest.raises(ValueError, match=r"pass image_shape=\(8, 8\)"):
+        clone(DAE).set_params(image_shape=(9, 9)).fit(GOOD.reshape(20, -1))
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
+def test_small_and_dull_images_are_no_error(estimator):
+    for X in (np.zeros((5, 8, 8)), np.ones((5, 1)), np.full((5, 1, 1, 3), 0.5)):
+        out = clone(estimator).fit(X).transform(X)
+        assert out.shape == X.shape
+        assert np.isfinite(out).all()
+
+
+def test_exception_in_a_callable_loss_keeps_the_old_fit():
+    def loss(prediction, target):
+        raise ZeroDivisionError
+
+    dae = clone(DAE).fit(GOOD)
+    before = dae.predict(GOOD)
+    with pytest.raises(ZeroDivisionError):
+        dae.set_params(loss=loss).fit(GOOD)
+    dae.set_params(loss="mse")
+    np.testing.assert_array_equal(dae.predict(GOOD), before)
+
+
+def test_module_of_the_wrong_shape_is_named():
+    with pytest.raises(ValueError, match=r"The net returned .* but the targets"):
+        clone(DAE).set_params(architecture=nn.Conv2d(1, 1, 3)).fit(GOOD)

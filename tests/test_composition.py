@@ -1,0 +1,226 @@
+"""skdae among scikit-learn's own tools, with input in every form that users hold."""
+
+import copy
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+
+from skdae import (
+    SCORERS,
+    DenoisingAutoencoder,
+    GaussianNoise,
+    MeanFilter,
+    MedianFilter,
+    denoising_scorer,
+    psnr_scorer,
+    without_noise,
+)
+from skdae.architectures import Conv, Dense
+
+NOISE = GaussianNoise(std=0.3, random_state=0)
+
+
+def small(**params):
+    params = {"architecture": Dense(hidden=(16,)), "max_epochs": 2, "random_state": 0, **params}
+    return DenoisingAutoencoder(**params)
+
+
+def pipeline(**params):
+    return Pipeline([("noise", NOISE), ("dae", small(**params))])
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return (X[:300] / 16).astype(np.float32), y[:300]
+
+
+# The three forms of one task
+
+
+def test_benchmark_form_corrupts_and_denoises(digits):
+    X, _ = digits
+    pipe = pipeline().fit(X, X)
+    X_noisy = NOISE.fit_transform(X)
+    np.testing.assert_array_equal(pipe.predict(X), pipe[-1].predict(X_noisy))
+    assert pipe.score(X, X) == pytest.approx(-((pipe.predict(X) - X) ** 2).mean(), rel=1e-5)
+
+
+def test_deployed_form_denoises_alone(digits):
+    X, _ = digits
+    pipe = pipeline().fit(X, X)
+    deployed = without_noise(pipe)
+    assert [name for name, _ in deployed.steps] == ["dae"]
+    X_noisy = NOISE.fit_transform(X)
+    np.testing.assert_array_equal(deployed.predict(X_noisy), pipe.predict(X))
+    assert len(pipe) == 2
+
+
+def test_without_noise_reaches_into_pipelines(digits):
+    nested = make_pipeline(make_pipeline(GaussianNoise(), MedianFilter()), GaussianNoise(), small())
+    assert [len(step) for _, step in without_noise(nested).steps[:1]] == [1]
+    with pytest.raises(ValueError, match="noise injectors only"):
+        without_noise(make_pipeline(GaussianNoise()))
+    with pytest.raises(TypeError, match="takes a Pipeline"):
+        without_noise(small())
+
+
+# Model selection
+
+
+def test_grid_search_over_latent_dim(digits):
+    X, _ = digits
+    grid = {"dae__latent_dim": [1, 16]}
+    search = GridSearchCV(pipeline(max_epochs=20, batch_size=16), grid, cv=2).fit(X, X)
+    assert search.best_params_ == {"dae__latent_dim": 16}
+
+
+def test_grid_search_over_the_architecture(digits):
+    X = digits[0].reshape(-1, 8, 8)
+    grid = {"dae__architecture__filters": [(2,), (4, 8)], "dae__latent_dim": [None, 4]}
+    search = GridSearchCV(pipeline(architecture=Conv()), grid, cv=2).fit(X, X)
+    assert len(search.cv_results_["params"]) == 4
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert (
+        len({len(filters) for filters in search.cv_results_["param_dae__architecture__filters"]})
+        == 2
+    )
+
+
+def test_one_grid_compares_filters_and_nets(digits):
+    X, _ = digits
+    pipe = Pipeline([("noise", NOISE), ("denoise", MeanFilter())])
+    grid = {"denoise": [MeanFilter(), MedianFilter(), small(architecture="dense", max_epochs=60)]}
+    search = GridSearchCV(pipe, grid, cv=3, scoring=SCORERS, refit="psnr").fit(X, X)
+    assert isinstance(search.best_params_["denoise"], DenoisingAutoencoder)
+    assert {f"mean_test_{name}" for name in ("mse", "mae", "psnr", "ssim")} <= set(
+        search.cv_results_
+    )
+
+
+def test_denoising_scorer_corrupts_by_itself(digits):
+    X, _ = digits
+    scorer = denoising_scorer("psnr", noise=NOISE)
+    search = GridSearchCV(small(noise=NOISE), {"latent_dim": [2, 8]}, cv=2, scoring=scorer).fit(X)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    fitted = search.best_estimator_
+    assert scorer(fitted, X) == psnr_scorer(fitted, NOISE.fit_transform(X), X)
+
+
+def test_parallel_search_gives_the_serial_scores(digits):
+    X, _ = digits
+    grid = {"dae__latent_dim": [2, 8]}
+    scores = [
+        GridSearchCV(pipeline(), grid, cv=2, n_jobs=n_jobs).fit(X, X).cv_results_["mean_test_score"]
+        for n_jobs in (1, 2)
+    ]
+    # Workers may run another number of threads, which changes the order of sums.
+    np.testing.assert_allclose(*scores, rtol=1e-4)
+
+
+def test_cross_validation_with_and_without_targets(digits):
+    X, _ = digits
+    with_targets = cross_val_score(pipeline(), X, X, cv=3)
+    assert with_targets.shape == (3,)
+    assert (cross_val_score(small(noise=NOISE), X, cv=3) < 0).all()
+    scores = cross_validate(pipeline(), X, X, cv=2, scoring=SCORERS)
+    assert (scores["test_psnr"] > 5).all()
+
+
+def test_metadata_routing_does_not_break(digits):
+    X, _ = digits
+    with sklearn.config_context(enable_metadata_routing=True):
+        search = GridSearchCV(pipeline(), {"dae__latent_dim": [2]}, cv=2, scoring=psnr_scorer)
+        assert search.fit(X, X).best_score_ > 0
+        scores = cross_val_score(pipeline(), X, X, cv=2, scoring=psnr_scorer)
+        assert (scores > 0).all()
+
+
+# In front of, and beside, other estimators
+
+
+def test_denoiser_in_front_of_a_classifier(digits):
+    X, labels = digits
+    for dae in (small(noise=NOISE), small(noise=NOISE, latent_dim=12, transform_to="latent")):
+        dae.set_params(max_epochs=20, batch_size=16)
+        model = make_pipeline(dae, LogisticRegression(max_iter=2000))
+        assert model.fit(X, labels).score(X, labels) > 0.8
+
+
+def test_column_transformer_and_feature_union(digits):
+    X, _ = digits
+    halves = ColumnTransformer(
+        [
+            ("denoised", small(noise=NOISE), slice(0, 32)),
+            ("filtered", MedianFilter(image_shape=(4, 8)), slice(32, 64)),
+        ]
+    )
+    assert halves.fit_transform(X).shape == X.shape
+    union = FeatureUnion([("denoised", small(noise=NOISE)), ("mean", MeanFilter())])
+    assert union.fit_transform(X).shape == (300, 128)
+    assert union.get_feature_names_out()[0] == "denoised__x0"
+
+
+def test_pandas_output_keeps_names_and_index(digits):
+    X = pd.DataFrame(digits[0], columns=[f"pixel{i}" for i in range(64)]).iloc[::-1]
+    for step in (NOISE, MedianFilter(), small(noise=NOISE)):
+        out = clone(step).set_output(transform="pandas").fit_transform(X)
+        assert list(out.columns) == list(X.columns)
+        assert (out.index == X.index).all()
+    codes = small(noise=NOISE, latent_dim=3, transform_to="latent").set_output(transform="pandas")
+    assert codes.fit_transform(X).shape == (300, 3)
+
+
+# Every form of input
+
+
+def forms(X, tmp_path):
+    read_only = X.copy()
+    read_only.flags.writeable = False
+    np.save(tmp_path / "X.npy", X)
+    return {
+        "list": X.tolist(),
+        "DataFrame": pd.DataFrame(X),
+        "memory map": np.load(tmp_path / "X.npy", mmap_mode="r"),
+        "read-only": read_only,
+        "Fortran order": np.asfortranarray(X),
+        "every other row": np.repeat(X, 2, axis=0)[::2],
+        "float64": X.astype(np.float64),
+        "image": X.reshape(-1, 8, 8),
+        "image with a channel": X.reshape(-1, 8, 8, 1),
+    }
+
+
+@pytest.mark.parametrize("step", [NOISE, MedianFilter(), small(noise=NOISE)], ids=["n", "f", "dae"])
+def test_every_form_of_input_gives_the_same(digits, tmp_path, step):
+    X, _ = digits
+    expected = clone(step).fit(X).transform(X)
+    for form, given in forms(X, tmp_path).items():
+        before = copy.deepcopy(given)
+        out = clone(step).fit(given).transform(given)
+        # Keyed noise hashes the bytes, so float64 has a field of its own.
+        if not (isinstance(step, GaussianNoise) and form in ("list", "float64")):
+            np.testing.assert_allclose(out.reshape(300, -1), expected, atol=1e-6, err_msg=form)
+        assert out.shape == np.shape(given)
+        np.testing.assert_array_equal(np.asarray(given), np.asarray(before), err_msg=form)
+
+
+def test_joblib_and_deepcopy_round_trips(digits, tmp_path):
+    X, _ = digits
+    pipe = pipeline().fit(X, X)
+    joblib.dump(pipe, tmp_path / "pipe.joblib")
+    for again in (joblib.load(tmp_path / "pipe.joblib"), copy.deepcopy(pipe)):
+        np.testing.assert_array_equal(again.predict(X), pipe.predict(X))
+
+
+def test_html_repr_renders():
+    assert "DenoisingAutoencoder" in pipeline()._repr_html_()
