@@ -197,7 +197,7 @@ def image_tensor(X, device):
     """
     if not _is_memory_map(X):
         X = np.ascontiguousarray(X, dtype=np.uint8 if X.dtype == np.uint8 else np.float32)
-    images = torch.from_numpy(np.asarray(_Shared(X)))
+    images = shared_tensor(X)
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         if images.numel() * images.element_size() < 0.5 * free:
@@ -205,11 +205,13 @@ def image_tensor(X, device):
     return images
 
 
-class _Shared:
-    """The memory of an array without its read-only flag, of which torch would warn.
+def shared_tensor(X):
+    """A tensor on the memory of an array, which may be read-only; never to be written to."""
+    return torch.from_numpy(np.asarray(_Shared(X)))
 
-    skdae never writes to the tensors made from it.
-    """
+
+class _Shared:
+    """The memory of an array without its read-only flag, of which torch would warn."""
 
     def __init__(self, X):
         self.owner = X
@@ -313,12 +315,15 @@ class ImageNet(NeuralNet):
         self._set_training(True)
         listens = self._has_batch_callbacks()
         step = None if isinstance(schedule, lr_scheduler.ReduceLROnPlateau) else schedule
+        parameters = list(self.module_.parameters())
         total = torch.zeros((), device=data.device)
         for index in data.shuffled(self.batch_size):
             x, y = data.batch(index)
             if listens:
                 self.notify("on_batch_begin", batch=(x, y), training=True)
-            self.optimizer_.zero_grad()
+            for parameter in parameters:
+                # What zero_grad does, without its bookkeeping.
+                parameter.grad = None
             with self._autocast():
                 output = self.module_(x)
             loss = self.criterion_(output, y)
