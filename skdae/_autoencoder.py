@@ -20,6 +20,7 @@ from torch import nn
 from . import _net
 from ._images import (
     BaseDenoiser,
+    check_images,
     check_target,
     from_batch,
     guess_image_shape,
@@ -297,10 +298,13 @@ class DenoisingAutoencoder(BaseDenoiser):
 
     def _fit(self, X, y, previous, partial=False):
         """Train a new net, or go on with a copy of the previous one."""
-        reset = previous is None
-        y, is_plain = (None, True) if y is X else (y, False)
+        is_plain, reset = y is X, previous is None
+        if not reset:
+            # Clean images again; noise that shrinks them leaves fewer values to predict from.
+            self.n_features_in_ = self._n_clean_features
         X = validate_images(self, X, reset=reset, min_samples=1 if partial else 2)
-        y = check_target(X, y)
+        self._n_clean_features = self.n_features_in_
+        y = None if is_plain else check_target(X, y)
         if y is None and self.noise is None and not is_plain:
             _warn_plain_autoencoder()
         if self.early_stopping and not partial and not self._n_validation(len(X)):
@@ -308,59 +312,59 @@ class DenoisingAutoencoder(BaseDenoiser):
                 f"early_stopping=True watches the validation loss, but validation_fraction="
                 f"{self.validation_fraction} of {len(X)} images leaves none; raise it."
             )
-        device = _net.resolve_device(self.device)
-        architecture = self._resolve_architecture(X)
-        flat = architecture.flat if architecture else X.ndim == 2 and self.image_shape is None
-        clean_shape = self._resolve_image_shape(X, flat)
-        images = to_batch(X, clean_shape)
-        if y is None:
-            targets, target_hwc = None, images.shape[1:]
-        else:
-            targets = to_batch(y, _scaled_shape(clean_shape, y.size / X.size))
-            target_hwc = targets.shape[1:]
-
         if reset:
             self._seed, self._n_fits = draw_seed(self.random_state), 0
         self._n_fits += 1
         seeds = np.random.SeedSequence([self._seed, self._n_fits]).generate_state(4).tolist()
-        noise = self._fit_noise(X, clean_shape, seeds[0])
-        input_hwc = images.shape[1:] if noise is None else noise._output_hwc(images.shape[1:])
-        if not reset and input_hwc != self._input_hwc:
+
+        architecture = self._resolve_architecture(X)
+        flat = architecture.flat if architecture else X.ndim == 2 and self.image_shape is None
+        clean_shape = self._resolve_image_shape(X, flat)
+        images = to_batch(X, clean_shape)
+        targets = images if y is None else to_batch(y, _scaled_shape(clean_shape, y.size / X.size))
+        self._set_target_range(images, targets, reset)
+        self.noise_ = self._fit_noise(X, clean_shape, seeds[0])
+        self._set_shapes(X, clean_shape, targets.shape[1:])
+        self._layout, self._ndim = _net.Layout(flat), X.ndim
+        self._any_size = bool(architecture) and architecture.any_size(self.latent_dim)
+        built = (repr(self.architecture), self.latent_dim, flat, self._input_hwc, self._target_hwc)
+        if not reset and built != self._built:
             raise ValueError(
-                f"X has images of shape {input_hwc} (height, width, channels), but the net that "
-                f"goes on training was built for {self._input_hwc}; fit a new one with "
+                "The net that goes on training was built for architecture, latent_dim, flat rows, "
+                f"input and target {self._built}, but now these are {built}; fit a new one with "
                 "warm_start=False."
             )
-        self._set_target_range(images if targets is None else targets, reset)
-
-        self._layout = _net.Layout(flat)
-        self._input_hwc, self._target_hwc = tuple(input_hwc), tuple(target_hwc)
-        self._any_size = bool(architecture) and architecture.any_size(self.latent_dim)
-        self._ndim = X.ndim
-        self.image_shape_ = _like(clean_shape, input_hwc)
-        self.n_features_in_ = math.prod(input_hwc)
-        self.device_ = device
+        self._built = built
+        self._fitted_activation = self._activation
+        self.device_ = _net.resolve_device(self.device)
         self.precision_ = _net.resolve_precision(
-            self.precision, device, convolutional=bool(architecture) and not flat
+            self.precision, self.device_, convolutional=bool(architecture) and not flat
         )
-        self.noise_ = noise
 
-        devices = [device] if device.type == "cuda" else []
-        # Weights and dropout draw from torch's global generator, which is left as it was.
-        with torch.random.fork_rng(devices=devices):
-            torch.manual_seed(seeds[1])
+        with _net.seeded(seeds[1], self.device_):
             module = self._build_module(architecture) if reset else previous.module_
             net = self._build_net(copy.deepcopy(module), flat, partial)
+            self._code_shape = self._find_code_shape(net)
             if not reset:
-                net.history = copy.deepcopy(previous.history)
-            if not reset and partial and type(net.optimizer_) is type(previous.optimizer_):
-                net.optimizer_.load_state_dict(previous.optimizer_.state_dict())
+                net.continue_from(previous, keep_optimizer=partial)
             n_before = len(net.history)
-            net.partial_fit(*self._datasets(images, targets, noise, device, seeds[2:], partial))
+            net.partial_fit(*self._datasets(images, targets, seeds[2:], partial))
         self.net_ = net
         self.n_iter_ = len(net.history) - n_before
-        self._code_shape = self._find_code_shape(images[:1], noise)
         return self
+
+    def _set_shapes(self, X, clean_shape, target_hwc):
+        """Remember the shapes of input and output; some noises change the size of the input."""
+        input_hwc, self.image_shape_ = to_hwc(clean_shape), clean_shape
+        if self.noise_ is not None:
+            noise_shape = self.noise_.image_shape_
+            noisy_hwc = self.noise_._output_hwc(to_hwc(noise_shape))
+            if noisy_hwc != to_hwc(noise_shape):
+                input_hwc, self.image_shape_ = noisy_hwc, _like(noise_shape, noisy_hwc)
+                # The names are those of the clean images.
+                vars(self).pop("feature_names_in_", None)
+        self.n_features_in_ = math.prod(input_hwc)
+        self._input_hwc, self._target_hwc = tuple(input_hwc), tuple(target_hwc)
 
     def _resolve_architecture(self, X):
         """The parameter object of the architecture, or None where a module stands in its place."""
@@ -400,16 +404,18 @@ class DenoisingAutoencoder(BaseDenoiser):
         noise = clone(self.noise)
         # Inside a fit, scikit-learn takes the parameters of held estimators for checked.
         noise._validate_params()
+        noise.set_params(when="always")
         if noise.random_state is None:
             noise.set_params(random_state=seed % 2**31)
-        if X.ndim == 2 and "image_shape" in noise.get_params() and noise.image_shape is None:
+        has_shape = "image_shape" in noise.get_params(deep=False)
+        if X.ndim == 2 and has_shape and noise._given_image_shape() is None:
             noise.set_params(image_shape=image_shape)
         return noise.fit(X[:1])
 
-    def _set_target_range(self, targets, reset):
+    def _set_target_range(self, images, targets, reset):
         """Remember the range of all targets seen, and hold it against the loss."""
-        # torch looks at both ends in one pass, on all cores.
-        low, high = (float(_net.as_float(v)) for v in _net.shared_tensor(targets).aminmax())
+        _net.value_range(images)
+        low, high = _net.value_range(targets)
         if self.loss == "bce" and not 0 <= low <= high <= 1:
             raise ValueError(
                 f'loss="bce" needs targets in [0, 1], but they span [{low:.3g}, {high:.3g}]; scale '
@@ -432,9 +438,15 @@ class DenoisingAutoencoder(BaseDenoiser):
                 f'transform_to="latent" needs a net with codes, but {type(module).__name__} has no '
                 "encode()."
             )
+        module = module.float()
         if not flat:
             module = module.to(memory_format=torch.channels_last)
         optimizer, options = _net.OPTIMIZERS.get(self.optimizer, (self.optimizer, {}))
+        if optimizer is torch.optim.LBFGS or not issubclass(optimizer, torch.optim.Optimizer):
+            raise TypeError(
+                f"optimizer={self.optimizer!r} must be a name or a torch.optim.Optimizer class "
+                "whose step needs no closure."
+            )
         if "weight_decay" in inspect.signature(optimizer).parameters:
             options = {**options, "weight_decay": self.weight_decay}
         callbacks = _net.standard_callbacks(
@@ -461,16 +473,19 @@ class DenoisingAutoencoder(BaseDenoiser):
         """Number of images set aside."""
         return int(n_samples * (self.validation_fraction or 0))
 
-    def _datasets(self, images, targets, noise, device, seeds, partial):
+    def _datasets(self, images, targets, seeds, partial):
         """Training and validation data; the latter is None where no images are set aside."""
-        images, targets = (
-            None if array is None else _net.image_tensor(array, device)
-            for array in (images, targets)
-        )
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seeds[0]))
         n_validation = 0 if partial else self._n_validation(len(images))
-        noise_hwc = None if noise is None else to_hwc(noise.image_shape_)
-        data = (images, targets, self._layout, noise, noise_hwc, device)
+        noise_hwc = None if self.noise_ is None else to_hwc(self.noise_.image_shape_)
+        data = (
+            *_net.data_tensors(images, targets, self.device_),
+            self._layout,
+            self.noise_,
+            noise_hwc,
+            self._input_hwc,
+            self.device_,
+        )
         train = _net.ImageDataset(*data, indices=order[n_validation:], seed=seeds[0])
         if not n_validation:
             return train, None
@@ -483,12 +498,12 @@ class DenoisingAutoencoder(BaseDenoiser):
             return "sigmoid" if self.loss == "bce" else "identity"
         return self.output_activation
 
-    def _find_code_shape(self, images, noise):
+    def _find_code_shape(self, net):
         """Shape of one code in the net, or None where it has none."""
-        if not hasattr(self.module_, "encode"):
+        if not hasattr(net.module_, "encode"):
             return None
         image = np.zeros((1, *self._input_hwc), dtype=np.float32)
-        ((_, code),) = self.net_.map_batches("encode", image, self._layout.enter)
+        ((_, code),) = net.map_batches("encode", image, self._layout.enter)
         return tuple(code.shape[1:])
 
     # What a fitted net knows
@@ -509,6 +524,11 @@ class DenoisingAutoencoder(BaseDenoiser):
         codes = self.transform_to == "latent"
         return math.prod(self._code_shape if codes else self._target_hwc)
 
+    @property
+    def _one_to_one(self):
+        """Codes are no pixels, be there as many of them."""
+        return self.transform_to == "denoised" and super()._one_to_one
+
     # Prediction
 
     def predict(self, X: ArrayLike) -> np.ndarray:
@@ -524,8 +544,7 @@ class DenoisingAutoencoder(BaseDenoiser):
         -------
         X_denoised : ndarray of float32, shaped like `X`, or like the targets in super-resolution
         """
-        checked, images = self._check_input(X)
-        return from_batch(self._run("forward", images, self._layout.enter), checked.ndim)
+        return self._predict(self._check_input(X))
 
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Denoise images, or give their codes with ``transform_to="latent"``.
@@ -557,7 +576,7 @@ class DenoisingAutoencoder(BaseDenoiser):
         -------
         Z : ndarray of float32 of shape (n_samples, n_codes)
         """
-        _, images = self._check_input(X)
+        images = to_batch(self._check_input(X), self.image_shape_)
         batches = self.net_.map_batches("encode", images, self._layout.enter)
         return np.concatenate([code.flatten(1).numpy() for _, code in batches])
 
@@ -618,7 +637,8 @@ class DenoisingAutoencoder(BaseDenoiser):
         check_is_fitted(self)
         if self.noise_ is None or (y is not None and n_dims(y) != 1):
             return super().score(X, y)
-        return super().score(self.noise_.transform(X), X)
+        clean = check_images(X)
+        return -float(squared_errors(self._predict(self.noise_.transform(clean)), clean).mean())
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Minus the mean squared reconstruction error of each image.
@@ -634,27 +654,32 @@ class DenoisingAutoencoder(BaseDenoiser):
         -------
         scores : ndarray of float32 of shape (n_samples,)
         """
-        checked, _ = self._check_input(X)
-        return -squared_errors(checked, self.predict(checked)).astype(np.float32)
+        checked = self._check_input(X)
+        return -squared_errors(checked, self._predict(checked)).astype(np.float32)
 
     def _check_input(self, X):
-        """Check images for the fitted net; return them as they came, and as a batch."""
+        """Check images for the fitted net."""
         check_is_fitted(self)
         X = validate_images(self, X, reset=False, any_size=self._any_size)
-        images = to_batch(X, self.image_shape_)
-        expected, got = self._input_hwc, images.shape[1:]
+        _net.value_range(X)
+        expected, got = self._input_hwc, to_batch(X, self.image_shape_).shape[1:]
         if got[2] != expected[2] or (got != expected and not self._any_size):
             raise ValueError(
                 f"X has images of shape {got} (height, width, channels), but this "
                 f"{type(self).__name__} was fitted on {expected}."
             )
-        return X, images
+        return X
+
+    def _predict(self, X):
+        """Denoise checked images."""
+        images = to_batch(X, self.image_shape_)
+        return from_batch(self._run("forward", images, self._layout.enter), X.ndim)
 
     def _run(self, function, X, enter):
         """Run the net and bring its output into the range of images; a channels-last batch."""
-        activation = OUTPUT_ACTIVATIONS[self._activation]
+        activation = OUTPUT_ACTIVATIONS[self._fitted_activation]
         low, high = self._target_range
-        clips = self._activation == "identity" and 0 <= low <= high <= 1
+        clips = self._fitted_activation == "identity" and 0 <= low <= high <= 1
         chunks = []
         for _, output in self.net_.map_batches(function, X, enter):
             output = self._layout.leave(activation(output), self._target_hwc)
@@ -686,12 +711,14 @@ def _like(image_shape, hwc):
 
 def _scaled_shape(image_shape, ratio):
     """Shape of targets that hold `ratio` times as many values as images of `image_shape`."""
-    factor = ratio if len(image_shape) == 1 else math.sqrt(ratio)
-    n_scaled = 1 if len(image_shape) == 1 else 2
-    scaled = [n * factor for n in image_shape[:n_scaled]]
+    sides, channels = image_shape[:2], image_shape[2:]
+    # A signal, an image of height 1 too, is scaled along its length alone.
+    n_scaled = 1 if len(sides) == 1 or sides[0] == 1 else 2
+    factor = ratio ** (1 / n_scaled)
+    scaled = [*sides[:-n_scaled], *(n * factor for n in sides[-n_scaled:])]
     if any(abs(n - round(n)) > 1e-6 for n in scaled):
         raise ValueError(
             f"y holds {ratio:g} times as many values as X, which scales images of shape "
             f"{image_shape} to no whole height and width."
         )
-    return (*(round(n) for n in scaled), *image_shape[n_scaled:])
+    return (*(round(n) for n in scaled), *channels)

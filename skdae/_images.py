@@ -237,15 +237,14 @@ def check_target(X, y):
 
 def _is_scaled(shape, target_shape):
     """Whether the target is `shape` itself, or larger or smaller by one whole factor."""
-    if len(shape) == 1:
-        # Rows do not tell their image shape: the longer must be a multiple of the shorter.
-        short, long = sorted((shape[0], target_shape[0]))
-        return long % short == 0
     if shape[2:] != target_shape[2:]:
         return False
-    ratios = {b / a for a, b in zip(shape[:2], target_shape[:2], strict=True)}
-    ratio = ratios.pop()
-    return not ratios and (ratio.is_integer() or (1 / ratio).is_integer())
+    # An image of height 1 is a signal, scaled along its length; rows do not tell their height.
+    axes = [axis for axis in range(len(shape[:2])) if not shape[axis] == target_shape[axis] == 1]
+    sides = [sorted((shape[axis], target_shape[axis])) for axis in axes]
+    factors = {divmod(long, short) for short, long in sides}
+    growths = {shape[axis] < target_shape[axis] for axis in axes}
+    return len(factors) <= 1 >= len(growths) and all(rest == 0 for _, rest in factors)
 
 
 def squared_errors(X, y):
@@ -274,6 +273,11 @@ class ImageFeaturesOutMixin:
     Needs the fitted attributes ``n_features_in_`` and ``_n_features_out``.
     """
 
+    @property
+    def _one_to_one(self):
+        """Whether each value of the output stands for one of the input."""
+        return self._n_features_out == self.n_features_in_
+
     def get_feature_names_out(self, input_features=None):
         """Names of the features that `transform` returns, for flat rows.
 
@@ -290,7 +294,7 @@ class ImageFeaturesOutMixin:
         """
         check_is_fitted(self, "n_features_in_")
         names = _check_feature_names_in(self, input_features)
-        if self._n_features_out == self.n_features_in_:
+        if self._one_to_one:
             return names
         prefix = type(self).__name__.lower()
         return np.array([f"{prefix}{i}" for i in range(self._n_features_out)], dtype=object)

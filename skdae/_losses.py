@@ -81,10 +81,10 @@ class Loss(nn.Module):
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Loss of one batch, a tensor with one value."""
-        if output.shape != target.shape:
+        if getattr(output, "shape", None) != target.shape:
+            got = f"of shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output)
             raise ValueError(
-                f"The net returned a batch of shape {tuple(output.shape)}, but the targets have "
-                f"shape {tuple(target.shape)}."
+                f"The net returned a batch {got}, but the targets have shape {tuple(target.shape)}."
             )
         prediction = self.activation(output.float())
         if self.rows_hwc is not None:
@@ -92,4 +92,9 @@ class Loss(nn.Module):
                 rows.reshape(-1, *self.rows_hwc).permute(0, 3, 1, 2)
                 for rows in (prediction, target)
             )
-        return self.function(prediction, target)
+        loss = self.function(prediction, target)
+        if loss.ndim:
+            raise ValueError(
+                f"The loss returned a tensor of shape {tuple(loss.shape)}; return its mean."
+            )
+        return loss

@@ -4,8 +4,10 @@ skorch brings callbacks, history, optimisers and device handling; `ImageNet` rep
 over single samples by one over `index_select` batches. This is the only file that imports skorch.
 """
 
+import copy
+import threading
 import warnings
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -60,6 +62,8 @@ def resolve_device(device):
                 f'device="{device}" was asked for, but there are {torch.cuda.device_count()} '
                 "CUDA devices, counted from 0."
             )
+        # Tensors carry the number of their device.
+        device = torch.device("cuda", device.index or 0)
     return device
 
 
@@ -110,13 +114,13 @@ class ImageDataset(Dataset):
     ----------
     images : Tensor of shape (n_images, height, width, n_channels)
         uint8 or floating, cast to float32 batch by batch.
-    targets : Tensor of shape (n_images, height, width, n_channels) or None
-        None means the images themselves.
+    targets : Tensor of shape (n_images, height, width, n_channels)
+        May be `images` itself.
     layout : Layout
     noise : injector or None
         Corrupts each batch before it enters the net.
-    noise_hwc : (int, int, int)
-        Height, width and channels that the noise sees.
+    noise_hwc, input_hwc : (int, int, int)
+        Height, width and channels that the noise sees, and that the net sees.
     device : torch.device
         Where batches are wanted.
     indices : Tensor of int64
@@ -125,13 +129,17 @@ class ImageDataset(Dataset):
         Of order and noise.
     """
 
-    def __init__(self, images, targets, layout, noise, noise_hwc, device, *, indices, seed):
+    def __init__(
+        self, images, targets, layout, noise, noise_hwc, input_hwc, device, *, indices, seed
+    ):
         self.images = images
         self.targets = targets
-        self.indices = indices
+        # Where the images are, so that no batch waits for its indices to travel.
+        self.indices = indices.to(images.device)
         self.layout = layout
         self.noise = noise
         self.noise_hwc = noise_hwc
+        self.input_hwc = input_hwc
         self.device = device
         self.seed = seed
         self._order = torch.Generator().manual_seed(seed)
@@ -162,7 +170,8 @@ class ImageDataset(Dataset):
 
     def shuffled(self, batch_size):
         """Indices of the batches of one epoch, in a fresh random order."""
-        return self.split(batch_size, torch.randperm(len(self), generator=self._order))
+        order = torch.randperm(len(self), generator=self._order)
+        return self.split(batch_size, order.to(self.indices.device))
 
     def split(self, batch_size, order=None):
         """Indices of the batches, in their own order unless another is given."""
@@ -174,40 +183,70 @@ class ImageDataset(Dataset):
 
     def batch(self, index):
         """Input and target of one batch, in the net's layout, on the device."""
-        y = self._take(self.targets if self.targets is not None else self.images, index)
-        x = self._take(self.images, index) if self.targets is not None else y
+        y = self._take(self.targets, index)
+        # A net or a noise that works in place must not reach the target.
+        x = y.clone() if self.targets is self.images else self._take(self.images, index)
         if self.noise is not None:
-            hwc = x.shape[1:]
             x = self.noise.corrupt(x.reshape(-1, *self.noise_hwc), self._rng)
-            if x.shape[1:] == self.noise_hwc:
-                x = x.reshape(-1, *hwc)
+            x = x.reshape(-1, *self.input_hwc)
         return self.layout.enter(x), self.layout.enter(y)
 
     def _take(self, images, index):
         """One batch of `images` as float32 on the device."""
-        batch = images.index_select(0, index.to(images.device))
+        batch = images.index_select(0, index)
+        if batch.device.type == "cpu" and self.device.type == "cuda":
+            # Pinned memory lets the copy run while the device is busy with the batch before.
+            batch = batch.pin_memory()
         return as_float(batch.to(self.device, non_blocking=True))
 
 
-def image_tensor(X, device):
-    """Images as a tensor, on the device when it is a GPU with room for them.
+def image_tensor(X):
+    """Images as a tensor on the CPU.
 
-    Nothing is copied on a CPU, except that in-memory images in another dtype or memory order are
-    converted once. A memory map stays on disk and is read batch by batch.
+    Nothing is copied, except that in-memory images in another dtype or memory order are converted
+    once. A memory map stays on disk and is read batch by batch.
     """
     if not _is_memory_map(X):
         X = np.ascontiguousarray(X, dtype=np.uint8 if X.dtype == np.uint8 else np.float32)
-    images = shared_tensor(X)
+    return shared_tensor(X)
+
+
+def data_tensors(images, targets, device):
+    """Images and targets as tensors, on the device if it is a GPU with room for both."""
+    # The same array twice is one tensor.
+    tensors = [image_tensor(X) for X in ((images,) if targets is images else (images, targets))]
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        if images.numel() * images.element_size() < 0.5 * free:
-            return images.to(device)
-    return images
+        # The other half is for the net and its batches.
+        if sum(tensor.nbytes for tensor in tensors) < 0.5 * free:
+            tensors = [tensor.to(device) for tensor in tensors]
+    return tensors[0], tensors[-1]
 
 
 def shared_tensor(X):
     """A tensor on the memory of an array, which may be read-only; never to be written to."""
+    if any(stride < 0 for stride in X.strides):
+        # A flipped view, which torch cannot express.
+        X = X.copy()
     return torch.from_numpy(np.asarray(_Shared(X)))
+
+
+def value_range(X):
+    """Smallest and largest value, uint8 counted as [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If a value does not fit into the float32 of the nets.
+    """
+    # torch looks at both ends in one pass, on all cores.
+    low, high = (float(as_float(value)) for value in shared_tensor(X).aminmax())
+    if not np.isfinite([low, high]).all():
+        raise ValueError(
+            "Input X contains infinity or a value too large for dtype('float32'), in which nets "
+            "compute; scale the images to [0, 1]."
+        )
+    return low, high
 
 
 class _Shared:
@@ -237,6 +276,23 @@ def _is_memory_map(X):
 # Training
 
 
+# Fits in threads take turns, because torch's global generator is one for the process.
+_GLOBAL_GENERATOR = threading.RLock()
+
+
+@contextmanager
+def seeded(seed, device):
+    """Weights and dropout draw from torch's global generators, which are left as they were."""
+    devices = [device] if device.type == "cuda" else []
+    with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=devices):
+        # Not torch.manual_seed, which seeds all devices.
+        torch.default_generator.manual_seed(seed)
+        for index in devices:
+            with torch.cuda.device(index):
+                torch.cuda.manual_seed(seed)
+        yield
+
+
 class ImageNet(NeuralNet):
     """A skorch net that trains on an `ImageDataset`.
 
@@ -261,6 +317,16 @@ class ImageNet(NeuralNet):
     def _default_callbacks(self):
         return [("epoch_timer", EpochTimer())]
 
+    def continue_from(self, other, keep_optimizer):
+        """Take over the history of another net, and the state of its optimizer."""
+        self.history = copy.deepcopy(other.history)
+        if keep_optimizer and type(self.optimizer_) is type(other.optimizer_):
+            state = {
+                **self.optimizer_.state_dict(),
+                "state": other.optimizer_.state_dict()["state"],
+            }
+            self.optimizer_.load_state_dict(state)
+
     def partial_fit(self, X, y=None, **fit_params):
         """Train for `max_epochs` on the `ImageDataset` `X`; an interruption keeps whole epochs."""
         n_before = len(self.history)
@@ -279,23 +345,25 @@ class ImageNet(NeuralNet):
         epochs = self.max_epochs if epochs is None else epochs
         data = {"dataset_train": X, "dataset_valid": y}
         schedule = self._start_schedule(epochs * len(X.split(self.batch_size)))
-        scaler = torch.amp.GradScaler(self.device, enabled=self.precision == "float16")
-        weights = list(self.module_.state_dict(keep_vars=True).values())
+        scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "float16")
+        weights = self._weights()
         last_good = [w.detach().clone() for w in weights]
         best: dict[str, float] = {}
         for epoch in range(epochs):
-            self.notify("on_epoch_begin", **data)
+            n_rows = len(self.history)
             try:
+                self.notify("on_epoch_begin", **data)
                 losses = {"train_loss": self._train_epoch(X, schedule, scaler)}
                 if y is not None:
                     losses["valid_loss"] = self._validate(y)
                 # The one synchronisation of an epoch with a GPU.
-                values = torch.stack(list(losses.values())).tolist()
+                *values, health = torch.stack([*losses.values(), _health(weights)]).tolist()
             except BaseException:
-                del self.history[-1]
+                del self.history[n_rows:]
+                _copy(last_good, weights)
                 raise
-            if not np.isfinite(values).all():
-                del self.history[-1]
+            if not np.isfinite([*values, health]).all():
+                del self.history[n_rows:]
                 _copy(last_good, weights)
                 self._diverged(epoch)
                 break
@@ -310,12 +378,19 @@ class ImageNet(NeuralNet):
             self.notify("on_epoch_end", **data)
         return self
 
+    def _weights(self):
+        """All tensors that training changes, those of a loss with weights too."""
+        modules = (self.module_, self.criterion_)
+        states = [value for m in modules for value in m.state_dict(keep_vars=True).values()]
+        return [value for value in states if isinstance(value, torch.Tensor)]
+
     def _train_epoch(self, data, schedule, scaler):
         """Run one epoch; return the mean loss as a tensor."""
         self._set_training(True)
         listens = self._has_batch_callbacks()
         step = None if isinstance(schedule, lr_scheduler.ReduceLROnPlateau) else schedule
-        parameters = list(self.module_.parameters())
+        groups = self.optimizer_.param_groups
+        parameters = [parameter for group in groups for parameter in group["params"]]
         total = torch.zeros((), device=data.device)
         for index in data.shuffled(self.batch_size):
             x, y = data.batch(index)
@@ -329,6 +404,7 @@ class ImageNet(NeuralNet):
             loss = self.criterion_(output, y)
             scaler.scale(loss).backward()
             if listens:
+                scaler.unscale_(self.optimizer_)
                 self.notify(
                     "on_grad_computed",
                     named_parameters=list(self.module_.named_parameters()),
@@ -398,7 +474,9 @@ class ImageNet(NeuralNet):
         if self.lr_schedule == "cosine":
             return lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
         if self.lr_schedule == "onecycle":
-            return lr_scheduler.OneCycleLR(optimizer, max_lr=self.lr, total_steps=steps)
+            return lr_scheduler.OneCycleLR(
+                optimizer, max_lr=self.lr, total_steps=steps, cycle_momentum=False
+            )
         if self.lr_schedule == "plateau":
             return lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.2, patience=3)
         for group in optimizer.param_groups:
@@ -409,8 +487,7 @@ class ImageNet(NeuralNet):
     def _autocast(self):
         if self.precision == "float32":
             return nullcontext()
-        device = torch.device(self.device).type
-        return torch.autocast(device, dtype=_DTYPES[self.precision])
+        return torch.autocast(self.device.type, dtype=_DTYPES[self.precision])
 
     # Prediction
 
@@ -430,13 +507,24 @@ class ImageNet(NeuralNet):
         rows, output : slice, ndarray of float32
         """
         self.module_.eval()
-        tensor = image_tensor(X, torch.device("cpu"))
+        tensor = image_tensor(X)
         step = max(1, _PREDICT_PIXELS // int(np.prod(X.shape[1:])))
         for start in range(0, len(X), step):
-            batch = as_float(tensor[start : start + step].to(self.device))
+            # A copy: a net that works in place must not reach the caller's array.
+            batch = as_float(tensor[start : start + step].to(self.device, copy=True))
             with torch.inference_mode(), self._autocast():
                 output = getattr(self.module_, function)(layout(batch))
+            if not isinstance(output, torch.Tensor):
+                raise TypeError(
+                    f"{function}() of the net {type(self.module_).__name__} must return one "
+                    f"tensor, not {type(output).__name__}."
+                )
             yield slice(start, start + len(batch)), output.float().cpu()
+
+
+def _health(weights):
+    """A number that is finite while all weights are."""
+    return sum(w.detach().sum(dtype=torch.float32) for w in weights if w.is_floating_point())
 
 
 def _copy(source, to):

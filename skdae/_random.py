@@ -26,7 +26,9 @@ class _Generator:
     """Distributions with parameters, made from the standard ones of a subclass."""
 
     def normal(self, loc, scale, size):
-        return self._standard_normal(size) * scale + loc
+        numbers = self._standard_normal(size) * scale
+        # A pass over the numbers costs a good part of drawing them.
+        return numbers if isinstance(loc, float) and loc == 0.0 else numbers + loc
 
     def uniform(self, low, high, size):
         return self._standard_uniform(size) * (high - low) + low

@@ -39,11 +39,16 @@ def without_noise(pipeline: Pipeline) -> Pipeline:
             f"without_noise takes a Pipeline, got {type(pipeline).__name__}; a denoiser alone adds "
             "no noise when it predicts."
         )
-    steps = [
-        (name, without_noise(step) if isinstance(step, Pipeline) else step)
-        for name, step in pipeline.steps
-        if not hasattr(step, "_corrupt")
-    ]
-    if not steps:
+    denoiser = _strip(pipeline)
+    if denoiser is None:
         raise ValueError("The pipeline holds noise injectors only; nothing would be left.")
-    return Pipeline(steps, memory=pipeline.memory, verbose=pipeline.verbose)
+    return denoiser
+
+
+def _strip(step):
+    """`step` without injectors, or None where nothing is left of it."""
+    if not isinstance(step, Pipeline):
+        return None if hasattr(step, "_corrupt") else step
+    steps = [(name, _strip(inner)) for name, inner in step.steps]
+    kept = [(name, inner) for name, inner in steps if inner is not None]
+    return Pipeline(kept, memory=step.memory, verbose=step.verbose) if kept else None

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -199,6 +200,15 @@ def test_score_corrupts_clean_images_with_keyed_noise(digits):
     assert dae.score(X, np.arange(len(X))) == dae.score(X)
 
 
+def test_score_corrupts_with_noise_that_acts_in_fit_alone(digits):
+    X = digits[1]
+    scores = [
+        small(noise=GaussianNoise(std=0.3, random_state=0, when=when)).fit(X).score(X)
+        for when in ("always", "fit")
+    ]
+    assert scores[0] == scores[1]
+
+
 def test_score_samples_is_low_for_strange_images(digits):
     X_noisy, X_clean = digits
     dae = small(max_epochs=20, noise=NOISE).fit(X_clean)
@@ -246,6 +256,18 @@ def test_super_resolution_by_pairs_and_by_noise(digits):
     assert rows.predict(X_small.reshape(-1, 16)).shape == (len(X), 64)
 
 
+def test_super_resolution_goes_on_and_takes_signals():
+    X = np.random.default_rng(0).random((40, 1, 64))
+    dae = small(noise=Downsample(factor=2)).fit(X)
+    assert dae.score(X) == pytest.approx(dae.score(X[:, :, ::2] / 2 + X[:, :, 1::2] / 2, X))
+    assert dae.partial_fit(X).set_params(warm_start=True).fit(X).image_shape_ == (1, 32)
+    rows = X.reshape(40, 64)
+    dae = small(noise=Downsample(factor=2, image_shape=(64,))).fit(rows)
+    assert dae.predict(rows[:, :32]).shape == (40, 64)
+    pairs = small(image_shape=(1, 32)).fit(rows[:, ::2], rows)
+    assert pairs.predict(rows[:, ::2]).shape == (40, 64)
+
+
 def test_conv_nets_without_a_dense_code_take_other_sizes(digits):
     dae = small(architecture="conv").fit(*digits)
     assert dae.predict(np.zeros((2, 11, 13))).shape == (2, 11, 13)
@@ -277,6 +299,42 @@ def test_module_class_and_instance_train_and_encode(digits):
         dae = small(architecture=architecture).fit(rows, rows)
         assert dae.encode(rows).shape == (len(rows), 3)
     assert torch.equal(module.down.weight, before)
+
+
+class InPlace(nn.Sequential):
+    """Works on its input itself."""
+
+    def __init__(self):
+        super().__init__(nn.ReLU(inplace=True), nn.Linear(64, 64))
+
+
+def test_net_that_works_in_place_reaches_neither_targets_nor_the_caller(digits):
+    X = digits[1].reshape(-1, 64) - 0.5
+    before = X.copy()
+    dae = small(architecture=InPlace, validation_fraction=None, lr=1e-12, weight_decay=0)
+    error = ((dae.fit(X, X).predict(X) - X) ** 2).mean()
+    np.testing.assert_array_equal(X, before)
+    assert dae.history_[0]["train_loss"] == pytest.approx(error, rel=1e-3)
+
+
+class Weighted(nn.Module):
+    """A loss with weights of its own, which are trained with the net."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(64))
+        self.gradients_before = []
+
+    def forward(self, prediction, target):
+        self.gradients_before.append(self.weight.grad)
+        return ((prediction - target) ** 2 * self.weight.softmax(0)).sum(1).mean()
+
+
+def test_loss_with_weights_of_its_own_is_trained_with_the_net(digits):
+    dae = small(loss=Weighted(), validation_fraction=None).fit(*digits)
+    loss = dae.net_.criterion_.function
+    assert (loss.weight != 1).any()
+    assert all(gradient is None for gradient in loss.gradients_before)
 
 
 def test_module_for_images_gets_channels_first(digits):
@@ -316,24 +374,40 @@ def test_partial_fit_after_fit_still_learns(digits):
     assert dae.history_[-1]["lr"] == dae.lr
 
 
-def test_interruption_keeps_whole_epochs(digits):
-    class CtrlC(Callback):
-        def on_batch_begin(self, net, training=False, **kwargs):
-            if len(net.history) == 3:
-                raise KeyboardInterrupt
+class CtrlC(Callback):
+    """Interrupts in one epoch, at one of its hooks."""
 
-    dae = small(callbacks=[CtrlC()], max_epochs=10, noise=NOISE).fit(digits[1])
-    assert dae.n_iter_ == 2
-    assert all("train_loss" in row for row in dae.history_)
-    assert dae.predict(digits[0]).shape == digits[0].shape
+    def __init__(self, hook, epoch):
+        self.hook, self.epoch = hook, epoch
+
+    def _interrupt(self, hook, net):
+        # The fourth batch, where the hook is one of a batch.
+        is_time = "epoch" in hook or len(net.history[-1]["batches"]) > 3
+        if (hook, len(net.history)) == (self.hook, self.epoch) and is_time:
+            raise KeyboardInterrupt
+
+    def on_epoch_begin(self, net, **kwargs):
+        self._interrupt("on_epoch_begin", net)
+
+    def on_batch_begin(self, net, **kwargs):
+        self._interrupt("on_batch_begin", net)
+
+    def on_batch_end(self, net, **kwargs):
+        self._interrupt("on_batch_end", net)
+
+
+@pytest.mark.parametrize("hook", ["on_epoch_begin", "on_batch_begin", "on_batch_end"])
+def test_interruption_keeps_whole_epochs(digits, hook):
+    params = {"noise": NOISE, "lr_schedule": None}
+    dae = small(callbacks=[CtrlC(hook, epoch=3)], max_epochs=10, **params).fit(digits[1])
+    assert dae.n_iter_ == len(dae.history_) == 2
+    whole = small(max_epochs=2, **params).fit(digits[1])
+    for a, b in zip(weights(dae), weights(whole), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_interruption_in_the_first_epoch_changes_nothing(digits):
-    class CtrlC(Callback):
-        def on_batch_begin(self, net, **kwargs):
-            raise KeyboardInterrupt
-
-    dae = small(callbacks=[CtrlC()])
+    dae = small(callbacks=[CtrlC("on_batch_end", epoch=1)])
     with pytest.raises(KeyboardInterrupt):
         dae.fit(*digits)
     with pytest.raises(NotFittedError):
@@ -360,6 +434,13 @@ def test_divergence_restores_the_last_good_weights(digits):
     assert np.isfinite(dae.module_.weight.detach().numpy()).all()
 
 
+def test_weights_that_blow_up_in_the_last_step_are_noticed(digits):
+    X = digits[1][:60] * 50
+    dae = small(lr=1e38, optimizer="sgd", lr_schedule=None, validation_fraction=None)
+    with pytest.raises(ValueError, match=r"lr=1e\+38"):
+        dae.set_params(batch_size=60).fit(X, X)
+
+
 def test_divergence_in_the_first_epoch_names_lr(digits):
     rows = digits[0].reshape(-1, 64)
     dae = small().fit(rows, rows)
@@ -370,6 +451,12 @@ def test_divergence_in_the_first_epoch_names_lr(digits):
 
 
 # Callbacks and history
+
+
+def test_partial_fit_takes_new_parameters_of_the_optimizer(digits):
+    dae = small().fit(*digits).set_params(weight_decay=0.5, lr=0.01).partial_fit(*digits)
+    group = dae.net_.optimizer_.param_groups[0]
+    assert (group["weight_decay"], group["lr"]) == (0.5, 0.01)
 
 
 def test_history_has_a_row_an_epoch(digits):
@@ -447,6 +534,21 @@ def test_same_seed_gives_the_same_bits(digits, architecture):
 
 def _other(architecture, X):
     return small(architecture=architecture, noise=NOISE, random_state=1).fit(X)
+
+
+def test_fits_in_threads_give_the_serial_bits(digits):
+    X = digits[1][:300]
+    noisy = {"architecture": Dense(hidden=(16,), dropout=0.3), "noise": NOISE}
+    before = torch.get_rng_state()
+    with ThreadPoolExecutor(4) as pool:
+        fits = list(pool.map(lambda seed: small(random_state=seed, **noisy).fit(X), [0, 1, 0, 1]))
+        parallel = list(pool.map(lambda dae: dae.predict(X), [fits[0]] * 8))
+    assert torch.equal(torch.get_rng_state(), before)
+    for seed, dae in zip([0, 1, 0, 1], fits, strict=True):
+        serial = small(random_state=seed, **noisy).fit(X)
+        np.testing.assert_array_equal(dae.predict(X), serial.predict(X))
+    for prediction in parallel:
+        np.testing.assert_array_equal(prediction, fits[0].predict(X))
 
 
 def test_global_state_is_left_as_found(digits):

@@ -68,6 +68,8 @@ def test_deployed_form_denoises_alone(digits):
 def test_without_noise_reaches_into_pipelines(digits):
     nested = make_pipeline(make_pipeline(GaussianNoise(), MedianFilter()), GaussianNoise(), small())
     assert [len(step) for _, step in without_noise(nested).steps[:1]] == [1]
+    noise_alone = make_pipeline(make_pipeline(GaussianNoise()), MedianFilter())
+    assert len(without_noise(noise_alone)) == 1
     with pytest.raises(ValueError, match="noise injectors only"):
         without_noise(make_pipeline(GaussianNoise()))
     with pytest.raises(TypeError, match="takes a Pipeline"):
@@ -176,6 +178,11 @@ def test_pandas_output_keeps_names_and_index(digits):
         out = clone(step).set_output(transform="pandas").fit_transform(X)
         assert list(out.columns) == list(X.columns)
         assert (out.index == X.index).all()
+    dae = small(noise=NOISE).fit(X)
+    assert dae.score(X) < 0
+    assert (dae.score_samples(X) < 0).all()
+    codes = small(noise=NOISE, latent_dim=64, transform_to="latent").fit(X)
+    assert codes.get_feature_names_out()[0] == "denoisingautoencoder0"
     codes = small(noise=NOISE, latent_dim=3, transform_to="latent").set_output(transform="pandas")
     assert codes.fit_transform(X).shape == (300, 3)
 
@@ -194,6 +201,7 @@ def forms(X, tmp_path):
         "read-only": read_only,
         "Fortran order": np.asfortranarray(X),
         "every other row": np.repeat(X, 2, axis=0)[::2],
+        "flipped twice": np.ascontiguousarray(X[::-1, ::-1])[::-1, ::-1],
         "float64": X.astype(np.float64),
         "image": X.reshape(-1, 8, 8),
         "image with a channel": X.reshape(-1, 8, 8, 1),

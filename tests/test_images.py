@@ -97,7 +97,14 @@ def test_other_dtypes_are_cast_and_never_rescaled(dtype, kept):
 
 @pytest.mark.parametrize(
     ("x_shape", "y_shape"),
-    [((4, 8, 8), (4, 16, 16)), ((4, 8, 8, 3), (4, 4, 4, 3)), ((4, 64), (4, 256)), ((4, 6), (4, 6))],
+    [
+        ((4, 8, 8), (4, 16, 16)),
+        ((4, 8, 8, 3), (4, 4, 4, 3)),
+        ((4, 49, 49), (4, 1, 1)),
+        ((4, 1, 32), (4, 1, 64)),
+        ((4, 64), (4, 256)),
+        ((4, 6), (4, 6)),
+    ],
 )
 def test_targets_of_the_same_or_a_scaled_shape_fit(x_shape, y_shape):
     assert check_target(np.zeros(x_shape), np.zeros(y_shape)).shape == y_shape

@@ -26,7 +26,7 @@ from skdae import (
     StripeNoise,
     UniformNoise,
 )
-from skdae._random import TorchGenerator
+from skdae._random import KeyedGenerator, TorchGenerator
 from skdae.noise import BaseNoise
 
 INJECTORS = [
@@ -248,8 +248,15 @@ def test_range_draws_one_level_an_image():
 
 
 def test_numpy_scalars_as_levels_keep_float32():
-    X = images(dtype=np.float32)
-    assert GaussianNoise(std=np.float64(0.1)).fit_transform(X).dtype == np.float32
+    X = images(n=3, dtype=np.float32)
+    rng = KeyedGenerator(X, seed=0)
+    for noise in (GaussianNoise(std=np.float64(0.1)), SpeckleNoise(std=np.float64(0.1))):
+        assert noise.corrupt(X, rng).dtype == np.float32
+
+
+def test_held_noise_decides_the_image_shape():
+    held = NoiseSequence([Occlusion(orientation="rows", image_shape=(4, 16))])
+    assert held.fit_transform(np.zeros((1, 64))).sum() == 16
 
 
 # The contract of all injectors
@@ -317,6 +324,44 @@ def test_fields_of_different_images_are_uncorrelated():
     assert abs((correlation**2).mean() * 63 - 1) < 0.05
 
 
+def test_equal_images_share_their_noise_whatever_the_sign_of_zero():
+    X = np.zeros((2, 8, 8))
+    X[1] = -0.0
+    noisy = GaussianNoise(random_state=0, clip=None).fit_transform(X)
+    np.testing.assert_array_equal(noisy[0], noisy[1])
+
+
+class Hole(BaseNoise):
+    """Works in place."""
+
+    def __init__(self, clip=None, when="always", random_state=None):
+        self.clip, self.when, self.random_state = clip, when, random_state
+
+    def _corrupt(self, images, rng):
+        images[:, :4] = 0
+        return images
+
+
+def test_noise_that_works_in_place_leaves_the_callers_images():
+    X = images()
+    before = X.copy()
+    assert (Hole().fit_transform(X)[:, :4] == 0).all()
+    np.testing.assert_array_equal(X, before)
+
+
+class Repaint(Hole):
+    """Draws with arrays as mean and deviation."""
+
+    def _corrupt(self, images, rng):
+        return rng.normal(images, images * 0, (len(images), 1, 1, 1))
+
+
+def test_normal_takes_arrays_as_mean_and_deviation():
+    X = images()
+    np.testing.assert_allclose(Repaint().fit_transform(X), X)
+    np.testing.assert_allclose(corrupt_tensor(Repaint(), X).numpy(), X, rtol=1e-6)
+
+
 def test_seeds_give_different_noise():
     X = images(n=3)
     a, b = (GaussianNoise(random_state=seed).fit_transform(X) for seed in (0, 1))
@@ -371,7 +416,9 @@ def test_feature_names_follow_the_size():
 def test_held_noises_are_reached_by_their_place():
     noise = NoiseSequence([GaussianNoise(std=0.1), SaltPepper(amount=0.2)])
     assert noise.get_params()["1__amount"] == 0.2
-    noise.set_params(**{"0__std": 0.3, "1": MaskingNoise()})
+    old = noise.noises[0]
+    noise.set_params(noises=[GaussianNoise(), SaltPepper()], **{"0__std": 0.3, "1": MaskingNoise()})
+    assert old.std == 0.1
     assert noise.noises[0].std == 0.3
     assert isinstance(noise.noises[1], MaskingNoise)
     assert clone(noise).noises[0].std == 0.3
@@ -402,6 +449,7 @@ def test_held_noises_are_reached_by_their_place():
         (OneOf([GaussianNoise(), "salt"]), "at least one injector"),
         (OneOf([GaussianNoise(), Downsample()]), "different shapes"),
         (NoiseSequence([GaussianNoise(std=-1)]), "'std' parameter of GaussianNoise"),
+        (OneOf([Occlusion(image_shape=(8, 8, 2))], image_shape=(16, 8)), "different shapes"),
     ],
     ids=name,
 )

@@ -103,9 +103,11 @@ class Float32(nn.Module):
             return self.layer(x.float())
 
 
-def hidden_layer(linear: nn.Module, norm: nn.Module | None, activation: str, dropout: float):
-    """A linear map, its optional batch norm, its activation and its optional dropout."""
-    layers = [linear, norm, ACTIVATIONS[activation](), nn.Dropout(dropout) if dropout else None]
+def hidden_layer(linear, norm, activation, dropout, pool=None):
+    """A linear map, then what there is of batch norm, pooling, activation and dropout."""
+    layers = [linear, norm, pool, ACTIVATIONS[activation]()]
+    if dropout:
+        layers.append(nn.Dropout(dropout))
     return [layer for layer in layers if layer is not None]
 
 

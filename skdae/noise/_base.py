@@ -112,7 +112,7 @@ class BaseNoise(ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
             shape = validate_images(self, X, reset=True).shape
             # Where neighbours do not matter, flat rows are signals of any length.
             own = None if self._spatial or len(shape) > 2 else shape[1:]
-            self.image_shape_ = resolve_image_shape(shape, getattr(self, "image_shape", own) or own)
+            self.image_shape_ = resolve_image_shape(shape, self._given_image_shape() or own)
             self._n_features_out = int(np.prod(self._output_hwc(to_hwc(self.image_shape_))))
             self.seed_ = draw_seed(self.random_state)
         return self
@@ -158,7 +158,8 @@ class BaseNoise(ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
         dtype = np.float32 if X.dtype == np.uint8 else X.dtype
         out = np.empty((len(X), *self._output_hwc(images.shape[1:])), dtype=dtype)
         for start in range(0, len(X), _CHUNK):
-            chunk = np.ascontiguousarray(to_float(images[start : start + _CHUNK]))
+            # A copy, which the verb may write to; adding 0.0 gives -0.0 the bytes of 0.0.
+            chunk = np.ascontiguousarray(to_float(images[start : start + _CHUNK])) + 0.0
             rng = KeyedGenerator(chunk, self.seed_)
             out[start : start + _CHUNK] = self.corrupt(chunk, rng)
         return from_batch(out, X.ndim)
@@ -184,6 +185,10 @@ class BaseNoise(ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _corrupt(self, images, rng):
         """Corrupt images; the one method that makes a noise."""
         raise NotImplementedError
+
+    def _given_image_shape(self):
+        """The image shape that the user gave, or None."""
+        return getattr(self, "image_shape", None)
 
     def _output_hwc(self, hwc):
         """Height, width and channels of the corrupted images."""

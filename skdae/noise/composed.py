@@ -40,17 +40,29 @@ class _ComposedNoise(BaseNoise):
         -------
         self : object
         """
-        own = {name: value for name, value in params.items() if not name.isdigit()}
-        swaps = {int(name): value for name, value in params.items() if name.isdigit()}
-        if any(i >= len(self.noises) for i in swaps):
-            raise ValueError(f"Cannot replace noise {max(swaps)} of {len(self.noises)}.")
+        # The list first, then whole noises in it, then parameters of what stands there.
+        if "noises" in params:
+            self.noises = params.pop("noises")
+        swaps = {int(name): params.pop(name) for name in list(params) if name.isdigit()}
         if swaps:
+            if max(swaps) >= len(self.noises or ()):
+                raise ValueError(f"There is no noise {max(swaps)} in noises={self.noises!r}.")
             self.noises = [swaps.get(i, noise) for i, noise in enumerate(self.noises)]
-        return super().set_params(**own)
+        return super().set_params(**params)
 
     @property
     def _spatial(self):
         return any(noise._spatial for noise in self.noises)
+
+    def _given_image_shape(self):
+        given = [self.image_shape, *(noise._given_image_shape() for noise in self.noises)]
+        shapes = {tuple(shape) for shape in given if shape is not None}
+        if len(shapes) > 1:
+            raise ValueError(
+                f"The noises of {type(self).__name__} name different shapes {sorted(shapes)} for "
+                "the same images; give image_shape once, to the outer one."
+            )
+        return shapes.pop() if shapes else None
 
     def _check_parameters(self):
         super()._check_parameters()
