@@ -251,6 +251,22 @@ def noise_on_the_fly(net, options):
     yield from compare(f"{net}, noise", runs, {"no noise": Goal(1.25)}, options.n_repeats)
 
 
+def precision_loss(net, options):
+    """Training loss in bfloat16 against float32; the better of the two must win by 1 % at most."""
+    y = options.clean(net)
+    X = corrupt(y)
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        start = time.perf_counter()
+        dae = denoiser(net, precision=precision, max_epochs=2).fit(X, y)
+        losses[precision] = dae.history_[-1, "train_loss"]
+        seconds = time.perf_counter() - start
+        yield Row(f"{net}, precision", precision, [seconds], loss=losses[precision])
+    ratio = losses["bfloat16"] / losses["float32"]
+    met = abs(ratio - 1) <= 0.01
+    yield Row(f"{net}, precision", "loss, bf16 / f32", ratio=ratio, goal="within 1 %", met=met)
+
+
 def predict(net, options):
     """`predict` against the module, batched by hand in the same precision."""
     X = options.clean(net)[:10000]
@@ -424,6 +440,7 @@ WORKS: dict[str, Callable[[Options], Iterator[Row]]] = {
     "dense": train_dense,
     "noise": partial(both_nets, noise_on_the_fly),
     "predict": partial(both_nets, predict),
+    "precision": partial(both_nets, precision_loss),
     "small": small_fit,
     "keyed": keyed_noise,
     "import": import_time,

@@ -168,6 +168,7 @@ class UpConv(nn.Conv2d):
         self.scale = scale
         rows, columns = (_fold_matrix(k, s) for k, s in zip(kernel, scale, strict=True))
         # Tap by (row, column in the block; row, column of the folded kernel).
+        self.fold: torch.Tensor
         fold = torch.einsum("pct,qdu->tupqcd", rows, columns)
         self.register_buffer("fold", fold, persistent=False)
 
@@ -178,12 +179,13 @@ class UpConv(nn.Conv2d):
         with torch.autocast(x.device.type, enabled=False):
             folded = self.weight.flatten(2) @ self.fold.flatten(0, 1).flatten(1)
         folded = folded.unflatten(2, self.fold.shape[2:])
-        folded = folded.permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
-        bias = None if self.bias is None else self.bias.repeat_interleave(sh * sw)
+        folded = folded.permute(2, 3, 0, 1, 4, 5).flatten(0, 2)
+        bias = None if self.bias is None else self.bias.repeat(sh * sw)
         y = F.conv2d(x, folded, bias, padding=[n - 1 for n in folded.shape[-2:]])
-        # Channels-last throughout: pixel_shuffle would leave that memory format.
-        y = y.permute(0, 2, 3, 1).unflatten(3, (self.out_channels, sh, sw))
-        y = y.permute(0, 1, 4, 2, 5, 3).flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
+        # Like pixel_shuffle, but channels-last, with the channels of a pixel side by side: the copy
+        # moves runs of them, not single values.
+        y = y.permute(0, 2, 3, 1).unflatten(3, (sh, sw, self.out_channels))
+        y = y.permute(0, 1, 3, 2, 4, 5).flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
         top, left = kh // 2, kw // 2
         return y[..., top : top + sh * height, left : left + sw * width]
 
