@@ -25,9 +25,10 @@ help:
 demo: $(VENV)/.installed
 	$(RUN) examples/plot_01_denoise_digits.py $(if $(DATA),--data $(DATA)) $(ARGS)
 
-# One thread a worker: two workers that each use every core slow one another down.
+# One thread a worker: two workers that each use every core slow one another down. SCIPY_ARRAY_API
+# turns on those of scikit-learn's checks that are skipped without it.
 test: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n $(WORKERS) $(ARGS)
+	OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(RUN) -m pytest -q -n $(WORKERS) $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(RUN) -m ruff check .

@@ -546,6 +546,8 @@ class ProgressBar(Callback):
             total=net.max_epochs * n_batches,
             bar_format="{desc}|{bar:20}| {percentage:3.0f}% [{elapsed}<{remaining}]",
             desc=f"epoch 1/{net.max_epochs}",
+            # Where each refresh is a new line, as in a log, they should be few.
+            mininterval=0.5,
         )
         self.epoch_ = 0
 
@@ -561,7 +563,8 @@ class ProgressBar(Callback):
         losses = [
             f"{name[:5]} {row[name]:.5f}" for name in ("train_loss", "valid_loss") if name in row
         ]
-        self.bar_.set_description(f"epoch {self.epoch_}/{net.max_epochs}  {'  '.join(losses)}")
+        text = f"epoch {self.epoch_}/{net.max_epochs}  {'  '.join(losses)}"
+        self.bar_.set_description(text, refresh=False)
 
     def on_train_end(self, net, **kwargs):
         """Close the bar."""
