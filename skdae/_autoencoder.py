@@ -70,7 +70,8 @@ class DenoisingAutoencoder(BaseDenoiser):
         "auto" is "conv" for images and "dense" for flat rows without `image_shape`. A module takes
         and returns ``(n_samples, n_channels, height, width)`` for images, ``(n_samples,
         n_features)`` for flat rows without `image_shape`; an instance is copied before training, a
-        class is called without arguments.
+        class is called without arguments, and methods ``encode`` and ``decode`` become the
+        estimator's.
     latent_dim : int or None, default=None
         Number of values in a code, at least 1. None sets no bottleneck beside the architecture's.
     noise : injector or None, default=None
@@ -190,7 +191,7 @@ class DenoisingAutoencoder(BaseDenoiser):
         "device": [str, torch.device],
         "precision": [StrOptions({"auto", "float32", "bfloat16", "float16"})],
         "compile": ["boolean"],
-        "callbacks": [list, None],
+        "callbacks": [list, tuple, None],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -324,6 +325,8 @@ class DenoisingAutoencoder(BaseDenoiser):
         targets = images if y is None else to_batch(y, _scaled_shape(clean_shape, y.size / X.size))
         self._set_target_range(images, targets, reset)
         self.noise_ = self._fit_noise(X, clean_shape, seeds[0])
+        if self.noise_ is not None:
+            self.noise_._check_range(*_net.value_range(images))
         self._set_shapes(X, clean_shape, targets.shape[1:])
         self._layout, self._ndim = _net.Layout(flat), X.ndim
         self._any_size = bool(architecture) and architecture.any_size(self.latent_dim)
@@ -384,7 +387,33 @@ class DenoisingAutoencoder(BaseDenoiser):
                 f"architecture={architecture!r} is no net; pass one of {sorted(ARCHITECTURES)}, an "
                 "object of skdae.architectures, or a torch.nn.Module."
             )
+        if self.latent_dim is not None:
+            raise ValueError(
+                f"latent_dim={self.latent_dim} has no effect on a module of your own; build the "
+                "module with the code that you want, and leave latent_dim=None."
+            )
         return None
+
+    def set_params(self, **params: Any) -> "DenoisingAutoencoder":
+        """Set parameters, those of the architecture object and of the noise among them.
+
+        Parameters
+        ----------
+        **params : dict
+            ``latent_dim=8``, ``architecture__filters=(16, 32)``, ``noise__std=0.2``, ....
+
+        Returns
+        -------
+        self : object
+        """
+        architecture = params.get("architecture", self.architecture)
+        nested = [name for name in params if name.startswith("architecture__")]
+        if nested and isinstance(architecture, str):
+            raise ValueError(
+                f"{nested[0]} needs an architecture object, but architecture={architecture!r} is a "
+                "name; pass one, such as architecture=Conv() from skdae.architectures."
+            )
+        return super().set_params(**params)
 
     def _resolve_image_shape(self, X, flat):
         """Shape of one image; nets that take rows need no image, so a guess will do for them."""
@@ -396,7 +425,7 @@ class DenoisingAutoencoder(BaseDenoiser):
         """A fitted copy of the noise, with a seed and the shape of the images."""
         if self.noise is None:
             return None
-        if not hasattr(self.noise, "_corrupt"):
+        if inspect.isclass(self.noise) or not hasattr(self.noise, "_corrupt"):
             raise TypeError(
                 f"noise={self.noise!r} is no injector; pass an object of skdae.noise such as "
                 "GaussianNoise(std=0.2)."
@@ -410,7 +439,9 @@ class DenoisingAutoencoder(BaseDenoiser):
         has_shape = "image_shape" in noise.get_params(deep=False)
         if X.ndim == 2 and has_shape and noise._given_image_shape() is None:
             noise.set_params(image_shape=image_shape)
-        return noise.fit(X[:1])
+        noise.n_features_in_ = math.prod(X.shape[1:])
+        noise._set_up(X)
+        return noise
 
     def _set_target_range(self, images, targets, reset):
         """Remember the range of all targets seen, and hold it against the loss."""
@@ -538,7 +569,8 @@ class DenoisingAutoencoder(BaseDenoiser):
         ----------
         X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
                 (n_samples, height, width, n_channels)
-            Noisy images. Nets without dense layers take images of another size than at fit.
+            Noisy images. They may have another size than at fit where the architecture is a
+            `Conv` without `latent_dim`.
 
         Returns
         -------
@@ -695,10 +727,10 @@ class DenoisingAutoencoder(BaseDenoiser):
 def _warn_plain_autoencoder():
     """Say that nothing tells clean from noisy, and what would."""
     warnings.warn(
-        "fit(X) without clean images and without noise trains a plain autoencoder, X -> X. To "
-        "learn denoising, call fit(X_noisy, X_clean), or set noise=GaussianNoise() and call "
-        "fit(X_clean), or, in a Pipeline with an injector, pipe.fit(X, X). fit(X, X) trains a "
-        "plain autoencoder without this warning.",
+        "fit got neither clean images (y is None, or holds labels) nor noise=, and so trains a "
+        "plain autoencoder, X -> X. To learn denoising, call fit(X_noisy, X_clean), or set "
+        "noise=GaussianNoise() and call fit(X_clean), or, in a Pipeline with an injector, "
+        "pipe.fit(X, X). fit(X, X) trains a plain autoencoder without this warning.",
         UserWarning,
         stacklevel=5,
     )

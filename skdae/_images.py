@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import (
     _check_feature_names_in,
     check_array,
+    check_consistent_length,
     check_is_fitted,
     validate_data,
 )
@@ -64,6 +65,14 @@ def resolve_image_shape(batch_shape, image_shape=None):
     if image_shape is not None:
         return _check_image_shape(own_shape, image_shape)
     if len(own_shape) > 1:
+        if len(own_shape) == 3 and own_shape[0] in (1, 3) and own_shape[2] > 4:
+            warnings.warn(
+                f"The images of X have shape {own_shape}, taken as height {own_shape[0]}, width "
+                f"{own_shape[1]} and {own_shape[2]} channels. If the channels come first, pass "
+                "X.transpose(0, 2, 3, 1).",
+                UserWarning,
+                stacklevel=2,
+            )
         return own_shape
     (n_features,) = own_shape
     image_shape = guess_image_shape(n_features)
@@ -224,6 +233,7 @@ def check_target(X, y):
         If `y` has any other shape, or holds NaN or infinity.
     """
     if y is None or n_dims(y) == 1:
+        check_consistent_length(X, y)
         return None
     y = check_images(y, name="y")
     if len(y) != len(X) or y.ndim != X.ndim or not _is_scaled(X.shape[1:], y.shape[1:]):
@@ -237,7 +247,9 @@ def check_target(X, y):
 
 def _is_scaled(shape, target_shape):
     """Whether the target is `shape` itself, or larger or smaller by one whole factor."""
-    if shape[2:] != target_shape[2:]:
+    # One value a row is a column of labels, not an image.
+    is_column = len(shape) == 1 and target_shape == (1,) != shape
+    if is_column or shape[2:] != target_shape[2:]:
         return False
     # An image of height 1 is a signal, scaled along its length; rows do not tell their height.
     axes = [axis for axis in range(len(shape[:2])) if not shape[axis] == target_shape[axis] == 1]

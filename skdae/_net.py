@@ -63,7 +63,14 @@ def resolve_device(device):
                 "CUDA devices, counted from 0."
             )
         # Tensors carry the number of their device.
-        device = torch.device("cuda", device.index or 0)
+        return torch.device("cuda", device.index or 0)
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, NotImplementedError, AssertionError) as error:
+        raise ValueError(
+            f'device="{device}" was asked for, but torch {torch.__version__} finds none here; use '
+            'device="auto" or "cpu".'
+        ) from error
     return device
 
 
@@ -372,6 +379,10 @@ class ImageNet(NeuralNet):
                 self.history.record(name, value)
                 self.history.record(f"{name}_best", value < best.get(name, np.inf))
                 best[name] = min(value, best.get(name, np.inf))
+            if not self.history[-1]["batches"]:
+                # Some of skorch's callbacks look at the last batch: the mean of all stands for it.
+                self.history.new_batch()
+                self.history.record_batch("train_loss", values[0])
             self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
             if isinstance(schedule, lr_scheduler.ReduceLROnPlateau):
                 schedule.step(values[-1])

@@ -369,7 +369,8 @@ class DenoisingScorer:
                 (n_samples, height, width, n_channels)
             Clean images when `noise` is set or `y` is None; otherwise noisy ones.
         y : array-like shaped like the denoised images, or None, default=None
-            Clean images. None, or a 1-D array of labels, means `X` itself.
+            Clean images. None, or a 1-D array of labels, means `X` itself, which is corrupted
+            by the estimator's own ``noise_`` where the scorer has no noise.
 
         Returns
         -------
@@ -378,8 +379,14 @@ class DenoisingScorer:
         """
         metric = _resolve_metric(self.metric)
         target = check_target(np.asarray(X), y)
+        noise = getattr(estimator, "noise_", None) if target is None else None
         target = np.asarray(X) if target is None else target
-        X_pred = estimator.predict(X if self.noise is None else _corrupted(X, self.noise))
+        if self.noise is not None:
+            X = _corrupted(X, self.noise)
+        elif noise is not None:
+            # As in the estimator's own score: the clean images get the noise that it learnt.
+            X = noise.transform(np.asarray(X))
+        X_pred = estimator.predict(X)
         options = {}
         if metric.spatial and target.ndim == 2:
             options["image_shape"] = _fitted_image_shape(estimator, target.shape[1])

@@ -13,7 +13,7 @@ def without_noise(pipeline: Pipeline) -> Pipeline:
     Parameters
     ----------
     pipeline : sklearn.pipeline.Pipeline
-        May hold other pipelines.
+        May hold other pipelines. Of a fitted search, the best one is taken.
 
     Returns
     -------
@@ -34,6 +34,7 @@ def without_noise(pipeline: Pipeline) -> Pipeline:
     >>> without_noise(make_pipeline(GaussianNoise(), MedianFilter()))
     Pipeline(steps=[('medianfilter', MedianFilter())])
     """
+    pipeline = getattr(pipeline, "best_estimator_", pipeline)
     if not isinstance(pipeline, Pipeline):
         raise TypeError(
             f"without_noise takes a Pipeline, got {type(pipeline).__name__}; a denoiser alone adds "

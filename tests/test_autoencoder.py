@@ -10,7 +10,13 @@ import torch
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from skorch.callbacks import Callback, EpochScoring, LRScheduler
+from skorch.callbacks import (
+    Callback,
+    Checkpoint,
+    EpochScoring,
+    LRScheduler,
+    TrainEndCheckpoint,
+)
 from torch import nn
 
 from skdae import DenoisingAutoencoder, Downsample, GaussianNoise, MeanFilter, MedianFilter
@@ -495,6 +501,14 @@ def test_callbacks_of_skorch_work(digits):
     assert (counter.begun, counter.epochs, counter.batches) == (1, 2, 2 * 17)
     assert dae.net_.optimizer_.param_groups[0]["lr"] == pytest.approx(0.0025)
     assert dae.history_[-1]["peak"] > 0
+
+
+def test_checkpoint_of_skorch_saves_the_best_weights(digits, tmp_path):
+    best = Checkpoint(monitor="valid_loss_best", dirname=tmp_path)
+    callbacks = [best, TrainEndCheckpoint(dirname=tmp_path / "end")]
+    dae = small(callbacks=callbacks).fit(*digits)
+    state = torch.load(tmp_path / "params.pt", weights_only=True)
+    assert torch.equal(state["encoder.0.weight"], dae.module_.encoder[0].weight)
 
 
 @pytest.mark.parametrize(("verbose", "expected"), [(0, ""), (1, "epoch 2/2"), (2, "train_loss")])

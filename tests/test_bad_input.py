@@ -126,6 +126,9 @@ BAD_PARAMETERS = [
     ({"architecture": Dense(activation="step")}, "'activation' parameter of Dense"),
     ({"architecture": Conv(filters=(0,))}, "filters="),
     ({"latent_dim": 0}, "'latent_dim' parameter"),
+    ({"latent_dim": 2, "architecture": nn.Conv2d(1, 1, 1)}, "no effect on a module of your own"),
+    ({"noise": GaussianNoise}, "is no injector"),
+    ({"device": "meta:abc"}, "is unknown"),
     ({"latent_dim": 2.5}, "'latent_dim' parameter"),
     ({"noise": "gaussian"}, "is no injector"),
     ({"noise": MedianFilter()}, "is no injector"),
@@ -250,6 +253,31 @@ def test_another_net_than_the_one_that_goes_on_is_refused(going_on, params):
     method = dae.fit if going_on == "warm_start" else dae.partial_fit
     with pytest.raises(ValueError, match="fit a new one with warm_start=False"):
         method(GOOD)
+
+
+def test_clip_of_the_noise_is_held_against_the_images_of_a_fit():
+    with pytest.warns(UserWarning, match="X spans"):
+        clone(DAE).fit(GOOD * 255)
+
+
+def test_channels_first_images_get_a_hint():
+    with pytest.warns(UserWarning, match=r"pass X.transpose\(0, 2, 3, 1\)"):
+        clone(DAE).fit(GOOD[:, None])
+
+
+@pytest.mark.parametrize("denoiser", [MeanFilter(), DAE], ids=["filter", "dae"])
+def test_labels_that_do_not_belong_to_the_images(denoiser):
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        clone(denoiser).fit(GOOD, np.arange(3))
+    with pytest.raises(ValueError, match="Class labels are passed as a 1-D y"):
+        clone(denoiser).fit(GOOD.reshape(20, -1), np.arange(20)[:, None])
+
+
+def test_parameters_of_an_architecture_that_is_a_name():
+    with pytest.raises(ValueError, match=r"pass one, such as architecture=Conv\(\)"):
+        DenoisingAutoencoder("conv").set_params(architecture__filters=(4,))
+    dae = DenoisingAutoencoder("conv").set_params(architecture=Conv(), architecture__filters=(4,))
+    assert dae.architecture.filters == (4,)
 
 
 def test_module_of_the_wrong_shape_is_named():

@@ -72,6 +72,8 @@ def test_without_noise_reaches_into_pipelines(digits):
     assert len(without_noise(noise_alone)) == 1
     with pytest.raises(ValueError, match="noise injectors only"):
         without_noise(make_pipeline(GaussianNoise()))
+    search = GridSearchCV(pipeline(), {"dae__latent_dim": [2]}, cv=2).fit(*digits[:1] * 2)
+    assert [name for name, _ in without_noise(search).steps] == ["dae"]
     with pytest.raises(TypeError, match="takes a Pipeline"):
         without_noise(small())
 
@@ -116,6 +118,13 @@ def test_denoising_scorer_corrupts_by_itself(digits):
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     fitted = search.best_estimator_
     assert scorer(fitted, X) == psnr_scorer(fitted, NOISE.fit_transform(X), X)
+
+
+def test_scorers_corrupt_clean_images_as_score_does(digits):
+    X, _ = digits
+    dae = small(noise=NOISE, max_epochs=30, batch_size=16).fit(X)
+    assert SCORERS["mse"](dae, X) == pytest.approx(dae.score(X), rel=1e-6)
+    assert SCORERS["mse"](dae, X) < SCORERS["mse"](dae, X, X)
 
 
 def test_parallel_search_gives_the_serial_scores(digits):

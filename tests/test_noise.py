@@ -395,6 +395,15 @@ def test_clip_none_lets_values_out_of_range():
     assert noisy.max() > 1
 
 
+@pytest.mark.parametrize("scale", [255.0, -1.0])
+def test_images_outside_the_clip_range_get_a_warning(scale):
+    X = images() * scale
+    with pytest.warns(UserWarning, match=r"X spans .* clips noisy images to clip=\(0.0, 1.0\)"):
+        GaussianNoise().fit(X)
+    GaussianNoise(clip=None).fit(X)
+    GaussianNoise().fit(images() * 1.3)  # a little overshoot, as from interpolation, is no mistake
+
+
 def test_flat_colour_rows_need_their_shape_to_hit_pixels():
     X = images(n=50)
     noise = SaltPepper(amount=0.3, image_shape=(8, 8, 2), random_state=0)

@@ -1,8 +1,9 @@
 """Noise injectors: transformers that corrupt clean images.
 
 In `transform`, the noise of an image is a function of its pixels and the seed: the same image gets
-the same noise in every fold, order, batch and process, and two different images never share a noise
-field. While a denoiser with ``noise=`` trains, the noise is fresh at every step.
+the same noise in every fold, order, batch and process, and two different images never share one.
+`uint8` images count as their `float32` ones; in `float64` an image has another noise. While a
+denoiser with ``noise=`` trains, the noise is fresh at every step.
 """
 
 from ._base import BaseNoise

@@ -1,5 +1,6 @@
 """What all noise injectors share: checks, seeds, clipping, and one verb for arrays and tensors."""
 
+import warnings
 from numbers import Real
 from typing import Any
 
@@ -107,15 +108,36 @@ class BaseNoise(ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
         -------
         self : object
         """
-        self._check_parameters()
         with unchanged_on_error(self):
-            shape = validate_images(self, X, reset=True).shape
-            # Where neighbours do not matter, flat rows are signals of any length.
-            own = None if self._spatial or len(shape) > 2 else shape[1:]
-            self.image_shape_ = resolve_image_shape(shape, self._given_image_shape() or own)
-            self._n_features_out = int(np.prod(self._output_hwc(to_hwc(self.image_shape_))))
-            self.seed_ = draw_seed(self.random_state)
+            images = validate_images(self, X, reset=True)
+            self._set_up(images)
+            scale = 255 if images.dtype == np.uint8 else 1
+            self._check_range(images.min() / scale, images.max() / scale)
         return self
+
+    def _set_up(self, images):
+        """Fit on checked images, of which only the shape counts."""
+        self._check_parameters()
+        shape = images.shape
+        # Where neighbours do not matter, flat rows are signals of any length.
+        own = None if self._spatial or len(shape) > 2 else shape[1:]
+        self.image_shape_ = resolve_image_shape(shape, self._given_image_shape() or own)
+        self._n_features_out = int(np.prod(self._output_hwc(to_hwc(self.image_shape_))))
+        self.seed_ = draw_seed(self.random_state)
+
+    def _check_range(self, low, high):
+        """Warn where clipping would change the images themselves, not only their noise."""
+        if self.clip is None:
+            return
+        margin = 0.1 * (self.clip[1] - self.clip[0])
+        if low < self.clip[0] - margin or high > self.clip[1] + margin:
+            warnings.warn(
+                f"X spans [{low:.3g}, {high:.3g}], but {type(self).__name__} clips noisy images to "
+                f"clip={tuple(self.clip)}. Pass uint8 images, or divide by 255, to have [0, 1]; or "
+                "set clip=None.",
+                UserWarning,
+                stacklevel=3,
+            )
 
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Corrupt images; an image gets the same noise in any batch, order and process.
