@@ -337,7 +337,7 @@ def import_time(options):
     timed = "import time; start = time.perf_counter(); {}; print(time.perf_counter() - start)"
     statements = {"skdae": "import skdae", "dependencies": "import torch, sklearn, skorch"}
     seconds = {name: [] for name in statements}
-    for repeat in range(1 + 3 * options.n_repeats):
+    for repeat in range(1 + 7 * options.n_repeats):
         for name, statement in statements.items():
             value = float(_run_python("-c", timed.format(statement)))
             if repeat:  # the first fills the caches of the disk

@@ -323,10 +323,11 @@ class DenoisingAutoencoder(BaseDenoiser):
         clean_shape = self._resolve_image_shape(X, flat)
         images = to_batch(X, clean_shape)
         targets = images if y is None else to_batch(y, _scaled_shape(clean_shape, y.size / X.size))
-        self._set_target_range(images, targets, reset)
+        image_range = _net.value_range(images)
+        self._set_target_range(image_range if y is None else _net.value_range(targets), reset)
         self.noise_ = self._fit_noise(X, clean_shape, seeds[0])
         if self.noise_ is not None:
-            self.noise_._check_range(*_net.value_range(images))
+            self.noise_._check_range(*image_range)
         self._set_shapes(X, clean_shape, targets.shape[1:])
         self._layout, self._ndim = _net.Layout(flat), X.ndim
         self._any_size = bool(architecture) and architecture.any_size(self.latent_dim)
@@ -443,10 +444,9 @@ class DenoisingAutoencoder(BaseDenoiser):
         noise._set_up(X)
         return noise
 
-    def _set_target_range(self, images, targets, reset):
+    def _set_target_range(self, target_range, reset):
         """Remember the range of all targets seen, and hold it against the loss."""
-        _net.value_range(images)
-        low, high = _net.value_range(targets)
+        low, high = target_range
         if self.loss == "bce" and not 0 <= low <= high <= 1:
             raise ValueError(
                 f'loss="bce" needs targets in [0, 1], but they span [{low:.3g}, {high:.3g}]; scale '
@@ -693,7 +693,8 @@ class DenoisingAutoencoder(BaseDenoiser):
         """Check images for the fitted net."""
         check_is_fitted(self)
         X = validate_images(self, X, reset=False, any_size=self._any_size)
-        _net.value_range(X)
+        if X.dtype == np.float64:
+            _net.value_range(X)
         expected, got = self._input_hwc, to_batch(X, self.image_shape_).shape[1:]
         if got[2] != expected[2] or (got != expected and not self._any_size):
             raise ValueError(
