@@ -133,6 +133,12 @@ def test_bad_sizes_are_named(architecture, message):
         architecture.build((8, 8, 1), (8, 8, 1))
 
 
-def test_conv_net_refuses_to_shrink_images():
+@pytest.mark.parametrize("target", [(4, 4, 1), (8, 16, 1), (12, 12, 1)])
+def test_conv_net_refuses_to_shrink_or_stretch_images(target):
     with pytest.raises(ValueError, match="whole factor"):
-        Conv().build((8, 8, 1), (4, 4, 1))
+        Conv().build((8, 8, 1), target)
+
+
+def test_conv_net_does_not_make_an_image_of_a_signal():
+    with pytest.raises(ValueError, match="whole factor"):
+        Conv().build((1, 4, 1), (2, 8, 1))

@@ -247,7 +247,8 @@ def check_scale(input_shape, output_shape):
         If the output is smaller, or larger by no whole factor.
     """
     scale = output_shape[1] // input_shape[1]
-    height = input_shape[0] * scale if input_shape[0] > 1 else output_shape[0]
+    # A signal has height 1 and keeps it.
+    height = input_shape[0] * scale if input_shape[0] > 1 else 1
     if scale < 1 or tuple(output_shape[:2]) != (height, input_shape[1] * scale):
         raise ValueError(
             f"A convolutional net enlarges images by a whole factor, but the input has shape "
