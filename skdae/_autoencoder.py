@@ -17,7 +17,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import nn
 
-from . import _net
+from . import _net, _tensors
 from ._images import (
     BaseDenoiser,
     check_images,
@@ -33,7 +33,7 @@ from ._images import (
     validate_images,
 )
 from ._losses import LOSSES, OUTPUT_ACTIVATIONS, Loss
-from ._random import draw_seed
+from ._random import draw_seed, seeded
 from .architectures import ARCHITECTURES, BaseArchitecture
 
 
@@ -323,13 +323,13 @@ class DenoisingAutoencoder(BaseDenoiser):
         clean_shape = self._resolve_image_shape(X, flat)
         images = to_batch(X, clean_shape)
         targets = images if y is None else to_batch(y, _scaled_shape(clean_shape, y.size / X.size))
-        image_range = _net.value_range(images)
-        self._set_target_range(image_range if y is None else _net.value_range(targets), reset)
+        image_range = _tensors.value_range(images)
+        self._set_target_range(image_range if y is None else _tensors.value_range(targets), reset)
         self.noise_ = self._fit_noise(X, clean_shape, seeds[0])
         if self.noise_ is not None:
             self.noise_._check_range(*image_range)
         self._set_shapes(X, clean_shape, targets.shape[1:])
-        self._layout, self._ndim = _net.Layout(flat), X.ndim
+        self._layout, self._ndim = _tensors.Layout(flat), X.ndim
         self._any_size = bool(architecture) and architecture.any_size(self.latent_dim)
         built = (repr(self.architecture), self.latent_dim, flat, self._input_hwc, self._target_hwc)
         if not reset and built != self._built:
@@ -340,12 +340,12 @@ class DenoisingAutoencoder(BaseDenoiser):
             )
         self._built = built
         self._fitted_activation = self._activation
-        self.device_ = _net.resolve_device(self.device)
-        self.precision_ = _net.resolve_precision(
+        self.device_ = _tensors.resolve_device(self.device)
+        self.precision_ = _tensors.resolve_precision(
             self.precision, self.device_, convolutional=bool(architecture) and not flat
         )
 
-        with _net.seeded(seeds[1], self.device_):
+        with seeded(seeds[1], self.device_):
             module = self._build_module(architecture) if reset else previous.module_
             net = self._build_net(copy.deepcopy(module), flat, partial)
             self._code_shape = self._find_code_shape(net)
@@ -510,17 +510,17 @@ class DenoisingAutoencoder(BaseDenoiser):
         n_validation = 0 if partial else self._n_validation(len(images))
         noise_hwc = None if self.noise_ is None else to_hwc(self.noise_.image_shape_)
         data = (
-            *_net.data_tensors(images, targets, self.device_),
+            *_tensors.data_tensors(images, targets, self.device_),
             self._layout,
             self.noise_,
             noise_hwc,
             self._input_hwc,
             self.device_,
         )
-        train = _net.ImageDataset(*data, indices=order[n_validation:], seed=seeds[0])
+        train = _tensors.ImageDataset(*data, indices=order[n_validation:], seed=seeds[0])
         if not n_validation:
             return train, None
-        return train, _net.ImageDataset(*data, indices=order[:n_validation], seed=seeds[1])
+        return train, _tensors.ImageDataset(*data, indices=order[:n_validation], seed=seeds[1])
 
     @property
     def _activation(self):
@@ -694,7 +694,7 @@ class DenoisingAutoencoder(BaseDenoiser):
         check_is_fitted(self)
         X = validate_images(self, X, reset=False, any_size=self._any_size)
         if X.dtype == np.float64:
-            _net.value_range(X)
+            _tensors.value_range(X)
         expected, got = self._input_hwc, to_batch(X, self.image_shape_).shape[1:]
         if got[2] != expected[2] or (got != expected and not self._any_size):
             raise ValueError(

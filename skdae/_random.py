@@ -6,8 +6,11 @@ arrays that broadcast against `size`.
 """
 
 import hashlib
+import threading
+from contextlib import contextmanager
 
 import numpy as np
+import torch
 from sklearn.utils import check_random_state
 
 
@@ -20,6 +23,23 @@ def draw_seed(random_state):
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> 1)
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+
+
+# Fits in threads take turns, because torch's global generator is one for the process.
+_GLOBAL_GENERATOR = threading.RLock()
+
+
+@contextmanager
+def seeded(seed, device):
+    """Weights and dropout draw from torch's global generators, which are left as they were."""
+    devices = [device] if device.type == "cuda" else []
+    with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=devices):
+        # Not torch.manual_seed, which seeds all devices.
+        torch.default_generator.manual_seed(seed)
+        for index in devices:
+            with torch.cuda.device(index):
+                torch.cuda.manual_seed(seed)
+        yield
 
 
 class _Generator:
@@ -105,19 +125,17 @@ class TorchGenerator(_Generator):
     """
 
     def __init__(self, generator):
-        import torch
-
-        self._torch = torch
         self._generator = generator
         self._where = {"generator": generator, "device": generator.device, "dtype": torch.float32}
-        self._floor = torch.floor
 
     def _standard_normal(self, size):
-        return self._torch.randn(tuple(size), **self._where)
+        return torch.randn(tuple(size), **self._where)
 
     def _standard_uniform(self, size):
-        return self._torch.rand(tuple(size), **self._where)
+        return torch.rand(tuple(size), **self._where)
 
     def poisson(self, lam):
         """Poisson counts of the rates `lam`."""
-        return self._torch.poisson(lam, generator=self._generator)
+        return torch.poisson(lam, generator=self._generator)
+
+    _floor = staticmethod(torch.floor)

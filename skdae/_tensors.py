@@ -1,0 +1,252 @@
+"""Images as tensors: devices, precisions, and the batches that enter a net."""
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from ._random import TorchGenerator
+
+# Devices and precisions
+
+
+def resolve_device(device):
+    """The `torch.device` behind a name; "auto" takes CUDA where there is one.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or the device is not there.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f'device={device!r} is unknown; use "auto", "cpu" or "cuda".') from error
+    if device.type == "cuda":
+        if not torch.cuda.is_available():
+            raise ValueError(
+                f'device="{device}" was asked for, but torch {torch.__version__} finds no CUDA '
+                'device here; use device="auto" or "cpu".'
+            )
+        if (device.index or 0) >= torch.cuda.device_count():
+            raise ValueError(
+                f'device="{device}" was asked for, but there are {torch.cuda.device_count()} '
+                "CUDA devices, counted from 0."
+            )
+        # Tensors carry the number of their device.
+        return torch.device("cuda", device.index or 0)
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, NotImplementedError, AssertionError) as error:
+        raise ValueError(
+            f'device="{device}" was asked for, but torch {torch.__version__} finds none here; use '
+            'device="auto" or "cpu".'
+        ) from error
+    return device
+
+
+def resolve_precision(precision, device, convolutional):
+    """The precision that runs; "auto" is bfloat16 for convolutions on hardware that has it."""
+    if precision != "auto":
+        return precision
+    return "bfloat16" if convolutional and _has_bfloat16(device) else "float32"
+
+
+def _has_bfloat16(device):
+    """Whether the hardware computes in bfloat16 rather than emulating it."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return device.type == "cpu" and any(getattr(torch.cpu, check, bool)() for check in checks)
+
+
+# Data
+
+
+class Layout:
+    """How a batch ``(n_samples, height, width, n_channels)`` enters and leaves a net.
+
+    Parameters
+    ----------
+    flat : bool
+        Rows ``(n_samples, n_features)``, or images ``(n_samples, n_channels, height, width)``,
+        which are the same memory in torch's channels-last format.
+    """
+
+    def __init__(self, flat):
+        self.flat = flat
+
+    def enter(self, images):
+        """From a channels-last batch to the net's."""
+        return images.flatten(1) if self.flat else images.permute(0, 3, 1, 2)
+
+    def leave(self, output, hwc):
+        """From the net's output to a channels-last batch."""
+        return output.reshape(-1, *hwc) if self.flat else output.permute(0, 2, 3, 1)
+
+
+class ImageDataset(Dataset):
+    """Images of a fit as one tensor; a batch is one `index_select`.
+
+    Parameters
+    ----------
+    images : Tensor of shape (n_images, height, width, n_channels)
+        uint8 or floating, cast to float32 batch by batch.
+    targets : Tensor of shape (n_images, height, width, n_channels)
+        May be `images` itself.
+    layout : Layout
+    noise : injector or None
+        Corrupts each batch before it enters the net.
+    noise_hwc, input_hwc : (int, int, int)
+        Height, width and channels that the noise sees, and that the net sees.
+    device : torch.device
+        Where batches are wanted.
+    indices : Tensor of int64
+        The images that belong to this data set.
+    seed : int
+        Of order and noise.
+    """
+
+    def __init__(
+        self, images, targets, layout, noise, noise_hwc, input_hwc, device, *, indices, seed
+    ):
+        self.images = images
+        self.targets = targets
+        # Where the images are, so that no batch waits for its indices to travel.
+        self.indices = indices.to(images.device)
+        self.layout = layout
+        self.noise = noise
+        self.noise_hwc = noise_hwc
+        self.input_hwc = input_hwc
+        self.device = device
+        self.seed = seed
+        self._order = torch.Generator().manual_seed(seed)
+        self._noise_generator = torch.Generator(device)
+        self._rng = TorchGenerator(self._noise_generator)
+        self.reset_noise()
+
+    def __len__(self):
+        return len(self.indices)
+
+    def __getitem__(self, i):
+        x, y = self.batch(self.indices[i : i + 1])
+        return x[0], y[0]
+
+    @property
+    def X(self):
+        """What enters the net, in the order of the data set; skorch's scoring callbacks ask."""
+        return self.batch(self.indices)[0]
+
+    @property
+    def y(self):
+        """The targets, in the order of the data set."""
+        return self.batch(self.indices)[1]
+
+    def reset_noise(self):
+        """Start the noise anew: validation sees the same noise in every epoch."""
+        self._noise_generator.manual_seed(self.seed + 1)
+
+    def shuffled(self, batch_size):
+        """Indices of the batches of one epoch, in a fresh random order."""
+        order = torch.randperm(len(self), generator=self._order)
+        return self.split(batch_size, order.to(self.indices.device))
+
+    def split(self, batch_size, order=None):
+        """Indices of the batches, in their own order unless another is given."""
+        batches = list((self.indices if order is None else self.indices[order]).split(batch_size))
+        # Batch norm cannot normalise one image: a last batch of one joins the batch before it.
+        if len(batches) > 1 and len(batches[-1]) == 1:
+            batches[-2:] = [torch.cat(batches[-2:])]
+        return batches
+
+    def batch(self, index):
+        """Input and target of one batch, in the net's layout, on the device."""
+        y = self._take(self.targets, index)
+        # A net or a noise that works in place must not reach the target.
+        x = y.clone() if self.targets is self.images else self._take(self.images, index)
+        if self.noise is not None:
+            x = self.noise.corrupt(x.reshape(-1, *self.noise_hwc), self._rng)
+            x = x.reshape(-1, *self.input_hwc)
+        return self.layout.enter(x), self.layout.enter(y)
+
+    def _take(self, images, index):
+        """One batch of `images` as float32 on the device."""
+        batch = images.index_select(0, index)
+        if batch.device.type == "cpu" and self.device.type == "cuda":
+            # Pinned memory lets the copy run while the device is busy with the batch before.
+            batch = batch.pin_memory()
+        return as_float(batch.to(self.device, non_blocking=True))
+
+
+def image_tensor(X):
+    """Images as a tensor on the CPU.
+
+    Nothing is copied, except that in-memory images in another dtype or memory order are converted
+    once. A memory map stays on disk and is read batch by batch.
+    """
+    if not _is_memory_map(X):
+        X = np.ascontiguousarray(X, dtype=np.uint8 if X.dtype == np.uint8 else np.float32)
+    return shared_tensor(X)
+
+
+def data_tensors(images, targets, device):
+    """Images and targets as tensors, on the device if it is a GPU with room for both."""
+    # The same array twice is one tensor.
+    tensors = [image_tensor(X) for X in ((images,) if targets is images else (images, targets))]
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        # The other half is for the net and its batches.
+        if sum(tensor.nbytes for tensor in tensors) < 0.5 * free:
+            tensors = [tensor.to(device) for tensor in tensors]
+    return tensors[0], tensors[-1]
+
+
+def shared_tensor(X):
+    """A tensor on the memory of an array, which may be read-only; never to be written to."""
+    if any(stride < 0 for stride in X.strides):
+        # A flipped view, which torch cannot express.
+        X = X.copy()
+    return torch.from_numpy(np.asarray(_Shared(X)))
+
+
+def value_range(X):
+    """Smallest and largest value, uint8 counted as [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If a value does not fit into the float32 of the nets.
+    """
+    # torch looks at both ends in one pass, on all cores.
+    low, high = (float(as_float(value)) for value in shared_tensor(X).aminmax())
+    if not np.isfinite([low, high]).all():
+        raise ValueError(
+            "Input X contains infinity or a value too large for dtype('float32'), in which nets "
+            "compute; scale the images to [0, 1]."
+        )
+    return low, high
+
+
+class _Shared:
+    """The memory of an array without its read-only flag, of which torch would warn."""
+
+    def __init__(self, X):
+        self.owner = X
+        interface = X.__array_interface__
+        self.__array_interface__ = {**interface, "data": (interface["data"][0], False)}
+
+
+def as_float(batch):
+    """A batch as float32; uint8 becomes [0, 1]."""
+    # Dividing, not multiplying by 1/255, makes 255 exactly 1.0.
+    return batch.float().div_(255) if batch.dtype == torch.uint8 else batch.float()
+
+
+def _is_memory_map(X):
+    """Whether `X` is a view of a memory-mapped file."""
+    while isinstance(X, np.ndarray):
+        if isinstance(X, np.memmap):
+            return True
+        X = X.base
+    return False
