@@ -508,12 +508,10 @@ class DenoisingAutoencoder(BaseDenoiser):
         """Training and validation data; the latter is None where no images are set aside."""
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seeds[0]))
         n_validation = 0 if partial else self._n_validation(len(images))
-        noise_hwc = None if self.noise_ is None else to_hwc(self.noise_.image_shape_)
         data = (
             *_tensors.data_tensors(images, targets, self.device_),
             self._layout,
             self.noise_,
-            noise_hwc,
             self._input_hwc,
             self.device_,
         )
@@ -534,7 +532,7 @@ class DenoisingAutoencoder(BaseDenoiser):
         if not hasattr(net.module_, "encode"):
             return None
         image = np.zeros((1, *self._input_hwc), dtype=np.float32)
-        ((_, code),) = net.map_batches("encode", image, self._layout.enter)
+        (code,) = net.map_batches("encode", image, self._layout.enter)
         return tuple(code.shape[1:])
 
     # What a fitted net knows
@@ -610,7 +608,7 @@ class DenoisingAutoencoder(BaseDenoiser):
         """
         images = to_batch(self._check_input(X), self.image_shape_)
         batches = self.net_.map_batches("encode", images, self._layout.enter)
-        return np.concatenate([code.flatten(1).numpy() for _, code in batches])
+        return np.concatenate([code.flatten(1).numpy() for code in batches])
 
     @available_if(_module_has("decode"))
     def decode(self, Z: ArrayLike) -> np.ndarray:
@@ -714,7 +712,7 @@ class DenoisingAutoencoder(BaseDenoiser):
         low, high = self._target_range
         clips = self._fitted_activation == "identity" and 0 <= low <= high <= 1
         chunks = []
-        for _, output in self.net_.map_batches(function, X, enter):
+        for output in self.net_.map_batches(function, X, enter):
             output = self._layout.leave(activation(output), self._target_hwc)
             chunks.append((output.clip(low, high) if clips else output).numpy())
         return np.ascontiguousarray(np.concatenate(chunks))

@@ -152,6 +152,7 @@ class ImageNet(NeuralNet):
                     "on_grad_computed",
                     named_parameters=list(self.module_.named_parameters()),
                     batch=(x, y),
+                    training=True,
                 )
             scaler.step(self.optimizer_)
             scaler.update()
@@ -247,7 +248,7 @@ class ImageNet(NeuralNet):
 
         Yields
         ------
-        rows, output : slice, ndarray of float32
+        output : Tensor of float32, on the CPU
         """
         self.module_.eval()
         tensor = image_tensor(X)
@@ -262,7 +263,7 @@ class ImageNet(NeuralNet):
                     f"{function}() of the net {type(self.module_).__name__} must return one "
                     f"tensor, not {type(output).__name__}."
                 )
-            yield slice(start, start + len(batch)), output.float().cpu()
+            yield output.float().cpu()
 
 
 def _health(weights):

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from ._images import to_hwc
 from ._random import TorchGenerator
 
 # Devices and precisions
@@ -97,9 +98,9 @@ class ImageDataset(Dataset):
         May be `images` itself.
     layout : Layout
     noise : injector or None
-        Corrupts each batch before it enters the net.
-    noise_hwc, input_hwc : (int, int, int)
-        Height, width and channels that the noise sees, and that the net sees.
+        Fitted; corrupts each batch before it enters the net.
+    input_hwc : (int, int, int)
+        Height, width and channels of what enters the net.
     device : torch.device
         Where batches are wanted.
     indices : Tensor of int64
@@ -108,16 +109,13 @@ class ImageDataset(Dataset):
         Of order and noise.
     """
 
-    def __init__(
-        self, images, targets, layout, noise, noise_hwc, input_hwc, device, *, indices, seed
-    ):
+    def __init__(self, images, targets, layout, noise, input_hwc, device, *, indices, seed):
         self.images = images
         self.targets = targets
         # Where the images are, so that no batch waits for its indices to travel.
         self.indices = indices.to(images.device)
         self.layout = layout
         self.noise = noise
-        self.noise_hwc = noise_hwc
         self.input_hwc = input_hwc
         self.device = device
         self.seed = seed
@@ -166,7 +164,7 @@ class ImageDataset(Dataset):
         # A net or a noise that works in place must not reach the target.
         x = y.clone() if self.targets is self.images else self._take(self.images, index)
         if self.noise is not None:
-            x = self.noise.corrupt(x.reshape(-1, *self.noise_hwc), self._rng)
+            x = self.noise.corrupt(x.reshape(-1, *to_hwc(self.noise.image_shape_)), self._rng)
             x = x.reshape(-1, *self.input_hwc)
         return self.layout.enter(x), self.layout.enter(y)
 
