@@ -259,6 +259,62 @@ def _is_scaled(shape, target_shape):
     return len(factors) <= 1 >= len(growths) and all(rest == 0 for _, rest in factors)
 
 
+def is_ragged(X):
+    """Whether `X` is a list of images of different shapes."""
+    if isinstance(X, np.ndarray) and (X.dtype != object or X.ndim != 1):
+        return False
+    if not isinstance(X, (list, tuple, np.ndarray)):
+        return False
+    shapes = {getattr(image, "shape", ()) for image in X}
+    return len(shapes) > 1 and all(len(shape) in (2, 3) for shape in shapes)
+
+
+def check_image_list(X, name="X"):
+    """Check images of different sizes; `uint8` stays where all images have it.
+
+    Raises
+    ------
+    ValueError
+        As in `check_images`, or if the numbers of channels differ.
+    """
+    images = [check_images(image[None], name=f"{name}[{i}]")[0] for i, image in enumerate(X)]
+    shapes = {image.shape[2:]: image.shape for image in images}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"{name} mixes images of different kinds, of shapes {[*shapes.values()][:2]}; pass only "
+            "grey ones (height, width), or only colour ones (height, width, n_channels) with the "
+            "same number of channels."
+        )
+    if any(image.dtype != np.uint8 for image in images):
+        images = [to_float(image) for image in images]
+    return images
+
+
+def check_target_list(X, y):
+    """The clean images that belong to a list of images, or None where `y` holds none.
+
+    Raises
+    ------
+    ValueError
+        If a target's height and width are not those of its image times one whole factor.
+    """
+    if y is None or np.ndim(y[0]) == 0:
+        check_consistent_length(X, y)
+        return None
+    y = check_image_list(y, "y")
+    check_consistent_length(X, y)
+    scale = y[0].shape[0] // X[0].shape[0]
+    for i, (image, target) in enumerate(zip(X, y, strict=True)):
+        height, width, *channels = image.shape
+        if scale < 1 or target.shape != (scale * height, scale * width, *channels):
+            raise ValueError(
+                f"y[{i}] has shape {target.shape}, but X[{i}] has shape {image.shape}; each target "
+                "must have the shape of its image, or height and width all the same whole number "
+                "of times larger."
+            )
+    return y
+
+
 def squared_errors(X, y):
     """Mean squared error of each image, ``float64`` of shape ``(n_samples,)``."""
     if X.shape != y.shape:
@@ -364,6 +420,10 @@ class BaseDenoiser(ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
         -------
         score : float
         """
+        if is_ragged(X):
+            y = [None] * len(X) if y is None else [image[None] for image in y]
+            scores = [self.score(X[i][None], y[i]) for i in range(len(X))]
+            return float(np.mean(scores))
         images = check_images(X)
         target = check_target(images, y)
         errors = squared_errors(self.predict(X), images if target is None else target)

@@ -182,6 +182,36 @@ class ImageNet(NeuralNet):
                 self._notify_batch_end((x, y), loss, output, training=False)
         return total / len(data)
 
+    @torch.no_grad()
+    def compare_with_constant(self, train, valid, activation, n_batches=8):
+        """Mean squared errors of the net, and of the mean training target, on validation data.
+
+        Parameters
+        ----------
+        train, valid : ImageDataset
+        activation : callable
+            From the module's output to a prediction.
+        n_batches : int, default=8
+            As many batches of each are looked at.
+
+        Returns
+        -------
+        error, constant_error : float
+        """
+        self._set_training(False)
+        seen = [train.batch(rows)[1] for rows in train.split(self.batch_size)[:n_batches]]
+        constant = torch.cat(seen).mean(0)
+        valid.reset_noise()
+        errors, n_samples = torch.zeros(2, device=valid.device), 0
+        for rows in valid.split(self.batch_size)[:n_batches]:
+            x, y = valid.batch(rows)
+            with self._autocast():
+                output = self.module_(x)
+            guesses = (activation(output.float()), constant)
+            errors += torch.stack([torch.square(guess - y).mean() for guess in guesses]) * len(y)
+            n_samples += len(y)
+        return (errors / n_samples).tolist()
+
     def _notify_batch_end(self, batch, loss, output, training):
         """Record the batch as skorch does, and tell the callbacks."""
         prefix = "train" if training else "valid"

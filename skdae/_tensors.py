@@ -113,7 +113,7 @@ class ImageDataset(Dataset):
         self.images = images
         self.targets = targets
         # Where the images are, so that no batch waits for its indices to travel.
-        self.indices = indices.to(images.device)
+        self.rows = indices.to(images.device)
         self.layout = layout
         self.noise = noise
         self.input_hwc = input_hwc
@@ -125,52 +125,65 @@ class ImageDataset(Dataset):
         self.reset_noise()
 
     def __len__(self):
-        return len(self.indices)
+        return len(self.rows)
 
     def __getitem__(self, i):
-        x, y = self.batch(self.indices[i : i + 1])
+        x, y = self.batch(self.rows[i : i + 1])
         return x[0], y[0]
 
     @property
     def X(self):
         """What enters the net, in the order of the data set; skorch's scoring callbacks ask."""
-        return self.batch(self.indices)[0]
+        return self.batch(self.rows)[0]
 
     @property
     def y(self):
         """The targets, in the order of the data set."""
-        return self.batch(self.indices)[1]
+        return self.batch(self.rows)[1]
 
     def reset_noise(self):
         """Start the noise anew: validation sees the same noise in every epoch."""
         self._noise_generator.manual_seed(self.seed + 1)
 
     def shuffled(self, batch_size):
-        """Indices of the batches of one epoch, in a fresh random order."""
+        """Rows of the batches of one epoch, in a fresh random order."""
         order = torch.randperm(len(self), generator=self._order)
-        return self.split(batch_size, order.to(self.indices.device))
+        return self._batches(self.rows[order.to(self.rows.device)], batch_size)
 
-    def split(self, batch_size, order=None):
-        """Indices of the batches, in their own order unless another is given."""
-        batches = list((self.indices if order is None else self.indices[order]).split(batch_size))
+    def split(self, batch_size):
+        """Rows of the batches, in their own order."""
+        return self._batches(self.rows, batch_size)
+
+    @staticmethod
+    def _batches(rows, batch_size):
+        """Rows in batches."""
+        batches = list(rows.split(batch_size))
         # Batch norm cannot normalise one image: a last batch of one joins the batch before it.
         if len(batches) > 1 and len(batches[-1]) == 1:
             batches[-2:] = [torch.cat(batches[-2:])]
         return batches
 
-    def batch(self, index):
+    def batch(self, rows):
         """Input and target of one batch, in the net's layout, on the device."""
-        y = self._take(self.targets, index)
-        # A net or a noise that works in place must not reach the target.
-        x = y.clone() if self.targets is self.images else self._take(self.images, index)
+        x, y = self._pixels(rows)
         if self.noise is not None:
-            x = self.noise.corrupt(x.reshape(-1, *to_hwc(self.noise.image_shape_)), self._rng)
-            x = x.reshape(-1, *self.input_hwc)
+            x = self._corrupted(x)
         return self.layout.enter(x), self.layout.enter(y)
 
-    def _take(self, images, index):
-        """One batch of `images` as float32 on the device."""
-        batch = images.index_select(0, index)
+    def _pixels(self, rows):
+        """Input and target of one batch, before the noise."""
+        y = self._to_device(self.targets.index_select(0, rows))
+        # A net or a noise that works in place must not reach the target.
+        same = self.targets is self.images
+        return y.clone() if same else self._to_device(self.images.index_select(0, rows)), y
+
+    def _corrupted(self, images):
+        """Images with noise, in the size that it leaves them."""
+        images = images.reshape(-1, *to_hwc(self.noise.image_shape_))
+        return self.noise.corrupt(images, self._rng).reshape(-1, *self.input_hwc)
+
+    def _to_device(self, batch):
+        """A batch as float32 on the device."""
         if batch.device.type == "cpu" and self.device.type == "cuda":
             # Pinned memory lets the copy run while the device is busy with the batch before.
             batch = batch.pin_memory()

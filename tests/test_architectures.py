@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from torch import nn
 
-from skdae.architectures import ACTIVATIONS, ARCHITECTURES, Conv, Dense, Linear
-from skdae.architectures.conv import UpConv
+from skdae.architectures import ACTIVATIONS, ARCHITECTURES, Conv, Dense, DnCNN, Linear, UNet
+from skdae.architectures._spatial import UpConv
+from skdae.architectures.residual import ResidualBlock
 
 
 def layers(module, kind):
@@ -105,12 +106,94 @@ def test_last_layer_runs_in_float32_under_autocast(name):
     net = ARCHITECTURES[name]().build((8, 8, 1), (8, 8, 1))
     x = torch.rand(2, 64) if net_is_flat(name) else torch.rand(2, 1, 8, 8)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert net.encode(x).dtype == torch.bfloat16
         assert net(x).dtype == torch.float32
+        if name != "dncnn":
+            assert net.encode(x).dtype == torch.bfloat16
 
 
 def net_is_flat(name):
     return ARCHITECTURES[name].flat
+
+
+def test_unet_halves_by_strides_and_adds_what_it_skipped():
+    net = UNet(filters=(4, 8, 16), n_blocks=2).build((16, 16, 3), (16, 16, 3))
+    features = net._inwards(torch.rand(1, 3, 16, 16))
+    assert [tuple(f.shape[1:]) for f in features] == [(4, 16, 16), (8, 8, 8), (16, 4, 4)]
+    assert len(layers(net, ResidualBlock)) == 2 * 5
+    assert not hasattr(net, "decode")
+
+
+def test_unet_with_a_stride_works_at_the_low_resolution():
+    net = UNet(filters=(4, 8), stride=2).build((16, 16, 1), (16, 16, 1))
+    assert net.stem.in_channels == 4
+    assert [tuple(f.shape[2:]) for f in net._inwards(torch.rand(1, 1, 16, 16))] == [(8, 8), (4, 4)]
+
+
+def test_dncnn_of_the_paper():
+    net = DnCNN().build((40, 40, 1), (40, 40, 1))
+    convs = layers(net, nn.Conv2d)
+    assert len(convs) == 17
+    assert len(layers(net, nn.BatchNorm2d)) == 15
+    # The figure of the paper's net for one noise level, with batch norm's gains and biases.
+    assert sum(p.numel() for p in net.parameters()) == 556_097
+
+
+@pytest.mark.parametrize(
+    "architecture", [UNet(filters=(4, 8)), DnCNN(depth=3, filters=4)], ids=["unet", "dncnn"]
+)
+def test_untrained_residual_net_changes_the_image_little(architecture):
+    net = architecture.build((16, 16, 1), (16, 16, 1)).eval()
+    x = torch.rand(2, 1, 16, 16)
+    assert (net(x) - x).square().mean() < 0.1 * x.var()
+
+
+RESIDUAL = [UNet((4, 8)), UNet((2, 4, 4), 2), UNet((4, 8), stride=2), DnCNN(4, 4)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    architecture=st.sampled_from(RESIDUAL),
+    height=st.integers(1, 13),
+    width=st.integers(1, 13),
+    n_channels=st.integers(1, 3),
+    scale=st.sampled_from([1, 2, 3]),
+)
+def test_residual_nets_take_any_shape(architecture, height, width, n_channels, scale):
+    built_for = (8, 8, n_channels) if height > 1 else (1, 8, n_channels)
+    enlarged = (built_for[0] * (scale if height > 1 else 1), 8 * scale, n_channels)
+    net = architecture.build(built_for, enlarged).eval()
+    output = net(torch.rand(2, n_channels, height, width))
+    expected = (height * (scale if height > 1 else 1), width * scale)
+    assert output.shape == (2, n_channels, *expected)
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+@pytest.mark.parametrize(
+    "architecture",
+    [Conv((2,)), Conv((2, 2), kernel_size=5), Conv((2, 2), downsample="stride"), *RESIDUAL],
+    ids=repr,
+)
+def test_receptive_field_holds_all_that_a_pixel_sees(architecture, scale):
+    stride, radius = architecture.receptive_field()
+    torch.manual_seed(0)
+    net = architecture.build((64, 64, 1), (64 * scale, 64 * scale, 1)).eval()
+    for weight in net.parameters():
+        # No ReLU is silent where nothing is negative.
+        weight.data.abs_()
+    x = torch.rand(1, 1, 128, 128, requires_grad=True)
+    output = net(x)
+    seen = 0
+    for column in range(64 * scale, (64 + stride) * scale):
+        (gradient,) = torch.autograd.grad(output[..., column].sum(), x, retain_graph=True)
+        columns = gradient.abs().sum((0, 1, 2)).nonzero().ravel()
+        seen = max(seen, (columns - column // scale).abs().max().item())
+    # A bound, and no loose one: tiles overlap by it.
+    assert 0.7 * radius <= seen <= radius
+
+
+def test_codes_of_residual_nets_are_refused():
+    with pytest.raises(ValueError, match="latent_dim=3 would be no bottleneck in UNet"):
+        UNet().build((8, 8, 1), (8, 8, 1), latent_dim=3)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

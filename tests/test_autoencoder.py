@@ -230,8 +230,8 @@ def test_plain_autoencoder_warns_and_shows_the_way(digits):
     X = digits[1][:50]
     with pytest.warns(UserWarning, match=r"fit\(X_noisy, X_clean\)") as record:
         small().fit(X)
-    assert len(record) == 1
-    assert record[0].filename == __file__
+    (warning,) = [w for w in record if w.category is UserWarning]
+    assert warning.filename == __file__
     with pytest.warns(UserWarning, match=r"noise=GaussianNoise\(\)"):
         small().fit(X, np.arange(50))
     small().fit(X, X)
@@ -463,6 +463,19 @@ def test_partial_fit_takes_new_parameters_of_the_optimizer(digits):
     dae = small().fit(*digits).set_params(weight_decay=0.5, lr=0.01).partial_fit(*digits)
     group = dae.net_.optimizer_.param_groups[0]
     assert (group["weight_decay"], group["lr"]) == (0.5, 0.01)
+
+
+def test_fit_no_better_than_a_constant_image_says_so(digits):
+    # So small a rate leaves the net where it began.
+    with pytest.warns(ConvergenceWarning, match="no better than one constant image") as record:
+        small(noise=NOISE, lr=1e-9).fit(digits[1])
+    assert record[0].filename == __file__
+
+
+def test_fit_that_learns_does_not_warn(digits):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        small(architecture="dense", noise=NOISE, max_epochs=5).fit(digits[1])
 
 
 def test_history_has_a_row_an_epoch(digits):

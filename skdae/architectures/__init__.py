@@ -6,11 +6,23 @@ Each name that `skdae.DenoisingAutoencoder` takes stands for one of them with it
 from ._base import ACTIVATIONS, BaseArchitecture
 from .conv import Conv
 from .dense import Dense, Linear
+from .residual import DnCNN, UNet
 
 ARCHITECTURES: dict[str, type[BaseArchitecture]] = {
     "linear": Linear,
     "dense": Dense,
     "conv": Conv,
+    "unet": UNet,
+    "dncnn": DnCNN,
 }
 
-__all__ = ["ACTIVATIONS", "ARCHITECTURES", "BaseArchitecture", "Conv", "Dense", "Linear"]
+__all__ = [
+    "ACTIVATIONS",
+    "ARCHITECTURES",
+    "BaseArchitecture",
+    "Conv",
+    "Dense",
+    "DnCNN",
+    "Linear",
+    "UNet",
+]

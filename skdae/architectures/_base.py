@@ -66,6 +66,18 @@ class BaseArchitecture(BaseEstimator):
         """
         return False
 
+    def receptive_field(self) -> tuple[int, int]:
+        """How far a pixel is felt in a net for any size; tiles overlap by that much.
+
+        Returns
+        -------
+        stride : int
+            Moving the input by a multiple of it, in pixels, moves the output as far.
+        radius : int
+            An output pixel depends on no input pixel farther away, in pixels of the input.
+        """
+        raise NotImplementedError
+
 
 class Autoencoder(nn.Module):
     """An encoder and a decoder; the decoder's last layer runs in float32 at any precision."""

@@ -1,14 +1,14 @@
 """Convolutional autoencoders."""
 
+from functools import partial
 from itertools import pairwise
 from numbers import Integral, Real
 
-import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
-from torch.nn import functional as F
 
 from ._base import ACTIVATIONS, Autoencoder, BaseArchitecture, Float32, check_sizes, hidden_layer
+from ._spatial import UpConv, along, check_scale, pad_to_multiple
 
 
 class Conv(BaseArchitecture):
@@ -81,6 +81,19 @@ class Conv(BaseArchitecture):
         """
         return latent_dim is None
 
+    def receptive_field(self):
+        """Stride and radius; see `BaseArchitecture.receptive_field`.
+
+        Returns
+        -------
+        stride, radius : int
+        """
+        stride = 2 ** len(self.filters)
+        # Each resolution but the innermost is convolved on the way in and on the way out; blocks
+        # of pixels that are pooled and spread together add their side.
+        n_pixels = 2 * (stride - 1) + stride + 1
+        return stride, self.kernel_size // 2 * n_pixels + stride
+
     def build(self, input_shape, output_shape, latent_dim=None):
         """Build the net; see `BaseArchitecture.build`.
 
@@ -99,8 +112,7 @@ class Conv(BaseArchitecture):
             raise ValueError(f"kernel_size={self.kernel_size} must be odd, such as 3 or 5.")
         height, width, n_channels = input_shape
         scale = check_scale(input_shape, output_shape)
-        # A signal has height 1 and is neither halved nor padded there.
-        square = (lambda n: (1, n)) if height == 1 else (lambda n: (n, n))
+        square = partial(along, input_shape)
         kernel, step = square(self.kernel_size), square(2)
 
         stages = [n_channels, *self.filters]
@@ -154,57 +166,6 @@ class Conv(BaseArchitecture):
         return self._layers(nn.Conv2d(n_in, n_out, kernel, padding="same"), nn.MaxPool2d(step))
 
 
-class UpConv(nn.Conv2d):
-    """Nearest-neighbour upsampling by `scale`, then a convolution of the same size.
-
-    Computed at the low resolution (Shi et al. 2016, "Is the deconvolution layer the same as a
-    convolutional layer?"): each output pixel of a block of ``scale × scale`` becomes an output
-    channel, whose kernel sums the taps that fall on the same input pixel. For a 3 × 3 kernel and a
-    scale of 2 that is 16 products an input pixel instead of 36, and no enlarged input in memory.
-    """
-
-    def __init__(self, n_in, n_out, kernel, scale):
-        super().__init__(n_in, n_out, kernel, padding="same")
-        self.scale = scale
-        rows, columns = (_fold_matrix(k, s) for k, s in zip(kernel, scale, strict=True))
-        # Tap by (row, column in the block; row, column of the folded kernel).
-        self.fold: torch.Tensor
-        fold = torch.einsum("pct,qdu->tupqcd", rows, columns)
-        self.register_buffer("fold", fold, persistent=False)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Output of ``(n_samples, n_out, scale * height, scale * width)``."""
-        (sh, sw), (kh, kw) = self.scale, self.kernel_size
-        height, width = x.shape[-2:]
-        with torch.autocast(x.device.type, enabled=False):
-            folded = self.weight.flatten(2) @ self.fold.flatten(0, 1).flatten(1)
-        folded = folded.unflatten(2, self.fold.shape[2:])
-        folded = folded.permute(2, 3, 0, 1, 4, 5).flatten(0, 2)
-        bias = None if self.bias is None else self.bias.repeat(sh * sw)
-        y = F.conv2d(x, folded, bias, padding=[n - 1 for n in folded.shape[-2:]])
-        # Like pixel_shuffle, but channels-last, with the channels of a pixel side by side: the copy
-        # moves runs of them, not single values.
-        y = y.permute(0, 2, 3, 1).unflatten(3, (sh, sw, self.out_channels))
-        y = y.permute(0, 1, 3, 2, 4, 5).flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
-        top, left = kh // 2, kw // 2
-        return y[..., top : top + sh * height, left : left + sw * width]
-
-
-def _fold_matrix(kernel_size, scale):
-    """Which taps of a kernel meet on one input pixel, along one axis.
-
-    The entry ``[p, c, t]`` is 1 where tap `t`, at place `p` of a block of `scale` output pixels,
-    falls on the pixel that the folded kernel sees at `c`. The blocks start ``kernel_size // 2``
-    before the output does, so that the folded kernel needs no zeros on both sides.
-    """
-    n_folded = -(-(kernel_size + scale - 1) // scale)
-    place = torch.arange(scale)[:, None, None]
-    column = torch.arange(n_folded - 1, -1, -1)[None, :, None]
-    tap = torch.arange(kernel_size)[None, None, :]
-    offset = scale * column + place + tap - (kernel_size - 1)
-    return ((offset >= 0) & (offset < scale)).float()
-
-
 class ConvAutoencoder(Autoencoder):
     """An autoencoder that pads its input to a multiple and crops its output."""
 
@@ -227,32 +188,3 @@ class ConvAutoencoder(Autoencoder):
         """Output for a batch of inputs, in their own size times the scale."""
         height, width = (n * s for n, s in zip(x.shape[-2:], self.scale, strict=True))
         return self.decoder(self.encode(x))[..., :height, :width]
-
-
-def pad_to_multiple(x, multiple):
-    """Pad a batch below and to the right until height and width are multiples."""
-    bottom, right = (-n % m for n, m in zip(x.shape[-2:], multiple, strict=True))
-    if not (bottom or right):
-        return x
-    reflects = bottom < x.shape[-2] and right < x.shape[-1]
-    return F.pad(x, (0, right, 0, bottom), mode="reflect" if reflects else "replicate")
-
-
-def check_scale(input_shape, output_shape):
-    """The whole factor by which the output is larger than the input.
-
-    Raises
-    ------
-    ValueError
-        If the output is smaller, or larger by no whole factor.
-    """
-    scale = output_shape[1] // input_shape[1]
-    # A signal has height 1 and keeps it.
-    height = input_shape[0] * scale if input_shape[0] > 1 else 1
-    if scale < 1 or tuple(output_shape[:2]) != (height, input_shape[1] * scale):
-        raise ValueError(
-            f"A convolutional net enlarges images by a whole factor, but the input has shape "
-            f"{tuple(input_shape)} and the target {tuple(output_shape)} (height, width, "
-            'channels); use architecture="dense" for other shapes.'
-        )
-    return scale

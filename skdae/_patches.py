@@ -1,0 +1,190 @@
+"""Training on crops of images, and prediction by tiles."""
+
+import math
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+from ._tensors import ImageDataset, data_tensors
+
+
+class PatchDataset(ImageDataset):
+    """Random crops of images, with flips and quarter turns; a batch is one `index_select`.
+
+    An epoch shows about as many pixels as the images hold. The validation crops stay the same.
+
+    Parameters
+    ----------
+    images, targets : PixelStore
+        Both of the same images; the targets may be larger by a whole factor, or `images` itself.
+    layout, noise, device
+        As in `ImageDataset`.
+    patch_hw : (int, int)
+        Height and width of a crop of `images`.
+    indices : Tensor of int64
+        The images that belong to this data set.
+    seed : int
+        Of crops and noise.
+    """
+
+    def __init__(self, images, targets, layout, noise, device, *, patch_hw, indices, seed):
+        super().__init__(images, targets, layout, noise, None, device, indices=indices, seed=seed)
+        self.patch_hw = patch_hw
+        first = indices[0]
+        self._target_scale = (targets.sizes[first] // images.sizes[first]).tolist()
+        self._images = indices
+        self._ends = images.sizes[indices].prod(1).cumsum(0)
+        self._n_patches = max(1, round(self._ends[-1].item() / math.prod(patch_hw)))
+        self.rows = self._draw(torch.Generator().manual_seed(seed + 2))
+
+    def _draw(self, generator):
+        """Crops of one epoch, a row each: image, top, left, pose."""
+        n = self._n_patches
+        pixel = torch.randint(int(self._ends[-1]), (n,), generator=generator)
+        # Each pixel counts alike, so that large images are shown more often.
+        image = self._images[torch.searchsorted(self._ends, pixel, right=True)]
+        room = self.images.sizes[image] - torch.tensor(self.patch_hw) + 1
+        corner = (torch.rand(n, 2, generator=generator, dtype=torch.float64) * room).long()
+        pose = torch.randint(len(_poses(self.patch_hw)), (n, 1), generator=generator)
+        return torch.cat([image[:, None], corner, pose], dim=1)
+
+    def shuffled(self, batch_size):
+        """Batches of one epoch: fresh crops."""
+        return self._batches(self._draw(self._order), batch_size)
+
+    def _pixels(self, rows):
+        """Input and target of some crops, before the noise."""
+        y = self._crop(self.targets, rows, self._target_scale)
+        return (y.clone() if self.targets is self.images else self._crop(self.images, rows)), y
+
+    def _crop(self, store, rows, scale=(1, 1)):
+        """Crops of one of the stores, whose images may be larger by a whole factor."""
+        corner = rows[:, 1:3] * torch.tensor(scale)
+        hw = tuple(n * s for n, s in zip(self.patch_hw, scale, strict=True))
+        return self._to_device(store.crop(rows[:, 0], corner, rows[:, 3], hw))
+
+    def _corrupted(self, images):
+        return self.noise.corrupt(images, self._rng)
+
+
+class PixelStore:
+    """The pixels of images of any sizes as the rows of one tensor.
+
+    Parameters
+    ----------
+    pixels : Tensor of shape (n_pixels, n_channels)
+        Image after image, row after row.
+    sizes : list of (int, int)
+        Height and width of each image.
+    """
+
+    def __init__(self, pixels, sizes):
+        self.pixels = pixels
+        self.sizes = torch.tensor(sizes)
+        n_pixels = self.sizes.prod(1)
+        self._starts = n_pixels.cumsum(0) - n_pixels
+
+    @property
+    def device(self):
+        """Where the pixels are."""
+        return self.pixels.device
+
+    def crop(self, image, corner, pose, hw):
+        """Crops of one size, flipped and turned: ``(n_crops, height, width, n_channels)``."""
+        rows, columns = _poses(hw).unbind(1)
+        width = self.sizes[image, 1]
+        first = self._starts[image] + corner[:, 0] * width + corner[:, 1]
+        index = first[:, None, None] + rows[pose] * width[:, None, None] + columns[pose]
+        pixels = self.pixels.index_select(0, index.flatten().to(self.device))
+        return pixels.unflatten(0, index.shape)
+
+
+def pixel_stores(images, targets, device):
+    """Stores of images and targets: batches, or lists of images of different sizes."""
+    # The same images twice are one store.
+    both = (images,) if targets is images else (images, targets)
+    sizes = [[image.shape[:2] for image in X] for X in both]
+    pixels = [_pixel_rows(X) for X in both]
+    tensors = data_tensors(pixels[0], pixels[-1], device)
+    stores = [PixelStore(*store) for store in zip(tensors, sizes, strict=False)]
+    return stores[0], stores[-1]
+
+
+def _pixel_rows(images):
+    """All pixels, a row each."""
+    if isinstance(images, np.ndarray):
+        return images.reshape(-1, images.shape[-1])
+    return np.concatenate([image.reshape(-1, image.shape[-1]) for image in images])
+
+
+@lru_cache
+def _poses(hw):
+    """Rows and columns of a crop in each of its eight poses; two for a signal."""
+    grid = torch.stack(torch.meshgrid(*map(torch.arange, hw), indexing="ij"))
+    turns = [grid.rot90(k, (1, 2)) for k in range(4)] if hw[0] == hw[1] else [grid]
+    return torch.stack([pose for turn in turns for pose in (turn, turn.flip(2))])
+
+
+def tiles(length, tile, stride, radius):
+    """Cover one axis by overlapping tiles.
+
+    Parameters
+    ----------
+    length, tile : int
+        Pixels of the axis, and of a tile.
+    stride, radius : int
+        Of the net's receptive field: tiles start at a multiple of the stride, and as far from their
+        border as the radius their output is wrong.
+
+    Yields
+    ------
+    start, stop : int
+        The tile.
+    first, last : int
+        Its part of the output.
+    """
+    if length <= tile:
+        yield 0, length, 0, length
+        return
+    margin = overlap(stride, radius)
+    step = (tile - 2 * margin) // stride * stride
+    for first in range(0, length, step):
+        last = min(first + step, length)
+        yield max(first - margin, 0), min(last + margin, length), first, last
+
+
+def overlap(stride, radius):
+    """How far tiles reach into their neighbours: the radius, up to a multiple of the stride."""
+    return -(-radius // stride) * stride
+
+
+def smallest_tile(stride, radius):
+    """The smallest tile that has an output of its own."""
+    return 2 * overlap(stride, radius) + stride
+
+
+def in_tiles(run, image, out, tile, stride, radius):
+    """Fill `out` with ``run(image)``, tile by tile.
+
+    Parameters
+    ----------
+    run : callable
+        From a batch ``(1, height, width, n_channels)`` to the output's, perhaps larger by a whole
+        factor.
+    image : ndarray of shape (height, width, n_channels)
+    out : ndarray of shape (scale * height, scale * width, n_channels)
+    tile : int
+        Height and width of the largest tile.
+    stride, radius : int
+        As in `tiles`.
+    """
+    scale = [o // n for o, n in zip(out.shape[:2], image.shape[:2], strict=True)]
+    for top, bottom, row, row_end in tiles(image.shape[0], tile, stride, radius):
+        for left, right, column, column_end in tiles(image.shape[1], tile, stride, radius):
+            (output,) = run(np.ascontiguousarray(image[None, top:bottom, left:right]))
+            rows = np.array([row, row_end]) * scale[0]
+            columns = np.array([column, column_end]) * scale[1]
+            out[slice(*rows), slice(*columns)] = output[
+                slice(*(rows - top * scale[0])), slice(*(columns - left * scale[1]))
+            ]

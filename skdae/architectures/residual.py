@@ -1,0 +1,303 @@
+"""Residual nets that predict the noise and take it away: U-Net and DnCNN."""
+
+from functools import partial
+from itertools import pairwise
+from numbers import Integral
+
+import torch
+from sklearn.utils._param_validation import Interval, StrOptions
+from torch import nn
+from torch.nn import functional as F
+
+from ._base import ACTIVATIONS, BaseArchitecture, Float32, check_sizes
+from ._spatial import SubpixelConv, along, check_scale, pad_to_multiple, space_to_depth
+
+
+class _ResidualArchitecture(BaseArchitecture):
+    """What nets with a path around everything have in common."""
+
+    def any_size(self, latent_dim):
+        """Whether the net takes images of any size: always.
+
+        Parameters
+        ----------
+        latent_dim : int or None
+
+        Returns
+        -------
+        any_size : bool
+        """
+        return True
+
+    def _check_no_code(self, latent_dim):
+        """Refuse a code that the rest of the net would bypass."""
+        if latent_dim is not None:
+            raise ValueError(
+                f"latent_dim={latent_dim} would be no bottleneck in {type(self).__name__}, whose "
+                'image also takes the way around; use architecture="conv" or "dense", or '
+                "latent_dim=None."
+            )
+
+
+class UNet(_ResidualArchitecture):
+    """A U-Net of residual blocks that predicts what to take away from its input.
+
+    Each stage halves height and width with a convolution of stride 2; on the way back the outputs
+    of the same resolution are added, so that no detail has to pass the innermost stage. Sizes that
+    are no multiple of ``stride * 2 ** (len(filters) - 1)`` are padded by reflection (by repetition
+    where the image is too small for that), and the output is cropped. A 1-D signal is convolved
+    along its length. Targets may be larger by a whole factor: the net then corrects the input
+    enlarged by repetition.
+
+    Parameters
+    ----------
+    filters : tuple of int, default=(32, 64, 128)
+        Filters of each resolution, from the image inwards.
+    n_blocks : int, default=1
+        Residual blocks, of two 3 × 3 convolutions each, at each resolution, on either way.
+    stride : int, default=1
+        Side of the blocks of pixels that enter the net as channels [2]_. With 2 it works at half
+        the resolution, on photographs at a quarter of the cost.
+    activation : {"relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"}, default="relu"
+        Activation within the blocks.
+
+    References
+    ----------
+    .. [1] Ronneberger, O., Fischer, P. and Brox, T. (2015). "U-Net: Convolutional networks for
+       biomedical image segmentation". MICCAI.
+    .. [2] Zhang, K., Zuo, W. and Zhang, L. (2018). "FFDNet: Toward a fast and flexible solution for
+       CNN-based image denoising". IEEE Transactions on Image Processing 27(9).
+    .. [3] Zhang, K. et al. (2022). "Plug-and-play image restoration with deep denoiser prior". IEEE
+       Transactions on Pattern Analysis and Machine Intelligence 44(10).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skdae.architectures import UNet
+    >>> net = UNet(filters=(4, 8)).build((28, 28, 1), (28, 28, 1))
+    >>> net(torch.zeros(1, 1, 31, 45)).shape
+    torch.Size([1, 1, 31, 45])
+    """
+
+    _parameter_constraints: dict = {
+        "filters": [tuple, list],
+        "n_blocks": [Interval(Integral, 1, None, closed="left")],
+        "stride": [Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+    }
+
+    def __init__(
+        self,
+        filters: tuple[int, ...] = (32, 64, 128),
+        n_blocks: int = 1,
+        stride: int = 1,
+        activation: str = "relu",
+    ):
+        self.filters = filters
+        self.n_blocks = n_blocks
+        self.stride = stride
+        self.activation = activation
+
+    def receptive_field(self):
+        """Stride and radius; see `BaseArchitecture.receptive_field`.
+
+        Returns
+        -------
+        stride, radius : int
+        """
+        inner = 2 ** (len(self.filters) - 1)
+        # First and last convolution, two a block, and the blocks of pixels that move together.
+        radius = 2 + 2 * self.n_blocks * (2 * (inner - 1) + inner) + inner
+        return self.stride * inner, self.stride * radius
+
+    def build(self, input_shape, output_shape, latent_dim=None):
+        """Build the net; see `BaseArchitecture.build`.
+
+        Parameters
+        ----------
+        input_shape, output_shape : (int, int, int)
+            The output may be larger by a whole factor, which adds a learned upsampling.
+        latent_dim : None, default=None
+
+        Returns
+        -------
+        module : torch.nn.Module
+        """
+        check_sizes("filters", self.filters)
+        self._check_no_code(latent_dim)
+        return _UNetModule(
+            input_shape[2],
+            output_shape[2],
+            self.filters,
+            self.n_blocks,
+            ACTIVATIONS[self.activation],
+            stride=along(input_shape, self.stride),
+            scale=along(input_shape, check_scale(input_shape, output_shape)),
+            along=partial(along, input_shape),
+        )
+
+
+class _UNetModule(nn.Module):
+    """The module of a `UNet`."""
+
+    def __init__(self, n_channels, n_outputs, filters, n_blocks, activation, stride, scale, along):
+        super().__init__()
+        kernel, step = along(3), along(2)
+
+        def stage(n):
+            return nn.Sequential(*[ResidualBlock(n, kernel, activation) for _ in range(n_blocks)])
+
+        self.stride = stride
+        self.scale = scale
+        self.multiple = [s * d ** (len(filters) - 1) for s, d in zip(stride, step, strict=True)]
+        n_stem = n_channels * stride[0] * stride[1]
+        self.stem = nn.Conv2d(n_stem, filters[0], kernel, padding="same")
+        self.encoder = nn.ModuleList(stage(n) for n in filters[:-1])
+        self.down = nn.ModuleList(nn.Conv2d(n, m, step, step) for n, m in pairwise(filters))
+        self.inner = stage(filters[-1])
+        self.up = nn.ModuleList(SubpixelConv(m, n, along(1), step) for n, m in pairwise(filters))
+        self.decoder = nn.ModuleList(stage(n) for n in filters[:-1])
+        spread = tuple(s * t for s, t in zip(stride, scale, strict=True))
+        head = SubpixelConv(filters[0], n_outputs, kernel, spread)
+        # A small correction first: training starts from the identity.
+        _shrink(head)
+        self.head = Float32(head)
+
+    def encode(self, x):
+        """The innermost features of a batch ``(n_samples, n_channels, height, width)``."""
+        return self._inwards(x)[-1]
+
+    def forward(self, x):
+        """Denoised batch, in the size of `x` times the scale."""
+        *skips, features = self._inwards(x)
+        for up, stage in zip(reversed(self.up), reversed(self.decoder), strict=True):
+            features = stage(up(features) + skips.pop())
+        image = x if self.scale == (1, 1) else F.interpolate(x, scale_factor=self.scale)
+        return image - self.head(features)[..., : image.shape[-2], : image.shape[-1]]
+
+    def _inwards(self, x):
+        """The features of each resolution on the way in."""
+        x = pad_to_multiple(x, self.multiple)
+        features = self.stem(x if self.stride == (1, 1) else space_to_depth(x, self.stride))
+        outputs = []
+        for stage, down in zip(self.encoder, self.down, strict=True):
+            outputs.append(stage(features))
+            features = down(outputs[-1])
+        return [*outputs, self.inner(features)]
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions whose output is added to the input."""
+
+    def __init__(self, n, kernel, activation):
+        super().__init__()
+        self.first = nn.Conv2d(n, n, kernel, padding="same")
+        self.activation = activation()
+        self.second = nn.Conv2d(n, n, kernel, padding="same")
+        _shrink(self.second)
+
+    def forward(self, x):
+        """Output of the shape of `x`."""
+        return x + self.second(self.activation(self.first(x)))
+
+
+def _shrink(conv):
+    """Let a residual path begin near zero, which keeps deep nets trainable without batch norm."""
+    with torch.no_grad():
+        conv.weight.mul_(0.1)
+        conv.bias.zero_()
+
+
+class DnCNN(_ResidualArchitecture):
+    r"""The plain deep net of Zhang et al. (2017), which predicts the noise.
+
+    Convolutions of 3 × 3 at full resolution, with batch norm and ReLU between them:
+    :math:`\hat x = y - R(y)`.
+
+    Parameters
+    ----------
+    depth : int, default=17
+        Number of convolutions, at least 2.
+    filters : int, default=64
+        Filters of the hidden ones.
+    batch_norm : bool, default=True
+        Whether the hidden layers, but the first, are normalised over the batch.
+
+    References
+    ----------
+    .. [1] Zhang, K., Zuo, W., Chen, Y., Meng, D. and Zhang, L. (2017). "Beyond a Gaussian denoiser:
+       Residual learning of deep CNN for image denoising". IEEE Transactions on Image Processing
+       26(7).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skdae.architectures import DnCNN
+    >>> net = DnCNN(depth=3, filters=4).build((8, 8, 1), (8, 8, 1))
+    >>> net(torch.zeros(1, 1, 31, 45)).shape
+    torch.Size([1, 1, 31, 45])
+    """
+
+    _parameter_constraints: dict = {
+        "depth": [Interval(Integral, 2, None, closed="left")],
+        "filters": [Interval(Integral, 1, None, closed="left")],
+        "batch_norm": ["boolean"],
+    }
+
+    def __init__(self, depth: int = 17, filters: int = 64, batch_norm: bool = True):
+        self.depth = depth
+        self.filters = filters
+        self.batch_norm = batch_norm
+
+    def receptive_field(self):
+        """Stride and radius; see `BaseArchitecture.receptive_field`.
+
+        Returns
+        -------
+        stride, radius : int
+        """
+        return 1, self.depth
+
+    def build(self, input_shape, output_shape, latent_dim=None):
+        """Build the net; see `BaseArchitecture.build`.
+
+        Parameters
+        ----------
+        input_shape, output_shape : (int, int, int)
+            The output may be larger by a whole factor, which adds a learned upsampling.
+        latent_dim : None, default=None
+
+        Returns
+        -------
+        module : torch.nn.Module
+        """
+        self._check_no_code(latent_dim)
+        kernel, n = along(input_shape, 3), self.filters
+        scale = along(input_shape, check_scale(input_shape, output_shape))
+        layers = [nn.Conv2d(input_shape[2], n, kernel, padding="same"), nn.ReLU()]
+        for _ in range(self.depth - 2):
+            # Batch norm has a bias of its own.
+            layers.append(nn.Conv2d(n, n, kernel, padding="same", bias=not self.batch_norm))
+            if self.batch_norm:
+                layers.append(nn.BatchNorm2d(n))
+            layers.append(nn.ReLU())
+        head = SubpixelConv(n, output_shape[2], kernel, scale)
+        for layer in layers:
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        _shrink(head)
+        return _DnCNNModule(nn.Sequential(*layers, Float32(head)), scale)
+
+
+class _DnCNNModule(nn.Module):
+    """The module of a `DnCNN`."""
+
+    def __init__(self, noise, scale):
+        super().__init__()
+        self.noise = noise
+        self.scale = scale
+
+    def forward(self, x):
+        """Denoised batch, in the size of `x` times the scale."""
+        image = x if self.scale == (1, 1) else F.interpolate(x, scale_factor=self.scale)
+        return image - self.noise(x)

@@ -1,0 +1,372 @@
+"""Training on crops, prediction by tiles, images of any sizes."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+
+from skdae import DenoisingAutoencoder, Downsample, GaussianNoise, Occlusion
+from skdae._patches import PatchDataset, PixelStore, _poses, pixel_stores, tiles
+from skdae._tensors import Layout
+from skdae.architectures import Conv, Dense, DnCNN, UNet
+
+NET = UNet(filters=(4, 8))
+
+
+def small(**params):
+    params = {
+        "architecture": NET,
+        "noise": GaussianNoise(0.1),
+        "max_epochs": 1,
+        "batch_size": 8,
+        "random_state": 0,
+        **params,
+    }
+    return DenoisingAutoencoder(**params)
+
+
+def photographs(*shapes, dtype=np.float32):
+    rng = np.random.default_rng(0)
+    images = [rng.random(shape, dtype=np.float32) for shape in shapes]
+    return [(255 * x).astype(np.uint8) for x in images] if dtype == np.uint8 else images
+
+
+RAGGED = photographs((24, 31), (40, 20), (33, 33))
+
+
+# Crops
+
+
+def numbered(*sizes):
+    """Images whose pixels tell their image, row and column."""
+    images = []
+    for i, (height, width) in enumerate(sizes):
+        rows, columns = np.indices((height, width))
+        images.append(np.stack([np.full_like(rows, i), rows, columns], axis=2).astype(np.float32))
+    return images
+
+
+def crops(images, patch_hw, targets=None, seed=0):
+    stores = pixel_stores(images, images if targets is None else targets, torch.device("cpu"))
+    return PatchDataset(
+        *stores,
+        Layout(flat=False),
+        None,
+        torch.device("cpu"),
+        patch_hw=patch_hw,
+        indices=torch.arange(len(images)),
+        seed=seed,
+    )
+
+
+def test_crops_are_squares_of_one_image_in_all_eight_poses():
+    data = crops(numbered((9, 12), (20, 7)), (5, 5))
+    poses = set()
+    for _ in range(40):
+        for rows in data.shuffled(batch_size=8):
+            for patch in data.batch(rows)[1]:
+                image, row, column = patch
+                assert image.unique().numel() == 1
+                assert row.max() - row.min() == column.max() - column.min() == 4
+                down, right = patch[1:, 1, 0] - patch[1:, 0, 0], patch[1:, 0, 1] - patch[1:, 0, 0]
+                assert abs(down).sum() == abs(right).sum() == 1
+                poses.add((*down.tolist(), *right.tolist()))
+    assert len(poses) == 8
+
+
+def test_crops_reach_every_pixel_alike():
+    data = crops(numbered((6, 6), (12, 24)), (4, 4))
+    seen = torch.cat([data.batch(r)[1] for _ in range(300) for r in data.shuffled(100)])
+    images = seen[:, 0, 0, 0]
+    # The second image holds eight ninths of the pixels.
+    assert abs((images == 1).float().mean() - 8 / 9) < 0.02
+    for i, (height, width) in enumerate([(6, 6), (12, 24)]):
+        corners = seen[images == i].amin((2, 3))
+        assert corners[:, 1].unique().numel() == height - 3
+        assert corners[:, 2].unique().numel() == width - 3
+
+
+def test_epoch_shows_as_many_pixels_as_the_images_hold():
+    assert len(crops(np.zeros((10, 30, 40, 1), np.uint8), (10, 10))) == 120
+    assert len(crops(np.zeros((1, 10, 10, 1), np.uint8), (9, 9))) == 1
+
+
+def test_target_crops_are_those_of_the_input_enlarged():
+    images = numbered((9, 12), (20, 7))
+    targets = [image.repeat(2, axis=0).repeat(2, axis=1) for image in images]
+    data = crops(images, (4, 4), targets)
+    x, y = data.batch(data.rows)
+    torch.testing.assert_close(y, x.repeat_interleave(2, 2).repeat_interleave(2, 3))
+
+
+def test_crops_of_signals_are_read_both_ways():
+    assert len(_poses((1, 5))) == 2
+    assert len(_poses((5, 5))) == 8
+
+
+def test_validation_crops_stay_the_same():
+    data = crops(numbered((9, 12), (20, 7)), (5, 5))
+    first = torch.cat([data.batch(rows)[1] for rows in data.split(8)])
+    list(data.shuffled(8))
+    torch.testing.assert_close(data.y, first)
+    torch.testing.assert_close(data[3][1], first[3])
+
+
+def test_store_keeps_uint8_and_shares_the_memory_of_a_batch():
+    X = np.arange(2 * 6 * 7, dtype=np.uint8).reshape(2, 6, 7, 1)
+    store, same = pixel_stores(X, X, torch.device("cpu"))
+    assert store is same
+    assert isinstance(store, PixelStore)
+    assert store.pixels.dtype == torch.uint8
+    assert np.shares_memory(store.pixels.numpy(), X)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_images_of_different_sizes_train_and_predict(dtype):
+    X = photographs((24, 31), (40, 20), (33, 33), dtype=dtype)
+    before = [image.copy() for image in X]
+    dae = small(patch_size=16, max_epochs=2, validation_fraction=0.4).fit(X)
+    assert dae.image_shape_ == (16, 16)
+    assert "valid_loss" in dae.history_[0]
+    denoised = dae.predict(X)
+    assert [image.shape for image in denoised] == [image.shape for image in X]
+    np.testing.assert_array_equal(denoised[1], dae.predict(X[1][None])[0])
+    assert dae.score(X) < 0
+    assert dae.score(X, X) == pytest.approx(
+        np.mean([dae.score(image[None], image[None]) for image in X])
+    )
+    for image, original in zip(X, before, strict=True):
+        np.testing.assert_array_equal(image, original)
+
+
+def test_pairs_of_different_sizes_train():
+    noisy = [image + np.float32(0.1) for image in RAGGED]
+    dae = small(noise=None, patch_size=16).fit(noisy, RAGGED)
+    assert dae.predict(RAGGED)[1].shape == (40, 20)
+
+
+def test_labels_beside_a_list_of_images_are_ignored():
+    a = small(patch_size=16).fit(RAGGED, [0, 1, 2]).predict(RAGGED[0][None])
+    b = small(patch_size=16).fit(RAGGED).predict(RAGGED[0][None])
+    np.testing.assert_array_equal(a, b)
+
+
+def test_super_resolution_learns_from_crops():
+    dae = small(noise=Downsample(factor=2), patch_size=16).fit(RAGGED)
+    assert dae.predict(np.zeros((1, 9, 11))).shape == (1, 18, 22)
+    enlarged = [image.repeat(2, axis=0).repeat(2, axis=1) for image in RAGGED]
+    dae = small(noise=None, patch_size=8).fit(RAGGED, enlarged)
+    assert dae.predict(RAGGED)[0].shape == (48, 62)
+
+
+def test_one_image_is_enough_for_crops():
+    dae = small(patch_size=8, validation_fraction=None).fit(RAGGED[2][None])
+    assert dae.n_features_in_ == 33 * 33
+    assert dae.predict(RAGGED[2][None]).shape == (1, 33, 33)
+
+
+def test_flat_rows_and_signals_train_on_crops():
+    X = np.random.default_rng(0).random((6, 400), dtype=np.float32)
+    images = small(patch_size=8, image_shape=(20, 20)).fit(X)
+    assert images.predict(X).shape == (6, 400)
+    assert images.score(X) < 0
+    signals = small(patch_size=50, image_shape=(400,)).fit(X)
+    assert signals.predict(X).shape == (6, 400)
+
+
+def test_same_seed_gives_the_same_bits_on_crops():
+    a, b = (small(patch_size=16).fit(RAGGED) for _ in range(2))
+    np.testing.assert_array_equal(a.predict(RAGGED)[0], b.predict(RAGGED)[0])
+
+
+def test_crops_go_on_with_images_of_other_sizes():
+    dae = small(patch_size=16).fit(RAGGED)
+    dae.partial_fit(np.stack([RAGGED[0]] * 3))
+    assert len(dae.history_) == 2
+    warm = small(patch_size=16, warm_start=True).fit(RAGGED)
+    assert len(warm.fit(RAGGED[:2]).history_) == 2
+
+
+def test_crops_see_noise_as_large_as_they_are():
+    dae = small(patch_size=16, noise=Occlusion(size=4, orientation="rectangle")).fit(RAGGED)
+    assert dae.n_iter_ == 1
+
+
+@pytest.mark.parametrize(
+    ("X", "params", "message"),
+    [
+        (RAGGED, {}, "images of different sizes; pass patch_size="),
+        (RAGGED, {"patch_size": 21}, "patch_size=21 is larger than the smallest image.* 20 pixels"),
+        (np.zeros((3, 8, 9)), {"patch_size": 9}, "whose shorter side has 8"),
+        ([*RAGGED, np.zeros((20, 20, 3))], {"patch_size": 8}, "mixes images of different kinds"),
+        (
+            [np.zeros((20, 20, 3)), np.zeros((22, 20, 4))],
+            {"patch_size": 8},
+            r"mixes images .*\(20, 20, 3\), \(22, 20, 4\)",
+        ),
+        ([*RAGGED[:2], np.full((20, 21), np.nan)], {"patch_size": 8}, r"Input X\[2\] contains NaN"),
+        (
+            np.zeros((3, 8, 8)),
+            {"architecture": Dense(), "patch_size": 4},
+            "patch_size=4 needs a net",
+        ),
+        (np.zeros((3, 8, 8)), {"architecture": Dense(), "tile_size": 4}, "tile_size=4 needs a net"),
+        (np.zeros((3, 8, 8)), {"tile_size": 16}, "overlap of the tiles.* tile_size=.* or more"),
+        (
+            np.zeros((3, 8, 8)),
+            {"architecture": Conv((4,)), "latent_dim": 2, "tile_size": 99},
+            "needs",
+        ),
+    ],
+    ids=range(10),
+)
+def test_sizes_that_do_not_fit_are_refused(X, params, message):
+    with pytest.raises(ValueError, match=message):
+        small(**params).fit(X)
+
+
+def test_targets_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match=r"y\[1\] has shape \(40, 21\)"):
+        small(noise=None, patch_size=8).fit(
+            RAGGED, [RAGGED[0], np.zeros((40, 21), np.float32), RAGGED[2]]
+        )
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        small(noise=None, patch_size=8).fit(RAGGED, RAGGED[:2])
+
+
+# Tiles
+
+
+@given(
+    length=st.integers(1, 300),
+    radius=st.integers(0, 20),
+    stride=st.sampled_from([1, 2, 4]),
+    more=st.integers(0, 40),
+)
+def test_tiles_cover_an_axis_once_with_room_around(length, radius, stride, more):
+    margin = -(-radius // stride) * stride
+    tile = 2 * margin + stride + more
+    covered = []
+    for start, stop, first, last in tiles(length, tile, stride, radius):
+        assert 0 <= start <= first < last <= stop <= length
+        assert stop - start <= tile
+        assert start % stride == 0
+        assert start == 0 or first - start >= radius
+        assert stop == length or stop - last >= radius
+        covered.extend(range(first, last))
+    assert covered == list(range(length))
+
+
+@pytest.fixture(
+    scope="module", params=["unet", "unet stride", "conv", "conv stride", "dncnn", "x2"]
+)
+def trained(request):
+    architecture = {
+        "unet": UNet(filters=(4, 8)),
+        "unet stride": UNet(filters=(4, 8), stride=2),
+        "conv": Conv(filters=(4, 8)),
+        "conv stride": Conv(filters=(4, 8), downsample="stride", kernel_size=5),
+        "dncnn": DnCNN(depth=4, filters=4),
+        "x2": UNet(filters=(4,)),
+    }[request.param]
+    noise = Downsample(factor=2) if request.param == "x2" else GaussianNoise(0.1)
+    X = np.stack([RAGGED[2][:32, :32]] * 4)
+    dae = small(architecture=architecture, noise=noise, precision="float32", lr=1e-2)
+    return dae.set_params(max_epochs=3).fit(X)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    height=st.integers(1, 130),
+    width=st.integers(1, 130),
+    more=st.integers(0, 30),
+    seed=st.integers(0, 99),
+)
+def test_tiles_give_the_untiled_result(trained, height, width, more, seed):
+    X = np.random.default_rng(seed).random((2, height, width), dtype=np.float32)
+    whole = trained.set_params(tile_size=None).predict(X)
+    stride, radius = trained.architecture.receptive_field()
+    tile = 2 * (-(-radius // stride) * stride) + stride + more
+    tiled = trained.set_params(tile_size=tile).predict(X)
+    assert tiled.dtype == np.float32
+    np.testing.assert_allclose(tiled, whole, rtol=0, atol=1e-4)
+
+
+def test_tiles_serve_colour_rows_and_signals():
+    rng = np.random.default_rng(0)
+    for shape, image_shape in [((2, 60, 50, 3), None), ((2, 3000), (60, 50)), ((2, 3000), (3000,))]:
+        X = rng.random(shape, dtype=np.float32)
+        dae = small(image_shape=image_shape, precision="float32").fit(X)
+        whole = dae.predict(X)
+        np.testing.assert_allclose(dae.set_params(tile_size=40).predict(X), whole, atol=1e-4)
+
+
+@pytest.mark.parametrize("tile_size", [None, 120])
+def test_tile_is_halved_while_memory_runs_out(tile_size, monkeypatch):
+    X = photographs((1, 128, 128))[0]
+    dae = small(precision="float32").fit(X.repeat(2, axis=0))
+    whole = dae.predict(X)
+    run = dae.net_.map_batches
+    sides = []
+
+    def scarce(function, images, layout):
+        sides.append(max(images.shape[1:3]))
+        if sides[-1] > 64:
+            raise torch.OutOfMemoryError("no room for it")
+        return run(function, images, layout)
+
+    monkeypatch.setattr(dae.net_, "map_batches", scarce)
+    with pytest.warns(UserWarning, match="going on with tile_size="):
+        tiled = dae.set_params(tile_size=tile_size).predict(X)
+    np.testing.assert_allclose(tiled, whole, atol=1e-4)
+    assert max(sides) > 64 >= sides[-1]
+
+
+def test_memory_that_holds_no_tile_is_an_error(monkeypatch):
+    X = photographs((1, 128, 128))[0]
+    dae = small().fit(X.repeat(2, axis=0))
+
+    def never(function, images, layout):
+        raise torch.OutOfMemoryError("no room for it")
+
+    monkeypatch.setattr(dae.net_, "map_batches", never)
+    with (
+        pytest.warns(UserWarning, match="going on with tile_size="),
+        pytest.raises(torch.OutOfMemoryError, match="no room"),
+    ):
+        dae.predict(X)
+
+
+# Any size
+
+
+@pytest.mark.parametrize("architecture", [UNet((4, 8, 8)), DnCNN(3, 4), Conv((4, 8))], ids=repr)
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (2, 3), (3, 2)], ids=str)
+def test_images_smaller_than_the_stride_are_padded(architecture, shape):
+    X = np.random.default_rng(0).random((3, *shape), dtype=np.float32)
+    own = small(architecture=architecture).fit(X).predict(X)
+    other = small(architecture=architecture).fit(np.stack([RAGGED[2]] * 2)).predict(X)
+    for denoised in (own, other):
+        assert denoised.shape == X.shape
+        assert np.isfinite(denoised).all()
+
+
+def test_clone_and_repr_know_the_sizes():
+    dae = clone(small(patch_size=16, tile_size=64))
+    assert "patch_size=16" in repr(dae)
+    assert "tile_size=64" in repr(dae)
+
+
+def test_learning_from_crops_removes_noise():
+    rows, columns = np.indices((96, 96)) / 12
+    X = np.stack([(np.sin(rows + k) * np.cos(columns * k) + 1) / 2 for k in (0.5, 1.0, 1.5)])
+    noise = GaussianNoise(0.2, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        dae = small(noise=noise, patch_size=24, max_epochs=30, lr=5e-3).fit(X.astype(np.float32))
+    noisy = noise.fit_transform(X)
+    assert -dae.score(noisy, X) < 0.35 * np.mean((noisy - X) ** 2)
