@@ -281,9 +281,9 @@ def check_image_list(X, name="X"):
     shapes = {image.shape[2:]: image.shape for image in images}
     if len(shapes) > 1:
         raise ValueError(
-            f"{name} mixes images of different kinds, of shapes {[*shapes.values()][:2]}; pass only "
-            "grey ones (height, width), or only colour ones (height, width, n_channels) with the "
-            "same number of channels."
+            f"{name} mixes images of different kinds, of shapes {[*shapes.values()][:2]}; pass "
+            "only grey ones (height, width), or only colour ones (height, width, n_channels) with "
+            "the same number of channels."
         )
     if any(image.dtype != np.uint8 for image in images):
         images = [to_float(image) for image in images]
