@@ -8,6 +8,7 @@ import math
 import warnings
 from contextlib import contextmanager
 from numbers import Integral
+from typing import Any, TypeGuard
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -259,7 +260,7 @@ def _is_scaled(shape, target_shape):
     return len(factors) <= 1 >= len(growths) and all(rest == 0 for _, rest in factors)
 
 
-def is_ragged(X):
+def is_ragged(X: Any) -> TypeGuard[list[np.ndarray]]:
     """Whether `X` is a list of images of different shapes."""
     if isinstance(X, np.ndarray) and (X.dtype != object or X.ndim != 1):
         return False

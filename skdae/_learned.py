@@ -419,8 +419,12 @@ class LearnedDenoiser(BaseDenoiser):
             A list of arrays for a list of images of different sizes.
         """
         if is_ragged(X):
-            return [self.predict(image[None])[0] for image in X]
+            return self._predict_list(X)
         return self._predict(self._check_input(X))
+
+    def _predict_list(self, images):
+        """Denoise images of different sizes."""
+        return [self.predict(image[None])[0] for image in images]
 
     def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
         """Minus the mean squared error against the clean images; greater is better, 0 is best.
