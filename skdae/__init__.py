@@ -6,6 +6,8 @@ baselines (`skdae.filters`), image metrics and scorers (`skdae.metrics`), honest
 """
 
 from ._autoencoder import DenoisingAutoencoder
+from ._noise2void import Noise2VoidDenoiser
+from ._pix2pix import Pix2PixDenoiser
 from .filters import GaussianFilter, MeanFilter, MedianFilter
 from .metrics import SCORERS, mae_scorer, mse_scorer, psnr_scorer, ssim_scorer
 from .model_selection import denoising_scorer, without_noise
@@ -34,9 +36,11 @@ __all__ = [
     "MaskingNoise",
     "MeanFilter",
     "MedianFilter",
+    "Noise2VoidDenoiser",
     "NoiseSequence",
     "Occlusion",
     "OneOf",
+    "Pix2PixDenoiser",
     "PoissonNoise",
     "SaltPepper",
     "SpeckleNoise",

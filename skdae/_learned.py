@@ -188,7 +188,7 @@ class LearnedDenoiser(BaseDenoiser):
         if self._any_size:
             scale = tuple(t / n for t, n in zip(*reversed(sizes), strict=True))
             sizes = (self._input_hwc[2], scale, self._input_hwc[0] == 1)
-        built = (repr(self.architecture), self._latent_dim, flat, *sizes)
+        built = (repr(self._architecture), self._latent_dim, flat, *sizes)
         if not reset and built != self._built:
             raise ValueError(
                 "The net that goes on training was built for architecture, latent_dim, flat rows, "
@@ -212,7 +212,7 @@ class LearnedDenoiser(BaseDenoiser):
 
     def _resolve_architecture(self, shape):
         """The parameter object of the architecture, or None where a module stands in its place."""
-        architecture = self.architecture
+        architecture = self._architecture
         if architecture == "auto":
             architecture = "dense" if len(shape) == 2 and self.image_shape is None else "conv"
         if isinstance(architecture, str):
@@ -297,15 +297,26 @@ class LearnedDenoiser(BaseDenoiser):
         return getattr(self, "latent_dim", None)
 
     @property
+    def _architecture(self):
+        """The `architecture` parameter, or what None stands for."""
+        return self.architecture
+
+    @property
     def _activation(self):
         """Name of the output activation."""
         return "identity"
+
+    @property
+    def _hide(self):
+        """From a batch of images and random numbers to input and target, or None."""
+        return None
 
     def _build_module(self, architecture):
         """A net with fresh weights, or the user's own."""
         if architecture:
             return architecture.build(self._input_hwc, self._target_hwc, self._latent_dim)
-        return self.architecture() if inspect.isclass(self.architecture) else self.architecture
+        own = self._architecture
+        return own() if inspect.isclass(own) else own
 
     def _build_net(self, module, flat, partial):
         """An initialised skorch net around `module`."""
@@ -346,7 +357,12 @@ class LearnedDenoiser(BaseDenoiser):
         """Training and validation data; the latter is None where no images are set aside."""
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seeds[0]))
         n_validation = 0 if partial else self._n_validation(len(images))
-        where = {"layout": self._layout, "noise": self.noise_, "device": self.device_}
+        where = {
+            "layout": self._layout,
+            "noise": self.noise_,
+            "hide": self._hide,
+            "device": self.device_,
+        }
         if self.patch_size is None:
             tensors = _tensors.data_tensors(images, targets, self.device_)
             make = bind(_tensors.ImageDataset, *tensors, input_hwc=self._input_hwc, **where)

@@ -92,7 +92,7 @@ class ImageNet(NeuralNet):
             n_rows = len(self.history)
             try:
                 self.notify("on_epoch_begin", **data)
-                losses = {"train_loss": self._train_epoch(X, schedule, scaler)}
+                losses = self._train_epoch(X, schedule, scaler)
                 if y is not None:
                     losses["valid_loss"] = self._validate(y)
                 # The one synchronisation of an epoch with a GPU.
@@ -114,7 +114,7 @@ class ImageNet(NeuralNet):
             if not self.history[-1]["batches"]:
                 # Some of skorch's callbacks look at the last batch: the mean of all stands for it.
                 self.history.new_batch()
-                self.history.record_batch("train_loss", values[0])
+                self.history.record_batch("train_loss", self.history[-1]["train_loss"])
             self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
             if isinstance(schedule, lr_scheduler.ReduceLROnPlateau):
                 schedule.step(values[-1])
@@ -123,45 +123,50 @@ class ImageNet(NeuralNet):
 
     def _weights(self):
         """All tensors that training changes, those of a loss with weights too."""
-        modules = (self.module_, self.criterion_)
+        modules = self._trained_modules()
         states = [value for m in modules for value in m.state_dict(keep_vars=True).values()]
         return [value for value in states if isinstance(value, torch.Tensor)]
 
+    def _trained_modules(self):
+        return [self.module_, self.criterion_]
+
     def _train_epoch(self, data, schedule, scaler):
-        """Run one epoch; return the mean loss as a tensor."""
+        """Run one epoch; return the mean of each loss, as tensors."""
         self._set_training(True)
         listens = self._has_batch_callbacks()
         step = None if isinstance(schedule, lr_scheduler.ReduceLROnPlateau) else schedule
-        groups = self.optimizer_.param_groups
-        parameters = [parameter for group in groups for parameter in group["params"]]
-        total = torch.zeros((), device=data.device)
-        for index in data.shuffled(self.batch_size):
-            x, y = data.batch(index)
+        totals: dict[str, torch.Tensor] = {}
+        for rows in data.shuffled(self.batch_size):
+            x, y = data.batch(rows)
             if listens:
                 self.notify("on_batch_begin", batch=(x, y), training=True)
-            for parameter in parameters:
-                # What zero_grad does, without its bookkeeping.
-                parameter.grad = None
-            with self._autocast():
-                output = self.module_(x)
-            loss = self.criterion_(output, y)
-            scaler.scale(loss).backward()
-            if listens:
-                scaler.unscale_(self.optimizer_)
-                self.notify(
-                    "on_grad_computed",
-                    named_parameters=list(self.module_.named_parameters()),
-                    batch=(x, y),
-                    training=True,
-                )
-            scaler.step(self.optimizer_)
-            scaler.update()
+            losses, output = self._train_step(x, y, scaler, listens)
             if step is not None:
                 step.step()
-            total += loss.detach() * len(index)
+            for name, loss in losses.items():
+                totals[name] = totals.get(name, 0) + loss.detach() * len(rows)
             if listens:
-                self._notify_batch_end((x, y), loss, output, training=True)
-        return total / len(data)
+                self._notify_batch_end((x, y), losses["train_loss"], output, training=True)
+        return {name: total / len(data) for name, total in totals.items()}
+
+    def _train_step(self, x, y, scaler, listens):
+        """Train on one batch; return its losses, ``train_loss`` among them, and the output."""
+        clear_gradients(self.optimizer_)
+        with self._autocast():
+            output = self.module_(x)
+        loss = self.criterion_(output, y)
+        scaler.scale(loss).backward()
+        if listens:
+            scaler.unscale_(self.optimizer_)
+            self.notify(
+                "on_grad_computed",
+                named_parameters=list(self.module_.named_parameters()),
+                batch=(x, y),
+                training=True,
+            )
+        scaler.step(self.optimizer_)
+        scaler.update()
+        return {"train_loss": loss}, output
 
     @torch.no_grad()
     def _validate(self, data):
@@ -200,7 +205,9 @@ class ImageNet(NeuralNet):
         """
         self._set_training(False)
         seen = [train.batch(rows)[1] for rows in train.split(self.batch_size)[:n_batches]]
-        constant = torch.cat(seen).mean(0)
+        seen = torch.cat(seen)
+        # Where pixels are hidden, all others have no target.
+        constant = torch.where(seen.isnan().all(0), seen.nanmean(), seen.nanmean(0))
         valid.reset_noise()
         errors, n_samples = torch.zeros(2, device=valid.device), 0
         for rows in valid.split(self.batch_size)[:n_batches]:
@@ -208,7 +215,7 @@ class ImageNet(NeuralNet):
             with self._autocast():
                 output = self.module_(x)
             guesses = (activation(output.float()), constant)
-            errors += torch.stack([torch.square(guess - y).mean() for guess in guesses]) * len(y)
+            errors += torch.stack([torch.square(guess - y).nanmean() for guess in guesses]) * len(y)
             n_samples += len(y)
         return (errors / n_samples).tolist()
 
@@ -294,6 +301,13 @@ class ImageNet(NeuralNet):
                     f"tensor, not {type(output).__name__}."
                 )
             yield output.float().cpu()
+
+
+def clear_gradients(optimizer):
+    """What zero_grad does, without its bookkeeping."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = None
 
 
 def _health(weights):

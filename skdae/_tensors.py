@@ -99,6 +99,8 @@ class ImageDataset(Dataset):
     layout : Layout
     noise : injector or None
         Fitted; corrupts each batch before it enters the net.
+    hide : callable or None
+        From a batch and random numbers to another input and target, made of the input.
     input_hwc : (int, int, int)
         Height, width and channels of what enters the net.
     device : torch.device
@@ -109,13 +111,14 @@ class ImageDataset(Dataset):
         Of order and noise.
     """
 
-    def __init__(self, images, targets, layout, noise, input_hwc, device, *, indices, seed):
+    def __init__(self, images, targets, layout, noise, hide, input_hwc, device, *, indices, seed):
         self.images = images
         self.targets = targets
         # Where the images are, so that no batch waits for its indices to travel.
         self.rows = indices.to(images.device)
         self.layout = layout
         self.noise = noise
+        self.hide = hide
         self.input_hwc = input_hwc
         self.device = device
         self.seed = seed
@@ -168,6 +171,8 @@ class ImageDataset(Dataset):
         x, y = self._pixels(rows)
         if self.noise is not None:
             x = self._corrupted(x)
+        if self.hide is not None:
+            x, y = self.hide(x, self._rng)
         return self.layout.enter(x), self.layout.enter(y)
 
     def _pixels(self, rows):

@@ -15,16 +15,18 @@ from skdae import (
     MaskingNoise,
     MeanFilter,
     MedianFilter,
+    Noise2VoidDenoiser,
     NoiseSequence,
     Occlusion,
     OneOf,
+    Pix2PixDenoiser,
     PoissonNoise,
     SaltPepper,
     SpeckleNoise,
     StripeNoise,
     UniformNoise,
 )
-from skdae.architectures import Conv, Dense
+from skdae.architectures import Conv, Dense, UNet
 
 SMALL_NET = {"max_epochs": 2, "batch_size": 16, "noise": GaussianNoise(std=0.1)}
 
@@ -49,6 +51,9 @@ ESTIMATORS = [
     DenoisingAutoencoder("linear", latent_dim=2, **SMALL_NET),
     DenoisingAutoencoder("dense", latent_dim=2, transform_to="latent", **SMALL_NET),
     DenoisingAutoencoder(Conv(filters=(4,)), **SMALL_NET),
+    DenoisingAutoencoder(UNet(filters=(2, 4)), **SMALL_NET),
+    Noise2VoidDenoiser(UNet(filters=(2, 4)), max_epochs=2, batch_size=16),
+    Pix2PixDenoiser(UNet(filters=(2, 4)), discriminator_filters=(2, 4), **SMALL_NET),
 ]
 
 

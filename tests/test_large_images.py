@@ -56,6 +56,7 @@ def crops(images, patch_hw, targets=None, seed=0):
         *stores,
         Layout(flat=False),
         None,
+        None,
         torch.device("cpu"),
         patch_hw=patch_hw,
         indices=torch.arange(len(images)),

@@ -10,6 +10,11 @@ def along(image_shape, n):
     return (1, n) if image_shape[0] == 1 else (n, n)
 
 
+def enlarged(x, scale):
+    """Each pixel repeated `scale` times."""
+    return x if scale == (1, 1) else F.interpolate(x, scale_factor=scale)
+
+
 def depth_to_space(x, scale):
     """Spread ``(n, sh * sw * c, h, w)`` into ``(n, c, sh * h, sw * w)``.
 

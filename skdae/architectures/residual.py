@@ -7,10 +7,16 @@ from numbers import Integral
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
-from torch.nn import functional as F
 
 from ._base import ACTIVATIONS, BaseArchitecture, Float32, check_sizes
-from ._spatial import SubpixelConv, along, check_scale, pad_to_multiple, space_to_depth
+from ._spatial import (
+    SubpixelConv,
+    along,
+    check_scale,
+    enlarged,
+    pad_to_multiple,
+    space_to_depth,
+)
 
 
 class _ResidualArchitecture(BaseArchitecture):
@@ -60,6 +66,8 @@ class UNet(_ResidualArchitecture):
         the resolution, on photographs at a quarter of the cost.
     activation : {"relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"}, default="relu"
         Activation within the blocks.
+    residual : bool, default=True
+        Whether the output is taken away from the input; otherwise it is the image itself.
 
     References
     ----------
@@ -84,6 +92,7 @@ class UNet(_ResidualArchitecture):
         "n_blocks": [Interval(Integral, 1, None, closed="left")],
         "stride": [Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(set(ACTIVATIONS))],
+        "residual": ["boolean"],
     }
 
     def __init__(
@@ -92,11 +101,13 @@ class UNet(_ResidualArchitecture):
         n_blocks: int = 1,
         stride: int = 1,
         activation: str = "relu",
+        residual: bool = True,
     ):
         self.filters = filters
         self.n_blocks = n_blocks
         self.stride = stride
         self.activation = activation
+        self.residual = residual
 
     def receptive_field(self):
         """Stride and radius; see `BaseArchitecture.receptive_field`.
@@ -134,13 +145,16 @@ class UNet(_ResidualArchitecture):
             stride=along(input_shape, self.stride),
             scale=along(input_shape, check_scale(input_shape, output_shape)),
             along=partial(along, input_shape),
+            residual=self.residual,
         )
 
 
 class _UNetModule(nn.Module):
     """The module of a `UNet`."""
 
-    def __init__(self, n_channels, n_outputs, filters, n_blocks, activation, stride, scale, along):
+    def __init__(
+        self, n_channels, n_outputs, filters, n_blocks, activation, stride, scale, along, residual
+    ):
         super().__init__()
         kernel, step = along(3), along(2)
 
@@ -159,9 +173,11 @@ class _UNetModule(nn.Module):
         self.decoder = nn.ModuleList(stage(n) for n in filters[:-1])
         spread = tuple(s * t for s, t in zip(stride, scale, strict=True))
         head = SubpixelConv(filters[0], n_outputs, kernel, spread)
-        # A small correction first: training starts from the identity.
-        _shrink(head)
+        if residual:
+            # A small correction first: training starts from the identity.
+            _shrink(head)
         self.head = Float32(head)
+        self.residual = residual
 
     def encode(self, x):
         """The innermost features of a batch ``(n_samples, n_channels, height, width)``."""
@@ -172,8 +188,9 @@ class _UNetModule(nn.Module):
         *skips, features = self._inwards(x)
         for up, stage in zip(reversed(self.up), reversed(self.decoder), strict=True):
             features = stage(up(features) + skips.pop())
-        image = x if self.scale == (1, 1) else F.interpolate(x, scale_factor=self.scale)
-        return image - self.head(features)[..., : image.shape[-2], : image.shape[-1]]
+        height, width = (n * s for n, s in zip(x.shape[-2:], self.scale, strict=True))
+        output = self.head(features)[..., :height, :width]
+        return enlarged(x, self.scale) - output if self.residual else output
 
     def _inwards(self, x):
         """The features of each resolution on the way in."""
@@ -299,5 +316,4 @@ class _DnCNNModule(nn.Module):
 
     def forward(self, x):
         """Denoised batch, in the size of `x` times the scale."""
-        image = x if self.scale == (1, 1) else F.interpolate(x, scale_factor=self.scale)
-        return image - self.noise(x)
+        return enlarged(x, self.scale) - self.noise(x)

@@ -1,0 +1,379 @@
+"""Image-to-image translation with an adversary: sharp images instead of mean ones."""
+
+import copy
+import warnings
+from itertools import pairwise
+from numbers import Real
+from typing import Any
+
+import torch
+from numpy.typing import ArrayLike
+from sklearn.base import _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval
+from torch import nn
+from torch.nn import functional as F
+
+from . import _net
+from ._images import unchanged_on_error
+from ._learned import LearnedDenoiser
+from ._losses import Loss
+from .architectures import BaseArchitecture
+from .architectures._base import check_sizes
+from .architectures._spatial import along, enlarged
+
+
+class Pix2PixDenoiser(LearnedDenoiser):
+    r"""A net whose images another net, the discriminator, must not tell from clean ones [1]_.
+
+    The mean squared error rewards the mean of all images that may be behind a noisy one, which is
+    blurred. Here a generator :math:`G` is trained on
+
+    .. math:: L_G = -\log D(x, G(x)) + \lambda \, |y - G(x)|_1
+
+    for noisy images :math:`x` and clean ones :math:`y`, in turn with a discriminator :math:`D`
+    that judges each patch of a pair :math:`(x, \cdot)` as real or not (PatchGAN). Its images are
+    sharper, and their mean squared error somewhat larger.
+
+    Parameters
+    ----------
+    architecture : str, architecture object, `torch.nn.Module` or its class, default="unet"
+        The generator, as in `DenoisingAutoencoder`.
+    l1_weight : float, default=100.0
+        :math:`\lambda`, at least 0.
+    discriminator_filters : tuple of int, default=(64, 128)
+        Filters of the discriminator's stages, each of which halves height and width: with two, a
+        patch has 18 × 18 pixels.
+    noise : injector or None, default=None
+        An object of `skdae.noise`, as in `DenoisingAutoencoder`.
+    image_shape : tuple of int or None, default=None
+        As in `DenoisingAutoencoder`.
+    lr : float, default=5e-4
+        Learning rate of both nets, greater than 0. The optimizers are Adam with
+        :math:`\beta_1 = 0.5`.
+    lr_schedule, max_epochs, batch_size
+        As in `DenoisingAutoencoder`.
+    validation_fraction, early_stopping, patience
+        As in `DenoisingAutoencoder`; the validation loss is the mean absolute error.
+    device, precision, compile, tile_size, patch_size, callbacks, warm_start
+        As in `DenoisingAutoencoder`.
+    random_state : int, RandomState instance or None, default=None
+        Seed of weights, order of the images, validation split and noise.
+    verbose : {0, 1, 2}, default=0
+        0 is silent, 1 shows a bar, 2 prints a line an epoch.
+
+    Attributes
+    ----------
+    net_ : skorch.NeuralNet
+        The trained nets.
+    module_ : torch.nn.Module
+        The generator, which alone predicts.
+    discriminator_ : torch.nn.Module
+        The discriminator.
+    image_shape_ : tuple of int
+        Shape of one image; of a crop where the images had different sizes.
+    history_ : list of dict
+        One row an epoch: ``epoch``, ``train_loss`` and ``valid_loss`` (mean absolute errors),
+        ``generator_loss``, ``discriminator_loss``, ``real_score`` and ``fake_score`` (mean
+        probabilities that the discriminator gives to clean and to generated images), ``lr``,
+        ``dur`` in seconds.
+    n_iter_ : int
+        Number of epochs run.
+    noise_ : injector or None
+        Fitted copy of `noise`, for `score`.
+    device_ : torch.device
+        Where the nets are.
+    precision_ : str
+        The precision in use.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    See Also
+    --------
+    DenoisingAutoencoder : Trains one net, for the smallest error.
+
+    References
+    ----------
+    .. [1] Isola, P., Zhu, J.-Y., Zhou, T. and Efros, A. (2017). "Image-to-image translation with
+       conditional adversarial networks". CVPR.
+
+    Examples
+    --------
+    >>> from skdae import Pix2PixDenoiser, SaltPepper
+    >>> from skdae.datasets import load_digits_images
+    >>> X_clean = load_digits_images().images
+    >>> noise = SaltPepper(amount=0.1, random_state=0)
+    >>> denoiser = Pix2PixDenoiser(noise=noise, max_epochs=3, random_state=0).fit(X_clean)
+    >>> denoiser.predict(noise.fit_transform(X_clean)).shape
+    (1797, 8, 8)
+    """
+
+    _parameter_constraints: dict = {
+        **LearnedDenoiser._parameter_constraints,
+        "l1_weight": [Interval(Real, 0, None, closed="left")],
+        "discriminator_filters": [tuple, list],
+    }
+    del _parameter_constraints["optimizer"], _parameter_constraints["weight_decay"]
+
+    # As in the paper: with a larger momentum the two nets swing.
+    optimizer = torch.optim.Adam
+    weight_decay = 0.0
+
+    def __init__(
+        self,
+        architecture: str | BaseArchitecture | nn.Module | type[nn.Module] = "unet",
+        *,
+        l1_weight: float = 100.0,
+        discriminator_filters: tuple[int, ...] = (64, 128),
+        noise: Any = None,
+        image_shape: tuple[int, ...] | None = None,
+        lr: float = 5e-4,
+        lr_schedule: str | None = "cosine",
+        max_epochs: int = 20,
+        batch_size: int = 32,
+        validation_fraction: float | None = 0.1,
+        early_stopping: bool = False,
+        patience: int = 5,
+        device: str | torch.device = "auto",
+        precision: str = "auto",
+        compile: bool = False,
+        tile_size: int | None = None,
+        patch_size: int | None = None,
+        callbacks: list | None = None,
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+    ):
+        self.architecture = architecture
+        self.l1_weight = l1_weight
+        self.discriminator_filters = discriminator_filters
+        self.noise = noise
+        self.image_shape = image_shape
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.patience = patience
+        self.device = device
+        self.precision = precision
+        self.compile = compile
+        self.tile_size = tile_size
+        self.patch_size = patch_size
+        self.callbacks = callbacks
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> "Pix2PixDenoiser":
+        """Train both nets.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images; clean ones when `noise` is set. At least 2; one is enough with
+            `patch_size`, which also lets images of different sizes come as a list of arrays.
+        y : array-like or None, default=None
+            Clean images, as in `DenoisingAutoencoder`.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If shapes do not fit, values are not finite, a parameter is out of range, or the loss
+            diverges in the first epoch. The fitted state from before is kept.
+        """
+        previous = self.net_ if self.warm_start and hasattr(self, "net_") else None
+        with unchanged_on_error(self):
+            self._fit(X, y, previous)
+        self._warn_of_collapse()
+        return self
+
+    @property
+    def discriminator_(self) -> nn.Module:
+        """The discriminator."""
+        return self.net_.discriminator_
+
+    def _build_net(self, module, flat, partial):
+        check_sizes("discriminator_filters", self.discriminator_filters)
+        shapes = (self._input_hwc, self._target_hwc)
+        return AdversarialNet(
+            module,
+            Loss("mae", self._activation),
+            discriminator=PatchDiscriminator(*shapes, self.discriminator_filters),
+            l1_weight=self.l1_weight,
+            rows_hwc=shapes if flat else None,
+            optimizer__betas=(0.5, 0.999),
+            **self._net_options(partial),
+        ).initialize()
+
+    def _warn_of_collapse(self):
+        """Say so where one of the two nets has nothing to learn from the other any more."""
+        real, fake = (self.history_[-1][f"{kind}_score"] for kind in ("real", "fake"))
+        scores = f"it gives {real:.3f} to clean images and {fake:.3f} to generated ones"
+        if real - fake > 0.98:
+            problem = (
+                f"The discriminator has won: {scores}, and the generator learns nothing from it. "
+                "Try fewer discriminator_filters"
+            )
+        elif self.n_iter_ >= 5 and real - fake < 1e-3:
+            problem = (
+                f"The discriminator has collapsed: {scores}, and the generator learns from the "
+                "mean absolute error alone. Try more discriminator_filters"
+            )
+        else:
+            return
+        warnings.warn(
+            f"{problem}, another lr than {self.lr}, or another random_state.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+
+
+class AdversarialNet(_net.ImageNet):
+    """An `ImageNet` with a discriminator, which is trained in turn with the module.
+
+    Parameters
+    ----------
+    module, criterion, **kwargs
+        As in `ImageNet`; the criterion is weighed by `l1_weight`.
+    discriminator : torch.nn.Module
+    l1_weight : float
+    rows_hwc : ((int, int, int), (int, int, int)) or None
+        Height, width and channels behind the rows that enter and leave a net for rows.
+    """
+
+    def __init__(self, module, criterion, *, discriminator, l1_weight, rows_hwc, **kwargs):
+        self.discriminator = discriminator
+        self.l1_weight = l1_weight
+        self.rows_hwc = rows_hwc
+        super().__init__(module, criterion, **kwargs)
+
+    def initialize_module(self):
+        """Put both nets on the device."""
+        super().initialize_module()
+        judge = self.discriminator.to(self.device, memory_format=torch.channels_last)
+        self.discriminator_ = judge
+        return self
+
+    def initialize_optimizer(self, *args, **kwargs):
+        """Give each net its optimizer."""
+        super().initialize_optimizer(*args, **kwargs)
+        options = self.get_params_for("optimizer")
+        self.discriminator_optimizer_ = self.optimizer(
+            self.discriminator_.parameters(), lr=self.lr, **options
+        )
+        return self
+
+    def continue_from(self, other, keep_optimizer):
+        """Take over history and discriminator of another net, and the states of its optimizers."""
+        super().continue_from(other, keep_optimizer)
+        self.discriminator_.load_state_dict(copy.deepcopy(other.discriminator_.state_dict()))
+
+    def _trained_modules(self):
+        return [*super()._trained_modules(), self.discriminator_]
+
+    def _train_step(self, x, y, scaler, listens):
+        with self._autocast():
+            output = self.module_(x)
+        inputs, real, fake = (self._images(t, i) for t, i in ((x, 0), (y, 1), (output, 1)))
+        scale = zip(real.shape[2:], inputs.shape[2:], strict=True)
+        inputs = enlarged(inputs, tuple(large // small for large, small in scale))
+
+        for group in self.discriminator_optimizer_.param_groups:
+            # One schedule for both.
+            group["lr"] = self.optimizer_.param_groups[0]["lr"]
+        _net.clear_gradients(self.discriminator_optimizer_)
+        pairs = torch.cat([torch.cat([inputs, real], 1), torch.cat([inputs, fake.detach()], 1)])
+        logits = self._judge(pairs)
+        is_real = torch.zeros_like(logits)
+        is_real[: len(x)] = 1
+        discriminator_loss = F.binary_cross_entropy_with_logits(logits, is_real)
+        scaler.scale(discriminator_loss).backward()
+        scaler.step(self.discriminator_optimizer_)
+
+        _net.clear_gradients(self.optimizer_)
+        self.discriminator_.requires_grad_(False)
+        verdict = self._judge(torch.cat([inputs, fake], 1))
+        self.discriminator_.requires_grad_(True)
+        error = self.criterion_(output, y)
+        adversarial = F.binary_cross_entropy_with_logits(verdict, torch.ones_like(verdict))
+        generator_loss = adversarial + self.l1_weight * error
+        scaler.scale(generator_loss).backward()
+        if listens:
+            scaler.unscale_(self.optimizer_)
+            self.notify(
+                "on_grad_computed",
+                named_parameters=list(self.module_.named_parameters()),
+                batch=(x, y),
+                training=True,
+            )
+        scaler.step(self.optimizer_)
+        scaler.update()
+
+        scores = torch.sigmoid(logits.detach())
+        losses = {
+            "train_loss": error,
+            "generator_loss": generator_loss,
+            "discriminator_loss": discriminator_loss,
+            "real_score": scores[: len(x)].mean(),
+            "fake_score": scores[len(x) :].mean(),
+        }
+        return losses, output
+
+    def _judge(self, pairs):
+        """Logits of the discriminator, in float32."""
+        with self._autocast():
+            return self.discriminator_(pairs).float()
+
+    def _images(self, batch, which):
+        """A batch as images ``(n_samples, n_channels, height, width)``."""
+        if self.rows_hwc is None:
+            return batch
+        return batch.reshape(-1, *self.rows_hwc[which]).permute(0, 3, 1, 2)
+
+
+class PatchDiscriminator(nn.Sequential):
+    """Judges pairs of input and output patch by patch.
+
+    Parameters
+    ----------
+    input_shape, output_shape : (int, int, int)
+        Height, width and channels of both.
+    filters : tuple of int
+        Filters of each stage.
+    """
+
+    def __init__(self, input_shape, output_shape, filters):
+        def conv(n_in, n_out, kernel, stride):
+            padding = (0, 1) if output_shape[0] == 1 else (1, 1)
+            return nn.Conv2d(
+                n_in, n_out, along(output_shape, kernel), along(output_shape, stride), padding
+            )
+
+        layers: list[nn.Module] = []
+        for n_in, n_out in pairwise([input_shape[2] + output_shape[2], *filters]):
+            # No norm: its statistics would look beyond the patch.
+            layers += [_PadSmall(output_shape), conv(n_in, n_out, 4, 2), nn.LeakyReLU(0.2)]
+        super().__init__(*layers, conv(filters[-1], 1, 3, 1))
+
+
+class _PadSmall(nn.Module):
+    """Repeat the pixels of images that are smaller than the step of a stage."""
+
+    def __init__(self, image_shape):
+        super().__init__()
+        self.smallest = along(image_shape, 2)
+
+    def forward(self, x):
+        """The batch, perhaps enlarged."""
+        height, width = (max(s - n, 0) for n, s in zip(x.shape[2:], self.smallest, strict=True))
+        return F.pad(x, (0, width, 0, height), mode="replicate") if height or width else x

@@ -1,0 +1,146 @@
+"""A net that learns from noisy images alone."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skdae import GaussianNoise, Noise2VoidDenoiser, StripeNoise
+from skdae._noise2void import BlindSpots, MaskedLoss
+from skdae._random import TorchGenerator
+from skdae.architectures import Conv, Dense, UNet
+from skdae.datasets import load_digits_images
+
+
+def rng(seed=0):
+    return TorchGenerator(torch.Generator().manual_seed(seed))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    height=st.integers(1, 9),
+    width=st.integers(1, 9),
+    n_channels=st.integers(1, 3),
+    fraction=st.floats(0.01, 0.5),
+    radius=st.integers(1, 6),
+    seed=st.integers(0, 999),
+)
+def test_hidden_pixels_take_the_value_of_another_nearby(
+    height, width, n_channels, fraction, radius, seed
+):
+    if height * width == 1:
+        return
+    # Values that tell the place.
+    X = torch.arange(height * width * n_channels).reshape(1, height, width, n_channels).float()
+    X = X.repeat(2, 1, 1, 1)
+    hidden, targets = BlindSpots(fraction, radius)(X, rng(seed))
+    asked = ~targets.isnan()
+    torch.testing.assert_close(targets[asked], X[asked])
+    torch.testing.assert_close(hidden[~asked], X[~asked])
+    # All channels of a pixel are hidden together, behind one pixel.
+    assert (asked.any(3) == asked.all(3)).all()
+    n_hidden = asked.all(3).sum((1, 2))
+    assert (n_hidden >= 1).all()
+    assert (n_hidden <= max(1, round(fraction * height * width))).all()
+    places = (hidden[..., 0] / n_channels).long()
+    rows, columns = places // width, places % width
+    away = torch.maximum(
+        (rows - torch.arange(height)[:, None]).abs(), (columns - torch.arange(width)).abs()
+    )[asked.all(3)]
+    assert (away >= 1).all()
+    assert (away <= radius).all()
+
+
+def test_every_neighbour_is_chosen_alike_and_never_the_pixel_itself():
+    X = torch.arange(49.0).reshape(1, 7, 7, 1).repeat(20_000, 1, 1, 1)
+    hidden, targets = BlindSpots(1 / 49, 1)(X, rng())
+    at_centre = ~targets[:, 3, 3, 0].isnan()
+    values, counts = hidden[at_centre, 3, 3, 0].unique(return_counts=True)
+    assert values.tolist() == [16, 17, 18, 23, 25, 30, 31, 32]
+    assert counts.min() > 0.6 * counts.max()
+
+
+def test_loss_asks_for_the_hidden_pixels_alone():
+    target = torch.tensor([[1.0, torch.nan, 3.0]])
+    output = torch.tensor([[2.0, 100.0, 3.0]], requires_grad=True)
+    loss = MaskedLoss()(output, target)
+    loss.backward()
+    assert loss.item() == 0.5
+    assert output.grad.tolist() == [[1.0, 0.0, 0.0]]
+
+
+@pytest.fixture(scope="module")
+def smooth():
+    rows, columns = np.indices((400, 24, 24))[1:] / 6
+    phase = np.random.default_rng(0).uniform(0, 6, (2, 400, 1, 1))
+    X = (np.sin(rows + phase[0]) * np.cos(columns + phase[1]) + 1) / 2
+    return X.astype(np.float32)
+
+
+def small(**params):
+    params = {"architecture": UNet((8, 16), residual=False), "batch_size": 32, **params}
+    return Noise2VoidDenoiser(**{"max_epochs": 2, "random_state": 0, **params})
+
+
+def test_noisy_images_alone_teach_to_denoise(smooth):
+    X_noisy = GaussianNoise(0.2, clip=None, random_state=0).fit_transform(smooth)
+    denoiser = small(max_epochs=20, lr=5e-3, masked_fraction=0.05).fit(X_noisy[:320])
+    error = -denoiser.score(X_noisy[320:], smooth[320:])
+    assert error < 0.25 * 0.2**2
+    # What cannot be predicted stays: the loss ends near the variance of the noise.
+    assert denoiser.history_[-1]["valid_loss"] == pytest.approx(0.2**2, rel=0.3)
+
+
+def test_noise_with_a_pattern_stays(smooth):
+    X_noisy = StripeNoise(0.2, clip=None, random_state=0).fit_transform(smooth)
+    denoiser = small(max_epochs=10, lr=5e-3, masked_fraction=0.05).fit(X_noisy[:320])
+    assert -denoiser.score(X_noisy[320:], smooth[320:]) > 0.5 * 0.2**2
+
+
+@pytest.mark.parametrize(
+    "architecture", [None, "dense", "dncnn", Conv((4,)), Dense((8,))], ids=repr
+)
+def test_any_architecture_serves(architecture):
+    X = load_digits_images().images[:60]
+    denoiser = small(architecture=architecture, max_epochs=1).fit(X)
+    assert denoiser.predict(X).shape == X.shape
+    assert np.isfinite(denoiser.predict(X)).all()
+
+
+def test_shapes_go_out_as_they_came():
+    rng = np.random.default_rng(0)
+    for shape, params in [
+        ((6, 12, 10, 3), {}),
+        ((6, 120), {"image_shape": (12, 10)}),
+        ((6, 50), {"image_shape": (50,)}),
+    ]:
+        X = rng.random(shape, dtype=np.float32)
+        assert small(**params).fit(X).predict(X).shape == shape
+
+
+def test_crops_of_images_of_different_sizes():
+    rng = np.random.default_rng(0)
+    X = [rng.random(shape, dtype=np.float32) for shape in [(20, 24), (31, 18)]]
+    denoiser = small(patch_size=16, validation_fraction=None).fit(X)
+    assert [image.shape for image in denoiser.predict(X)] == [(20, 24), (31, 18)]
+
+
+def test_targets_are_ignored():
+    X = load_digits_images().images[:40]
+    np.testing.assert_array_equal(small().fit(X).predict(X), small().fit(X, 1 - X).predict(X))
+
+
+@pytest.mark.parametrize("masked_fraction", [0, -0.1, 0.6, np.nan, "some"])
+def test_masking_fraction_out_of_range_is_refused(masked_fraction):
+    with pytest.raises(ValueError, match="masked_fraction"):
+        small(masked_fraction=masked_fraction).fit(np.zeros((4, 8, 8)))
+
+
+def test_bad_images_are_refused():
+    with pytest.raises(ValueError, match="one pixel has no neighbours"):
+        small().fit(np.zeros((4, 1, 1)))
+    with pytest.raises(ValueError, match="minimum of 2 is required"):
+        small().fit(np.zeros((1, 8, 8)))
+    with pytest.raises(ValueError, match="mask_radius"):
+        small(mask_radius=0).fit(np.zeros((4, 8, 8)))
