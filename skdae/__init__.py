@@ -8,7 +8,15 @@ baselines (`skdae.filters`), image metrics and scorers (`skdae.metrics`), honest
 from ._autoencoder import DenoisingAutoencoder
 from ._noise2void import Noise2VoidDenoiser
 from ._pix2pix import Pix2PixDenoiser
-from .filters import GaussianFilter, MeanFilter, MedianFilter
+from .filters import (
+    BilateralFilter,
+    GaussianFilter,
+    MeanFilter,
+    MedianFilter,
+    NLMeansFilter,
+    TVFilter,
+    WaveletFilter,
+)
 from .metrics import SCORERS, mae_scorer, mse_scorer, psnr_scorer, ssim_scorer
 from .model_selection import denoising_scorer, without_noise
 from .noise import (
@@ -29,6 +37,7 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "SCORERS",
+    "BilateralFilter",
     "DenoisingAutoencoder",
     "Downsample",
     "GaussianFilter",
@@ -36,6 +45,7 @@ __all__ = [
     "MaskingNoise",
     "MeanFilter",
     "MedianFilter",
+    "NLMeansFilter",
     "Noise2VoidDenoiser",
     "NoiseSequence",
     "Occlusion",
@@ -45,7 +55,9 @@ __all__ = [
     "SaltPepper",
     "SpeckleNoise",
     "StripeNoise",
+    "TVFilter",
     "UniformNoise",
+    "WaveletFilter",
     "denoising_scorer",
     "mae_scorer",
     "mse_scorer",

@@ -270,6 +270,16 @@ def is_ragged(X: Any) -> TypeGuard[list[np.ndarray]]:
     return len(shapes) > 1 and all(len(shape) in (2, 3) for shape in shapes)
 
 
+def one_by_one(method, X):
+    """Apply a method that takes a batch to images of different sizes."""
+    return [method(image[None])[0] for image in X]
+
+
+def stand_in(X):
+    """The first of some images of different sizes, all checked; any other `X` as it is."""
+    return check_image_list(X)[0][None] if is_ragged(X) else X
+
+
 def check_image_list(X, name="X"):
     """Check images of different sizes; `uint8` stays where all images have it.
 

@@ -28,6 +28,7 @@ from ._images import (
     guess_image_shape,
     is_ragged,
     n_dims,
+    one_by_one,
     resolve_image_shape,
     squared_errors,
     to_batch,
@@ -440,7 +441,7 @@ class LearnedDenoiser(BaseDenoiser):
 
     def _predict_list(self, images):
         """Denoise images of different sizes."""
-        return [self.predict(image[None])[0] for image in images]
+        return one_by_one(self.predict, check_image_list(images))
 
     def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
         """Minus the mean squared error against the clean images; greater is better, 0 is best.

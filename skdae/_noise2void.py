@@ -212,7 +212,9 @@ class BlindSpots:
         """Images with hidden pixels, and their targets, ``(n, height, width, n_channels)``."""
         n, height, width, n_channels = images.shape
         if height * width == 1:
-            raise ValueError("Found 1 feature(s): an image of one pixel has no neighbours to hide it.")
+            raise ValueError(
+                "Found 1 feature(s): an image of one pixel has no neighbours to hide it."
+            )
         count = max(1, round(self.fraction * height * width))
         place = rng.integers(0, height * width, (n, count)).long()
         row, column = place // width, place % width

@@ -13,18 +13,33 @@ from sklearn.exceptions import NotFittedError
 from torch import nn
 
 from skdae import (
+    BilateralFilter,
     DenoisingAutoencoder,
     GaussianFilter,
     GaussianNoise,
     MeanFilter,
     MedianFilter,
+    NLMeansFilter,
     Occlusion,
+    TVFilter,
+    WaveletFilter,
 )
 from skdae.architectures import Conv, Dense
 
 GOOD = np.random.default_rng(0).random((20, 8, 8)).astype(np.float32)
 DAE = DenoisingAutoencoder(Dense(hidden=(8,)), max_epochs=1, noise=GaussianNoise(), random_state=0)
-ESTIMATORS = [GaussianNoise(), Occlusion(), MeanFilter(), MedianFilter(), GaussianFilter(), DAE]
+ESTIMATORS = [
+    GaussianNoise(),
+    Occlusion(),
+    MeanFilter(),
+    MedianFilter(),
+    GaussianFilter(),
+    BilateralFilter(),
+    NLMeansFilter(),
+    TVFilter(),
+    WaveletFilter(),
+    DAE,
+]
 
 
 def with_value(value):

@@ -8,6 +8,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skdae
 from skdae import (
+    BilateralFilter,
     DenoisingAutoencoder,
     Downsample,
     GaussianFilter,
@@ -15,6 +16,7 @@ from skdae import (
     MaskingNoise,
     MeanFilter,
     MedianFilter,
+    NLMeansFilter,
     Noise2VoidDenoiser,
     NoiseSequence,
     Occlusion,
@@ -24,7 +26,9 @@ from skdae import (
     SaltPepper,
     SpeckleNoise,
     StripeNoise,
+    TVFilter,
     UniformNoise,
+    WaveletFilter,
 )
 from skdae.architectures import Conv, Dense, UNet
 
@@ -47,6 +51,10 @@ ESTIMATORS = [
     MeanFilter(),
     MedianFilter(),
     GaussianFilter(),
+    BilateralFilter(),
+    NLMeansFilter(),
+    TVFilter(),
+    WaveletFilter(),
     DenoisingAutoencoder(Dense(hidden=(8,)), **SMALL_NET),
     DenoisingAutoencoder("linear", latent_dim=2, **SMALL_NET),
     DenoisingAutoencoder("dense", latent_dim=2, transform_to="latent", **SMALL_NET),

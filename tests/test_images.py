@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skdae import GaussianNoise, MedianFilter, Occlusion
 from skdae._images import (
     check_images,
     check_target,
@@ -132,3 +133,29 @@ def test_other_targets_are_refused_with_both_shapes(x_shape, y_shape):
 def test_labels_are_no_target():
     assert check_target(np.zeros((4, 8, 8)), np.arange(4)) is None
     assert check_target(np.zeros((4, 8, 8)), ["a", "b", "c", "d"]) is None
+
+
+@pytest.mark.parametrize(
+    "part", [GaussianNoise(random_state=0), Occlusion(random_state=0), MedianFilter()], ids=repr
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_images_of_different_sizes_come_as_a_list(part, dtype):
+    rng = np.random.default_rng(0)
+    X = [(255 * rng.random(shape)).astype(dtype) for shape in [(6, 9), (12, 5), (8, 8)]]
+    X = X if dtype == np.uint8 else [image / 255 for image in X]
+    out = part.fit(X).transform(X)
+    assert [image.shape for image in out] == [image.shape for image in X]
+    for image, transformed in zip(X, out, strict=True):
+        np.testing.assert_array_equal(part.transform(image[None])[0], transformed)
+    for a, b in zip(part.fit_transform(X), out, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_list_of_images_is_checked_as_a_batch_is():
+    X = [np.zeros((6, 9)), np.zeros((12, 5))]
+    for part in (GaussianNoise(), MedianFilter()):
+        with pytest.raises(ValueError, match=r"X\[1\] contains NaN"):
+            part.fit([X[0], np.full((12, 5), np.nan)])
+        with pytest.raises(ValueError, match="mixes images of different kinds"):
+            part.fit(X).transform([X[0], np.zeros((12, 5, 3))])
+    assert MedianFilter().fit(X).score(X, X) == 0.0

@@ -12,8 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._images import (
     ImageFeaturesOutMixin,
+    check_image_list,
     from_batch,
+    is_ragged,
+    one_by_one,
     resolve_image_shape,
+    stand_in,
     to_batch,
     to_float,
     to_hwc,
@@ -109,7 +113,7 @@ class BaseNoise(ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self : object
         """
         with unchanged_on_error(self):
-            images = validate_images(self, X, reset=True)
+            images = validate_images(self, stand_in(X), reset=True)
             self._set_up(images)
             scale = 255 if images.dtype == np.uint8 else 1
             self._check_range(images.min() / scale, images.max() / scale)
@@ -146,7 +150,8 @@ class BaseNoise(ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
         ----------
         X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
                 (n_samples, height, width, n_channels)
-            Clean images.
+            Clean images. Images, unlike flat rows, may have another size than at fit, and images
+            of different sizes may come as a list of arrays.
 
         Returns
         -------
@@ -154,6 +159,8 @@ class BaseNoise(ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
             With ``when="fit"`` this is `X` itself.
         """
         check_is_fitted(self)
+        if is_ragged(X):
+            return one_by_one(self.transform, check_image_list(X))
         images = validate_images(self, X, reset=False, any_size=True)
         return to_float(images) if self.when == "fit" else self._corrupt_keyed(images)
 
@@ -172,6 +179,8 @@ class BaseNoise(ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
         X_noisy : ndarray, shaped like `X`
         """
         self.fit(X)
+        if is_ragged(X):
+            return one_by_one(self._corrupt_keyed, check_image_list(X))
         return self._corrupt_keyed(validate_images(self, X, reset=False, any_size=True))
 
     def _corrupt_keyed(self, X):
