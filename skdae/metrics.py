@@ -2,12 +2,12 @@
 
 Every metric is computed for each image and then averaged, so that the PSNR of a batch is the mean
 of its images' PSNRs. `uint8` counts as ``value / 255``. A single image is a batch of one,
-``image[np.newaxis]``.
+``image[np.newaxis]``; images of different sizes may come as a list of arrays.
 """
 
 import math
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import uniform_filter
 from sklearn.base import clone
+from sklearn.utils.validation import check_consistent_length
 
 from ._images import (
     check_images,
     check_target,
+    is_ragged,
     resolve_image_shape,
     squared_errors,
     to_batch,
@@ -48,6 +50,22 @@ _CHUNK_VALUES = 2**17
 # Metrics
 
 
+def _lists_too(metric):
+    """Let a metric of batches also take lists of images of different sizes."""
+
+    @wraps(metric)
+    def on_lists(X_true, X_pred, *, per_image=False, **params):
+        if not is_ragged(X_true):
+            return metric(X_true, X_pred, per_image=per_image, **params)
+        check_consistent_length(X_true, X_pred)
+        pairs = zip(X_true, X_pred, strict=True)
+        values = [metric(x[None], p[None], per_image=True, **params) for x, p in pairs]
+        return _average(np.concatenate(values), per_image)
+
+    return on_lists
+
+
+@_lists_too
 def mean_squared_error(
     X_true: ArrayLike, X_pred: ArrayLike, *, per_image: bool = False
 ) -> float | NDArray[np.float64]:
@@ -83,6 +101,7 @@ def mean_squared_error(
     return _average(_by_chunk(squared_errors, X, P), per_image)
 
 
+@_lists_too
 def mean_absolute_error(
     X_true: ArrayLike, X_pred: ArrayLike, *, per_image: bool = False
 ) -> float | NDArray[np.float64]:
@@ -118,6 +137,7 @@ def mean_absolute_error(
     return _average(_by_chunk(_absolute_errors, X, P), per_image)
 
 
+@_lists_too
 def peak_signal_noise_ratio(
     X_true: ArrayLike, X_pred: ArrayLike, *, per_image: bool = False, data_range: float = 1.0
 ) -> float | NDArray[np.float64]:
@@ -160,6 +180,7 @@ def peak_signal_noise_ratio(
         return _average(10 * np.log10(data_range**2 / errors), per_image)
 
 
+@_lists_too
 def structural_similarity(
     X_true: ArrayLike,
     X_pred: ArrayLike,

@@ -412,3 +412,16 @@ def test_unknown_metric_is_refused_with_the_known_ones(metric):
 def test_noise_must_be_an_injector(noise):
     with pytest.raises(TypeError, match="must be a noise injector"):
         denoising_scorer("psnr", noise)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_images_of_different_sizes_count_one_by_one(name):
+    rng = np.random.default_rng(0)
+    X = [rng.random(shape) for shape in [(9, 12), (16, 8)]]
+    P = [np.clip(x + rng.normal(0, 0.1, x.shape), 0, 1) for x in X]
+    metric = METRICS[name].function
+    each = metric(X, P, per_image=True)
+    np.testing.assert_allclose(each, [metric(x[None], p[None]) for x, p in zip(X, P, strict=True)])
+    assert metric(X, P) == pytest.approx(each.mean())
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        metric(X, P[:1])
