@@ -10,7 +10,7 @@ export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint docs bench clean
+.PHONY: help demo test lint docs bench quality clean
 
 help:
 	@echo "make demo             denoise the digits with an autoencoder, compare it with filters"
@@ -19,6 +19,7 @@ help:
 	@echo "make lint             check style (ruff) and types (mypy)"
 	@echo "make docs             build the site in docs/_build/html"
 	@echo "make bench            time the training engine"
+	@echo "make quality          measure how well it denoises: hours; ARGS='--reach digits' picks some"
 	@echo "make clean            remove .venv and all that was built"
 	@echo "PYTHON=python3.12 chooses the Python that makes .venv (3.11 or newer)."
 
@@ -41,6 +42,9 @@ docs: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(RUN) benchmarks/engine.py $(ARGS)
+
+quality: $(VENV)/.installed-dev
+	$(RUN) benchmarks/quality.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist docs/_build docs/api docs/gallery docs/sg_execution_times.rst

@@ -6,7 +6,6 @@
 import argparse
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -22,7 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is impor
 
 import numpy as np
 import peers
-import torch
+from store import machine
 from torch import nn
 
 import skdae
@@ -450,18 +449,6 @@ WORKS: dict[str, Callable[[Options], Iterator[Row]]] = {
 
 
 # The command line
-
-
-def machine():
-    """What the figures depend on."""
-    return {
-        "processor": platform.machine(),
-        "threads": torch.get_num_threads(),
-        "bfloat16": peers.has_bfloat16(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "skdae": skdae.__version__,
-    }
 
 
 def parse_args():

@@ -52,4 +52,4 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": ["theme-version"],
 }
-html_sidebars = {"start": [], "changes": [], "contributing": []}
+html_sidebars = {"start": [], "results": [], "changes": [], "contributing": []}

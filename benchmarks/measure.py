@@ -1,0 +1,113 @@
+"""What the tables of quality.py share: real images, their noise, errors, and fits on time."""
+
+import time
+from functools import lru_cache
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+
+from skdae import DenoisingAutoencoder
+from skdae.datasets import fetch_images, load_digits_images
+from skdae.metrics import (
+    mean_absolute_error,
+    mean_squared_error,
+    peak_signal_noise_ratio,
+    structural_similarity,
+)
+
+# Of noise, weights and the order of images, everywhere.
+SEED = 0
+
+METRICS = {
+    "mse": mean_squared_error,
+    "mae": mean_absolute_error,
+    "psnr": peak_signal_noise_ratio,
+    "ssim": structural_similarity,
+}
+
+# Batches of images; a list of images where their sizes differ.
+Images = np.ndarray | list[np.ndarray]
+
+
+@lru_cache(maxsize=4)
+def read_images(name: str, part: str) -> Images:
+    """Clean images of one part, "train" or "test", of a data set; a collection has but one."""
+    if name == "digits":
+        X = load_digits_images().images
+        return {"train": X[:-300], "test": X[-300:], "all": X}[part]
+    bunch = fetch_images(name)
+    if "images" not in bunch:
+        return bunch[f"X_{part}"]
+    same_size = len({image.shape for image in bunch.images}) == 1
+    return np.stack(bunch.images) if same_size else bunch.images
+
+
+def centre(X: np.ndarray, side: int) -> np.ndarray:
+    """The middle of each image."""
+    top, left = ((n - side) // 2 for n in X.shape[1:3])
+    return X[:, top : top + side, left : left + side]
+
+
+def as_floats(X: Images) -> Images:
+    """Images in [0, 1]."""
+    if isinstance(X, list):
+        return [as_floats(image) for image in X]
+    return X.astype(np.float32) / 255 if X.dtype == np.uint8 else X
+
+
+def one_by_one(function, X: Images) -> Images:
+    """Apply a function of batches; to each image by itself where sizes differ."""
+    if isinstance(X, list):
+        return [function(image[np.newaxis])[0] for image in X]
+    return function(X)
+
+
+def corrupt(X: Images, noise: BaseEstimator) -> Images:
+    """Noisy images: always the same ones for the same images and the same seed."""
+    return one_by_one(clone(noise).fit_transform, X)
+
+
+def denoise(denoiser: BaseEstimator, X: Images) -> Images:
+    """What a fitted denoiser makes of noisy images, clipped to [0, 1], where clean ones lie."""
+    return one_by_one(lambda batch: np.clip(denoiser.predict(batch), 0, 1), X)
+
+
+def errors(X_clean: Images, X_denoised: Images) -> dict[str, float]:
+    """Every metric, computed for each image, then averaged."""
+    if isinstance(X_clean, list):
+        pairs = [(x[np.newaxis], p[np.newaxis]) for x, p in zip(X_clean, X_denoised, strict=True)]
+    else:
+        pairs = [(X_clean, X_denoised)]
+    return {
+        name: float(np.concatenate([metric(*pair, per_image=True) for pair in pairs]).mean())
+        for name, metric in METRICS.items()
+    }
+
+
+def fit(net: DenoisingAutoencoder, *pair: np.ndarray) -> tuple[DenoisingAutoencoder, dict]:
+    """A fitted copy of a net, and what that took: epochs, seconds, seconds of all cores."""
+    net = clone(net)
+    start, start_cpu = time.perf_counter(), time.process_time()
+    net.fit(*pair)
+    if net.n_iter_ < net.max_epochs:
+        # Ctrl-C ends a fit, which keeps what it has learnt; here it shall end the program.
+        raise KeyboardInterrupt(f"The fit ended after {net.n_iter_} of {net.max_epochs} epochs.")
+    took = {
+        "epochs": net.n_iter_,
+        "seconds": time.perf_counter() - start,
+        "cpu_seconds": time.process_time() - start_cpu,
+    }
+    return net, took
+
+
+def with_epochs_for(net: DenoisingAutoencoder, X: np.ndarray, seconds: float):
+    """A copy of a net with as many epochs as a fit on `X` may take.
+
+    A tenth of the images is learnt twice, and the second time is the measure: the schedule of the
+    learning rate needs the number of epochs beforehand. What the fit then takes is reported as it
+    is, also where it is more than it should be.
+    """
+    part = X[: max(2, len(X) // 10)]
+    probe, _ = fit(clone(net).set_params(max_epochs=2), part)
+    epoch = probe.history_[-1]["dur"] * len(X) / len(part)
+    return clone(net).set_params(max_epochs=max(1, int(0.97 * seconds / epoch)))

@@ -1,0 +1,313 @@
+"""Goals of quality beside the figures seen: what skdae must reach, and where others stand.
+
+Every goal is a function that runs what it needs through ``run(name, work, **settings)``, which
+remembers results, and yields a `Line` for each thing promised. The nets stand in `NETS`.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import peers
+from measure import (
+    SEED,
+    as_floats,
+    centre,
+    corrupt,
+    denoise,
+    errors,
+    fit,
+    read_images,
+    with_epochs_for,
+)
+from sklearn.base import clone
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import KFold, cross_val_score
+from torch import nn
+
+from skdae import (
+    DenoisingAutoencoder,
+    GaussianNoise,
+    MeanFilter,
+    MedianFilter,
+    PoissonNoise,
+    SaltPepper,
+    SpeckleNoise,
+)
+from skdae.architectures import Conv, UNet
+from skdae.metrics import denoising_scorer
+
+
+def gaussian(std, clip=(0.0, 1.0)):
+    """Gaussian noise with the seed of all."""
+    return GaussianNoise(std, clip=clip, random_state=SEED)
+
+
+# The nets, one a goal. Where a time is set in `SECONDS`, or comes from the goal, it decides
+# max_epochs.
+
+NETS = {
+    "fashion": DenoisingAutoencoder(
+        UNet(), noise=gaussian(0.4), validation_fraction=None, random_state=SEED
+    ),
+    "mnist code": DenoisingAutoencoder(
+        Conv(filters=(32, 64)),
+        latent_dim=16,
+        noise=gaussian(0.5),
+        max_epochs=20,
+        validation_fraction=None,
+        random_state=SEED,
+    ),
+    "mnist U-Net": DenoisingAutoencoder(
+        UNet(),
+        noise=gaussian(0.5),
+        max_epochs=5,
+        validation_fraction=None,
+        random_state=SEED,
+    ),
+    "colour": DenoisingAutoencoder(
+        UNet(), loss="mae", max_epochs=30, validation_fraction=None, random_state=SEED
+    ),
+    "set12": DenoisingAutoencoder(
+        UNet(filters=(64, 128, 256), n_blocks=2, stride=2),
+        noise=gaussian(25 / 255, clip=None),
+        patch_size=64,
+        batch_size=32,
+        lr=1e-3,
+        validation_fraction=None,
+        random_state=SEED,
+    ),
+    "digits": DenoisingAutoencoder(
+        UNet(),
+        noise=gaussian(0.3, clip=None),
+        max_epochs=60,
+        validation_fraction=None,
+        random_state=SEED,
+    ),
+    "blind": DenoisingAutoencoder(
+        UNet(stride=2),
+        noise=gaussian((0.0, 0.22), clip=None),
+        patch_size=64,
+        batch_size=32,
+        validation_fraction=None,
+        random_state=SEED,
+    ),
+}
+
+# Time of a fit; of "blind", of each of its four.
+SECONDS = {"set12": 30 * 60, "blind": 5 * 60}
+
+COLOUR_NOISES = {
+    "Gaussian, variance 0.1": gaussian(0.1**0.5),
+    "Poisson, 256 photons": PoissonNoise(256, random_state=SEED),
+    "salt-and-pepper, 0.004": SaltPepper(0.004, random_state=SEED),
+    "multiplicative, x + x · N(0, 1)": SpeckleNoise(1.0, random_state=SEED),
+}
+
+BLIND_LEVELS = (15, 25, 50)
+
+
+@dataclass
+class Line:
+    """One thing promised, and what came of it."""
+
+    goal: str
+    seen: str
+    met: bool
+    seconds: float
+
+
+Run = Callable[..., dict[str, Any]]
+
+
+# Goals
+
+
+def fashion(run: Run) -> Iterator[Line]:
+    """Against the study's net in Keras, whose time T is taken first."""
+    keras = run("the study's net in Keras", train_keras, epochs=20)
+    seconds = keras["seconds"]
+    for name, budget in (("in T / 8", seconds / 8), ("in T", seconds)):
+        ours = run(
+            name, train, net=NETS["fashion"], images="fashion_mnist", test=None, seconds=budget
+        )
+        (test,) = ours["tests"]
+        in_time = ours["seconds"] <= budget
+        seen = (
+            f"MSE {test['mse']:.5f}, MAE {test['mae']:.4f} in {ours['seconds'] / seconds:.2f} T; "
+            f"Keras: MSE {keras['mse']:.5f}, MAE {keras['mae']:.4f}, T = {seconds:.0f} s"
+        )
+        if budget < seconds:
+            goal = "the study's MSE in at most T / 8"
+            met = test["mse"] <= keras["mse"]
+        else:
+            goal = "MSE ≤ 0.0084 and MAE ≤ 0.047 in T"
+            met = test["mse"] <= 0.0084 and test["mae"] <= 0.047
+        yield Line(goal, seen, met and in_time, ours["seconds"])
+
+
+def train_keras(epochs):
+    """Test errors and time of the study's net, as the study trained it, without validation."""
+    y = as_floats(read_images("fashion_mnist", "train"))[..., np.newaxis]
+    y = y[len(y) // 10 :]  # the first tenth is the study's validation set
+    X = corrupt(y, NETS["fashion"].noise)
+    net = {"net": peers.conv_net, "criterion": nn.BCEWithLogitsLoss(), "batch_size": 256}
+    # Tracing and compiling are not Keras's training.
+    peers.keras_fit(X[:1024], y[:1024], 1, SEED, **net)
+    start = time.perf_counter()
+    predict, _ = peers.keras_fit(X, y, epochs, SEED, **net)
+    seconds = time.perf_counter() - start
+    X_clean = as_floats(read_images("fashion_mnist", "test"))[..., np.newaxis]
+    return {**errors(X_clean, predict(corrupt(X_clean, NETS["fashion"].noise))), "seconds": seconds}
+
+
+def mnist(run: Run) -> Iterator[Line]:
+    """Against the study's net with a dense code."""
+    for name, below in (("mnist code", 0.0137), ("mnist U-Net", 0.01372 / 2)):
+        ours = run(name, train, net=NETS[name], images="mnist", test=None)
+        mse = ours["tests"][0]["mse"]
+        what = "a code of 16" if NETS[name].latent_dim else "U-Net"
+        yield Line(f"{what}: MSE < {below:.5g}", f"{mse:.5f}", mse < below, ours["seconds"])
+
+
+def colour(run: Run) -> Iterator[Line]:
+    """Against the filters of the study, by absolute error."""
+    for name, noise in COLOUR_NOISES.items():
+        others = run(f"{name}: filters", filter_errors, noise=noise)
+        net = clone(NETS["colour"]).set_params(noise=noise)
+        ours = run(name, train, net=net, images="colour", test=None)
+        mae = ours["tests"][0]["mae"]
+        rivals = ", ".join(f"{who} {value:.4f}" for who, value in others.items())
+        met = mae < min(others.values())
+        yield Line(f"{name}: MAE below all", f"{mae:.4f}; {rivals}", met, ours["seconds"])
+
+
+def filter_errors(noise):
+    """Absolute errors of the noisy images and of the study's filters."""
+    X_clean = images_of("colour", "test")
+    X_noisy = corrupt(X_clean, noise)
+    filters = {"mean": MeanFilter(size=3), "median": MedianFilter(size=3)}
+    denoised = {name: denoise(f.fit(X_noisy), X_noisy) for name, f in filters.items()}
+    return {name: errors(X_clean, X)["mae"] for name, X in {"noisy": X_noisy, **denoised}.items()}
+
+
+def set12(run: Run) -> Iterator[Line]:
+    """Against BM3D and DnCNN."""
+    ours = run(
+        "σ 25", train, net=NETS["set12"], images="photographs", test=None, seconds=SECONDS["set12"]
+    )
+    psnr, seconds = ours["tests"][0]["psnr"], ours["seconds"]
+    met = psnr >= 30.44 and seconds <= 30 * 60
+    seen = f"{psnr:.2f} dB in {seconds / 60:.1f} min ({ours['cpu_seconds'] / 60:.0f} of all cores)"
+    yield Line("≥ 30.44 dB in 30 min", seen, met, seconds)
+
+
+def digits(run: Run) -> Iterator[Line]:
+    """Against ridge regression from noisy pixels to clean ones."""
+    ridge = run("ridge regression", ridge_error, noise=NETS["digits"].noise)
+    ours = run("net", digits_error, net=NETS["digits"])
+    seen = f"{ours['mse']:.5f}; ridge regression {ridge['mse']:.5f}"
+    yield Line("MSE ≤ 0.0140", seen, ours["mse"] <= 0.0140, ours["seconds"])
+
+
+def ridge_error(noise):
+    """Squared error of ridge regression, 3-fold."""
+    X = read_images("digits", "all")
+    y = X.reshape(len(X), -1)
+    X = corrupt(X, noise).reshape(y.shape)
+    scores = cross_val_score(Ridge(), X, y, cv=KFold(3), scoring="neg_mean_squared_error")
+    return {"mse": float(-scores.mean())}
+
+
+def digits_error(net):
+    """Squared error of a net, 3-fold, on the same noisy images."""
+    X = read_images("digits", "all")
+    scorer = denoising_scorer("mse", noise=net.noise)
+    mse, seconds = [], 0.0
+    for train, test in KFold(3).split(X):
+        fitted, took = fit(net, X[train])
+        mse.append(-scorer(fitted, X[test]))
+        seconds += took["seconds"]
+    return {"mse": float(np.mean(mse)), "seconds": seconds}
+
+
+def blind(run: Run) -> Iterator[Line]:
+    """One net for all levels against a net for each."""
+    noises = {std: gaussian(std / 255, clip=None) for std in BLIND_LEVELS}
+    budget = {"images": "photographs", "seconds": SECONDS["blind"]}
+    one = run("σ 0 to 56", train, net=NETS["blind"], test=list(noises.values()), **budget)
+    for (std, noise), test in zip(noises.items(), one["tests"], strict=True):
+        net = clone(NETS["blind"]).set_params(noise=noise)
+        own = run(f"σ {std}", train, net=net, test=None, **budget)
+        loss = own["tests"][0]["psnr"] - test["psnr"]
+        seen = f"{loss:.2f} dB: {test['psnr']:.2f} against {own['tests'][0]['psnr']:.2f}"
+        yield Line(f"σ {std}: at most 0.3 dB lost", seen, loss <= 0.3, one["seconds"])
+
+
+def train(net, images, test, seconds=None):
+    """Errors of a net on test images with its own noise, or with each of `test`; what it took."""
+    X_train = images_of(images, "train")
+    if seconds is not None:
+        net = with_epochs_for(net, X_train, seconds)
+    net, took = fit(net, X_train)
+    X_clean = images_of(images, "test")
+    tests = []
+    for noise in test or [net.noise]:
+        tests.append(errors(X_clean, denoise(net, corrupt(X_clean, noise))))
+    return {"tests": tests, **took}
+
+
+def images_of(name, part):
+    """Images of a goal: a data set, or one of the two that are put together here."""
+    if name == "photographs":
+        X = read_images("train400" if part == "train" else "set12", part)
+    elif name == "colour":
+        X = centre(read_images("cifar10", part)[: 3000 if part == "train" else 1000], 28)
+    else:
+        X = read_images(name, part)
+    return X if part == "train" else as_floats(X)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A goal as the page tells it."""
+
+    task: str
+    reference: str
+    lines: Callable[[Run], Iterator[Line]]
+
+
+GOALS = {
+    "fashion": Goal(
+        "Fashion-MNIST, 60,000 training images, Gaussian σ 0.4, clipped",
+        "the study's net, 20 epochs in Keras, in time T: MSE 0.01215, MAE 0.0584",
+        fashion,
+    ),
+    "mnist": Goal(
+        "MNIST, Gaussian σ 0.5, clipped",
+        "the study's net with a dense code of 16, as its authors report it: MSE 0.01372",
+        mnist,
+    ),
+    "colour": Goal(
+        "CIFAR-10, centre 28 × 28, 3,000 training and 1,000 test images, clipped",
+        "the noisy input, mean and median 3 × 3",
+        colour,
+    ),
+    "set12": Goal(
+        "Set12, Gaussian σ 25 / 255, not clipped, trained on Train400",
+        "as published: BM3D 29.97 dB, DnCNN 30.44 dB",
+        set12,
+    ),
+    "digits": Goal(
+        "scikit-learn's digits 8 × 8, Gaussian σ 0.3, not clipped, 3-fold",
+        "ridge regression on pixels: MSE 0.0251",
+        digits,
+    ),
+    "blind": Goal(
+        "Set12, one net for Gaussian σ from 0 to 56 of 255, not clipped",
+        "nets of the same kind and training time for one level each",
+        blind,
+    ),
+}

@@ -1,0 +1,129 @@
+"""The benchmarks run; what they measure is not judged here."""
+
+import importlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.utils import Bunch
+
+from skdae import GaussianNoise
+
+ROOT = Path(__file__).parents[1]
+# One epoch of a small net learns little, and fit says so.
+pytestmark = pytest.mark.filterwarnings("ignore:The net denoises its validation images no better")
+
+
+@pytest.fixture
+def load(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    return importlib.import_module
+
+
+def tiny_images(name):
+    """Random images in the layout of `fetch_images`, few and small."""
+    rng = np.random.default_rng(0)
+
+    def draw(*shape):
+        return rng.integers(0, 256, shape, dtype=np.uint8)
+
+    if name == "train400":
+        return Bunch(images=[draw(64, 64) for _ in range(4)])
+    if name == "set12":
+        return Bunch(images=[draw(48, 64), draw(64, 48)])
+    shape = (32, 32, 3) if name == "cifar10" else (28, 28)
+    return Bunch(X_train=draw(40, *shape), X_test=draw(8, *shape))
+
+
+def test_a_result_is_worked_out_once_for_its_settings(load, tmp_path):
+    store = load("store")
+    calls = []
+
+    def work(noise):
+        calls.append(noise.std)
+        return {"mse": noise.std}
+
+    kept = store.Store(tmp_path / "results" / "figures.jsonl")
+    for std in (0.1, 0.1, 0.2):
+        assert kept.run("row", work, noise=GaussianNoise(std)) == {"mse": std}
+    kept.run("other row", work, noise=GaussianNoise(0.3))
+    assert calls == [0.1, 0.2, 0.3]
+    again = store.Store(kept.path, fresh=True)
+    for _ in range(2):
+        again.run("row", work, noise=GaussianNoise(0.2))
+    assert calls == [0.1, 0.2, 0.3, 0.2]
+    assert list(kept.records()) == ["row", "other row"]
+    assert [path.name for path in kept.path.parent.iterdir()] == ["figures.jsonl"]
+
+
+def test_a_result_interrupted_leaves_those_before_it(load, tmp_path):
+    store = load("store").Store(tmp_path / "figures.jsonl")
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    store.run("first", lambda: {"mse": 1.0})
+    with pytest.raises(KeyboardInterrupt):
+        store.run("second", interrupted)
+    assert list(store.records()) == ["first"]
+
+
+def test_defaults_count_among_the_settings(load):
+    describe = load("store").describe
+    unet = importlib.import_module("skdae.architectures").UNet
+    assert describe([GaussianNoise(0.2), unet()]) == describe((GaussianNoise(0.2), unet()))
+    assert describe(unet()) != describe(unet(stride=2))
+    assert json.dumps(describe({"noise": GaussianNoise(0.1), "n": 3}))
+
+
+def test_every_denoiser_has_its_row_on_digits(load, tmp_path, capsys):
+    quality = load("quality")
+    results, page = tmp_path / "figures.jsonl", tmp_path / "page.md"
+    command = ["--quick", "--noise", "Gaussian", "--results", str(results), "--page", str(page)]
+    quality.main(command)
+    lines = [line.split(" | ") for line in page.read_text().splitlines()]
+    rows = {line[0].removeprefix("| "): line for line in lines if len(line) == 7}
+    assert set(rows) >= set(quality.ROWS)
+    assert float(rows["skdae"][2].strip("*")) < float(rows["noisy input"][2])
+    capsys.readouterr()
+    written = results.read_bytes()
+    quality.main(command)
+    assert " ..." not in capsys.readouterr().out
+    assert results.read_bytes() == written
+
+
+def test_every_goal_runs_to_its_lines(load, tmp_path, monkeypatch):
+    quality, reach, measure = load("quality"), load("reach"), load("measure")
+    monkeypatch.setattr(measure, "fetch_images", tiny_images)
+    monkeypatch.setattr(
+        reach, "train_keras", lambda epochs: {"mse": 0.01, "mae": 0.05, "seconds": 0.01}
+    )
+    monkeypatch.setattr(reach, "SECONDS", dict.fromkeys(reach.SECONDS, 0.01))
+    small = {"max_epochs": 1, "architecture__filters": (4, 8)}
+    nets = {name: clone(net).set_params(**small) for name, net in reach.NETS.items()}
+    monkeypatch.setattr(reach, "NETS", nets)
+    measure.read_images.cache_clear()
+    page = tmp_path / "page.md"
+    try:
+        quality.main(["--reach", "--results", str(tmp_path / "r.jsonl"), "--page", str(page)])
+    finally:
+        measure.read_images.cache_clear()
+    lines = [line for line in page.read_text().splitlines() if "`--reach" in line]
+    assert {line.split("`")[-2].removeprefix("--reach ") for line in lines} == set(reach.GOALS)
+    assert len(lines) == 2 + 2 + 4 + 1 + 1 + 3
+
+
+def test_the_page_of_results_is_the_one_that_the_figures_give(load):
+    quality = load("quality")
+    text, _ = quality.page(quality.DATA, load("store").Store(quality.RESULTS))
+    assert quality.PAGE.read_text(encoding="utf-8") == text
+
+
+def test_the_colour_net_has_the_parameters_of_its_study(load):
+    net = load("studies").ColourCodeNet()
+    counted = [*net.parameters(), *(b for b in net.buffers() if b.is_floating_point())]
+    assert sum(values.numel() for values in counted) == 333_476 + 373_379
+    assert net(torch.zeros(2, 3, 28, 28)).shape == (2, 3, 28, 28)
