@@ -4,6 +4,7 @@ import time
 from functools import lru_cache
 
 import numpy as np
+import torch
 from sklearn.base import BaseEstimator, clone
 
 from skdae import DenoisingAutoencoder
@@ -96,6 +97,7 @@ def fit(net: DenoisingAutoencoder, *pair: np.ndarray) -> tuple[DenoisingAutoenco
         "epochs": net.n_iter_,
         "seconds": time.perf_counter() - start,
         "cpu_seconds": time.process_time() - start_cpu,
+        "threads": torch.get_num_threads(),
     }
     return net, took
 
