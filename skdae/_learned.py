@@ -189,7 +189,7 @@ class LearnedDenoiser(BaseDenoiser):
         if self._any_size:
             scale = tuple(t / n for t, n in zip(*reversed(sizes), strict=True))
             sizes = (self._input_hwc[2], scale, self._input_hwc[0] == 1)
-        built = (repr(self._architecture), self._latent_dim, flat, *sizes)
+        built = (repr(self._given_architecture), self._latent_dim, flat, *sizes)
         if not reset and built != self._built:
             raise ValueError(
                 "The net that goes on training was built for architecture, latent_dim, flat rows, "
@@ -213,7 +213,7 @@ class LearnedDenoiser(BaseDenoiser):
 
     def _resolve_architecture(self, shape):
         """The parameter object of the architecture, or None where a module stands in its place."""
-        architecture = self._architecture
+        architecture = self._given_architecture
         if architecture == "auto":
             architecture = "dense" if len(shape) == 2 and self.image_shape is None else "conv"
         if isinstance(architecture, str):
@@ -298,7 +298,7 @@ class LearnedDenoiser(BaseDenoiser):
         return getattr(self, "latent_dim", None)
 
     @property
-    def _architecture(self):
+    def _given_architecture(self):
         """The `architecture` parameter, or what None stands for."""
         return self.architecture
 
@@ -316,7 +316,7 @@ class LearnedDenoiser(BaseDenoiser):
         """A net with fresh weights, or the user's own."""
         if architecture:
             return architecture.build(self._input_hwc, self._target_hwc, self._latent_dim)
-        own = self._architecture
+        own = self._given_architecture
         return own() if inspect.isclass(own) else own
 
     def _build_net(self, module, flat, partial):

@@ -182,7 +182,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
             return self._fit(X, X, previous)
 
     @property
-    def _architecture(self):
+    def _given_architecture(self):
         return UNet(residual=False) if self.architecture is None else self.architecture
 
     @property
