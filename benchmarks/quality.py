@@ -43,7 +43,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "quality.jsonl"
 PAGE = ROOT / "docs" / "results.md"
 
 # Training images on which the parameters of a filter are chosen.
-N_TUNING = 100
+N_TUNING = 20
 
 
 # Data sets
@@ -82,17 +82,17 @@ PHOTO = GaussianNoise(25 / 255, clip=None, random_state=SEED)  # as in papers on
 PATCHES = (("patch_size", 64), ("batch_size", 32))
 
 DATA = {
-    "mnist": DataSet("MNIST", "mnist", "mnist", 20000, 1000, STRONG, 2, "mnist", 5),
+    "mnist": DataSet("MNIST", "mnist", "mnist", 20000, 1000, STRONG, 1, "mnist", 1),
     "fashion": DataSet(
-        "Fashion-MNIST", "fashion_mnist", "fashion_mnist", 20000, 1000, STRONG, 2, "fashion", 10
+        "Fashion-MNIST", "fashion_mnist", "fashion_mnist", 20000, 1000, STRONG, 1, "fashion", 4
     ),
     "cifar28": DataSet(
-        "CIFAR-10, 28 × 28 × 3", "cifar10", "cifar10", 10000, 1000, PHOTO, 4, "colour 28", 8, 28
+        "CIFAR-10, 28 × 28 × 3", "cifar10", "cifar10", 10000, 1000, PHOTO, 2, "colour 28", 3, 28
     ),
     "cifar32": DataSet(
-        "CIFAR-10, 32 × 32 × 3", "cifar10", "cifar10", 10000, 1000, PHOTO, 3, "colour 32", 8
+        "CIFAR-10, 32 × 32 × 3", "cifar10", "cifar10", 10000, 1000, PHOTO, 2, "colour 32", 3
     ),
-    "set12": DataSet("Set12", "train400", "set12", 400, 12, PHOTO, 2, fit=PATCHES),
+    "set12": DataSet("Set12", "train400", "set12", 400, 12, PHOTO, 1, fit=PATCHES),
 }
 
 # A test of the script, offline.
@@ -295,8 +295,8 @@ hours; `SKDAE_DATA` names the folder of the images. The figures stand in
   loss and noise drawn once, but with fewer epochs than there. There was no such study of Set12.
 - *skdae* is `DenoisingAutoencoder(UNet(), noise=...)` with its defaults, on clean images with fresh
   noise at every step; on Set12 it learns from crops. It is a larger net than the study's.
-- Both nets are trained for about a minute, to compare at what anyone can wait for, not at their
-  best. One net per noise and one seed: differences of some percent mean nothing.
+- Both nets are trained for about half a minute, to compare at what anyone can wait for, not at
+  their best. One net per noise and one seed: differences of some percent mean nothing.
 - *Seconds* are those of training, on the machine named below, and vary with what else it does.
 """
 

@@ -92,7 +92,7 @@ NETS = {
         patch_size=64,
         batch_size=4,
         lr=1e-3,
-        max_epochs=4,
+        max_epochs=2,
         validation_fraction=None,
         random_state=SEED,
     ),
@@ -124,31 +124,33 @@ Run = Callable[..., dict[str, Any]]
 # Goals
 
 
+# Errors of the study's net after its 20 epochs in Keras 3, rerun once; its time is taken here.
+KERAS = {"mse": 0.012146, "mae": 0.05844, "epochs": 20}
+
+
 def fashion(run: Run) -> Iterator[Line]:
     """Against the study's net in Keras, whose time T is taken first."""
-    keras = run("the study's net in Keras", train_keras, epochs=20)
-    seconds = keras["seconds"]
-    for name, budget in (("in T / 8", seconds / 8), ("in T", seconds)):
+    seconds = run("the study's net in Keras, 2 epochs", time_keras, epochs=2)["epoch_seconds"]
+    seconds *= KERAS["epochs"]
+    goals = {
+        "in T / 8": (seconds / 8, "the study's MSE in at most T / 8", KERAS["mse"], np.inf),
+        "in T": (seconds, "MSE ≤ 0.0084 and MAE ≤ 0.047 in T", 0.0084, 0.047),
+    }
+    for name, (budget, goal, mse, mae) in goals.items():
         ours = run(
             name, train, net=NETS["fashion"], images="fashion_mnist", test=None, seconds=budget
         )
         (test,) = ours["tests"]
-        in_time = ours["seconds"] <= budget
+        met = test["mse"] <= mse and test["mae"] <= mae and ours["seconds"] <= budget
         seen = (
             f"MSE {test['mse']:.5f}, MAE {test['mae']:.4f} in {ours['seconds'] / seconds:.2f} T; "
-            f"Keras: MSE {keras['mse']:.5f}, MAE {keras['mae']:.4f}, T = {seconds:.0f} s"
+            f"T = {seconds:.0f} s"
         )
-        if budget < seconds:
-            goal = "the study's MSE in at most T / 8"
-            met = test["mse"] <= keras["mse"]
-        else:
-            goal = "MSE ≤ 0.0084 and MAE ≤ 0.047 in T"
-            met = test["mse"] <= 0.0084 and test["mae"] <= 0.047
-        yield Line(goal, seen, met and in_time, ours["seconds"])
+        yield Line(goal, seen, met, ours["seconds"])
 
 
-def train_keras(epochs):
-    """Test errors and time of the study's net, as the study trained it, without validation."""
+def time_keras(epochs):
+    """Time of an epoch of the study's net as the study trained it, without validation."""
     y = as_floats(read_images("fashion_mnist", "train"))[..., np.newaxis]
     y = y[len(y) // 10 :]  # the first tenth is the study's validation set
     X = corrupt(y, NETS["fashion"].noise)
@@ -156,10 +158,8 @@ def train_keras(epochs):
     # Tracing and compiling are not Keras's training.
     peers.keras_fit(X[:1024], y[:1024], 1, SEED, **net)
     start = time.perf_counter()
-    predict, _ = peers.keras_fit(X, y, epochs, SEED, **net)
-    seconds = time.perf_counter() - start
-    X_clean = as_floats(read_images("fashion_mnist", "test"))[..., np.newaxis]
-    return {**errors(X_clean, predict(corrupt(X_clean, NETS["fashion"].noise))), "seconds": seconds}
+    peers.keras_fit(X, y, epochs, SEED, **net)
+    return {"epoch_seconds": (time.perf_counter() - start) / epochs}
 
 
 def mnist(run: Run) -> Iterator[Line]:
