@@ -37,7 +37,7 @@ MEGABYTE = 2**20
 NETS = {
     "conv net": (
         {"net": peers.conv_net, "criterion": nn.BCEWithLogitsLoss(), "batch_size": 256},
-        {"architecture": Conv(filters=(32, 64), downsample="pool"), "loss": "bce"},
+        {"architecture": Conv(filters=(32, 64), batch_norm=False), "loss": "bce"},
     ),
     "dense net": (
         {"net": peers.dense_net, "criterion": nn.MSELoss(), "batch_size": 128},

@@ -79,18 +79,18 @@ class DataSet:
 
 STRONG = GaussianNoise(0.4, random_state=SEED)  # as in the Fashion-MNIST study
 PHOTO = GaussianNoise(25 / 255, clip=None, random_state=SEED)  # as in papers on photographs
-PATCHES = (("patch_size", 64), ("batch_size", 32))
+PATCHES = (("patch_size", 64), ("batch_size", 8))
 
 DATA = {
-    "mnist": DataSet("MNIST", "mnist", "mnist", 20000, 1000, STRONG, 1, "mnist", 1),
+    "mnist": DataSet("MNIST", "mnist", "mnist", 6000, 1000, STRONG, 1, "mnist", 3),
     "fashion": DataSet(
-        "Fashion-MNIST", "fashion_mnist", "fashion_mnist", 20000, 1000, STRONG, 1, "fashion", 4
+        "Fashion-MNIST", "fashion_mnist", "fashion_mnist", 6000, 1000, STRONG, 1, "fashion", 5
     ),
     "cifar28": DataSet(
-        "CIFAR-10, 28 × 28 × 3", "cifar10", "cifar10", 10000, 1000, PHOTO, 2, "colour 28", 3, 28
+        "CIFAR-10, 28 × 28 × 3", "cifar10", "cifar10", 6000, 1000, PHOTO, 1, "colour 28", 3, 28
     ),
     "cifar32": DataSet(
-        "CIFAR-10, 32 × 32 × 3", "cifar10", "cifar10", 10000, 1000, PHOTO, 2, "colour 32", 3
+        "CIFAR-10, 32 × 32 × 3", "cifar10", "cifar10", 6000, 1000, PHOTO, 1, "colour 32", 3
     ),
     "set12": DataSet("Set12", "train400", "set12", 400, 12, PHOTO, 1, fit=PATCHES),
 }
@@ -295,8 +295,8 @@ hours; `SKDAE_DATA` names the folder of the images. The figures stand in
   loss and noise drawn once, but with fewer epochs than there. There was no such study of Set12.
 - *skdae* is `DenoisingAutoencoder(UNet(), noise=...)` with its defaults, on clean images with fresh
   noise at every step; on Set12 it learns from crops. It is a larger net than the study's.
-- Both nets are trained for about half a minute, to compare at what anyone can wait for, not at
-  their best. One net per noise and one seed: differences of some percent mean nothing.
+- Both nets are trained for 10 to 30 seconds, to compare at what anyone can wait for, not at their
+  best. One net per noise and one seed: differences of some percent mean nothing.
 - *Seconds* are those of training, on the machine named below, and vary with what else it does.
 """
 

@@ -49,25 +49,25 @@ def gaussian(std, clip=(0.0, 1.0)):
 
 NETS = {
     "fashion": DenoisingAutoencoder(
-        UNet(), noise=gaussian(0.4), validation_fraction=None, random_state=SEED
+        UNet(), noise=gaussian(0.4), batch_size=16, validation_fraction=None, random_state=SEED
     ),
     "mnist code": DenoisingAutoencoder(
         Conv(filters=(32, 64)),
         latent_dim=16,
         noise=gaussian(0.5),
-        max_epochs=20,
+        max_epochs=5,
         validation_fraction=None,
         random_state=SEED,
     ),
     "mnist U-Net": DenoisingAutoencoder(
         UNet(),
         noise=gaussian(0.5),
-        max_epochs=5,
+        max_epochs=2,
         validation_fraction=None,
         random_state=SEED,
     ),
     "colour": DenoisingAutoencoder(
-        UNet(), loss="mae", max_epochs=30, validation_fraction=None, random_state=SEED
+        UNet(), loss="mae", max_epochs=8, validation_fraction=None, random_state=SEED
     ),
     "set12": DenoisingAutoencoder(
         UNet(filters=(32, 64, 128, 256), n_blocks=2),
@@ -87,11 +87,10 @@ NETS = {
         random_state=SEED,
     ),
     "blind": DenoisingAutoencoder(
-        UNet(filters=(32, 64, 128, 192)),
+        UNet(),
         noise=gaussian((0.0, 0.22), clip=None),
         patch_size=64,
         batch_size=4,
-        lr=1e-3,
         max_epochs=2,
         validation_fraction=None,
         random_state=SEED,

@@ -69,7 +69,7 @@ STUDIES = {
         batch_size=128,
     ),
     "fashion": DenoisingAutoencoder(
-        Conv(filters=(32, 64), downsample="pool"), **_COMMON, loss="bce", batch_size=256
+        Conv(filters=(32, 64), batch_norm=False), **_COMMON, loss="bce", batch_size=256
     ),
     "colour 28": DenoisingAutoencoder(
         ColourCodeNet, **_COMMON, output_activation="sigmoid", batch_size=128

@@ -73,7 +73,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         clipped to the range of the training targets when that lies in [0, 1].
     optimizer : {"adamw", "adam", "sgd", "rmsprop"} or class, default="adamw"
         A name, or a `torch.optim.Optimizer` class. "sgd" has a momentum of 0.9.
-    lr : float, default=2e-3
+    lr : float, default=1e-3
         Learning rate, greater than 0; the highest one of a schedule.
     lr_schedule : {"cosine", "onecycle", "plateau"} or None, default="cosine"
         "cosine" falls to 0 over the fit, "onecycle" rises first, "plateau" divides the rate by 5
@@ -82,7 +82,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         Weight decay, at least 0.
     max_epochs : int, default=20
         Passes over the images.
-    batch_size : int, default=128
+    batch_size : int, default=32
         Images a step.
     validation_fraction : float or None, default=0.1
         Share in (0, 1) of the images set aside to watch the loss. None trains on all.
@@ -183,11 +183,11 @@ class DenoisingAutoencoder(LearnedDenoiser):
         loss: str | Callable = "mse",
         output_activation: str = "auto",
         optimizer: str | type[torch.optim.Optimizer] = "adamw",
-        lr: float = 2e-3,
+        lr: float = 1e-3,
         lr_schedule: str | None = "cosine",
         weight_decay: float = 1e-4,
         max_epochs: int = 20,
-        batch_size: int = 128,
+        batch_size: int = 32,
         validation_fraction: float | None = 0.1,
         early_stopping: bool = False,
         patience: int = 5,

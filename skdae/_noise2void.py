@@ -90,7 +90,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
     >>> from skdae.datasets import load_digits_images
     >>> X_clean = load_digits_images().images
     >>> X_noisy = GaussianNoise(std=0.4, clip=None, random_state=0).fit_transform(X_clean)
-    >>> denoiser = Noise2VoidDenoiser(max_epochs=5, batch_size=32, random_state=0).fit(X_noisy)
+    >>> denoiser = Noise2VoidDenoiser(max_epochs=5, random_state=0).fit(X_noisy)
     >>> bool(denoiser.score(X_noisy, X_clean) > -((X_noisy - X_clean) ** 2).mean())
     True
     """
@@ -117,7 +117,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         lr_schedule: str | None = "cosine",
         weight_decay: float = 1e-4,
         max_epochs: int = 20,
-        batch_size: int = 128,
+        batch_size: int = 32,
         validation_fraction: float | None = 0.1,
         early_stopping: bool = False,
         patience: int = 5,

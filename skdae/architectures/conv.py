@@ -29,7 +29,7 @@ class Conv(BaseArchitecture):
         A stage ends in max pooling, or its convolution takes steps of 2.
     activation : {"relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"}, default="relu"
         Activation of the hidden layers.
-    batch_norm : bool, default=False
+    batch_norm : bool, default=True
         Whether hidden layers are normalised over the batch.
     dropout : float, default=0.0
         Share in [0, 1) of hidden values dropped while training.
@@ -58,7 +58,7 @@ class Conv(BaseArchitecture):
         kernel_size: int = 3,
         downsample: str = "pool",
         activation: str = "relu",
-        batch_norm: bool = False,
+        batch_norm: bool = True,
         dropout: float = 0.0,
     ):
         self.filters = filters
