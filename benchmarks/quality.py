@@ -156,7 +156,8 @@ def noisy_input(data: DataSet, noise: BaseEstimator) -> Plan:
 
 def best_of(*candidates: BaseEstimator) -> Callable[..., Plan]:
     """The filter with the least squared error on training images."""
-    return lambda data, noise: (measure_filter, {"candidates": candidates})
+    settings = {"candidates": candidates, "n_tuning": N_TUNING}
+    return lambda data, noise: (measure_filter, settings)
 
 
 def study_net(data: DataSet, noise: BaseEstimator) -> Plan:
@@ -200,9 +201,9 @@ def measure_input(data, noise):
     return measure.errors(images(data)[1], noisy_test_images(data, noise))
 
 
-def measure_filter(data, noise, candidates):
+def measure_filter(data, noise, candidates, n_tuning):
     """Figures of the best of some filters."""
-    X_tuning = measure.as_floats(images(data)[0][:N_TUNING])
+    X_tuning = measure.as_floats(images(data)[0][:n_tuning])
     X_noisy = measure.corrupt(X_tuning, noise)
     filters = [clone(candidate).fit(X_noisy) for candidate in candidates]
     scores = [mean_squared_error(X_tuning, measure.denoise(f, X_noisy)) for f in filters]
@@ -290,9 +291,10 @@ hours; `SKDAE_DATA` names the folder of the images. The figures stand in
   function of the image and the seed.
 - The noisy input counts as it is, all denoised images are clipped to [0, 1].
 - *Filters* learn nothing; their parameters, which are shown, are those of the least MSE on
-  {tuning} training images with the same noise, out of a few.
-- *The study's net* is the net that a student project trained on these images, with its optimiser,
-  loss and noise drawn once, but with fewer epochs than there. There was no such study of Set12.
+  {tuning} training images with the same noise, out of a few; *estimated* means from each image.
+- *The study's net* is that of a student project on these images (on faces of 28 × 28, where these
+  are CIFAR-10), with its loss, its optimiser where that is known, and noise drawn once, but with
+  fewer epochs and images. There was no such study of Set12.
 - *skdae* is `DenoisingAutoencoder(UNet(), noise=...)` with its defaults, on clean images with fresh
   noise at every step; on Set12 it learns from crops. It is a larger net than the study's.
 - Both nets are trained for 10 to 30 seconds, to compare at what anyone can wait for, not at their
@@ -343,18 +345,16 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]], n_texts: int)
 def overview_table(sets: dict[str, DataSet], reader: Reader) -> Iterator[str]:
     """PSNR of all data sets and noises; of the filters only the best."""
     rows = []
-    for data in sets:
-        for noise in NOISES:
-            psnr = {}
-            for row in ROWS:
-                figures = held(Cell(sets, data, noise, row), reader)
-                if figures is not None:
-                    psnr[row] = figures["psnr"]
-            best = max((name for name in FILTERS if name in psnr), key=psnr.get, default=None)
-            shown = [psnr.get(name) for name in ("noisy input", best, "the study's net", "skdae")]
-            if psnr:
-                noisy, filtered, *nets = _numbers(shown, "{:.2f}", max)
-                rows.append([sets[data].title, noise, noisy, f"{filtered} ({best})", *nets])
+    for data, noise in product(sets, NOISES):
+        figures = {row: held(Cell(sets, data, noise, row), reader) for row in ROWS}
+        psnr = {row: values["psnr"] for row, values in figures.items() if values}
+        if not psnr:
+            continue
+        best = max(FILTERS, key=lambda name: psnr.get(name, 0))
+        shown = [psnr.get(name) for name in ("noisy input", best, "the study's net", "skdae")]
+        noisy, filtered, *nets = _numbers(shown, "{:.2f}", max)
+        filtered += f" ({best})" if best in psnr else ""
+        rows.append([sets[data].title, noise, noisy, filtered, *nets])
     if rows:
         yield from ["## All at a glance", "", "PSNR in dB; more is better.", ""]
         header = ["images", "noise", "noisy input", "best filter", "the study's net", "skdae"]
@@ -418,9 +418,9 @@ def goals_table(reader: Reader) -> Iterator[str]:
         yield from [
             "## Goals",
             "",
-            "What skdae set out to reach, and what it did: training time and seed as stated in "
-            "`benchmarks/reach.py`, which holds the parameters of each net. T is taken on the "
-            "same machine. `python benchmarks/quality.py --reach fashion` and the like run one.",
+            "What skdae set out to reach, and what it did. `benchmarks/reach.py` holds the "
+            "parameters of each net. T is 20 times the mean time of two epochs in Keras, taken on "
+            "the same machine. `python benchmarks/quality.py --reach fashion` runs one goal.",
             "",
         ]
         header = ["task", "reference", "goal", "seen", "met", "command", "seconds"]

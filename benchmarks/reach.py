@@ -55,19 +55,19 @@ NETS = {
         Conv(filters=(32, 64)),
         latent_dim=16,
         noise=gaussian(0.5),
-        max_epochs=5,
+        max_epochs=3,
         validation_fraction=None,
         random_state=SEED,
     ),
     "mnist U-Net": DenoisingAutoencoder(
         UNet(),
         noise=gaussian(0.5),
-        max_epochs=2,
+        max_epochs=1,
         validation_fraction=None,
         random_state=SEED,
     ),
     "colour": DenoisingAutoencoder(
-        UNet(), loss="mae", max_epochs=8, validation_fraction=None, random_state=SEED
+        UNet(), loss="mae", max_epochs=6, validation_fraction=None, random_state=SEED
     ),
     "set12": DenoisingAutoencoder(
         UNet(filters=(32, 64, 128, 256), n_blocks=2),
@@ -91,7 +91,7 @@ NETS = {
         noise=gaussian((0.0, 0.22), clip=None),
         patch_size=64,
         batch_size=4,
-        max_epochs=2,
+        max_epochs=1,
         validation_fraction=None,
         random_state=SEED,
     ),

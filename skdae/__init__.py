@@ -2,11 +2,13 @@
 
 Noise injectors (`skdae.noise`), denoising autoencoders (`skdae.DenoisingAutoencoder`), classical
 baselines (`skdae.filters`), image metrics and scorers (`skdae.metrics`), honest evaluation
-(`skdae.model_selection`), data sets (`skdae.datasets`) and displays (`skdae.plotting`).
+(`skdae.model_selection`), data sets (`skdae.datasets`), displays (`skdae.plotting`), and files
+without code (`skdae.save`, `skdae.load`).
 """
 
 from ._autoencoder import DenoisingAutoencoder
 from ._noise2void import Noise2VoidDenoiser
+from ._persistence import load, save
 from ._pix2pix import Pix2PixDenoiser
 from .filters import (
     BilateralFilter,
@@ -59,9 +61,11 @@ __all__ = [
     "UniformNoise",
     "WaveletFilter",
     "denoising_scorer",
+    "load",
     "mae_scorer",
     "mse_scorer",
     "psnr_scorer",
+    "save",
     "ssim_scorer",
     "without_noise",
 ]

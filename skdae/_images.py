@@ -20,6 +20,8 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from ._persistence import SaveMixin
+
 # The dtypes that stay as they are; everything else is cast to the first.
 FLOAT_DTYPES = (np.float64, np.float32)
 
@@ -379,7 +381,7 @@ class ImageFeaturesOutMixin:
         return np.array([f"{prefix}{i}" for i in range(self._n_features_out)], dtype=object)
 
 
-class BaseDenoiser(ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """What every denoiser offers; a subclass brings `fit` and `predict`.
 
     `predict` and `transform` give the denoised images, in the shape that came in, so that a

@@ -3,6 +3,7 @@
 import copy
 import inspect
 import math
+import os
 import warnings
 from functools import partial as bind
 from numbers import Integral, Real
@@ -36,6 +37,7 @@ from ._images import (
     validate_images,
 )
 from ._losses import OUTPUT_ACTIVATIONS
+from ._onnx import UserImages, export_onnx
 from ._random import draw_seed, seeded
 from .architectures import ARCHITECTURES, BaseArchitecture
 
@@ -98,6 +100,7 @@ class LearnedDenoiser(BaseDenoiser):
         shape = (n_samples, *crop_shape) if ragged else X.shape
         self.n_features_in_ = self._n_clean_features = math.prod(shape[1:])
         architecture = self._resolve_architecture(shape)
+        self._architecture = clone(architecture) if architecture else None
         flat = architecture.flat if architecture else len(shape) == 2 and self.image_shape is None
         clean_shape = self._resolve_image_shape(shape, flat)
         images, targets = _batches(X, y, clean_shape)
@@ -413,6 +416,13 @@ class LearnedDenoiser(BaseDenoiser):
         return self.net_.history
 
     @property
+    def _clip(self):
+        """Range to which predictions are clipped, or None."""
+        low, high = self._target_range
+        clips = self._fitted_activation == "identity" and 0 <= low <= high <= 1
+        return (low, high) if clips else None
+
+    @property
     def _n_features_out(self):
         """Number of values that `transform` gives for an image."""
         return math.prod(self._target_hwc)
@@ -528,13 +538,91 @@ class LearnedDenoiser(BaseDenoiser):
     def _run(self, function, X, enter):
         """Run the net and bring its output into the range of images; a channels-last batch."""
         activation = OUTPUT_ACTIVATIONS[self._fitted_activation]
-        low, high = self._target_range
-        clips = self._fitted_activation == "identity" and 0 <= low <= high <= 1
         chunks = []
         for output in self.net_.map_batches(function, X, enter):
             output = self._layout.leave(activation(output), self._target_hwc)
-            chunks.append((output.clip(low, high) if clips else output).numpy())
+            chunks.append((output.clip(*self._clip) if self._clip else output).numpy())
         return np.ascontiguousarray(np.concatenate(chunks))
+
+    # Files
+
+    def to_onnx(self, path: str | os.PathLike) -> None:
+        """Write the trained net as an ONNX file, which runs without skdae and PyTorch.
+
+        The graph does what `predict` does, output activation and clipping included. Its input ``X``
+        is `float32` (`uint8` images are divided by 255 first) and shaped like the images at `fit`:
+        ``(n_samples, n_features)``, ``(n_samples, height, width)`` or ``(n_samples, height, width,
+        n_channels)``; its output is ``X_denoised``. The number of samples is free, and so are
+        height and width where the architecture takes images of any size.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The file; ``.onnx`` is usual.
+
+        Raises
+        ------
+        ImportError
+            If the exporter's libraries are missing: ``pip install skdae[onnx]``.
+
+        Notes
+        -----
+        The graph computes in `float32`. It equals `predict` to about 1e-6 where ``precision_`` is
+        "float32", and is more exact than `predict` elsewhere.
+
+        Examples
+        --------
+        >>> dae.to_onnx("dae.onnx")  # doctest: +SKIP
+        >>> session = onnxruntime.InferenceSession("dae.onnx")  # doctest: +SKIP
+        >>> (X_denoised,) = session.run(None, {"X": X_noisy})  # doctest: +SKIP
+        """
+        check_is_fitted(self)
+        free = self._any_size and self._ndim > 2
+        net = UserImages(
+            self.module_,
+            self._layout,
+            OUTPUT_ACTIVATIONS[self._fitted_activation],
+            self._clip,
+            self._input_hwc,
+            self._target_hwc,
+            self._ndim,
+        )
+        export_onnx(net, path, free_size=free)
+
+    def _get_saved_state(self):
+        """See `Persistent`; of the net, weights and history are kept."""
+        state = super()._get_saved_state()
+        net = state.pop("net_", None)
+        if net is not None:
+            if self._architecture is None:
+                raise TypeError(
+                    f"The net {type(self.module_).__name__} is a module of your own, which save "
+                    "cannot write, because its files hold no code; joblib.dump keeps it."
+                )
+            del state["device_"]
+            state["net_"] = {"weights": _net.saved_weights(net.module_), "history": [*net.history]}
+            _net.check_weights(self._build_fitted, state["net_"]["weights"])
+        return state
+
+    def _set_saved_state(self, state):
+        """See `Persistent`; the net is built anew, on a device of this machine."""
+        net = state.pop("net_", None)
+        super()._set_saved_state(state)
+        if net is None:
+            return
+        self.device_ = _tensors.resolve_loaded_device(self.device)
+        if self.precision == "auto" and self.precision_ == "bfloat16":
+            # Where the hardware has it; else float32.
+            self.precision_ = _tensors.resolve_precision("auto", self.device_, convolutional=True)
+        module = _net.rebuild(self._build_fitted, net["weights"])
+        with seeded(0, self.device_):
+            self.net_ = self._build_net(module, self._layout.flat, partial=False)
+        self.net_.history.extend(net["history"])
+
+    def _build_fitted(self):
+        """A net like the fitted one, with fresh weights."""
+        latent_dim = self._built[1]
+        return self._architecture.build(self._input_hwc, self._target_hwc, latent_dim)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

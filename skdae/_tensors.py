@@ -5,6 +5,7 @@ import torch
 from torch.utils.data import Dataset
 
 from ._images import to_hwc
+from ._persistence import Persistent
 from ._random import TorchGenerator
 
 # Devices and precisions
@@ -47,6 +48,17 @@ def resolve_device(device):
     return device
 
 
+def resolve_loaded_device(device):
+    """The same for a net that is loaded: where its device is not there, another serves."""
+    try:
+        return resolve_device(device)
+    except ValueError:
+        if device != "auto":
+            # A name that no machine has is still an error.
+            torch.device(device)
+        return resolve_device("auto")
+
+
 def resolve_precision(precision, device, convolutional):
     """The precision that runs; "auto" is bfloat16 for convolutions on hardware that has it."""
     if precision != "auto":
@@ -65,7 +77,7 @@ def _has_bfloat16(device):
 # Data
 
 
-class Layout:
+class Layout(Persistent):
     """How a batch ``(n_samples, height, width, n_channels)`` enters and leaves a net.
 
     Parameters

@@ -10,12 +10,13 @@ from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, NamedTuple, overload
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import fetch_openml, load_digits
 from sklearn.utils import Bunch
+
+from ._files import atomic_write
 
 __all__ = ["fetch_images", "load_digits_images"]
 
@@ -311,15 +312,8 @@ def _read(path):
 def _store(path, arrays):
     """Write an npz whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{uuid4().hex}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            np.savez_compressed(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_write(path) as file:
+        np.savez_compressed(file, **arrays)
 
 
 def _contents(arrays):

@@ -435,7 +435,7 @@ class BlowUp(nn.Linear):
 def test_divergence_restores_the_last_good_weights(digits):
     rows = digits[0].reshape(-1, 64)
     with pytest.warns(ConvergenceWarning, match="weights of epoch 2 were restored"):
-        dae = small(architecture=BlowUp(), max_epochs=9).fit(rows, rows)
+        dae = small(architecture=BlowUp(), max_epochs=9, batch_size=128).fit(rows, rows)
     assert dae.n_iter_ == 2
     assert np.isfinite(dae.module_.weight.detach().numpy()).all()
 

@@ -98,10 +98,7 @@ def test_every_denoiser_has_its_row_on_digits(load, tmp_path, capsys):
 def test_every_goal_runs_to_its_lines(load, tmp_path, monkeypatch):
     quality, reach, measure = load("quality"), load("reach"), load("measure")
     monkeypatch.setattr(measure, "fetch_images", tiny_images)
-    monkeypatch.setattr(
-        reach, "train_keras", lambda epochs: {"mse": 0.01, "mae": 0.05, "seconds": 0.01}
-    )
-    monkeypatch.setattr(reach, "SECONDS", dict.fromkeys(reach.SECONDS, 0.01))
+    monkeypatch.setattr(reach, "time_keras", lambda epochs: {"epoch_seconds": 0.001})
     small = {"max_epochs": 1, "architecture__filters": (4, 8)}
     nets = {name: clone(net).set_params(**small) for name, net in reach.NETS.items()}
     monkeypatch.setattr(reach, "NETS", nets)

@@ -162,7 +162,7 @@ def test_metadata_routing_does_not_break(digits):
 def test_denoiser_in_front_of_a_classifier(digits):
     X, labels = digits
     for dae in (small(noise=NOISE), small(noise=NOISE, latent_dim=12, transform_to="latent")):
-        dae.set_params(max_epochs=20, batch_size=16)
+        dae.set_params(max_epochs=20, batch_size=16, lr=5e-3)
         model = make_pipeline(dae, LogisticRegression(max_iter=2000))
         assert model.fit(X, labels).score(X, labels) > 0.8
 

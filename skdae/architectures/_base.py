@@ -7,6 +7,8 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import nn
 
+from .._persistence import Persistent
+
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
     "leaky_relu": nn.LeakyReLU,
@@ -18,7 +20,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-class BaseArchitecture(BaseEstimator):
+class BaseArchitecture(Persistent, BaseEstimator):
     """Base class of the parameter objects that build a net; write your own by giving it `build`.
 
     It is a scikit-learn parameter object: `get_params`, `set_params` and `clone` work, so that a

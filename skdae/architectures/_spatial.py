@@ -99,11 +99,29 @@ def _fold_matrix(kernel_size, scale):
 
 def pad_to_multiple(x, multiple):
     """Pad a batch below and to the right until height and width are multiples."""
+    if any(isinstance(n, torch.SymInt) for n in x.shape[-2:]):
+        return _pad_unknown(x, multiple)
     bottom, right = (-n % m for n, m in zip(x.shape[-2:], multiple, strict=True))
     if not (bottom or right):
         return x
     reflects = bottom < x.shape[-2] and right < x.shape[-1]
     return F.pad(x, (0, right, 0, bottom), mode="reflect" if reflects else "replicate")
+
+
+def _pad_unknown(x, multiple):
+    """The same where the size is a symbol: a net that is exported for images of any size."""
+    sizes = x.shape[-2:]
+    # Rounded up so, because torch.export takes minutes to reason about -n % m.
+    padded = [(n + m - 1) // m * m for n, m in zip(sizes, multiple, strict=True)]
+    # No `if`, which would hold for the example's size alone.
+    reflects = torch.stack(
+        [torch.scalar_tensor(p) < 2 * n for p, n in zip(padded, sizes, strict=True)]
+    ).all()
+    for axis, n, p in zip((2, 3), sizes, padded, strict=True):
+        index = torch.arange(p)
+        index = torch.where(reflects, n - 1 - (n - 1 - index).abs(), index.clip(max=n - 1))
+        x = x.index_select(axis, index)
+    return x
 
 
 def check_scale(input_shape, output_shape):

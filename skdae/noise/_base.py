@@ -24,6 +24,7 @@ from .._images import (
     unchanged_on_error,
     validate_images,
 )
+from .._persistence import SaveMixin
 from .._random import KeyedGenerator, draw_seed
 
 # Images a step of `transform`: their noise stays in the processor's cache.
@@ -51,7 +52,7 @@ def level(kind, low, high, *, closed="both"):
     return [Interval(kind, low, high, closed=closed), LevelRange(kind, low, high, closed=closed)]
 
 
-class BaseNoise(ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Base class of the noise injectors; write your own by giving it `_corrupt`.
 
     A subclass has an ``__init__`` with its levels and the common parameters ``clip``, ``when`` and

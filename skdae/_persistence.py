@@ -1,0 +1,400 @@
+"""Estimators in files that hold no code: `save` and `load`.
+
+An estimator is its parameters and its fitted attributes. Both become JSON, in which an object with
+one key stands for what JSON lacks, ``{"tuple": [1, 2]}``; arrays lie beside it. A class is only
+a name, which `load` looks up in the table that skdae's own classes fill.
+"""
+
+import json
+import math
+import os
+import platform
+import textwrap
+from typing import Any
+
+import numpy as np
+import sklearn
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+
+from ._files import DTYPES, dtype_name, parse_json, read_arrays, write_arrays
+
+#: The classes that `load` makes objects of.
+CLASSES: dict[str, type] = {"Pipeline": Pipeline}
+
+# Far deeper than pipelines in pipelines go, far less deep than Python's recursion.
+_MAX_DEPTH = 60
+
+# Characters; a longer attribute, such as the history of a long fit, is stored among the arrays.
+_MAX_INLINE = 2**16
+
+
+class Persistent:
+    """A class of skdae that `save` writes and `load` makes; it enters the table by itself.
+
+    Of a scikit-learn estimator, the parameters and all other attributes are kept; of any other
+    object, the attributes. A child outside skdae is not in the table, because to load it would be
+    to run code that a file names.
+    """
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if cls.__module__.partition(".")[0] == __package__:
+            CLASSES[cls.__name__] = cls
+
+    def _get_saved_state(self):
+        """Attributes to save beside the parameters, by name, as values that a file can hold."""
+        return _attributes(self)
+
+    def _set_saved_state(self, state):
+        """Take over what `_get_saved_state` gave."""
+        vars(self).update(state)
+
+
+class SaveMixin(Persistent):
+    """Gives an estimator the method `save`."""
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Save the estimator, fitted or not; the same as `skdae.save`.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The file, which `skdae.load` reads.
+        """
+        save(self, path)
+
+
+def save(estimator: BaseEstimator, path: str | os.PathLike) -> None:
+    """Save an estimator of skdae, or a Pipeline of such, as a safetensors file without code.
+
+    The file holds the parameters and the fitted attributes, `history_` among them. It is written
+    whole or not at all: a failure leaves an older file at `path` as it was.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted or not.
+    path : str or os.PathLike
+        Any name; ``.safetensors`` is usual.
+
+    Raises
+    ------
+    TypeError
+        If the estimator holds what would need code from outside skdae to come back: a module,
+        loss, optimizer class, callback or noise of your own. The message names it.
+    ValueError
+        If a parameter is out of range.
+    OSError
+        If the file cannot be written.
+
+    See Also
+    --------
+    load : Read the file.
+
+    Notes
+    -----
+    Weights are stored as they are; the state of the optimizer is not, so `partial_fit` on a loaded
+    denoiser goes on with a fresh one. `joblib.dump` keeps estimators with code of your own, but its
+    files run code when they are loaded, and should only be loaded from those you trust.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from skdae import GaussianFilter, load, save
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "filter.safetensors"
+    ...     save(GaussianFilter(sigma=2.0), path)
+    ...     load(path)
+    GaussianFilter(sigma=2.0)
+    """
+    path = os.fspath(path)
+    if not isinstance(estimator, BaseEstimator) or not _is_known(type(estimator)):
+        best = "save its best_estimator_, or " if hasattr(estimator, "best_estimator_") else ""
+        raise TypeError(
+            f"save takes an estimator of skdae or a Pipeline of them, got {_describe(estimator)}; "
+            f"{best}use joblib.dump(estimator, path), which keeps every estimator."
+        )
+    writer = _Writer()
+    tree = json.dumps(writer.encode(estimator, (type(estimator).__name__,)), allow_nan=False)
+    write_arrays(path, writer.arrays, {"estimator": tree, "versions": json.dumps(_versions())})
+
+
+def load(path: str | os.PathLike) -> Any:
+    """Load an estimator that `save` wrote.
+
+    Loading is safe whoever wrote the file: nothing in it is run or imported, only classes of skdae
+    (and scikit-learn's Pipeline) are made, and no more memory is taken than the file is large. A
+    net goes where `device` says, and where that device is not there, to what "auto" finds.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+
+    Returns
+    -------
+    estimator : estimator
+        It predicts the same bits as the saved one on the same hardware.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, was written by a newer version, or is none of skdae's.
+    OSError
+        If it cannot be read.
+
+    See Also
+    --------
+    save : Write such a file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from skdae import DenoisingAutoencoder, load
+    >>> X = np.random.default_rng(0).random((20, 8, 8))
+    >>> dae = DenoisingAutoencoder("dense", max_epochs=1, random_state=0).fit(X, X)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     dae.save(Path(folder) / "dae.safetensors")
+    ...     again = load(Path(folder) / "dae.safetensors")
+    >>> bool((again.predict(X) == dae.predict(X)).all())
+    True
+    """
+    path = os.fspath(path)
+    try:
+        arrays, metadata = read_arrays(path)
+        written_by = parse_json(metadata["versions"]).get("skdae")
+        estimator = _decode(parse_json(metadata["estimator"]), arrays, written_by)
+    except OSError:
+        raise
+    except Exception as error:
+        # Whatever decoding a file trips over is the file's fault, in more ways than can be listed.
+        reason = error if isinstance(error, ValueError) else f"it is damaged ({error!r})"
+        raise ValueError(f"{path} cannot be loaded: {reason}") from error
+    return estimator
+
+
+def _versions():
+    """The libraries at work; nothing reads them but whoever wonders where a file comes from."""
+    # A name of the root, which is not there yet while the root imports this file.
+    from . import __version__
+
+    return {
+        "skdae": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scikit-learn": sklearn.__version__,
+        "torch": torch.__version__,
+    }
+
+
+def _is_known(cls):
+    """Whether `load` makes objects of this very class."""
+    return CLASSES.get(cls.__name__) is cls
+
+
+def _parameters(thing):
+    """Constructor parameters of an estimator; other objects have none."""
+    return thing.get_params(deep=False) if isinstance(thing, BaseEstimator) else {}
+
+
+def _attributes(thing):
+    """All attributes that are no parameters."""
+    parameters = _parameters(thing)
+    return {name: value for name, value in vars(thing).items() if name not in parameters}
+
+
+def _validate(thing):
+    """Check the parameters of an estimator."""
+    if isinstance(thing, BaseEstimator):
+        thing._validate_params()
+    if isinstance(thing, Pipeline) and thing.memory is not None:
+        raise ValueError(
+            f"memory={thing.memory!r} of a Pipeline is a cache of this machine, which is read with "
+            "pickle; set_params(memory=None) before saving."
+        )
+
+
+def _describe(value):
+    return f"{textwrap.shorten(repr(value), 80)} of type {type(value).__name__}"
+
+
+def _are_names(array):
+    """Whether an array holds strings, as `feature_names_in_` does."""
+    return array.dtype == object and array.ndim == 1 and all(type(item) is str for item in array)
+
+
+class _Writer:
+    """Turns values into JSON and arrays."""
+
+    def __init__(self):
+        self.arrays = {}
+
+    def encode(self, value, where):
+        """JSON for `value`, which stands at the path `where`, a tuple of names."""
+        if len(where) > _MAX_DEPTH:
+            raise ValueError(
+                f"{'.'.join(where[:4])}... is nested too deep to be saved, or in itself."
+            )
+        kind = type(value)
+        if value is None or kind in (bool, int, str):
+            return value
+        if kind is float:
+            return value if math.isfinite(value) else {"float": repr(value)}
+        if kind is list:
+            return self._items(value, where)
+        if kind is tuple:
+            return {"tuple": self._items(value, where)}
+        if kind is dict and all(type(key) is str for key in value):
+            return {"dict": {k: self.encode(v, (*where, k)) for k, v in value.items()}}
+        if kind is np.str_:
+            return str(value)
+        if isinstance(value, np.generic) and dtype_name(value.dtype):
+            return {"scalar": [dtype_name(value.dtype), self.encode(value.item(), where)]}
+        if kind in (np.ndarray, np.memmap) and dtype_name(value.dtype):
+            return {"array": self._store(value, where)}
+        if kind is np.ndarray and _are_names(value):
+            return {"names": value.tolist()}
+        if kind is torch.device:
+            return {"device": str(value)}
+        if kind is np.random.RandomState:
+            state = value.get_state(legacy=False)
+            if state["bit_generator"] == "MT19937":
+                key, pos = state["state"]["key"], state["state"]["pos"]
+                rest = pos, state["has_gauss"], state["gauss"]
+                return {"random_state": [self._store(key, where), *rest]}
+        if _is_known(kind):
+            return {"object": self._object(value, where)}
+        raise TypeError(
+            f"{'.'.join(where)} is {_describe(value)}, which save cannot write, because its files "
+            "hold no code. If predictions are all you need, set it to a value of skdae's own "
+            "before saving, such as set_params(callbacks=None). Else use joblib.dump(estimator, "
+            "path), whose files run code when they are loaded."
+        )
+
+    def _items(self, values, where):
+        return [self.encode(value, (*where, str(i))) for i, value in enumerate(values)]
+
+    def _object(self, thing, where):
+        """Class, parameters and state of an object."""
+        # What load would refuse is not written.
+        _validate(thing)
+        parameters = {
+            name: self.encode(value, (*where, name)) for name, value in _parameters(thing).items()
+        }
+        state = {}
+        saved = thing._get_saved_state() if isinstance(thing, Persistent) else _attributes(thing)
+        for name, value in saved.items():
+            state[name] = self.encode(value, (*where, name))
+            text = json.dumps(state[name], allow_nan=False)
+            if len(text) > _MAX_INLINE:
+                text = np.frombuffer(text.encode(), np.uint8)
+                state[name] = {"json": self._store(text, (*where, name))}
+        return {"class": type(thing).__name__, "params": parameters, "state": state}
+
+    def _store(self, array, where):
+        """Put an array aside; return its name."""
+        # The first name is that of the estimator, which is all in the file.
+        name = ".".join(where[1:])
+        while name in self.arrays:
+            name += "_"
+        self.arrays[name] = array
+        return name
+
+
+def _decode(tree, arrays, written_by):
+    """The estimator behind a tree of JSON, and arrays, each of which it must use once."""
+    reader = _Reader(arrays, written_by)
+    estimator = reader.decode(tree)
+    if not isinstance(estimator, BaseEstimator) or arrays:
+        raise ValueError("it is damaged: it holds no estimator, or arrays of none")
+    return estimator
+
+
+class _Reader:
+    """Turns JSON and arrays back into values, `_Writer` reversed."""
+
+    def __init__(self, arrays, written_by):
+        self.arrays = arrays
+        self.written_by = written_by
+        self.decoders = {
+            "float": lambda text, depth: float(text),
+            "tuple": lambda items, depth: tuple(self.decode(items, depth)),
+            "dict": self._dict,
+            "scalar": self._scalar,
+            "array": lambda name, depth: self.arrays.pop(name),
+            "names": self._names,
+            "json": lambda name, depth: self.decode(
+                parse_json(self.arrays.pop(name).tobytes()), depth
+            ),
+            "device": lambda name, depth: torch.device(name),
+            "random_state": self._random_state,
+            "object": self._object,
+        }
+
+    def decode(self, node, depth=0):
+        """The value behind a node of JSON."""
+        if depth > 2 * _MAX_DEPTH:
+            raise ValueError("it is nested too deep")
+        if isinstance(node, list):
+            return [self.decode(item, depth + 1) for item in node]
+        if not isinstance(node, dict):
+            return node
+        if len(node) != 1 or (kind := next(iter(node))) not in self.decoders:
+            raise ValueError(f"it is damaged: {sorted(node)} stands for no value")
+        return self.decoders[kind](node[kind], depth + 1)
+
+    def _dict(self, items, depth):
+        return {key: self.decode(value, depth) for key, value in items.items()}
+
+    def _scalar(self, content, depth):
+        name, value = content
+        return DTYPES[name].type(self.decode(value, depth))
+
+    def _names(self, names, depth):
+        array = np.array(names, dtype=object)
+        if not _are_names(array):
+            raise ValueError("it is damaged: names in it are no strings")
+        return array
+
+    def _random_state(self, content, depth):
+        name, pos, has_gauss, gauss = content
+        key = self.arrays.pop(name)
+        # NumPy believes the position.
+        if key.shape != (624,) or key.dtype != np.uint32 or not 0 <= pos <= 624:
+            raise ValueError("it is damaged: a random_state in it is none")
+        random_state = np.random.RandomState()
+        random_state.set_state(("MT19937", key, pos, has_gauss, gauss))
+        return random_state
+
+    def _object(self, content, depth):
+        name, parameters, state = content["class"], content["params"], content["state"]
+        cls = CLASSES.get(name)
+        if cls is None:
+            raise self._unknown(f"the class {name!r}")
+        is_estimator = issubclass(cls, BaseEstimator)
+        known = cls._get_param_names() if is_estimator else []
+        unknown = [key for key in parameters if key not in known]
+        unknown += [key for key in state if key in known or hasattr(cls, key)]
+        if unknown:
+            raise self._unknown(f"{unknown} of {name}")
+        if is_estimator:
+            thing = cls(**{key: self.decode(value, depth) for key, value in parameters.items()})
+        else:
+            thing = cls.__new__(cls)
+        _validate(thing)
+        state = {key: self.decode(value, depth) for key, value in state.items()}
+        if isinstance(thing, Persistent):
+            thing._set_saved_state(state)
+        else:
+            vars(thing).update(state)
+        return thing
+
+    def _unknown(self, what):
+        return ValueError(
+            f"it names {what}, which this version of skdae does not know; it was written by skdae "
+            f"{self.written_by}"
+        )

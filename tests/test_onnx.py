@@ -1,0 +1,99 @@
+"""An exported net gives what `predict` gives, without skdae and PyTorch."""
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+from torch import nn
+
+from skdae import DenoisingAutoencoder, Downsample
+from skdae.architectures import ARCHITECTURES, Conv, Dense
+
+ort = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx")
+pytest.importorskip("onnxscript")
+
+rng = np.random.default_rng(0)
+GREY = rng.random((12, 12, 20)).astype(np.float32)
+COLOUR = rng.random((12, 8, 6, 3)).astype(np.float32)
+ROWS = rng.random((12, 36)).astype(np.float32)
+
+
+def fit(architecture, X, y=None, **params):
+    params = {"precision": "float32", "max_epochs": 1, "batch_size": 4, "random_state": 0, **params}
+    y = X if y is None and "noise" not in params else y
+    return DenoisingAutoencoder(architecture, **params).fit(X, y)
+
+
+def exported(dae, path):
+    """A function like `dae.predict`, from the file that `dae` writes."""
+    dae.to_onnx(path)
+    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return lambda X: session.run(["X_denoised"], {"X": X})[0]
+
+
+def assert_equal_predictions(run, dae, X):
+    expected = dae.predict(X)
+    assert run(X).shape == expected.shape
+    np.testing.assert_allclose(run(X), expected, rtol=0, atol=1e-5)
+
+
+CASES = {
+    "rows, dense": (Dense(hidden=(8,), batch_norm=True), ROWS, {}),
+    "rows as signals, bce": (Conv(filters=(2,)), ROWS, {"image_shape": (36,), "loss": "bce"}),
+    "grey, linear": ("linear", GREY, {"latent_dim": 3}),
+    "grey beyond [0, 1]": (Dense(hidden=(8,)), 3 * GREY - 1, {}),
+    "grey, bottleneck, tanh": (
+        Conv(filters=(2,)),
+        GREY,
+        {"latent_dim": 5, "output_activation": "tanh"},
+    ),
+    "colour, own module": (nn.Conv2d(3, 3, 3, padding=1), COLOUR, {}),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_graph_predicts_the_same_for_any_number_of_images(name, tmp_path):
+    architecture, X, params = CASES[name]
+    dae = fit(architecture, X, **params)
+    run = exported(dae, tmp_path / "net.onnx")
+    for n in (1, 2, 7):
+        assert_equal_predictions(run, dae, X[:n])
+
+
+@pytest.mark.parametrize("architecture", sorted(set(ARCHITECTURES) - {"linear", "dense"}))
+def test_every_architecture_takes_the_sizes_that_predict_takes(architecture, tmp_path):
+    dae = fit(architecture, COLOUR)
+    run = exported(dae, tmp_path / "net.onnx")
+    # No multiples of the net's scale, and too small to be padded by reflection.
+    for shape in [(2, 8, 6, 3), (1, 9, 13, 3), (3, 1, 1, 3), (1, 2, 17, 3), (1, 17, 3, 3)]:
+        assert_equal_predictions(run, dae, rng.random(shape).astype(np.float32))
+
+
+def test_super_resolution_keeps_its_scale_at_any_size(tmp_path):
+    dae = fit(Conv(filters=(2,), batch_norm=True), GREY, noise=Downsample(2))
+    run = exported(dae, tmp_path / "net.onnx")
+    assert run(GREY).shape == (12, 24, 40)
+    for shape in [(2, 6, 10), (1, 7, 3)]:
+        assert_equal_predictions(run, dae, rng.random(shape).astype(np.float32))
+
+
+def test_export_writes_one_file_and_leaves_the_net_as_it_was(tmp_path):
+    dae = fit(Dense(hidden=(8,)), GREY)
+    before = dae.predict(GREY)
+    weights = [w.data_ptr() for w in dae.module_.parameters()]
+    dae.to_onnx(str(tmp_path / "net"))
+    assert [file.name for file in tmp_path.iterdir()] == ["net"]
+    np.testing.assert_array_equal(dae.predict(GREY), before)
+    assert [w.data_ptr() for w in dae.module_.parameters()] == weights
+    assert all(w.requires_grad for w in dae.module_.parameters())
+    dae.partial_fit(GREY, GREY)
+
+
+def test_missing_library_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setattr("skdae._onnx.find_spec", lambda name: None)
+    dae = fit(Dense(hidden=(8,)), GREY)
+    with pytest.raises(ImportError, match=r"onnx and onnxscript, .* 'skdae\[onnx\]'"):
+        dae.to_onnx(tmp_path / "net.onnx")
+    with pytest.raises(NotFittedError):
+        DenoisingAutoencoder().to_onnx(tmp_path / "net.onnx")
+    assert list(tmp_path.iterdir()) == []

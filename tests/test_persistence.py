@@ -1,0 +1,867 @@
+"""What `save` writes, `load` gives back; and what it did not write, `load` refuses."""
+
+import copy
+import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors
+import safetensors.numpy
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import BaseEstimator, clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import EpochScoring
+from test_common import ESTIMATORS
+from torch import nn
+
+import skdae
+from skdae import (
+    DenoisingAutoencoder,
+    Downsample,
+    GaussianFilter,
+    GaussianNoise,
+    MeanFilter,
+    MedianFilter,
+    NoiseSequence,
+    Occlusion,
+    OneOf,
+    SaltPepper,
+    load,
+    noise,
+    save,
+    without_noise,
+)
+from skdae._files import read_arrays, write_arrays
+from skdae._net import rebuild, saved_weights
+from skdae._persistence import CLASSES
+from skdae.architectures import ARCHITECTURES, Conv, Dense
+
+X = np.random.default_rng(0).random((20, 8, 8)).astype(np.float32)
+
+
+def small(architecture=None, **params):
+    params = {"max_epochs": 1, "batch_size": 8, "random_state": 0, **params}
+    return DenoisingAutoencoder(architecture or Dense(hidden=(4,)), **params)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_waiting_for_the_disk():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: None)
+        yield
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("files")
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return small(Conv(filters=(2,)), noise=GaussianNoise(), precision="float32").fit(X)
+
+
+@pytest.fixture(scope="module")
+def good(folder, fitted):
+    """The bytes of a good file."""
+    fitted.save(folder / "good")
+    return (folder / "good").read_bytes()
+
+
+def there_and_back(estimator, folder):
+    save(estimator, folder / "file")
+    return load(folder / "file")
+
+
+def assert_same(a, b):
+    """Equal in value, type and every bit, all the way down."""
+    assert type(a) is type(b)
+    if isinstance(a, np.ndarray) and a.dtype != object:
+        assert (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
+    elif isinstance(a, np.random.RandomState):
+        assert pickle.dumps(a.get_state()) == pickle.dumps(b.get_state())
+    elif isinstance(a, torch.nn.Module):
+        assert_same(saved_weights(a), saved_weights(b))
+    elif hasattr(a, "module_") and hasattr(a, "optimizer_"):
+        assert_same(a.module_, b.module_)
+        assert_same(list(a.history), list(b.history))
+    elif isinstance(a, list | tuple | np.ndarray):
+        assert len(a) == len(b)
+        for item, twin in zip(a, b, strict=True):
+            assert_same(item, twin)
+    elif isinstance(a, dict) or type(a).__module__.startswith(("skdae", "sklearn")):
+        a, b = (thing if isinstance(thing, dict) else vars(thing) for thing in (a, b))
+        assert a.keys() == b.keys()
+        for key in a:
+            assert_same(a[key], b[key])
+    else:
+        assert repr(a) == repr(b)
+
+
+def assert_works_the_same(a, b, X):
+    """Every method gives the same bits."""
+    assert_same(a, b)
+    # A RandomState shows its address.
+    assert re.sub("0x[0-9A-F]+", "", repr(a)) == re.sub("0x[0-9A-F]+", "", repr(b))
+    for method in ("predict", "transform", "encode", "score_samples"):
+        assert hasattr(a, method) == hasattr(b, method)
+        if hasattr(a, method):
+            assert_same(getattr(a, method)(X), getattr(b, method)(X))
+    if hasattr(a, "decode"):
+        assert_same(a.decode(a.encode(X)), b.decode(b.encode(X)))
+    if hasattr(a, "score"):
+        assert a.score(X) == b.score(X)
+    if hasattr(a, "history_"):
+        assert a.history_ == b.history_
+    assert_same(a.get_feature_names_out(), b.get_feature_names_out())
+
+
+# Round trips
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
+def test_every_estimator_comes_back(estimator, tmp_path):
+    assert_same(there_and_back(estimator, tmp_path), estimator)
+    for images in (X, X.reshape(20, -1)):
+        fitted = clone(estimator).fit(images)
+        assert_works_the_same(there_and_back(fitted, tmp_path), fitted, images)
+
+
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+def test_every_architecture_comes_back(architecture, tmp_path):
+    fitted = small(architecture).fit(X, X)
+    assert_works_the_same(there_and_back(fitted, tmp_path), fitted, X)
+
+
+def test_table_holds_every_public_class():
+    public = [getattr(module, name) for module in (skdae, noise) for name in module.__all__]
+    classes = [cls for cls in public if isinstance(cls, type) and issubclass(cls, BaseEstimator)]
+    assert {*classes, *ARCHITECTURES.values(), Pipeline} <= {*CLASSES.values()}
+    assert all(CLASSES[cls.__name__] is cls for cls in classes)
+    others = {cls.__module__.partition(".")[0] for cls in CLASSES.values()} - {"skdae"}
+    assert others == {"sklearn"}
+
+
+levels = st.floats(0, 1) | st.tuples(st.floats(0, 0.5), st.floats(0.5, 1))
+clips = st.none() | st.tuples(st.floats(-1, 0), st.floats(1, 2)) | st.just([0.0, 1.0])
+seeds = st.none() | st.integers(0, 2**32 - 1) | st.integers(0, 9).map(np.random.RandomState)
+single_noises = st.one_of(
+    st.builds(GaussianNoise, levels, clip=clips, random_state=seeds),
+    st.builds(SaltPepper, levels, st.floats(0, 1), clip=clips, random_state=seeds),
+    st.builds(
+        Occlusion,
+        st.integers(0, 9) | st.tuples(st.integers(0, 2), st.integers(2, 9)),
+        st.sampled_from(["random", "rows", "columns", "rectangle"]),
+        random_state=seeds,
+        when=st.sampled_from(["always", "fit"]),
+    ),
+)
+noises = st.recursive(
+    single_noises,
+    lambda inner: (
+        st.builds(NoiseSequence, st.lists(inner, min_size=1, max_size=3))
+        | st.builds(OneOf, st.lists(inner, min_size=1, max_size=3).map(tuple))
+    ),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(noise=noises)
+def test_any_noise_comes_back(noise, folder):
+    fitted = noise.fit(X)
+    again = there_and_back(fitted, folder)
+    assert_same(again, fitted)
+    assert_same(again.transform(X), fitted.transform(X))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.one_of(
+        st.builds(MeanFilter, st.integers(1, 5), mode=st.sampled_from(["wrap", "mirror"])),
+        st.builds(MedianFilter, st.integers(1, 5).map(np.int64)),
+        st.builds(GaussianFilter, st.floats(0, 5) | st.integers(0, 3).map(np.float32)),
+    )
+)
+def test_any_filter_comes_back(folder, denoiser):
+    denoiser.fit(X)
+    assert_works_the_same(there_and_back(denoiser, folder), denoiser, X)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    architecture=st.one_of(
+        st.builds(
+            Dense,
+            st.lists(st.integers(1, 5), min_size=1, max_size=3).map(tuple),
+            st.sampled_from(["relu", "gelu"]),
+            st.booleans(),
+            st.floats(0, 0.9),
+        ),
+        st.builds(
+            Conv,
+            st.lists(st.integers(1, 3), min_size=1, max_size=2),
+            st.sampled_from([1, 3, 5]),
+            st.sampled_from(["pool", "stride"]),
+            batch_norm=st.booleans(),
+        ),
+    ),
+    latent_dim=st.none() | st.integers(1, 4),
+    noise=st.none() | single_noises,
+    loss=st.sampled_from(["mse", "bce", "ssim"]),
+    flat=st.booleans(),
+)
+def test_any_denoiser_comes_back(folder, architecture, latent_dim, noise, loss, flat):
+    images = X.reshape(20, -1) if flat else X
+    dae = small(architecture, latent_dim=latent_dim, noise=noise, loss=loss).fit(images, images)
+    assert_works_the_same(there_and_back(dae, folder), dae, images)
+
+
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(),
+    st.floats(width=32).map(np.float32),
+    st.integers(-(2**63), 2**63 - 1).map(np.int64),
+    st.booleans().map(np.bool_),
+    st.just(torch.device("cpu")),
+    st.builds(
+        lambda shape, dtype: np.arange(np.prod(shape, dtype=int)).reshape(shape).astype(dtype),
+        st.lists(st.integers(0, 3), max_size=3),
+        st.sampled_from(["bool", "u1", "i2", "f2", "f4", "f8", "i8"]),
+    ),
+    st.lists(st.text(), max_size=3).map(lambda names: np.array(names, dtype=object)),
+    single_noises,
+)
+values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.lists(inner, max_size=4).map(tuple)
+        | st.dictionaries(st.text(), inner, max_size=4)
+    ),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(value=values)
+def test_any_value_comes_back(value, folder):
+    estimator = MeanFilter()
+    estimator.value_ = value
+    assert_same(there_and_back(estimator, folder).value_, value)
+
+
+@pytest.mark.parametrize("dtype", ["<f8", ">f8"])
+def test_arrays_come_back_from_any_memory_and_byte_order(dtype, folder):
+    estimator = MeanFilter()
+    estimator.value_ = np.arange(24, dtype=dtype).reshape(2, 3, 4).transpose(2, 0, 1)[::2, ::-1]
+    again = there_and_back(estimator, folder).value_
+    np.testing.assert_array_equal(again, estimator.value_)
+    assert again.flags.writeable
+    assert again.dtype.isnative
+
+
+def test_pipelines_come_back(tmp_path):
+    inner = make_pipeline(Occlusion(random_state=0), "passthrough", MedianFilter())
+    pipe = Pipeline([("noise", GaussianNoise(random_state=0)), ("inner", inner), ("dae", small())])
+    assert_same(there_and_back(pipe, tmp_path), pipe)
+    pipe.fit(X, X)
+    again = there_and_back(pipe, tmp_path)
+    assert_same(again.predict(X), pipe.predict(X))
+    assert repr(again) == repr(pipe)
+    assert again.score(X, X) == pipe.score(X, X)
+    assert_same(without_noise(again).predict(X), without_noise(pipe).predict(X))
+
+
+def test_feature_names_and_output_containers_come_back(tmp_path):
+    table = pd.DataFrame(X.reshape(20, -1), columns=[f"pixel {i}" for i in range(64)])
+    denoiser = MedianFilter().set_output(transform="pandas").fit(table)
+    again = there_and_back(denoiser, tmp_path)
+    pd.testing.assert_frame_equal(again.transform(table), denoiser.transform(table))
+    assert_same(again.feature_names_in_, denoiser.feature_names_in_)
+
+
+def test_super_resolution_comes_back(tmp_path):
+    dae = small(Conv(filters=(2,)), noise=Downsample(2)).fit(X)
+    again = there_and_back(dae, tmp_path)
+    assert again.predict(X[:, ::2, ::2]).shape == X.shape
+    assert_same(again.predict(X[:, ::2, ::2]), dae.predict(X[:, ::2, ::2]))
+
+
+def test_parameters_set_after_fit_do_not_change_the_net(tmp_path):
+    dae = small(latent_dim=3, precision="float32").fit(X, X)
+    X_denoised = dae.predict(X)
+    dae.set_params(architecture__hidden=(5, 5), latent_dim=7, precision="auto", loss="bce")
+    again = there_and_back(dae, tmp_path)
+    assert_same(again.predict(X), X_denoised)
+    assert again.architecture.hidden == (5, 5)
+
+
+def test_long_histories_stay_outside_the_header(tmp_path, fitted):
+    dae = copy.deepcopy(fitted)
+    dae.history_[0]["batches"] = [{"train_loss": i / 7} for i in range(10_000)]
+    dae.save(tmp_path / "file")
+    assert int.from_bytes((tmp_path / "file").read_bytes()[:8], "little") < 2**14
+    assert load(tmp_path / "file").history_ == dae.history_
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # by torch of torch
+def test_weights_of_a_compiled_net_have_their_own_names():
+    module = nn.Linear(2, 3)
+    assert saved_weights(torch.compile(module)).keys() == {"weight", "bias"}
+
+
+# What a loaded denoiser does next
+
+
+def test_loaded_denoiser_trains_on(tmp_path, fitted):
+    again = there_and_back(fitted, tmp_path)
+    again.partial_fit(X)
+    assert [row["epoch"] for row in again.history_] == [1, 2]
+    assert np.isfinite(again.predict(X)).all()
+    warm = there_and_back(fitted, tmp_path).set_params(warm_start=True, max_epochs=30).fit(X)
+    assert len(warm.history_) == 31
+    assert warm.score(X) > fitted.score(X)
+
+
+def test_loaded_denoiser_is_cloned_copied_pickled_and_saved_again(tmp_path, fitted):
+    again = there_and_back(fitted, tmp_path)
+    assert repr(clone(again)) == repr(fitted)
+    assert_same(clone(again).fit(X).predict(X), clone(fitted).fit(X).predict(X))
+    for twin in (copy.deepcopy(again), pickle.loads(pickle.dumps(again))):
+        assert_same(twin.predict(X), fitted.predict(X))
+    assert_works_the_same(there_and_back(again, tmp_path), fitted, X)
+
+
+def test_loaded_weights_are_its_own(tmp_path, fitted):
+    first, second = (there_and_back(fitted, tmp_path) for _ in range(2))
+    first.partial_fit(X)
+    assert_same(second.predict(X), fitted.predict(X))
+
+
+def test_loading_leaves_the_global_generators_alone(tmp_path, fitted):
+    fitted.save(tmp_path / "file")
+    torch.manual_seed(0)
+    np.random.seed(0)
+    expected = torch.rand(3), np.random.rand(3)
+    torch.manual_seed(0)
+    np.random.seed(0)
+    load(tmp_path / "file")
+    assert torch.equal(torch.rand(3), expected[0])
+    np.testing.assert_array_equal(np.random.rand(3), expected[1])
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+@pytest.mark.parametrize("device", ["cuda", "cuda:3", torch.device("cuda", 1)], ids=str)
+def test_net_of_another_machine_loads_where_its_device_is_not(device, tmp_path, fitted):
+    there = copy.deepcopy(fitted).set_params(device=device)
+    again = there_and_back(there, tmp_path)
+    assert again.device_ == torch.device("cpu")
+    assert again.get_params()["device"] == device
+    assert_same(again.predict(X), fitted.predict(X))
+    with pytest.raises(ValueError, match='use device="auto"'):
+        again.partial_fit(X)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_net_trained_on_cuda_loads_without_it(tmp_path):
+    dae = small(device="cuda", precision="float32").fit(X, X)
+    dae.save(tmp_path / "file")
+    assert load(tmp_path / "file").device_.type == "cuda"
+    code = (
+        "import sys, numpy, skdae; dae = skdae.load(sys.argv[1]); assert dae.device_.type == 'cpu';"
+        "numpy.save(sys.argv[3], dae.predict(numpy.load(sys.argv[2])))"
+    )
+    np.save(tmp_path / "X.npy", X)
+    paths = [tmp_path / name for name in ("file", "X.npy", "out.npy")]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    subprocess.run([sys.executable, "-c", code, *paths], check=True, env=environment)
+    np.testing.assert_allclose(np.load(paths[2]), dae.predict(X), atol=1e-5)
+
+
+@pytest.mark.parametrize("has_bfloat16", [True, False])
+def test_bfloat16_is_kept_where_the_hardware_has_it(has_bfloat16, tmp_path, monkeypatch):
+    monkeypatch.setattr("skdae._tensors._has_bfloat16", lambda device: True)
+    dae = small(Conv(filters=(2,))).fit(X, X)
+    assert dae.precision_ == "bfloat16"
+    monkeypatch.setattr("skdae._tensors._has_bfloat16", lambda device: has_bfloat16)
+    again = there_and_back(dae, tmp_path)
+    assert again.precision_ == ("bfloat16" if has_bfloat16 else "float32")
+    np.testing.assert_allclose(again.predict(X), dae.predict(X), atol=0.05)
+
+
+def test_fresh_process_predicts_the_same(tmp_path, fitted):
+    fitted.save(tmp_path / "file")
+    np.save(tmp_path / "X.npy", X)
+    code = (
+        "import sys, numpy; from skdae import load;"
+        "numpy.save(sys.argv[3], load(sys.argv[1]).predict(numpy.load(sys.argv[2])))"
+    )
+    paths = [tmp_path / name for name in ("file", "X.npy", "out.npy")]
+    subprocess.run([sys.executable, "-c", code, *paths], check=True)
+    assert_same(np.load(paths[2]), fitted.predict(X))
+
+
+# The file
+
+
+def test_file_is_a_safetensors_file_for_others(folder, good, fitted):
+    weights = safetensors.numpy.load_file(folder / "good")
+    for name, value in fitted.module_.state_dict().items():
+        np.testing.assert_array_equal(weights[f"net_.weights.{name}"], value.numpy())
+    with safetensors.safe_open(folder / "good", framework="numpy") as file:
+        metadata = file.metadata()
+    assert metadata["format"] == "skdae"
+    assert json.loads(metadata["versions"])["skdae"] == skdae.__version__
+    estimator = json.loads(metadata["estimator"])["object"]
+    assert estimator["class"] == "DenoisingAutoencoder"
+    assert estimator["params"]["noise"]["object"]["params"]["std"] == 0.1
+
+
+def test_same_estimator_gives_the_same_bytes(folder, good, fitted):
+    fitted.save(folder / "again")
+    assert (folder / "again").read_bytes() == good
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_paths_may_be_strings_or_paths(kind, tmp_path):
+    path = kind(tmp_path / "any name, no suffix")
+    save(MeanFilter(5), path)
+    assert load(path).size == 5
+    MeanFilter(7).save(path)
+    assert load(path).size == 7
+    for bad in (3, None):
+        with pytest.raises(TypeError, match="PathLike"):
+            save(MeanFilter(), bad)
+        with pytest.raises(TypeError, match="PathLike"):
+            load(bad)
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize("step", ["fsync", "replace", "write"])
+def test_failure_while_saving_leaves_the_old_file(step, error, tmp_path, monkeypatch, fitted):
+    path = tmp_path / "file"
+    save(MeanFilter(5), path)
+    before = path.read_bytes()
+
+    def fail(*args):
+        raise error
+
+    with monkeypatch.context() as patch:
+        if step == "write":
+            # The header is written by then, the arrays are not.
+            patch.setattr("skdae._files._bytes", FailsLater(fail))
+        else:
+            patch.setattr(os, step, fail)
+        with pytest.raises(type(error)):
+            save(fitted, path)
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+    assert path.read_bytes() == before
+
+
+def test_new_name_is_given_between_two_syncs(tmp_path, monkeypatch):
+    calls = []
+    for step in ("fsync", "replace"):
+        real = getattr(os, step)
+        monkeypatch.setattr(os, step, lambda *a, s=step, r=real: (calls.append(s), r(*a)))
+    save(MeanFilter(), tmp_path / "file")
+    assert calls == ["fsync", "replace", "fsync"]
+
+
+class FailsLater:
+    """Gives the bytes of arrays while they are hashed, and fails when they are written."""
+
+    def __init__(self, fail):
+        self.seen = set()
+        self.fail = fail
+
+    def __call__(self, array):
+        if id(array) in self.seen:
+            self.fail()
+        self.seen.add(id(array))
+        return memoryview(array.reshape(-1).view(np.uint8))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and modes are POSIX's")
+def test_saving_keeps_links_and_the_users_mask(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real" / "file")
+    save(MeanFilter(), tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "real" / "file").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_missing_files_and_folders_are_os_errors(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no folder .*nowhere"):
+        save(MeanFilter(), tmp_path / "nowhere" / "file")
+    with pytest.raises(FileNotFoundError):
+        load(tmp_path / "nowhere")
+    with pytest.raises(OSError, match="directory"):
+        load(tmp_path)
+
+
+# What cannot be saved
+
+
+class OwnArchitecture(Dense):
+    pass
+
+
+class OwnNoise(GaussianNoise):
+    pass
+
+
+def own_loss(prediction, target):
+    return ((prediction - target) ** 2).mean()
+
+
+UNSAVABLE = {
+    "module": (small(nn.Linear(64, 64)), "architecture is .*Linear"),
+    "module class": (small(nn.Identity), "architecture is .*Identity"),
+    "architecture": (small(OwnArchitecture()), "architecture is OwnArchitecture"),
+    "noise": (small(noise=OwnNoise()), "noise is OwnNoise"),
+    "loss": (small(loss=own_loss), "loss is .*own_loss"),
+    "optimizer": (small(optimizer=torch.optim.NAdam), "optimizer is .*NAdam"),
+    "callbacks": (small(callbacks=[EpochScoring("r2")]), r"callbacks.0 is .*EpochScoring"),
+    "step": (make_pipeline(MeanFilter(), StandardScaler()), r"steps.1.1 is StandardScaler"),
+    "foreign estimator": (LogisticRegression(), "save takes an estimator of skdae"),
+    "own class": (OwnArchitecture(), "save takes an estimator of skdae"),
+    "search": (GridSearchCV(MeanFilter(), {"size": [3]}, cv=2).fit(X, X), "its best_estimator_"),
+    "no estimator": ({"a": 1}, "save takes an estimator of skdae"),
+}
+
+
+@pytest.mark.parametrize("name", UNSAVABLE)
+def test_what_needs_foreign_code_is_not_saved(name, tmp_path):
+    estimator, message = UNSAVABLE[name]
+    with pytest.raises(TypeError, match=message) as caught:
+        save(estimator, tmp_path / "file")
+    assert "joblib.dump" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_net_of_ones_own_is_not_saved_under_another_name(tmp_path):
+    dae = small(nn.Linear(64, 64)).fit(X.reshape(20, -1), X.reshape(20, -1))
+    with pytest.raises(TypeError, match="Linear is a module of your own"):
+        save(dae.set_params(architecture="dense"), tmp_path / "file")
+
+
+def test_net_that_was_rebuilt_by_hand_is_not_saved(tmp_path, fitted):
+    dae = copy.deepcopy(fitted)
+    dae.module_.encoder = nn.Identity()
+    with pytest.raises(ValueError, match="weights differ"):
+        dae.save(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("estimator", "message"),
+    [
+        (GaussianNoise(std=-1), "'std' parameter"),
+        (small(lr=-1), "'lr' parameter"),
+        (small(noise=GaussianNoise(std=-1)), "'std' parameter"),
+        (Pipeline([("mean", MeanFilter())], memory="cache"), "memory='cache'"),
+    ],
+    ids=repr,
+)
+def test_what_load_would_refuse_is_not_saved(estimator, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        save(estimator, tmp_path / "file")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_holds_itself_is_not_saved(tmp_path):
+    estimator = MeanFilter()
+    estimator.value_ = [estimator]
+    with pytest.raises(ValueError, match="nested too deep"):
+        save(estimator, tmp_path / "file")
+
+
+# What is not loaded
+
+
+def refuses(path, match):
+    """Loading is a ValueError that names the file, and takes next to no memory."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=match) as caught:
+            load(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**22
+    finally:
+        tracemalloc.stop()
+    assert str(caught.value).startswith(f"{path} cannot be loaded: ")
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_any_flipped_bit_is_noticed(data, folder, good):
+    bit = data.draw(st.integers(0, 8 * len(good) - 1))
+    broken = bytearray(good)
+    broken[bit // 8] ^= 1 << bit % 8
+    (folder / "flipped").write_bytes(broken)
+    refuses(folder / "flipped", "damaged|no safetensors|not one that skdae wrote|is of format")
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_any_truncation_is_noticed(data, folder, good):
+    n = data.draw(st.integers(0, len(good) - 1))
+    (folder / "short").write_bytes(good[:n])
+    refuses(folder / "short", "only the beginning|damaged")
+
+
+@settings(max_examples=100, deadline=None)
+@given(junk=st.binary(max_size=200), length=st.booleans())
+def test_random_bytes_are_refused(junk, length, folder):
+    (folder / "junk").write_bytes((len(junk).to_bytes(8, "little") if length else b"") + junk)
+    refuses(folder / "junk", "no safetensors|damaged|not one that skdae wrote")
+
+
+def test_appended_bytes_are_noticed(folder, good):
+    (folder / "long").write_bytes(good + b"\0")
+    refuses(folder / "long", "damaged")
+
+
+@pytest.mark.parametrize("size", [16, 2**28])
+@pytest.mark.parametrize("claim", [10**8, 2**63, 2**64 - 1])
+def test_huge_headers_are_refused_unread(claim, size, tmp_path):
+    with open(tmp_path / "file", "wb") as file:
+        file.write(claim.to_bytes(8, "little") + b"{")
+        file.truncate(size)
+    refuses(tmp_path / "file", "only the beginning|its header has 100000000 bytes")
+
+
+def test_files_of_others_are_refused(tmp_path):
+    path = tmp_path / "file"
+    safetensors.numpy.save_file({"weight": np.zeros(3)}, path)
+    refuses(path, "not one that skdae wrote")
+    safetensors.numpy.save_file({"weight": np.zeros(3)}, path, {"format": "pt"})
+    refuses(path, "not one that skdae wrote")
+    joblib.dump(MeanFilter(), path)
+    refuses(path, "read by joblib.load")
+    torch.save({"weight": torch.zeros(3)}, path)
+    refuses(path, "read by joblib.load")
+
+
+def with_header(path, header, data=b""):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+
+
+def test_newer_versions_are_refused_by_name(folder, good):
+    (folder / "newer").write_bytes(good.replace(b'"format_version": "1"', b'"format_version": "2"'))
+    refuses(folder / "newer", "is of format '2', but this version of skdae reads 1; update skdae")
+
+
+META = {"format": "skdae", "format_version": "1", "checksum": "0" * 64}
+ARRAY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"[" * 100_000,
+        b"{" + b'"a":{' * 100_000,
+        b"9" * 10_000,
+        b"\xff\xfe{}",
+        [],
+        {"__metadata__": []},
+        {"__metadata__": {**META, "checksum": 3}},
+        {"__metadata__": {**META, "estimator": None}},
+        {"__metadata__": META, "a": 3},
+        {"__metadata__": META, "a": {**ARRAY, "dtype": "F128"}},
+        {"__metadata__": META, "a": {**ARRAY, "dtype": ["F32"]}},
+        {"__metadata__": META, "a": {**ARRAY, "shape": [2**60]}},
+        {"__metadata__": META, "a": {**ARRAY, "shape": [-1, -2]}},
+        {"__metadata__": META, "a": {**ARRAY, "shape": [2.0]}},
+        {"__metadata__": META, "a": {**ARRAY, "shape": [True, 2]}},
+        {"__metadata__": META, "a": {**ARRAY, "shape": [1] * 100 + [2]}},
+        {"__metadata__": META, "a": {**ARRAY, "shape": [10**9], "data_offsets": [0, 4 * 10**9]}},
+        {"__metadata__": META, "a": {**ARRAY, "data_offsets": [-8, 0]}},
+        {"__metadata__": META, "a": {**ARRAY, "data_offsets": [8, 16]}},
+        {"__metadata__": META, "a": {**ARRAY, "data_offsets": [0, 8, 8]}},
+        {"__metadata__": META, "a": ARRAY, "b": ARRAY},
+        {"__metadata__": META, "a": {"dtype": "F32"}},
+        {"__metadata__": META},
+        {"__metadata__": META, "a": ARRAY},
+    ],
+    ids=lambda header: str(header)[:60].replace("\\", "/"),
+)
+def test_inconsistent_headers_are_refused(header, tmp_path):
+    with_header(tmp_path / "file", header, bytes(8))
+    refuses(tmp_path / "file", "damaged|not one that skdae wrote")
+
+
+def forge(folder, estimator, change):
+    """A file with a sound checksum whose contents were changed by `change(tree, arrays)`."""
+    path = folder / "forged"
+    save(estimator, path)
+    arrays, metadata = read_arrays(path)
+    tree = json.loads(metadata["estimator"])
+    tree = change(tree["object"], arrays) or tree
+    write_arrays(path, arrays, {"estimator": json.dumps(tree), "versions": '{"skdae": "9.9"}'})
+    return path
+
+
+FOREIGN = [
+    "os.system",
+    "system",
+    "builtins.eval",
+    "eval",
+    "subprocess.Popen",
+    "antigravity",
+    "sklearn.svm.SVC",
+    "torch.nn.Linear",
+    "skdae._persistence.load",
+    "__class__",
+    "",
+]
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+@pytest.mark.parametrize("where", ["class", "params", "state"])
+def test_foreign_names_are_neither_imported_nor_run(name, where, folder):
+    spec = {"class": name, "params": {}, "state": {}}
+
+    def change(tree, arrays):
+        if where == "class":
+            return {"object": spec}
+        tree[where]["noise" if where == "params" else "extra_"] = {"object": spec}
+
+    modules = set(sys.modules)
+    path = forge(folder, small(), change)
+    refuses(path, f"the class {name!r}, which this version .* written by skdae 9.9")
+    assert {module for module in set(sys.modules) - modules if "antigravity" in module} == set()
+
+
+def put(*keys, value):
+    """A change that puts `value` at a place of the tree."""
+
+    def change(tree, arrays):
+        *path, last = keys
+        for key in path:
+            tree = tree[key]
+        tree[last] = value
+
+    return change
+
+
+ARCHITECTURE = ("state", "_architecture", "object", "params")
+FORGED = {
+    "unknown parameter": (put("params", "command", value="rm"), r"\['command'\] of DenoisingAuto"),
+    "attribute over a method": (put("state", "predict", value=1), r"\['predict'\] of Denoising"),
+    "attribute over a parameter": (put("state", "lr", value=1), r"\['lr'\] of DenoisingAuto"),
+    "attribute over the class": (put("state", "__class__", value=1), "__class__"),
+    "parameter out of range": (put("params", "lr", value=-1), "'lr' parameter"),
+    "parameter of another type": (put("params", "loss", value=["mse"]), "'loss' parameter"),
+    "unknown device": (put("params", "device", value="os.system"), "os.system"),
+    "unknown kind of value": (put("state", "a_", value={"eval": "1"}), "'eval'. stands for no"),
+    "two kinds of value": (put("state", "a_", value={"tuple": [], "dict": {}}), "stands for no"),
+    "no kind of value": (put("state", "a_", value={}), "stands for no value"),
+    "unknown array": (put("state", "a_", value={"array": "none"}), "'none'"),
+    "array used twice": (
+        put("state", "a_", value={"array": "net_.weights.encoder.0.bias"}),
+        "encoder.0.bias",
+    ),
+    "unknown dtype": (put("state", "a_", value={"scalar": ["O", 1]}), "damaged"),
+    "names of numbers": (put("state", "a_", value={"names": [1, 2]}), "names"),
+    "missing net": (put("state", "net_", value={"dict": {}}), "damaged"),
+    "other filters": (put(*ARCHITECTURE, "filters", value=[3]), "weights differ"),
+    "huge filters": (put(*ARCHITECTURE, "filters", value=[10**6]), "weights differ"),
+    "enormous filters": (put(*ARCHITECTURE, "filters", value=[10**9]), "damaged"),
+    "impossible filters": (put(*ARCHITECTURE, "filters", value=[10**30]), "damaged"),
+    "huge kernel": (put(*ARCHITECTURE, "kernel_size", value=10**4 + 1), "weights differ"),
+    "many layers": (put(*ARCHITECTURE, "filters", value=[1] * 100_000), "more layers than"),
+    "no filters": (put(*ARCHITECTURE, "filters", value="abc"), "'filters' parameter|filters="),
+    "huge bottleneck": (put("state", "_built", value=["", 10**12]), "weights differ"),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_forged_files_are_refused(name, folder, fitted):
+    change, message = FORGED[name]
+    refuses(forge(folder, fitted, change), message)
+
+
+def test_computed_buffers_are_not_as_large_as_a_file_likes():
+    def build():
+        return Conv(filters=(1,), kernel_size=501, batch_norm=False).build((8, 8, 1), (8, 8, 1))
+
+    with torch.device("meta"):
+        shapes = {name: value.shape for name, value in build().state_dict().items()}
+    weights = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    with pytest.raises(ValueError, match="computes buffers of"):
+        rebuild(build, weights)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda weight: weight[:1],
+        lambda weight: weight.astype(np.float64),
+        lambda weight: weight.reshape(-1),
+        lambda weight: np.zeros((0,), np.float32),
+    ],
+    ids=["rows", "dtype", "flat", "empty"],
+)
+def test_wrong_weights_are_refused(change, folder, fitted):
+    def replace(tree, arrays):
+        name = "net_.weights.encoder.0.weight"
+        arrays[name] = change(arrays[name])
+
+    refuses(forge(folder, fitted, replace), "encoder.0.weight")
+
+
+def test_missing_and_additional_weights_are_refused(folder, fitted):
+    def drop(tree, arrays):
+        del arrays["net_.weights.encoder.0.weight"]
+
+    def add(tree, arrays):
+        arrays["another"] = np.zeros(3)
+
+    refuses(forge(folder, fitted, drop), "encoder.0.weight")
+    refuses(forge(folder, fitted, add), "arrays of none")
+
+
+def test_deeply_nested_values_are_refused(folder):
+    deep = []
+    for _ in range(500):
+        deep = [deep]
+    refuses(forge(folder, MeanFilter(), put("state", "a_", value=deep)), "nested too deep")
+
+
+@pytest.mark.parametrize("pos", [-1, 625, 2**40, "0"])
+def test_impossible_random_states_are_refused(pos, folder):
+    estimator = GaussianNoise(random_state=np.random.RandomState(0))
+    path = forge(folder, estimator, put("params", "random_state", "random_state", 1, value=pos))
+    refuses(path, "damaged")
+
+
+def test_pipeline_cannot_bring_a_cache(folder):
+    pipe = make_pipeline(MeanFilter())
+    refuses(forge(folder, pipe, put("params", "memory", value="/tmp")), "memory='/tmp'")
+
+
+def test_file_without_an_estimator_is_refused(folder):
+    def layout(tree, arrays):
+        return {"object": {"class": "Layout", "params": {}, "state": {"flat": True}}}
+
+    refuses(forge(folder, MeanFilter(), layout), "no estimator")
+    refuses(forge(folder, MeanFilter(), lambda tree, arrays: [1, 2]), "no estimator")
