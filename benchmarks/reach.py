@@ -133,7 +133,7 @@ def fashion(run: Run) -> Iterator[Line]:
     seconds *= KERAS["epochs"]
     goals = {
         "in T / 8": (seconds / 8, "the study's MSE in at most T / 8", KERAS["mse"], np.inf),
-        "in T": (seconds, "MSE ≤ 0.0084 and MAE ≤ 0.047 in T", 0.0084, 0.047),
+        "in T / 2": (seconds / 2, "MSE ≤ 0.0084 and MAE ≤ 0.047 in T", 0.0084, 0.047),
     }
     for name, (budget, goal, mse, mae) in goals.items():
         ours = run(
