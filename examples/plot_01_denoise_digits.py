@@ -35,10 +35,10 @@ options = parser.parse_args()
 if options.data == "mnist":
     mnist = fetch_images("mnist")
     X_train, X_test = mnist.X_train, mnist.X_test
-    training = {"max_epochs": 8}
+    training = {"max_epochs": 8, "batch_size": 128, "lr": 2e-3}
 else:
     X_train, X_test = train_test_split(load_digits_images().images, random_state=0)
-    training = {"max_epochs": 100, "batch_size": 32}
+    training = {"max_epochs": 100, "lr": 2e-3}
 
 noise = GaussianNoise(std=0.4, random_state=0)
 X_noisy = noise.fit_transform(X_test)
