@@ -306,7 +306,7 @@ GOALS = {
     ),
     "blind": Goal(
         "Set12, one net for Gaussian σ from 0 to 56 of 255, not clipped",
-        "nets of the same kind and training time for one level each",
+        "nets of the same kind for one level each, with as many epochs",
         blind,
     ),
 }

@@ -2,7 +2,12 @@
 
 import os
 
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+
 os.environ.setdefault("MPLBACKEND", "Agg")
+# The diagrams of estimators in the gallery link to the API pages beside it.
+os.environ["SKDAE_DOCS"] = ".."
 
 import skdae
 
@@ -14,7 +19,6 @@ version = release = skdae.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
     "sphinx_copybutton",
@@ -36,6 +40,10 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     "within_subsection_order": "FileNameSortKey",
     "filename_pattern": "/plot_",
+    # Names in the code link to the API, and API pages to the examples that use them.
+    "doc_module": "skdae",
+    "reference_url": {"skdae": None},
+    "backreferences_dir": "gallery/backreferences",
     "show_memory": False,
     "show_signature": False,
 }
@@ -48,8 +56,32 @@ html_title = f"skdae {version}"
 html_show_sourcelink = False
 html_theme_options = {
     "navigation_with_keys": False,
+    "header_links_before_dropdown": 6,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": ["theme-version"],
 }
-html_sidebars = {"start": [], "results": [], "changes": [], "contributing": []}
+html_sidebars = {
+    page: []
+    for page in ("start", "results", "glossary", "changes", "contributing", "gallery/index")
+}
+
+# Formulas are MathML, which browsers draw by themselves, with nothing from another server.
+html_math_renderer = "mathml"
+
+
+def inline_formula(translator, node):
+    """Write a formula in a line of text."""
+    translator.body.append(tex2mathml(node.astext()))
+    raise nodes.SkipNode
+
+
+def formula(translator, node):
+    """Write a formula on a line of its own."""
+    translator.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>')
+    raise nodes.SkipNode
+
+
+def setup(app):
+    """Add the renderer."""
+    app.add_html_math_renderer("mathml", (inline_formula, None), (formula, None))

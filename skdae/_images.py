@@ -20,6 +20,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from ._doc_link import DocLinkMixin
 from ._persistence import SaveMixin
 
 # The dtypes that stay as they are; everything else is cast to the first.
@@ -381,7 +382,7 @@ class ImageFeaturesOutMixin:
         return np.array([f"{prefix}{i}" for i in range(self._n_features_out)], dtype=object)
 
 
-class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class BaseDenoiser(SaveMixin, DocLinkMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """What every denoiser offers; a subclass brings `fit` and `predict`.
 
     `predict` and `transform` give the denoised images, in the shape that came in, so that a

@@ -69,7 +69,7 @@ def _lists_too(metric):
 def mean_squared_error(
     X_true: ArrayLike, X_pred: ArrayLike, *, per_image: bool = False
 ) -> float | NDArray[np.float64]:
-    """Mean squared error, ``mean((x - p)**2)``; 0 is best.
+    r"""Mean squared error, :math:`\frac1n \sum_i (x_i - \hat x_i)^2`; 0 is best.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def mean_squared_error(
 def mean_absolute_error(
     X_true: ArrayLike, X_pred: ArrayLike, *, per_image: bool = False
 ) -> float | NDArray[np.float64]:
-    """Mean absolute error, ``mean(|x - p|)``; 0 is best.
+    r"""Mean absolute error, :math:`\frac1n \sum_i |x_i - \hat x_i|`; 0 is best.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def mean_absolute_error(
 def peak_signal_noise_ratio(
     X_true: ArrayLike, X_pred: ArrayLike, *, per_image: bool = False, data_range: float = 1.0
 ) -> float | NDArray[np.float64]:
-    """Peak signal-to-noise ratio, ``10 log10(data_range**2 / MSE)``; greater is better.
+    r"""Peak signal-to-noise ratio, :math:`10 \log_{10}(r^2 / \mathrm{MSE})`; greater is better.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def peak_signal_noise_ratio(
     per_image : bool, default=False
         Whether to give one value an image instead of their mean.
     data_range : float, default=1.0
-        Distance between the smallest and the largest possible value.
+        :math:`r`, the distance between the smallest and the largest possible value.
 
     Returns
     -------
@@ -190,13 +190,20 @@ def structural_similarity(
     image_shape: tuple[int, ...] | None = None,
     win_size: int = 7,
 ) -> float | NDArray[np.float64]:
-    """Structural similarity (SSIM): means, variances and covariances compared window by window.
+    r"""Structural similarity (SSIM): means, variances and covariances compared window by window.
 
-    In every window, with means m, variances v and covariance c of the two images,
-    ``(2 m_x m_p + C1) (2 c + C2) / ((m_x**2 + m_p**2 + C1) (v_x + v_p + C2))`` where ``C1 = (0.01
-    data_range)**2`` and ``C2 = (0.03 data_range)**2``; then the mean over all windows that lie
-    inside the image, and over the channels. The windows are square and uniform and the
-    covariance is the sample's, as in `skimage.metrics.structural_similarity`.
+    In every window, with means :math:`\mu`, variances :math:`\sigma^2` and covariance
+    :math:`\sigma_{x \hat x}` of the two images,
+
+    .. math::
+
+        \frac{(2 \mu_x \mu_{\hat x} + C_1)(2 \sigma_{x \hat x} + C_2)}
+        {(\mu_x^2 + \mu_{\hat x}^2 + C_1)(\sigma_x^2 + \sigma_{\hat x}^2 + C_2)},
+        \qquad C_1 = (0.01 \, r)^2, \quad C_2 = (0.03 \, r)^2
+
+    then the mean over all windows that lie inside the image, and over the channels. The windows
+    are square and uniform and the covariance is the sample's, as in
+    `skimage.metrics.structural_similarity`.
 
     Parameters
     ----------
@@ -208,7 +215,7 @@ def structural_similarity(
     per_image : bool, default=False
         Whether to give one value an image instead of their mean.
     data_range : float, default=1.0
-        Distance between the smallest and the largest possible value.
+        :math:`r`, the distance between the smallest and the largest possible value.
     image_shape : tuple of int or None, default=None
         ``(height, width[, n_channels])`` or ``(length,)``, for flat rows. ``None`` takes them as
         square grey images, or else as 1-D signals, whose windows are 1-D.
@@ -330,15 +337,17 @@ class Metric(NamedTuple):
     sign: int
     # How a plot writes a value.
     text: str
+    # What stands at an axis, with the unit.
+    label: str
     # Whether flat rows must be seen as images.
     spatial: bool = False
 
 
 METRICS: dict[str, Metric] = {
-    "mse": Metric(mean_squared_error, -1, "MSE {:.4f}"),
-    "mae": Metric(mean_absolute_error, -1, "MAE {:.4f}"),
-    "psnr": Metric(peak_signal_noise_ratio, 1, "{:.1f} dB"),
-    "ssim": Metric(structural_similarity, 1, "SSIM {:.2f}", spatial=True),
+    "mse": Metric(mean_squared_error, -1, "MSE {:.4f}", "mean squared error"),
+    "mae": Metric(mean_absolute_error, -1, "MAE {:.4f}", "mean absolute error"),
+    "psnr": Metric(peak_signal_noise_ratio, 1, "{:.1f} dB", "PSNR (dB)"),
+    "ssim": Metric(structural_similarity, 1, "SSIM {:.2f}", "SSIM", spatial=True),
 }
 
 
@@ -459,7 +468,7 @@ def _resolve_metric(metric):
     """The `Metric` of a name or a callable."""
     if callable(metric):
         name = getattr(metric, "__name__", type(metric).__name__)
-        return Metric(metric, 1, name.replace("{", "").replace("}", "") + " {:.3g}")
+        return Metric(metric, 1, name.replace("{", "").replace("}", "") + " {:.3g}", name)
     if not isinstance(metric, str) or metric not in METRICS:
         raise ValueError(
             f"metric={metric!r} is unknown; pass one of {sorted(METRICS)} or a callable "

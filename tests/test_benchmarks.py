@@ -79,6 +79,14 @@ def test_defaults_count_among_the_settings(load):
     assert json.dumps(describe({"noise": GaussianNoise(0.1), "n": 3}))
 
 
+def test_settings_are_the_same_where_all_parameters_are(load):
+    store = load("store")
+    short, long = "GaussianNoise() #0a1b2c3d", "GaussianNoise(std=0.1) #0a1b2c3d"
+    assert store.same({"noise": short, "n": 3}, {"n": 3, "noise": long})
+    assert not store.same({"noise": short, "n": 3}, {"noise": long, "n": 4})
+    assert not store.same([short], [short.replace("0a1b", "0a1c")])
+
+
 def test_every_denoiser_has_its_row_on_digits(load, tmp_path, capsys):
     quality = load("quality")
     results, page = tmp_path / "figures.jsonl", tmp_path / "page.md"

@@ -10,13 +10,20 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from skdae import plotting
+from skdae import Downsample, GaussianNoise, plotting
 from skdae.metrics import METRICS, mean_squared_error, mse_scorer
-from skdae.plotting import DenoisingDisplay, ErrorHistogramDisplay, TrainingDisplay
+from skdae.plotting import (
+    DenoisingDisplay,
+    ErrorHistogramDisplay,
+    LatentSpaceDisplay,
+    NoiseLevelDisplay,
+    TrainingDisplay,
+)
 
 
 class Shrink(BaseEstimator):
@@ -166,6 +173,22 @@ def test_given_axes_hold_the_grid():
     for panel in display.axes_.ravel():
         corners = panel.get_window_extent().corners()
         assert outer.count_contains(corners) == 4
+
+
+def test_few_images_stand_in_a_row_each():
+    X = clean((2, 8, 8))
+    display = DenoisingDisplay.from_predictions(X, X * 0.5, X * 0.25)
+    assert display.axes_.shape == (3, 2)
+    np.testing.assert_allclose(shown(display.axes_), [X, X * 0.5, X * 0.25])
+    assert [row[0].get_title() for row in display.axes_] == ["clean", "noisy", "denoised"]
+    display.figure_.canvas.draw()
+    clean_1, noisy_1, clean_2 = (display.axes_[i].get_position() for i in ((0, 0), (1, 0), (0, 1)))
+    assert clean_1.y0 == pytest.approx(noisy_1.y0)
+    assert clean_1.y0 > clean_2.y1
+    assert clean_1.x0 == pytest.approx(clean_2.x0)
+    assert clean_1.x1 < noisy_1.x0
+    width, height = display.figure_.get_size_inches()
+    assert width > height
 
 
 def test_plot_again_draws_the_same():
@@ -352,5 +375,198 @@ def test_error_histogram_of_other_shapes_is_refused():
 
 def test_import_does_not_load_matplotlib():
     code = "import sys, skdae.plotting; sys.exit('matplotlib' in sys.modules)"
-    root = Path(plotting.__file__).parents[1]
+    root = Path(plotting.__file__).parents[2]
     subprocess.run([sys.executable, "-c", code], cwd=root, check=True)
+
+
+# Noise levels
+
+
+def test_noise_levels_give_the_metric_of_each_denoiser_on_the_same_noisy_images():
+    X = clean()
+    denoisers = {"half": Shrink().fit(X), "all": Shrink(1.0).fit(X)}
+    display = NoiseLevelDisplay.from_estimator(
+        denoisers, X, noise=Brighten(), levels=[0.1, 0.2], param_name="by", metric="mse"
+    )
+    assert list(display.values) == ["noisy", "half", "all"]
+    np.testing.assert_allclose(display.values["noisy"], [0.01, 0.04])
+    np.testing.assert_allclose(display.values["all"], [0.01, 0.04])
+    half = [mean_squared_error(X, (X + by) / 2) for by in (0.1, 0.2)]
+    np.testing.assert_allclose(display.values["half"], half)
+    for line, (name, values) in zip(display.lines_, display.values.items(), strict=True):
+        assert line.get_label() == name
+        np.testing.assert_array_equal(line.get_xydata(), np.c_[[0.1, 0.2], values])
+    assert display.ax_.get_xlabel() == "by of Brighten"
+    assert display.ax_.get_ylabel() == "mean squared error"
+    display.figure_.canvas.draw()
+
+
+def test_noise_level_judges_what_follows_the_injectors_of_a_pipeline():
+    X = clean()
+    pipe = make_pipeline(Brighten(10), Shrink()).fit(X, X)
+    search = GridSearchCV(Shrink(), {"factor": [0.5]}, scoring=mse_scorer).fit(X, X)
+    display = NoiseLevelDisplay.from_estimator(
+        {"alone": Shrink(), "pipe": pipe, "search": search},
+        X,
+        noise=Brighten(),
+        levels=[0.25],
+        param_name="by",
+    )
+    assert display.values["pipe"] == display.values["alone"] == display.values["search"]
+
+
+def test_one_estimator_needs_no_name():
+    display = NoiseLevelDisplay.from_estimator(
+        Shrink(), clean(), noise=Brighten(), levels=(0.1,), param_name="by"
+    )
+    assert list(display.values) == ["noisy", "denoised"]
+
+
+def test_every_noise_level_draws_its_own_but_for_all_the_same_noise():
+    noise = GaussianNoise(clip=None)
+    display = NoiseLevelDisplay.from_estimator(
+        Shrink(1.0), clean(), noise=noise, levels=[0.1, 0.2, 0.4], metric="mse"
+    )
+    assert display.values["denoised"] == pytest.approx(display.values["noisy"])
+    assert display.values["noisy"] == pytest.approx(
+        display.values["noisy"][0] * np.array([1, 4, 16])
+    )
+    assert not hasattr(noise, "seed_")
+
+
+def test_smaller_noisy_images_have_no_line():
+    X = clean((3, 8, 8))
+
+    class Grey(Shrink):
+        def predict(self, X_small):
+            return np.full_like(X, 0.5)
+
+    display = NoiseLevelDisplay.from_estimator(
+        {"grey": Grey()}, X, noise=Downsample(), levels=[2, 4], param_name="factor"
+    )
+    assert list(display.values) == ["grey"]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_noise_level_names_every_metric_with_its_unit(metric):
+    X = clean((3, 8 * 9))
+    estimator = Shrink().fit(X)
+    estimator.image_shape_ = (8, 9)
+    display = NoiseLevelDisplay.from_estimator(
+        estimator, X, noise=Brighten(), levels=[0.5], param_name="by", metric=metric
+    )
+    images = X.reshape(3, 8, 9)
+    expected = METRICS[metric].function(images, (images + 0.5) / 2)
+    np.testing.assert_allclose(display.values["denoised"], [expected])
+    assert display.ax_.get_ylabel() == METRICS[metric].label
+
+
+def test_noise_level_on_given_axes():
+    figure, ax = plt.subplots()
+    display = NoiseLevelDisplay([0.1, 0.2], {"mine": [20, 15]}, metric=max).plot(ax=ax)
+    assert display.ax_ is ax
+    assert display.figure_ is figure
+    assert ax.get_xlabel() == "noise level"
+    assert ax.get_ylabel() == "max"
+
+
+def test_values_of_another_length_are_refused():
+    with pytest.raises(ValueError, match=r"'mine' have shape \(3,\).*\(2,\)"):
+        NoiseLevelDisplay([0.1, 0.2], {"mine": [1, 2, 3]})
+    with pytest.raises(ValueError, match="at least one number"):
+        NoiseLevelDisplay([], {})
+    with pytest.raises(ValueError, match="'psnr'"):
+        NoiseLevelDisplay([1], {"mine": [1]}, metric="rmse")
+
+
+def test_unknown_level_names_the_parameters_of_the_noise():
+    with pytest.raises(ValueError, match="'std'.*Brighten"):
+        NoiseLevelDisplay.from_estimator(Shrink(), clean(), noise=Brighten(), levels=[0.1])
+    with pytest.raises(TypeError, match="must be a noise injector"):
+        NoiseLevelDisplay.from_estimator(Shrink(), clean(), noise=Brighten, levels=[0.1])
+
+
+# Codes
+
+
+class TwoMeans(BaseEstimator):
+    """Codes: the means of the upper and the lower half."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def encode(self, X):
+        return np.stack([half.mean((1, 2)) for half in np.split(X, 2, axis=1)], axis=1)
+
+
+def offsets(ax):
+    return np.concatenate([points.get_offsets() for points in ax.collections])
+
+
+def test_codes_are_points_with_the_name_of_each_class_at_its_median():
+    X, y = clean((9, 8, 8)), np.array(list("aabbbcccc"))
+    display = LatentSpaceDisplay.from_estimator(TwoMeans(), X, y)
+    codes = TwoMeans().encode(X)
+    np.testing.assert_allclose(offsets(display.ax_), codes)
+    assert [text.get_text() for text in display.ax_.texts] == ["a", "b", "c"]
+    medians = [np.median(codes[y == name], axis=0) for name in "abc"]
+    np.testing.assert_allclose([text.xy for text in display.ax_.texts], medians)
+    assert len({tuple(points.get_facecolor()[0]) for points in display.ax_.collections}) == 3
+    display.figure_.canvas.draw()
+
+
+def test_long_codes_are_shown_by_two_principal_components():
+    Z = np.random.default_rng(0).normal(size=(50, 5)) * [5, 1, 9, 1, 1]
+    display = LatentSpaceDisplay(Z).plot()
+    pca = PCA(n_components=2).fit(Z)
+    np.testing.assert_allclose(offsets(display.ax_), pca.transform(Z))
+    assert f"first principal component ({pca.explained_variance_ratio_[0]:.0%}" in (
+        display.ax_.get_xlabel()
+    )
+
+
+def test_real_labels_have_a_colour_bar():
+    Z = clean((10, 2))
+    display = LatentSpaceDisplay(Z, np.linspace(0.05, 0.5, 10)).plot()
+    assert len(display.figure_.axes) == 2
+    np.testing.assert_allclose(display.ax_.collections[0].get_array(), np.linspace(0.05, 0.5, 10))
+
+
+def test_more_classes_than_colours_differ_in_their_markers():
+    display = LatentSpaceDisplay(clean((30, 2)), np.arange(30)).plot()
+    looks = {
+        (tuple(points.get_facecolor()[0]), points.get_paths()[0].vertices.tobytes())
+        for points in display.ax_.collections
+    }
+    assert len(looks) == 30
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda coder: make_pipeline(Brighten(), coder),
+        lambda coder: make_pipeline(Brighten(), "passthrough", coder),
+        lambda coder: GridSearchCV(
+            make_pipeline(Brighten(), coder), {"brighten__by": [0.125]}, scoring=lambda *_: 0
+        ),
+    ],
+    ids=["pipeline", "passthrough", "search"],
+)
+def test_pipelines_encode_what_their_steps_give(wrap):
+    X = clean((9, 8, 8))
+    figure, ax = plt.subplots()
+    display = LatentSpaceDisplay.from_estimator(wrap(TwoMeans()).fit(X), X, ax=ax)
+    assert display.ax_ is ax
+    np.testing.assert_allclose(offsets(ax), TwoMeans().encode(X) + 0.125)
+
+
+def test_denoisers_without_codes_are_refused():
+    with pytest.raises(TypeError, match="Shrink has no codes"):
+        LatentSpaceDisplay.from_estimator(Shrink(), clean())
+
+
+def test_codes_that_make_no_plane_are_refused():
+    with pytest.raises(ValueError, match="latent_dim=2"):
+        LatentSpaceDisplay([[0.1], [0.2]])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        LatentSpaceDisplay(clean((5, 2)), [0, 1])

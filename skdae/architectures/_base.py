@@ -7,6 +7,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import nn
 
+from .._doc_link import DocLinkMixin
 from .._persistence import Persistent
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -20,7 +21,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-class BaseArchitecture(Persistent, BaseEstimator):
+class BaseArchitecture(Persistent, DocLinkMixin, BaseEstimator):
     """Base class of the parameter objects that build a net; write your own by giving it `build`.
 
     It is a scikit-learn parameter object: `get_params`, `set_params` and `clone` work, so that a

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from .._doc_link import DocLinkMixin
 from .._images import (
     ImageFeaturesOutMixin,
     check_image_list,
@@ -52,7 +53,7 @@ def level(kind, low, high, *, closed="both"):
     return [Interval(kind, low, high, closed=closed), LevelRange(kind, low, high, closed=closed)]
 
 
-class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class BaseNoise(SaveMixin, DocLinkMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Base class of the noise injectors; write your own by giving it `_corrupt`.
 
     A subclass has an ``__init__`` with its levels and the common parameters ``clip``, ``when`` and

@@ -1,9 +1,4 @@
-"""Displays in scikit-learn's manner: images before and after, learning curves, error histograms.
-
-A display stores its data; ``plot`` draws them and returns the display. Matplotlib is imported only
-then, and nothing is ever shown unasked: call ``matplotlib.pyplot.show()`` or
-``display.figure_.savefig(...)``.
-"""
+"""Images before and after denoising."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -12,34 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.exceptions import NotFittedError
 
-from ._images import check_images, resolve_image_shape, to_batch, to_float, to_hwc
-from .metrics import (
+from .._images import check_images, resolve_image_shape, to_batch, to_float, to_hwc
+from ..metrics import (
     _check_noise,
     _corrupted,
     _fitted_attribute,
     _fitted_image_shape,
     _resolve_metric,
-    mean_squared_error,
 )
+from ._base import BLUE, split_injectors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-__all__ = ["DenoisingDisplay", "ErrorHistogramDisplay", "TrainingDisplay"]
-
-# From the palette of Okabe and Ito, told apart also by the colour-blind.
-_BLUE, _ORANGE, _GREEN = "#0072B2", "#D55E00", "#009E73"
-
-
-# Images
 
 
 class DenoisingDisplay:
     """Rows of clean, noisy and denoised images, with a metric under each.
 
-    Make it with `from_estimator` or `from_predictions`.
+    Make it with `from_estimator` or `from_predictions`. Fewer images than rows are turned: they get
+    a row each, and what was a row becomes a column.
 
     Parameters
     ----------
@@ -58,8 +45,8 @@ class DenoisingDisplay:
 
     Attributes
     ----------
-    axes_ : ndarray of Axes of shape (n_rows, n_images)
-        One axes an image.
+    axes_ : ndarray of Axes of shape (n_kinds, n_images)
+        One axes an image; ``axes_[0]`` holds the clean ones, wherever they stand.
     figure_ : Figure
 
     Raises
@@ -169,7 +156,7 @@ class DenoisingDisplay:
         if noise is not None and X_noisy is not None:
             raise ValueError("Both noise and X_noisy were passed; pass the one you want to see.")
         estimator = getattr(estimator, "best_estimator_", estimator)
-        injectors = _injectors(estimator)
+        injectors, _ = split_injectors(estimator)
         X_clean = _first(X_clean, n_images)
         if X_noisy is not None:
             X_input = _first(X_noisy, n_images)
@@ -249,8 +236,7 @@ class DenoisingDisplay:
         self.axes_ = _grid(ax, list(rows), len(self.X_clean), self._aspect())
         self.figure_ = self.axes_[0, 0].figure
         limits = min(X.min() for X in rows.values()), max(X.max() for X in rows.values())
-        for axes, (name, X) in zip(self.axes_, rows.items(), strict=True):
-            axes[0].set_ylabel(name, rotation=0, ha="right", va="center")
+        for axes, X in zip(self.axes_, rows.values(), strict=True):
             for panel, image, label in zip(axes, self._images(X), self._labels(X), strict=True):
                 _draw(panel, image, limits)
                 panel.set_xlabel(label, fontsize="small")
@@ -294,13 +280,6 @@ def _first(X, n_images):
     return X.iloc[:n_images] if hasattr(X, "iloc") else X[:n_images]
 
 
-def _injectors(estimator):
-    """The fitted steps of a Pipeline up to its last noise injector, or None."""
-    steps = getattr(estimator, "steps", ())
-    ends = [i for i, (_, step) in enumerate(steps, start=1) if hasattr(step, "_corrupt")]
-    return estimator[: ends[-1]] if ends else None
-
-
 def _add_noise(estimator, X, noise, injectors):
     """The images that `estimator` gets: noisy, unless it corrupts them itself."""
     if noise is None and injectors is not None:
@@ -315,16 +294,35 @@ def _add_noise(estimator, X, noise, injectors):
     return _corrupted(X, _check_noise(noise))
 
 
-def _grid(ax, names, n_columns, aspect):
-    """Axes of shape ``(n_rows, n_columns)``, in a new figure or in the place of `ax`."""
+def _grid(ax, names, n_images, aspect):
+    """Axes of shape ``(len(names), n_images)``, in a new figure or in the place of `ax`."""
     import matplotlib.pyplot as plt
 
-    n_rows = len(names)
+    # Pages are wide: a few images get a row each, and their kinds the columns.
+    upright = n_images < len(names)
+    n_rows, n_columns = (n_images, len(names)) if upright else (len(names), n_images)
     if ax is None:
-        # An inch an image, and room for the metrics and, by the letter, for the row labels.
-        size = (n_columns + 0.2 + 0.085 * max(map(len, names)), n_rows * (aspect + 0.3))
-        figure = plt.figure(figsize=size, layout="constrained")
-        return figure.subplots(n_rows, n_columns, squeeze=False)
+        longest = 0.085 * max(map(len, names))
+        # An inch an image at least, and more while the page has room.
+        side = min(max(min(8 / n_columns, 8 / (n_rows * aspect)), 1), 2.5)
+        side = max(side, longest) if upright else side
+        width = n_columns * side + (0 if upright else 0.2 + longest)
+        height = n_rows * (aspect * side + 0.3) + (0.3 if upright else 0)
+        figure = plt.figure(figsize=(width, height), layout="constrained")
+        cells = figure.subplots(n_rows, n_columns, squeeze=False)
+    else:
+        cells = _insets(ax, n_rows, n_columns)
+    cells = cells.T if upright else cells
+    for axes, name in zip(cells, names, strict=True):
+        if upright:
+            axes[0].set_title(name, fontsize="medium")
+        else:
+            axes[0].set_ylabel(name, rotation=0, ha="right", va="center")
+    return cells
+
+
+def _insets(ax, n_rows, n_columns):
+    """Axes of shape ``(n_rows, n_columns)`` within `ax`."""
     ax.set_axis_off()
     width, height = 1 / n_columns, 1 / n_rows
     cells = np.empty((n_rows, n_columns), dtype=object)
@@ -338,244 +336,9 @@ def _grid(ax, names, n_columns, aspect):
 def _draw(panel, image, limits):
     """Draw one image or signal without ticks."""
     if image.ndim == 1:
-        panel.plot(image, color=_BLUE, linewidth=1)
+        panel.plot(image, color=BLUE, linewidth=1)
         panel.set_ylim(limits[0] - 0.05, limits[1] + 0.05)
     else:
         panel.imshow(image, cmap="gray", vmin=0, vmax=1)
     panel.set_xticks([])
     panel.set_yticks([])
-
-
-# Training
-
-
-class TrainingDisplay:
-    """Loss of the training and the validation images, epoch by epoch.
-
-    Make it with `from_estimator`.
-
-    Parameters
-    ----------
-    epochs : array-like of shape (n_epochs,)
-    train_loss : array-like of shape (n_epochs,)
-    valid_loss : array-like of shape (n_epochs,) or None, default=None
-        NaN where an epoch has none.
-
-    Attributes
-    ----------
-    ax_ : Axes
-    figure_ : Figure
-    lines_ : list of Line2D
-
-    Examples
-    --------
-    >>> from skdae.plotting import TrainingDisplay
-    >>> display = TrainingDisplay([1, 2, 3], [0.3, 0.2, 0.1], [0.3, 0.25, 0.2]).plot()
-    >>> len(display.lines_)
-    2
-    """
-
-    def __init__(
-        self, epochs: ArrayLike, train_loss: ArrayLike, valid_loss: ArrayLike | None = None
-    ) -> None:
-        self.epochs = np.asarray(epochs)
-        self.train_loss = np.asarray(train_loss, dtype=float)
-        self.valid_loss = None if valid_loss is None else np.asarray(valid_loss, dtype=float)
-        for loss in (self.train_loss, self.valid_loss):
-            if loss is not None and loss.shape != self.epochs.shape:
-                raise ValueError(
-                    f"epochs has shape {self.epochs.shape}, but a loss has shape {loss.shape}; "
-                    "pass one loss for each epoch."
-                )
-
-    @classmethod
-    def from_estimator(cls, estimator: Any, *, ax: "Axes | None" = None) -> "TrainingDisplay":
-        """Plot the learning curve of a fitted denoiser.
-
-        Parameters
-        ----------
-        estimator : fitted estimator
-            With a ``history_``, a list of dicts with keys ``epoch``, ``train_loss`` and perhaps
-            ``valid_loss``; or a Pipeline or search that holds one.
-        ax : Axes or None, default=None
-            Axes to draw on; ``None`` makes a figure.
-
-        Returns
-        -------
-        display : TrainingDisplay
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            If the estimator has no history.
-        """
-        history = _fitted_attribute(estimator, "history_")
-        if not history:
-            raise NotFittedError(
-                f"{type(estimator).__name__} has no history_ of epochs; fit it first, and pass a "
-                "denoiser that learns in epochs, such as DenoisingAutoencoder."
-            )
-        valid_loss = np.array([row.get("valid_loss", np.nan) for row in history], dtype=float)
-        return cls(
-            [row["epoch"] for row in history],
-            [row["train_loss"] for row in history],
-            None if np.isnan(valid_loss).all() else valid_loss,
-        ).plot(ax=ax)
-
-    def plot(self, ax: "Axes | None" = None) -> "TrainingDisplay":
-        """Draw the curves.
-
-        Parameters
-        ----------
-        ax : Axes or None, default=None
-            Axes to draw on; ``None`` makes a figure.
-
-        Returns
-        -------
-        self : TrainingDisplay
-        """
-        self.ax_ = _one_axes(ax)
-        self.figure_ = self.ax_.figure
-        # Points show a fit of one epoch, and clutter one of many.
-        style = {"marker": "o" if len(self.epochs) <= 30 else "", "markersize": 3}
-        self.lines_ = self.ax_.plot(
-            self.epochs, self.train_loss, color=_BLUE, label="training", **style
-        )
-        if self.valid_loss is not None:
-            self.lines_ += self.ax_.plot(
-                self.epochs, self.valid_loss, "--", color=_ORANGE, label="validation", **style
-            )
-        self.ax_.xaxis.get_major_locator().set_params(integer=True)
-        self.ax_.set(xlabel="epoch", ylabel="loss")
-        self.ax_.legend()
-        return self
-
-
-# Errors
-
-
-class ErrorHistogramDisplay:
-    """How the mean squared error is distributed over the images.
-
-    Make it with `from_estimator` or `from_predictions`. Images far to the right are those that
-    the denoiser does not know.
-
-    Parameters
-    ----------
-    errors : array-like of shape (n_samples,)
-        Mean squared error of each image.
-
-    Attributes
-    ----------
-    ax_ : Axes
-    figure_ : Figure
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skdae.plotting import ErrorHistogramDisplay
-    >>> X = np.random.default_rng(0).random((50, 8, 8))
-    >>> display = ErrorHistogramDisplay.from_predictions(X, X**2)
-    >>> display.ax_.get_xlabel()
-    'mean squared error of an image'
-    """
-
-    def __init__(self, errors: ArrayLike) -> None:
-        self.errors = np.asarray(errors, dtype=float)
-        if self.errors.ndim != 1 or not len(self.errors):
-            raise ValueError(
-                f"errors has shape {self.errors.shape}; expected one error an image, (n_samples,)."
-            )
-
-    @classmethod
-    def from_estimator(
-        cls,
-        estimator: Any,
-        X_noisy: ArrayLike,
-        X_clean: ArrayLike,
-        *,
-        bins: int = 50,
-        ax: "Axes | None" = None,
-    ) -> "ErrorHistogramDisplay":
-        """Denoise images with a fitted estimator, and plot their errors.
-
-        Parameters
-        ----------
-        estimator : fitted estimator
-            Anything with `predict`.
-        X_noisy : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
-                (n_samples, height, width, n_channels)
-            What the estimator gets; clean images for a Pipeline that corrupts them itself.
-        X_clean : array-like shaped like the denoised images
-        bins : int, default=50
-        ax : Axes or None, default=None
-            Axes to draw on; ``None`` makes a figure.
-
-        Returns
-        -------
-        display : ErrorHistogramDisplay
-
-        Raises
-        ------
-        ValueError
-            If the denoised images have another shape than `X_clean`.
-        """
-        return cls.from_predictions(X_clean, estimator.predict(X_noisy), bins=bins, ax=ax)
-
-    @classmethod
-    def from_predictions(
-        cls, X_clean: ArrayLike, X_denoised: ArrayLike, *, bins: int = 50, ax: "Axes | None" = None
-    ) -> "ErrorHistogramDisplay":
-        """Plot the errors of images that are denoised already.
-
-        Parameters
-        ----------
-        X_clean : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
-                (n_samples, height, width, n_channels)
-        X_denoised : array-like shaped like `X_clean`
-        bins : int, default=50
-        ax : Axes or None, default=None
-            Axes to draw on; ``None`` makes a figure.
-
-        Returns
-        -------
-        display : ErrorHistogramDisplay
-
-        Raises
-        ------
-        ValueError
-            If the shapes differ.
-        """
-        errors = mean_squared_error(X_clean, X_denoised, per_image=True)
-        return cls(errors).plot(bins=bins, ax=ax)
-
-    def plot(self, *, bins: int = 50, ax: "Axes | None" = None) -> "ErrorHistogramDisplay":
-        """Draw the histogram, with its mean and median.
-
-        Parameters
-        ----------
-        bins : int, default=50
-        ax : Axes or None, default=None
-            Axes to draw on; ``None`` makes a figure.
-
-        Returns
-        -------
-        self : ErrorHistogramDisplay
-        """
-        self.ax_ = _one_axes(ax)
-        self.figure_ = self.ax_.figure
-        self.ax_.hist(self.errors, bins=bins, color=_BLUE, alpha=0.6)
-        for name, value, color, style in (
-            ("mean", self.errors.mean(), _ORANGE, "-"),
-            ("median", np.median(self.errors), _GREEN, "--"),
-        ):
-            self.ax_.axvline(value, color=color, linestyle=style, label=f"{name} {value:.3g}")
-        self.ax_.set(xlabel="mean squared error of an image", ylabel="images")
-        self.ax_.legend()
-        return self
-
-
-def _one_axes(ax):
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(layout="constrained")[1] if ax is None else ax

@@ -1,0 +1,52 @@
+"""
+Noise gallery
+=============
+
+What does each noise do to an image, and what do its levels mean?
+
+One row an injector, from weak to strong. The image is a part of a photograph in colour, which shows
+that salt and pepper hit whole pixels, and masking hits single values.
+"""
+
+import matplotlib.pyplot as plt
+from sklearn.datasets import load_sample_images
+
+from skdae import noise
+
+image = load_sample_images().images[0][100:260, 240:400] / 255
+
+# %%
+# The parameter that sets the level, and some values of it
+# --------------------------------------------------------
+# ``std`` and ``half_width`` are in the units of the image. A smaller ``peak``, fewer photons, is
+# more noise. ``amount`` is a share of the pixels, ``size`` and ``factor`` count pixels.
+
+LEVELS = {
+    "GaussianNoise": ("std", (0.05, 0.1, 0.2, 0.4)),
+    "UniformNoise": ("half_width", (0.1, 0.2, 0.4, 0.8)),
+    "StripeNoise": ("std", (0.05, 0.1, 0.2, 0.4)),
+    "PoissonNoise": ("peak", (300, 100, 30, 10)),
+    "SpeckleNoise": ("std", (0.1, 0.2, 0.4, 0.8)),
+    "SaltPepper": ("amount", (0.02, 0.05, 0.1, 0.3)),
+    "MaskingNoise": ("amount", (0.05, 0.1, 0.3, 0.6)),
+    "Occlusion": ("size", (5, 10, 20, 40)),
+    "Downsample": ("factor", (2, 4, 8, 16)),
+}
+
+# %%
+# All of them
+# -----------
+# A batch of one image is ``image[None]``. The seed is the same everywhere, so along a row it is the
+# same noise that grows.
+
+figure, axes = plt.subplots(len(LEVELS), 5, figsize=(8, 16), layout="constrained")
+for row, (name, (parameter, levels)) in zip(axes, LEVELS.items(), strict=True):
+    row[0].imshow(image)
+    row[0].set_title(name, fontsize="medium", weight="bold")
+    for ax, level in zip(row[1:], levels, strict=True):
+        injector = getattr(noise, name)(**{parameter: level}, random_state=0)
+        ax.imshow(injector.fit_transform(image[None])[0])
+        ax.set_title(f"{parameter}={level}", fontsize="medium")
+for ax in axes.flat:
+    ax.set_axis_off()
+plt.show()

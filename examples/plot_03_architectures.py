@@ -1,0 +1,62 @@
+"""
+Architectures side by side
+==========================
+
+Which net for which images? All five on the same digits, with the same noise and the same number of
+epochs.
+
+On images as small as these the dense net does well, because it sees all pixels at once and knows
+what a digit looks like. On large images this order changes.
+"""
+
+import time
+
+import matplotlib.pyplot as plt
+from sklearn.model_selection import train_test_split
+
+from skdae import DenoisingAutoencoder, GaussianNoise
+from skdae.architectures import Conv, Dense, DnCNN, Linear, UNet
+from skdae.datasets import load_digits_images
+from skdae.metrics import peak_signal_noise_ratio
+from skdae.plotting import DenoisingDisplay
+
+X_train, X_test = train_test_split(load_digits_images().images, random_state=0)
+noise = GaussianNoise(std=0.4, random_state=0)
+X_noisy = noise.fit_transform(X_test)
+
+# %%
+# Five nets
+# ---------
+# ``DenoisingAutoencoder("unet")`` takes the net with its defaults. Here the convolutional ones are
+# smaller, so that this page is quickly made.
+
+NETS = {
+    "Linear": Linear(),
+    "Dense": Dense(),
+    "Conv": Conv(filters=(16, 32)),
+    "UNet": UNet(filters=(16, 32)),
+    "DnCNN": DnCNN(depth=6, filters=24),
+}
+
+# %%
+# Train and compare
+# -----------------
+
+X_denoised = {}
+print(f"{'':8}{'parameters':>12}{'seconds':>9}{'PSNR':>11}")
+for name, net in NETS.items():
+    dae = DenoisingAutoencoder(net, noise=noise, max_epochs=20, batch_size=32, random_state=0)
+    start = time.perf_counter()
+    dae.fit(X_train)
+    seconds = time.perf_counter() - start
+    X_denoised[name] = dae.predict(X_noisy)
+    size = sum(parameter.numel() for parameter in dae.module_.parameters())
+    psnr = peak_signal_noise_ratio(X_test, X_denoised[name])
+    print(f"{name:8}{size:12,}{seconds:9.1f}{psnr:8.2f} dB")
+
+# %%
+# Look
+# ----
+
+DenoisingDisplay.from_predictions(X_test, X_noisy, X_denoised)
+plt.show()

@@ -1,0 +1,53 @@
+"""
+The latent space, seen
+======================
+
+What does a net write down about an image, when it may write two numbers?
+
+An autoencoder with codes of two values learns to denoise digits. It is never told which digit it
+sees, and yet its codes fall into groups.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from skdae import DenoisingAutoencoder, GaussianNoise
+from skdae.architectures import Dense
+from skdae.datasets import load_digits_images
+from skdae.plotting import LatentSpaceDisplay
+
+X, y = load_digits_images(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+
+noise = GaussianNoise(std=0.1, random_state=0)
+net = Dense(hidden=(256, 64), activation="silu")
+dae = DenoisingAutoencoder(net, latent_dim=2, noise=noise, max_epochs=150, random_state=0)
+dae.fit(X_train)
+
+# %%
+# Codes of noisy digits
+# ---------------------
+# The colours are those of the labels, which the net has not seen.
+
+LatentSpaceDisplay.from_estimator(dae, noise.fit_transform(X_test), y_test)
+plt.show()
+
+# %%
+# What the codes stand for
+# ------------------------
+# ``decode`` makes images of codes, also of those that belong to no image. A grid of codes over the
+# same part of the plane gives a map of what the net can draw.
+
+codes = dae.encode(X_train)
+(left, bottom), (right, top) = np.quantile(codes, (0.02, 0.98), axis=0)
+side = 16
+columns, rows = np.meshgrid(np.linspace(left, right, side), np.linspace(top, bottom, side))
+drawn = dae.decode(np.column_stack([columns.ravel(), rows.ravel()]))
+
+# Rows of images to one large image: (row, column, y, x) becomes (row, y, column, x).
+chart = drawn.reshape(side, side, 8, 8).swapaxes(1, 2).reshape(side * 8, side * 8)
+figure, ax = plt.subplots(figsize=(6.4, 6.4), layout="constrained")
+ax.imshow(chart, cmap="gray", extent=(left, right, bottom, top), aspect="auto")
+ax.set(xlabel="value 1 of the code", ylabel="value 2 of the code")
+plt.show()

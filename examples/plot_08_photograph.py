@@ -1,0 +1,75 @@
+"""
+A photograph: crops and tiles
+=============================
+
+How is a large image denoised, when there are only two to learn from?
+
+With crops: the net learns from small parts of one photograph and of a piece of another, and
+denoises the rest of that one, which it has not seen. A net that looks at neighbours does not care
+how large the image is.
+"""
+
+import matplotlib.pyplot as plt
+from sklearn.datasets import load_sample_images
+
+from skdae import DenoisingAutoencoder, GaussianFilter, GaussianNoise
+from skdae.architectures import UNet
+from skdae.metrics import peak_signal_noise_ratio, structural_similarity
+from skdae.plotting import DenoisingDisplay, TrainingDisplay
+
+china, flower = load_sample_images().images
+train, test = [flower, china[:, :360]], china[:, 360:]
+print("to train:", [image.shape for image in train], "to test:", test.shape)
+
+# %%
+# Train on crops
+# --------------
+# ``patch_size`` draws crops of that side, fresh in every epoch. Images of different sizes come as a
+# list. The noise is that of 25 grey levels out of 255.
+
+noise = GaussianNoise(std=25 / 255, random_state=0)
+dae = DenoisingAutoencoder(
+    UNet(filters=(16, 32, 64)),
+    noise=noise,
+    patch_size=48,
+    batch_size=8,
+    max_epochs=30,
+    random_state=0,
+)
+dae.fit(train)
+TrainingDisplay.from_estimator(dae)
+plt.show()
+
+# %%
+# Predict in tiles
+# ----------------
+# A single image is a batch of one. ``tile_size`` bounds the memory; the tiles overlap by what the
+# net sees, so that they leave no seam.
+
+X_clean = test[None] / 255
+X_noisy = noise.fit_transform(X_clean)
+dae.set_params(tile_size=128)
+X_denoised = {
+    "GaussianFilter": GaussianFilter(sigma=1.0).fit(X_clean).predict(X_noisy),
+    "DenoisingAutoencoder": dae.predict(X_noisy),
+}
+print(f"{'':22}{'PSNR':>9}{'SSIM':>7}")
+for name, X in {"noisy": X_noisy, **X_denoised}.items():
+    psnr, ssim = peak_signal_noise_ratio(X_clean, X), structural_similarity(X_clean, X)
+    print(f"{name:22}{psnr:6.2f} dB{ssim:7.2f}")
+
+# %%
+# Look
+# ----
+# A part of the image, pixel by pixel.
+
+
+def part(X):
+    """120 × 120 pixels of the roof."""
+    return X[:, 150:270, 60:180]
+
+
+DenoisingDisplay.from_predictions(
+    part(X_clean), part(X_noisy), {name: part(X) for name, X in X_denoised.items()}
+)
+plt.show()

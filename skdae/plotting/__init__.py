@@ -1,0 +1,20 @@
+"""Displays in scikit-learn's manner: images before and after, curves, histograms, codes.
+
+A display stores its data; ``plot`` draws them and returns the display. Matplotlib is imported only
+then, and nothing is ever shown unasked: call ``matplotlib.pyplot.show()`` or
+``display.figure_.savefig(...)``.
+"""
+
+from .denoising import DenoisingDisplay
+from .errors import ErrorHistogramDisplay
+from .latent_space import LatentSpaceDisplay
+from .noise_level import NoiseLevelDisplay
+from .training import TrainingDisplay
+
+__all__ = [
+    "DenoisingDisplay",
+    "ErrorHistogramDisplay",
+    "LatentSpaceDisplay",
+    "NoiseLevelDisplay",
+    "TrainingDisplay",
+]

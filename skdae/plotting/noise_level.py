@@ -1,0 +1,178 @@
+"""How denoisers bear more, or less, noise."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import clone
+
+from ..metrics import _corrupted, _fitted_image_shape, _resolve_metric, _seeded
+from ._base import COLORS, one_axes, split_injectors
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class NoiseLevelDisplay:
+    """A metric against the level of the noise, one line a denoiser.
+
+    Make it with `from_estimator`. A denoiser is good over the range where its line lies above (of
+    an error: below) that of the noisy images themselves.
+
+    Parameters
+    ----------
+    levels : array-like of shape (n_levels,)
+        Levels of the noise.
+    values : dict of str to array-like of shape (n_levels,)
+        The metric of each denoiser at each level. Under the name ``"noisy"`` that of the noisy
+        images, which is drawn in grey.
+    level_name : str, default="noise level"
+        What stands at the horizontal axis.
+    metric : {"mse", "mae", "psnr", "ssim"} or callable, default="psnr"
+        Names the vertical axis.
+
+    Attributes
+    ----------
+    ax_ : Axes
+    figure_ : Figure
+    lines_ : list of Line2D
+        One a name in `values`, in that order.
+
+    Raises
+    ------
+    ValueError
+        If a denoiser has not one value for each level, or the metric is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import GaussianFilter, GaussianNoise, MedianFilter
+    >>> from skdae.plotting import NoiseLevelDisplay
+    >>> X = np.linspace(0, 1, 640).reshape(10, 8, 8)
+    >>> filters = {"Gaussian": GaussianFilter().fit(X), "median": MedianFilter().fit(X)}
+    >>> noise = GaussianNoise(random_state=0)
+    >>> display = NoiseLevelDisplay.from_estimator(filters, X, noise=noise, levels=[0.1, 0.2, 0.4])
+    >>> list(display.values)
+    ['noisy', 'Gaussian', 'median']
+    """
+
+    def __init__(
+        self,
+        levels: ArrayLike,
+        values: Mapping[str, ArrayLike],
+        *,
+        level_name: str = "noise level",
+        metric: str | Callable[..., float] = "psnr",
+    ) -> None:
+        _resolve_metric(metric)
+        self.levels = np.asarray(levels, dtype=float)
+        self.values = {name: np.asarray(row, dtype=float) for name, row in values.items()}
+        self.level_name = level_name
+        self.metric = metric
+        if self.levels.ndim != 1 or not len(self.levels):
+            raise ValueError(
+                f"levels has shape {self.levels.shape}; pass at least one number, such as "
+                "levels=[0.1, 0.2, 0.4]."
+            )
+        for name, row in self.values.items():
+            if row.shape != self.levels.shape:
+                raise ValueError(
+                    f"The values of {name!r} have shape {row.shape}, but levels has shape "
+                    f"{self.levels.shape}; pass one value for each level."
+                )
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X_clean: ArrayLike,
+        *,
+        noise: Any,
+        levels: ArrayLike,
+        param_name: str = "std",
+        metric: str | Callable[..., float] = "psnr",
+        ax: "Axes | None" = None,
+    ) -> "NoiseLevelDisplay":
+        """Corrupt images at each level, denoise them with every estimator, and plot the metric.
+
+        Parameters
+        ----------
+        estimator : fitted estimator, or dict of str to fitted estimators
+            Anything with `predict`. Of a Pipeline that begins with noise injectors, the steps
+            after them are judged.
+        X_clean : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Clean images. All estimators get the same noisy ones.
+        noise : noise injector
+            It is cloned for each level.
+        levels : array-like of shape (n_levels,)
+            Values of the parameter `param_name` of the noise.
+        param_name : str, default="std"
+            Which parameter of the noise to vary: ``"peak"`` of `PoissonNoise`, ``"amount"`` of
+            `SaltPepper`, ``"0__std"`` of a `NoiseSequence`.
+        metric : {"mse", "mae", "psnr", "ssim"} or callable, default="psnr"
+            A callable gets ``(X_clean, X_denoised)`` and returns a float.
+        ax : Axes or None, default=None
+            Axes to draw on; ``None`` makes a figure.
+
+        Returns
+        -------
+        display : NoiseLevelDisplay
+
+        Raises
+        ------
+        TypeError
+            If `noise` is not an injector.
+        ValueError
+            If the noise has no such parameter, or the metric is unknown.
+        """
+        estimators = estimator if isinstance(estimator, Mapping) else {"denoised": estimator}
+        function, options = _resolve_metric(metric).function, {}
+        denoisers = {
+            name: split_injectors(getattr(member, "best_estimator_", member))[1]
+            for name, member in estimators.items()
+        }
+        noise = _seeded(noise)
+        noisy_images = {
+            level: _corrupted(X_clean, clone(noise).set_params(**{param_name: level}))
+            for level in np.asarray(levels).tolist()
+        }
+        if _resolve_metric(metric).spatial and np.ndim(X_clean) == 2:
+            known = [_fitted_image_shape(d, np.shape(X_clean)[1]) for d in denoisers.values()]
+            options["image_shape"] = next((shape for shape in known if shape), None)
+        values = {
+            name: [function(X_clean, d.predict(X), **options) for X in noisy_images.values()]
+            for name, d in denoisers.items()
+        }
+        if all(np.shape(X) == np.shape(X_clean) for X in noisy_images.values()):
+            noisy = [function(X_clean, X, **options) for X in noisy_images.values()]
+            values = {"noisy": noisy, **values}
+        level_name = f"{param_name} of {type(noise).__name__}"
+        return cls(list(noisy_images), values, level_name=level_name, metric=metric).plot(ax=ax)
+
+    def plot(self, ax: "Axes | None" = None) -> "NoiseLevelDisplay":
+        """Draw the lines.
+
+        Parameters
+        ----------
+        ax : Axes or None, default=None
+            Axes to draw on; ``None`` makes a figure.
+
+        Returns
+        -------
+        self : NoiseLevelDisplay
+        """
+        self.ax_ = one_axes(ax)
+        self.figure_ = self.ax_.figure
+        self.lines_ = []
+        denoisers = [name for name in self.values if name != "noisy"]
+        for name, row in self.values.items():
+            style = {"color": "0.5", "linestyle": "--"}
+            if name != "noisy":
+                i = denoisers.index(name)
+                style = {"color": COLORS[i % len(COLORS)], "marker": "osD^vPX*"[i % 8]}
+            self.lines_ += self.ax_.plot(self.levels, row, label=name, markersize=4, **style)
+        self.ax_.set(xlabel=self.level_name, ylabel=_resolve_metric(self.metric).label)
+        self.ax_.legend()
+        return self
