@@ -359,9 +359,9 @@ class BilateralFilter(_PlaneFilter):
     Channels are never mixed, and values may lie anywhere: adding a constant to an image adds it to
     the result. `float32` and `float64` keep their dtype, `uint8` becomes `float32` in [0, 1].
 
-    This is the filter of the paper, computed here. `skimage.restoration.denoise_bilateral` differs:
-    up to scikit-image 0.26, the version looked at, its weights by distance are not centred on the
-    pixel, and its weights by difference change where values are negative.
+    This is the filter of the paper, and needs no scikit-image. That of scikit-image 0.26,
+    `denoise_bilateral`, differs: its weights by distance are not centred on the pixel, and its
+    weights by difference are others where an image has negative values.
 
     References
     ----------

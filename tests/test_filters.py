@@ -136,7 +136,7 @@ def test_smallest_window_is_the_identity(denoiser):
     np.testing.assert_array_equal(denoiser.fit_transform(X), X)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     shape=st.tuples(st.integers(1, 5), st.integers(1, 9), st.integers(1, 9), st.integers(1, 3)),
     seed=st.integers(0, 99),
