@@ -8,6 +8,7 @@ without code (`skdae.save`, `skdae.load`).
 
 from ._autoencoder import DenoisingAutoencoder
 from ._noise2void import Noise2VoidDenoiser
+from ._outlier import ReconstructionOutlierDetector
 from ._persistence import load, save
 from ._pix2pix import Pix2PixDenoiser
 from .filters import (
@@ -19,7 +20,14 @@ from .filters import (
     TVFilter,
     WaveletFilter,
 )
-from .metrics import SCORERS, mae_scorer, mse_scorer, psnr_scorer, ssim_scorer
+from .metrics import (
+    SCORERS,
+    j_invariant_scorer,
+    mae_scorer,
+    mse_scorer,
+    psnr_scorer,
+    ssim_scorer,
+)
 from .model_selection import denoising_scorer, without_noise
 from .noise import (
     Downsample,
@@ -54,6 +62,7 @@ __all__ = [
     "OneOf",
     "Pix2PixDenoiser",
     "PoissonNoise",
+    "ReconstructionOutlierDetector",
     "SaltPepper",
     "SpeckleNoise",
     "StripeNoise",
@@ -61,6 +70,7 @@ __all__ = [
     "UniformNoise",
     "WaveletFilter",
     "denoising_scorer",
+    "j_invariant_scorer",
     "load",
     "mae_scorer",
     "mse_scorer",

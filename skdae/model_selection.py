@@ -1,10 +1,10 @@
-"""Honest evaluation: scorers that corrupt, and pipelines without their noise."""
+"""Honest evaluation: scorers that corrupt or need no clean image, and pipelines without noise."""
 
 from sklearn.pipeline import Pipeline
 
-from .metrics import denoising_scorer
+from .metrics import denoising_scorer, j_invariant_scorer
 
-__all__ = ["denoising_scorer", "without_noise"]
+__all__ = ["denoising_scorer", "j_invariant_scorer", "without_noise"]
 
 
 def without_noise(pipeline: Pipeline) -> Pipeline:

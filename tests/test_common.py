@@ -23,6 +23,7 @@ from skdae import (
     OneOf,
     Pix2PixDenoiser,
     PoissonNoise,
+    ReconstructionOutlierDetector,
     SaltPepper,
     SpeckleNoise,
     StripeNoise,
@@ -62,6 +63,8 @@ ESTIMATORS = [
     DenoisingAutoencoder(UNet(filters=(2, 4)), **SMALL_NET),
     Noise2VoidDenoiser(UNet(filters=(2, 4)), max_epochs=2, batch_size=16),
     Pix2PixDenoiser(UNet(filters=(2, 4)), discriminator_filters=(2, 4), **SMALL_NET),
+    ReconstructionOutlierDetector(),
+    ReconstructionOutlierDetector(MeanFilter(), contamination=0.1, standardize=False),
 ]
 
 

@@ -1,6 +1,7 @@
 import copy
 import math
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,17 +10,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from joblib import parallel_config
+from scipy.ndimage import gaussian_filter
+from scipy.stats import kendalltau
 from skimage import metrics as oracle
+from skimage.restoration import denoise_invariant
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 
+from skdae import GaussianFilter, GaussianNoise, MeanFilter, MedianFilter
 from skdae import metrics as metrics_module
+from skdae.datasets import load_digits_images
 from skdae.metrics import (
     METRICS,
     SCORERS,
     DenoisingScorer,
+    JInvariantScorer,
     denoising_scorer,
+    j_invariant_scorer,
     mae_scorer,
     mean_absolute_error,
     mean_squared_error,
@@ -425,3 +433,147 @@ def test_images_of_different_sizes_count_one_by_one(name):
     assert metric(X, P) == pytest.approx(each.mean())
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         metric(X, P[:1])
+
+
+# The self-supervised scorer
+
+
+def smoothed(image, channel_axis=None):
+    return gaussian_filter(image, 1.0, axes=range(image.ndim if channel_axis is None else 2))
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, (3, 3, 2)], ids=str)
+@pytest.mark.parametrize("spacing", [2, 4])
+def test_j_invariant_loss_equals_scikit_image(shape, spacing):
+    X, _ = pair(shape)
+    images = X.reshape(len(X), 8, 8) if X.ndim == 2 else X
+    channels = {"channel_axis": -1} if images.ndim == 4 else {}
+    guesses = [
+        denoise_invariant(image, smoothed, stride=spacing, denoiser_kwargs=channels)
+        for image in images
+    ]
+    expected = -np.square(guesses - images).mean()
+    denoiser = GaussianFilter(1.0).fit(X)
+    scorer = JInvariantScorer(spacing)
+    assert scorer(denoiser, X) == pytest.approx(expected, rel=1e-10)
+    assert scorer(denoiser, X.astype(np.float32)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_j_invariant_score_hides_every_pixel_once_and_keeps_the_others():
+    X, _ = pair((2, 5, 6, 3))
+    seen = []
+
+    class Spy(Shrink):
+        def predict(self, X):
+            seen.append(X)
+            return X
+
+    j_invariant_scorer(Spy(), X)
+    hidden = np.array(seen) != X
+    np.testing.assert_array_equal(hidden.sum(axis=0), 1)
+    assert len(seen) == 16
+
+
+def test_j_invariant_score_guesses_a_pixel_from_the_four_beside_it():
+    X = np.zeros((1, 9, 9))
+    X[0, 4, 4] = 1
+    # Each neighbour of the bright pixel guesses 1/4; the bright pixel guesses 0.
+    assert j_invariant_scorer(Shrink(), X) == pytest.approx(-(1 + 4 / 16) / 81)
+
+
+def test_j_invariant_score_of_signals_and_flat_rows():
+    X, _ = pair((4, 30))
+    denoiser = GaussianFilter(1.0, image_shape=(30,)).fit(X)
+    guesses = [denoise_invariant(x, smoothed, stride=4) for x in X]
+    assert j_invariant_scorer(denoiser, X) == pytest.approx(-np.square(guesses - X).mean())
+    for thin in ((4, 30, 1), (4, 1, 30), (4, 1, 30, 1)):
+        images = X.reshape(thin)
+        as_images = j_invariant_scorer(GaussianFilter(1.0).fit(images), images)
+        assert as_images == j_invariant_scorer(denoiser, X)
+    rows = JInvariantScorer(image_shape=(5, 6))
+    assert rows(Shrink(), X) == j_invariant_scorer(Shrink(), X.reshape(4, 5, 6))
+    with pytest.warns(UserWarning, match="image_shape="):
+        j_invariant_scorer(Shrink(), X)
+
+
+def test_j_invariant_score_of_uint8_is_that_of_its_floats():
+    X = np.random.default_rng(0).integers(0, 256, (3, 8, 8), dtype=np.uint8)
+    X.flags.writeable = False
+    expected = j_invariant_scorer(Shrink(0.9), (X / 255).astype(np.float32))
+    assert j_invariant_scorer(Shrink(0.9), X) == expected
+
+
+def test_j_invariant_score_differs_from_the_true_error_by_the_noise():
+    rng = np.random.default_rng(0)
+    clean = gaussian_filter(rng.normal(size=(30, 64, 64)), (0, 4, 4)) * 2
+    X = clean + rng.normal(0, 0.2, clean.shape)
+    for sigma in (1.0, 2.0, 3.0):
+        denoiser = GaussianFilter(sigma).fit(X)
+        smooth = partial(gaussian_filter, sigma=sigma)
+        hidden = [denoise_invariant(x, smooth) for x in X]
+        expected = -np.square(hidden - clean).mean() - 0.2**2
+        assert j_invariant_scorer(denoiser, X) == pytest.approx(expected, rel=0.01)
+
+
+def test_j_invariant_score_ranks_denoisers_as_the_clean_images_do():
+    clean = load_digits_images().images[:300]
+    X = clean + np.random.default_rng(0).normal(0, 0.3, clean.shape)
+    denoisers = [
+        *[GaussianFilter(sigma).fit(X) for sigma in (0.5, 1.0, 1.5, 3.0)],
+        *[MeanFilter(size).fit(X) for size in (3, 5)],
+        *[MedianFilter(size).fit(X) for size in (3, 5)],
+    ]
+    true = [mse_scorer(denoiser, X, clean) for denoiser in denoisers]
+    self_supervised = [j_invariant_scorer(denoiser, X) for denoiser in denoisers]
+    assert kendalltau(true, self_supervised).statistic >= 0.7
+
+
+@pytest.mark.parametrize("routing", [False, True])
+def test_grid_search_without_clean_images(routing):
+    clean = load_digits_images().images[:60]
+    X = GaussianNoise(0.5, clip=None, random_state=0).fit_transform(clean).reshape(60, -1)
+    with sklearn.config_context(enable_metadata_routing=routing):
+        pipe = Pipeline([("denoise", MedianFilter())])
+        grid = {"denoise": [GaussianFilter(0.4), GaussianFilter(1.0), GaussianFilter(5.0)]}
+        search = GridSearchCV(pipe, grid, scoring=j_invariant_scorer, cv=3, error_score="raise")
+        assert search.fit(X).best_params_["denoise"].sigma == 1.0
+        assert search.fit(X, np.arange(60)).best_params_["denoise"].sigma == 1.0
+        scoring = {**SCORERS, "j_invariant": j_invariant_scorer}
+        scores = cross_validate(GaussianFilter(), X, clean.reshape(60, -1), scoring=scoring, cv=3)
+    assert (scores["test_j_invariant"] < scores["test_mse"]).all()
+    alone = cross_val_score(GaussianFilter(), X, scoring=j_invariant_scorer, cv=3)
+    np.testing.assert_array_equal(scores["test_j_invariant"], alone)
+
+
+def test_j_invariant_score_of_a_dataframe():
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(pair((5, 36))[0]).rename(columns="pixel{}".format)
+    denoiser = GaussianFilter(1.0).fit(X)
+    assert j_invariant_scorer(denoiser, X) == j_invariant_scorer(denoiser, X.set_axis(range(5)))
+
+
+@pytest.mark.parametrize("spacing", [1, 0, -4, 2.0, "4"])
+def test_spacing_of_hidden_pixels_must_leave_their_neighbours(spacing):
+    with pytest.raises(ValueError, match="must be an integer of at least 2"):
+        JInvariantScorer(spacing)
+
+
+def test_j_invariant_score_names_what_it_cannot_compare():
+    with pytest.raises(ValueError, match="Images of one pixel"):
+        j_invariant_scorer(Shrink(), np.zeros((5, 1)))
+
+    class Halve(Shrink):
+        def predict(self, X):
+            return X[:, ::2]
+
+    with pytest.raises(ValueError, match=r"Halve turned images of shape \(2, 8, 8\) into \(2, 4"):
+        j_invariant_scorer(Halve(), np.zeros((2, 8, 8)))
+
+
+@pytest.mark.parametrize("scorer", [j_invariant_scorer, JInvariantScorer(3, (8, 8))], ids=str)
+def test_j_invariant_scorer_survives_pickle_and_clone(scorer):
+    X, _ = pair((5, 64))
+    for twin in (pickle.loads(pickle.dumps(scorer)), clone(scorer, safe=False)):
+        assert repr(twin) == repr(scorer)
+        assert twin(Shrink(0.9), X) == scorer(Shrink(0.9), X)
+    assert eval(repr(scorer))(Shrink(0.9), X) == scorer(Shrink(0.9), X)
