@@ -54,6 +54,8 @@ copybutton_prompt_is_regexp = True
 html_theme = "pydata_sphinx_theme"
 html_title = f"skdae {version}"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["skdae.css"]
 html_theme_options = {
     "navigation_with_keys": False,
     "header_links_before_dropdown": 6,
@@ -61,9 +63,9 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": ["theme-version"],
 }
+# Pages that stand alone, and pictures that need the room.
 html_sidebars = {
-    page: []
-    for page in ("start", "results", "glossary", "changes", "contributing", "gallery/index")
+    page: [] for page in ("start", "results", "glossary", "changes", "contributing", "gallery/**")
 }
 
 # Formulas are MathML, which browsers draw by themselves, with nothing from another server.

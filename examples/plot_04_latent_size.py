@@ -26,7 +26,7 @@ X_train, X_test = train_test_split(load_digits_images().images, random_state=0)
 # images are both what goes in and the target.
 
 noise = GaussianNoise(std=0.3, random_state=0)
-dae = DenoisingAutoencoder("dense", max_epochs=30, lr=3e-3, random_state=0)
+dae = DenoisingAutoencoder("dense", lr=5e-3, max_epochs=40, batch_size=32, random_state=0)
 pipe = Pipeline([("noise", noise), ("dae", dae)])
 
 sizes = [2, 4, 8, 16, 32, 64]

@@ -5,8 +5,7 @@ Blind denoising
 Must the net know how strong the noise is?
 
 A net that is trained for one level is best there, and worse elsewhere. One that is trained on a
-range of levels is nearly as good at each of them, and is told none: ``std=(low, high)`` draws a
-level for each image.
+range of levels serves them all, and is told none: ``std=(low, high)`` draws a level for each image.
 """
 
 import matplotlib.pyplot as plt
@@ -37,6 +36,7 @@ for name, std in {
 # PSNR against the level
 # ----------------------
 # The dashed line is what doing nothing gives. Where a line lies below it, the denoiser does harm.
+# The net for the whole range gives up something at both ends, most where there is little to remove.
 
 levels = np.linspace(0.05, 0.6, 12)
 NoiseLevelDisplay.from_estimator(

@@ -18,7 +18,7 @@ from skdae.metrics import peak_signal_noise_ratio, structural_similarity
 from skdae.plotting import DenoisingDisplay, TrainingDisplay
 
 china, flower = load_sample_images().images
-train, test = [flower, china[:, :360]], china[:, 360:]
+test, train = china[:, :320], [china[:, 320:], flower]
 print("to train:", [image.shape for image in train], "to test:", test.shape)
 
 # %%
@@ -63,10 +63,12 @@ for name, X in {"noisy": X_noisy, **X_denoised}.items():
 # ----
 # A part of the image, pixel by pixel.
 
+# sphinx_gallery_thumbnail_number = 2
+
 
 def part(X):
-    """120 × 120 pixels of the roof."""
-    return X[:, 150:270, 60:180]
+    """120 × 120 pixels."""
+    return X[:, 110:230, 190:310]
 
 
 DenoisingDisplay.from_predictions(

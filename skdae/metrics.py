@@ -72,12 +72,11 @@ def _lists_too(metric):
 def mean_squared_error(
     X_true: ArrayLike, X_pred: ArrayLike, *, per_image: bool = False
 ) -> float | NDArray[np.float64]:
-    r"""Mean squared error, :math:`\frac1n \sum_i (x_i - \hat x_i)^2`; 0 is best.
+    r"""Mean squared error, :math:`\frac1n \sum_i (x_i - p_i)^2`; 0 is best.
 
     Parameters
     ----------
-    X_true : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
-            (n_samples, height, width, n_channels)
+    X_true : array-like of shape (n_samples, n_features) or (n_samples, height, width[, n_channels])
         Clean images.
     X_pred : array-like, shaped like `X_true`
         Denoised images.
@@ -108,12 +107,11 @@ def mean_squared_error(
 def mean_absolute_error(
     X_true: ArrayLike, X_pred: ArrayLike, *, per_image: bool = False
 ) -> float | NDArray[np.float64]:
-    r"""Mean absolute error, :math:`\frac1n \sum_i |x_i - \hat x_i|`; 0 is best.
+    r"""Mean absolute error, :math:`\frac1n \sum_i |x_i - p_i|`; 0 is best.
 
     Parameters
     ----------
-    X_true : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
-            (n_samples, height, width, n_channels)
+    X_true : array-like of shape (n_samples, n_features) or (n_samples, height, width[, n_channels])
         Clean images.
     X_pred : array-like, shaped like `X_true`
         Denoised images.
@@ -148,8 +146,7 @@ def peak_signal_noise_ratio(
 
     Parameters
     ----------
-    X_true : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
-            (n_samples, height, width, n_channels)
+    X_true : array-like of shape (n_samples, n_features) or (n_samples, height, width[, n_channels])
         Clean images.
     X_pred : array-like, shaped like `X_true`
         Denoised images.
@@ -196,12 +193,12 @@ def structural_similarity(
     r"""Structural similarity (SSIM): means, variances and covariances compared window by window.
 
     In every window, with means :math:`\mu`, variances :math:`\sigma^2` and covariance
-    :math:`\sigma_{x \hat x}` of the two images,
+    :math:`\sigma_{x p}` of the two images,
 
     .. math::
 
-        \frac{(2 \mu_x \mu_{\hat x} + C_1)(2 \sigma_{x \hat x} + C_2)}
-        {(\mu_x^2 + \mu_{\hat x}^2 + C_1)(\sigma_x^2 + \sigma_{\hat x}^2 + C_2)},
+        \frac{(2 \mu_x \mu_{p} + C_1)(2 \sigma_{x p} + C_2)}
+        {(\mu_x^2 + \mu_{p}^2 + C_1)(\sigma_x^2 + \sigma_{p}^2 + C_2)},
         \qquad C_1 = (0.01 \, r)^2, \quad C_2 = (0.03 \, r)^2
 
     then the mean over all windows that lie inside the image, and over the channels. The windows
@@ -210,8 +207,7 @@ def structural_similarity(
 
     Parameters
     ----------
-    X_true : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
-            (n_samples, height, width, n_channels)
+    X_true : array-like of shape (n_samples, n_features) or (n_samples, height, width[, n_channels])
         Clean images.
     X_pred : array-like, shaped like `X_true`
         Denoised images.

@@ -124,7 +124,7 @@ class LatentSpaceDisplay:
         self.ax_ = one_axes(ax)
         self.figure_ = self.ax_.figure
         points, names = self._plane()
-        style = {"s": 12, "alpha": 0.7, "linewidths": 0}
+        style = {"s": 18, "alpha": 0.8, "linewidths": 0}
         if self.y is None:
             self.ax_.scatter(*points.T, color=BLUE, **style)
         elif type_of_target(self.y).startswith("continuous"):
