@@ -10,11 +10,12 @@ export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint docs bench quality clean
+.PHONY: help demo studies test lint docs bench quality clean
 
 help:
 	@echo "make demo             denoise the digits with an autoencoder, compare it with filters"
 	@echo "make demo DATA=mnist  the same on MNIST; SKDAE_DATA=folder says where the data are kept"
+	@echo "make studies          run the five studies; ARGS='--seconds 30' shortens them"
 	@echo "make test             run the tests and the doctests; ARGS='-k median' picks some"
 	@echo "make lint             check style (ruff) and types (mypy)"
 	@echo "make docs             build the site in docs/_build/html"
@@ -25,6 +26,12 @@ help:
 
 demo: $(VENV)/.installed
 	$(RUN) examples/plot_01_denoise_digits.py $(if $(DATA),--data $(DATA)) $(ARGS)
+
+STUDIES := $(sort $(wildcard examples/studies/[a-e]_*.py))
+
+studies: $(VENV)/.installed
+	@set -e; for study in $(STUDIES); do $(RUN) $$study $(ARGS); done
+	$(RUN) examples/studies/page.py
 
 # One thread a worker: two workers that each use every core slow one another down. SCIPY_ARRAY_API
 # turns on those of scikit-learn's checks that are skipped without it.

@@ -35,6 +35,7 @@ numpydoc_show_class_members = False
 autodoc_typehints = "none"
 
 # The examples are a course: numbered, and shown in that order.
+# The studies take half an hour: without a GALLERY_HEADER.rst their folder is no part of it.
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
