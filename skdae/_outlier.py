@@ -28,7 +28,7 @@ class ReconstructionOutlierDetector(SaveMixin, DocLinkMixin, OutlierMixin, BaseE
     A denoiser :math:`f` that learnt from ordinary images draws every image toward them, and leaves
     what is ordinary as it is. The score of an image is minus its reconstruction error, in which
     the error of each of the :math:`m` values counts in units of its own spread :math:`s_j` over
-    the training images :math:`x_1, \dots, x_n`:
+    the training images :math:`x_1, \ldots, x_n`:
 
     .. math::
 
