@@ -102,14 +102,16 @@ def fit(net: DenoisingAutoencoder, *pair: np.ndarray) -> tuple[DenoisingAutoenco
     return net, took
 
 
-def with_epochs_for(net: DenoisingAutoencoder, X: np.ndarray, seconds: float):
-    """A copy of a net with as many epochs as a fit on `X` may take.
+def within(net: DenoisingAutoencoder, X: np.ndarray, seconds: float):
+    """A copy of a net, and images, with which a fit takes as many seconds.
 
-    A tenth of the images is learnt twice, and the second time is the measure: the schedule of the
-    learning rate needs the number of epochs beforehand. What the fit then takes is reported as it
-    is, also where it is more than it should be.
+    The schedule of the learning rate needs the number of epochs beforehand, so a tenth of the
+    images is learnt twice, and the second time is the measure. Where one epoch is too long, it is
+    one of fewer images. What the fit then takes is reported as it is, also where it is more than it
+    should be.
     """
     part = X[: max(2, len(X) // 10)]
     probe, _ = fit(clone(net).set_params(max_epochs=2), part)
-    epoch = probe.history_[-1]["dur"] * len(X) / len(part)
-    return clone(net).set_params(max_epochs=max(1, int(0.97 * seconds / epoch)))
+    epochs = 0.97 * seconds / (probe.history_[-1]["dur"] * len(X) / len(part))
+    net = clone(net).set_params(max_epochs=max(1, int(epochs)))
+    return net, X[: max(2, int(min(1, epochs) * len(X)))]

@@ -20,7 +20,7 @@ from measure import (
     errors,
     fit,
     read_images,
-    with_epochs_for,
+    within,
 )
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
@@ -249,13 +249,13 @@ def train(net, images, test, seconds=None):
     """Errors of a net on test images with its own noise, or with each of `test`; what it took."""
     X_train = images_of(images, "train")
     if seconds is not None:
-        net = with_epochs_for(net, X_train, seconds)
+        net, X_train = within(net, X_train, seconds)
     net, took = fit(net, X_train)
     X_clean = images_of(images, "test")
     tests = []
     for noise in test or [net.noise]:
         tests.append(errors(X_clean, denoise(net, corrupt(X_clean, noise))))
-    return {"tests": tests, **took}
+    return {"tests": tests, "images": len(X_train), **took}
 
 
 def images_of(name, part):

@@ -19,7 +19,6 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validat
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from skdae import GaussianFilter, GaussianNoise, MeanFilter, MedianFilter
-from skdae import metrics as metrics_module
 from skdae.datasets import load_digits_images
 from skdae.metrics import (
     METRICS,
@@ -27,6 +26,7 @@ from skdae.metrics import (
     DenoisingScorer,
     JInvariantScorer,
     denoising_scorer,
+    full_reference,
     j_invariant_scorer,
     mae_scorer,
     mean_absolute_error,
@@ -199,7 +199,7 @@ def test_uint8_counts_as_value_over_255(batches, name):
 def test_chunks_do_not_change_the_values(name, monkeypatch):
     X, P = pair((5, 8, 8))
     whole = METRICS[name].function(X, P, per_image=True)
-    monkeypatch.setattr(metrics_module, "_CHUNK_VALUES", 2 * 64)
+    monkeypatch.setattr(full_reference, "_CHUNK_VALUES", 2 * 64)
     np.testing.assert_allclose(METRICS[name].function(X, P, per_image=True), whole, rtol=1e-12)
 
 

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._images import check_images, resolve_image_shape, to_batch, to_float, to_hwc
-from ..metrics import (
-    _check_noise,
-    _corrupted,
-    _fitted_attribute,
-    _fitted_image_shape,
-    _resolve_metric,
+from ..metrics.scorers import (
+    check_noise,
+    corrupted,
+    fitted_attribute,
+    fitted_image_shape,
+    resolve_metric,
 )
 from ._base import BLUE, split_injectors
 
@@ -86,7 +86,7 @@ class DenoisingDisplay:
 
     def _check(self):
         if self.metric is not None:
-            _resolve_metric(self.metric)
+            resolve_metric(self.metric)
         shape = self.X_clean.shape
         if len(self.X_noisy) != len(self.X_clean) or self.X_noisy.ndim != self.X_clean.ndim:
             raise ValueError(
@@ -163,7 +163,7 @@ class DenoisingDisplay:
         else:
             X_input = _add_noise(estimator, X_clean, noise, injectors)
         if image_shape is None and np.ndim(X_clean) == 2:
-            image_shape = _fitted_image_shape(estimator, np.shape(X_clean)[1])
+            image_shape = fitted_image_shape(estimator, np.shape(X_clean)[1])
         return cls(
             X_clean,
             X_input if injectors is None else injectors.transform(X_input),
@@ -267,7 +267,7 @@ class DenoisingDisplay:
         """The metric of each image in words; empty where there is nothing to compare."""
         if X is self.X_clean or X.shape != self.X_clean.shape or self.metric is None:
             return [""] * len(X)
-        metric = _resolve_metric(self.metric)
+        metric = resolve_metric(self.metric)
         options = {"image_shape": self.image_shape} if metric.spatial else {}
         pairs = zip(self.X_clean, X, strict=True)
         return [metric.text.format(metric.function(x[None], p[None], **options)) for x, p in pairs]
@@ -285,13 +285,13 @@ def _add_noise(estimator, X, noise, injectors):
     if noise is None and injectors is not None:
         return X
     for name in ("noise_", "noise"):
-        noise = _fitted_attribute(estimator, name) if noise is None else noise
+        noise = fitted_attribute(estimator, name) if noise is None else noise
     if noise is None:
         raise ValueError(
             f"{type(estimator).__name__} has no noise of its own to show; pass "
             "noise=GaussianNoise(0.2), or your noisy images as X_noisy=."
         )
-    return _corrupted(X, _check_noise(noise))
+    return corrupted(X, check_noise(noise))
 
 
 def _grid(ax, names, n_images, aspect):

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from ..metrics import _corrupted, _fitted_image_shape, _resolve_metric, _seeded
+from ..metrics.scorers import corrupted, fitted_image_shape, resolve_metric, seeded_noise
 from ._base import COLORS, one_axes, split_injectors
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class NoiseLevelDisplay:
         level_name: str = "noise level",
         metric: str | Callable[..., float] = "psnr",
     ) -> None:
-        _resolve_metric(metric)
+        resolve_metric(metric)
         self.levels = np.asarray(levels, dtype=float)
         self.values = {name: np.asarray(row, dtype=float) for name, row in values.items()}
         self.level_name = level_name
@@ -128,18 +128,18 @@ class NoiseLevelDisplay:
             If the noise has no such parameter, or the metric is unknown.
         """
         estimators = estimator if isinstance(estimator, Mapping) else {"denoised": estimator}
-        function, options = _resolve_metric(metric).function, {}
+        function, options = resolve_metric(metric).function, {}
         denoisers = {
             name: split_injectors(getattr(member, "best_estimator_", member))[1]
             for name, member in estimators.items()
         }
-        noise = _seeded(noise)
+        noise = seeded_noise(noise)
         noisy_images = {
-            level: _corrupted(X_clean, clone(noise).set_params(**{param_name: level}))
+            level: corrupted(X_clean, clone(noise).set_params(**{param_name: level}))
             for level in np.asarray(levels).tolist()
         }
-        if _resolve_metric(metric).spatial and np.ndim(X_clean) == 2:
-            known = [_fitted_image_shape(d, np.shape(X_clean)[1]) for d in denoisers.values()]
+        if resolve_metric(metric).spatial and np.ndim(X_clean) == 2:
+            known = [fitted_image_shape(d, np.shape(X_clean)[1]) for d in denoisers.values()]
             options["image_shape"] = next((shape for shape in known if shape), None)
         values = {
             name: [function(X_clean, d.predict(X), **options) for X in noisy_images.values()]
@@ -173,6 +173,6 @@ class NoiseLevelDisplay:
                 i = denoisers.index(name)
                 style = {"color": COLORS[i % len(COLORS)], "marker": "osD^vPX*"[i % 8]}
             self.lines_ += self.ax_.plot(self.levels, row, label=name, markersize=4, **style)
-        self.ax_.set(xlabel=self.level_name, ylabel=_resolve_metric(self.metric).label)
+        self.ax_.set(xlabel=self.level_name, ylabel=resolve_metric(self.metric).label)
         self.ax_.legend()
         return self

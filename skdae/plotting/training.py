@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import NotFittedError
 
-from ..metrics import _fitted_attribute
+from ..metrics.scorers import fitted_attribute
 from ._base import BLUE, ORANGE, one_axes
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class TrainingDisplay:
         sklearn.exceptions.NotFittedError
             If the estimator has no history.
         """
-        history = _fitted_attribute(estimator, "history_")
+        history = fitted_attribute(estimator, "history_")
         if not history:
             raise NotFittedError(
                 f"{type(estimator).__name__} has no history_ of epochs; fit it first, and pass a "

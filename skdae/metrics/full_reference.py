@@ -1,0 +1,294 @@
+"""Metrics that compare with clean images."""
+
+import math
+from functools import partial, wraps
+from numbers import Integral, Real
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import uniform_filter
+from sklearn.utils.validation import check_consistent_length
+
+from .._images import (
+    check_images,
+    is_ragged,
+    resolve_image_shape,
+    squared_errors,
+    to_batch,
+    to_float,
+)
+
+# Values in a chunk of images: 1 MB as float64, which stays in the processor's cache.
+_CHUNK_VALUES = 2**17
+
+
+def _lists_too(metric):
+    """Let a metric of batches also take lists of images of different sizes."""
+
+    @wraps(metric)
+    def on_lists(X_true, X_pred, *, per_image=False, **params):
+        if not is_ragged(X_true):
+            return metric(X_true, X_pred, per_image=per_image, **params)
+        check_consistent_length(X_true, X_pred)
+        pairs = zip(X_true, X_pred, strict=True)
+        values = [metric(x[None], p[None], per_image=True, **params) for x, p in pairs]
+        return _average(np.concatenate(values), per_image)
+
+    return on_lists
+
+
+@_lists_too
+def mean_squared_error(
+    X_true: ArrayLike, X_pred: ArrayLike, *, per_image: bool = False
+) -> float | NDArray[np.float64]:
+    r"""Mean squared error, :math:`\frac1n \sum_i (x_i - p_i)^2`; 0 is best.
+
+    Parameters
+    ----------
+    X_true : array-like of shape (n_samples, n_features) or (n_samples, height, width[, n_channels])
+        Clean images.
+    X_pred : array-like, shaped like `X_true`
+        Denoised images.
+    per_image : bool, default=False
+        Whether to give one value an image instead of their mean.
+
+    Returns
+    -------
+    error : float or ndarray of shape (n_samples,)
+        In squared units of the images.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or an array is empty or holds NaN or infinity.
+
+    Examples
+    --------
+    >>> from skdae.metrics import mean_squared_error
+    >>> mean_squared_error([[0.0, 1.0], [1.0, 1.0]], [[0.0, 0.5], [1.0, 1.0]])
+    0.0625
+    """
+    X, P = _check_pair(X_true, X_pred)
+    return _average(_by_chunk(squared_errors, X, P), per_image)
+
+
+@_lists_too
+def mean_absolute_error(
+    X_true: ArrayLike, X_pred: ArrayLike, *, per_image: bool = False
+) -> float | NDArray[np.float64]:
+    r"""Mean absolute error, :math:`\frac1n \sum_i |x_i - p_i|`; 0 is best.
+
+    Parameters
+    ----------
+    X_true : array-like of shape (n_samples, n_features) or (n_samples, height, width[, n_channels])
+        Clean images.
+    X_pred : array-like, shaped like `X_true`
+        Denoised images.
+    per_image : bool, default=False
+        Whether to give one value an image instead of their mean.
+
+    Returns
+    -------
+    error : float or ndarray of shape (n_samples,)
+        In the units of the images.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or an array is empty or holds NaN or infinity.
+
+    Examples
+    --------
+    >>> from skdae.metrics import mean_absolute_error
+    >>> mean_absolute_error([[0.0, 1.0]], [[0.0, 0.5]])
+    0.25
+    """
+    X, P = _check_pair(X_true, X_pred)
+    return _average(_by_chunk(_absolute_errors, X, P), per_image)
+
+
+@_lists_too
+def peak_signal_noise_ratio(
+    X_true: ArrayLike, X_pred: ArrayLike, *, per_image: bool = False, data_range: float = 1.0
+) -> float | NDArray[np.float64]:
+    r"""Peak signal-to-noise ratio, :math:`10 \log_{10}(r^2 / \mathrm{MSE})`; greater is better.
+
+    Parameters
+    ----------
+    X_true : array-like of shape (n_samples, n_features) or (n_samples, height, width[, n_channels])
+        Clean images.
+    X_pred : array-like, shaped like `X_true`
+        Denoised images.
+    per_image : bool, default=False
+        Whether to give one value an image instead of their mean.
+    data_range : float, default=1.0
+        :math:`r`, the distance between the smallest and the largest possible value.
+
+    Returns
+    -------
+    psnr : float or ndarray of shape (n_samples,)
+        In decibels; infinite for equal images.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, an array is empty or holds NaN or infinity, or `data_range` is not
+        positive.
+
+    Examples
+    --------
+    >>> from skdae.metrics import peak_signal_noise_ratio
+    >>> peak_signal_noise_ratio([[0.0, 1.0]], [[0.1, 0.9]])
+    20.0
+    """
+    _check_data_range(data_range)
+    X, P = _check_pair(X_true, X_pred)
+    errors = _by_chunk(squared_errors, X, P)
+    # PSNR of equal images is inf, as in scikit-image; no epsilon. The tiniest errors would overflow
+    # in a quotient.
+    with np.errstate(divide="ignore"):
+        return _average(20 * np.log10(data_range) - 10 * np.log10(errors), per_image)
+
+
+@_lists_too
+def structural_similarity(
+    X_true: ArrayLike,
+    X_pred: ArrayLike,
+    *,
+    per_image: bool = False,
+    data_range: float = 1.0,
+    image_shape: tuple[int, ...] | None = None,
+    win_size: int = 7,
+) -> float | NDArray[np.float64]:
+    r"""Structural similarity (SSIM): means, variances and covariances compared window by window.
+
+    In every window, with means :math:`\mu`, variances :math:`\sigma^2` and covariance
+    :math:`\sigma_{x p}` of the two images,
+
+    .. math::
+
+        \frac{(2 \mu_x \mu_{p} + C_1)(2 \sigma_{x p} + C_2)}
+        {(\mu_x^2 + \mu_{p}^2 + C_1)(\sigma_x^2 + \sigma_{p}^2 + C_2)},
+        \qquad C_1 = (0.01 \, r)^2, \quad C_2 = (0.03 \, r)^2
+
+    then the mean over all windows that lie inside the image, and over the channels. The windows
+    are square and uniform and the covariance is the sample's, as in
+    `skimage.metrics.structural_similarity`.
+
+    Parameters
+    ----------
+    X_true : array-like of shape (n_samples, n_features) or (n_samples, height, width[, n_channels])
+        Clean images.
+    X_pred : array-like, shaped like `X_true`
+        Denoised images.
+    per_image : bool, default=False
+        Whether to give one value an image instead of their mean.
+    data_range : float, default=1.0
+        :math:`r`, the distance between the smallest and the largest possible value.
+    image_shape : tuple of int or None, default=None
+        ``(height, width[, n_channels])`` or ``(length,)``, for flat rows. ``None`` takes them as
+        square grey images, or else as 1-D signals, whose windows are 1-D.
+    win_size : int, default=7
+        Side of the window in pixels, odd and at least 3.
+
+    Returns
+    -------
+    ssim : float or ndarray of shape (n_samples,)
+        At most 1.0, the value of equal images.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, an array is empty or holds NaN or infinity, `data_range` is not
+        positive, or the window is even or larger than the images.
+
+    References
+    ----------
+    Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to
+    structural similarity", IEEE Transactions on Image Processing 13, 2004.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae.metrics import structural_similarity
+    >>> X = np.linspace(0, 1, 64).reshape(1, 8, 8)
+    >>> structural_similarity(X, X)
+    1.0
+    """
+    _check_data_range(data_range)
+    X, P = _check_pair(X_true, X_pred)
+    image_shape = resolve_image_shape(X.shape, image_shape)
+    X, P = to_batch(X, image_shape), to_batch(P, image_shape)
+    window = _window(X.shape, win_size)
+    ssim = partial(_windowed_similarities, window=window, data_range=data_range)
+    return _average(_by_chunk(ssim, X, P), per_image)
+
+
+def _absolute_errors(X, P):
+    """Mean absolute error of each image."""
+    difference = to_float(X).astype(np.float64) - to_float(P)
+    return np.abs(difference).reshape(len(X), -1).mean(axis=1)
+
+
+def _windowed_similarities(X, P, window, data_range):
+    """SSIM of each image of two batches ``(n_samples, height, width, n_channels)``."""
+    X, P = to_float(X).astype(np.float64), to_float(P).astype(np.float64)
+    inside = tuple(slice(size // 2, n - size // 2) for size, n in zip(window, X.shape, strict=True))
+
+    def mean(images):
+        return uniform_filter(images, window)[inside]
+
+    n = math.prod(window)
+    mean_x, mean_p = mean(X), mean(P)
+    var_x = n / (n - 1) * (mean(X * X) - mean_x * mean_x)
+    var_p = n / (n - 1) * (mean(P * P) - mean_p * mean_p)
+    cov = n / (n - 1) * (mean(X * P) - mean_x * mean_p)
+    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+    similarity = (2 * mean_x * mean_p + c1) * (2 * cov + c2)
+    similarity /= (mean_x * mean_x + mean_p * mean_p + c1) * (var_x + var_p + c2)
+    return similarity.reshape(len(X), -1).mean(axis=1)
+
+
+def _window(batch_shape, win_size):
+    """Shape of the window in a batch; images of height 1 are signals."""
+    if not isinstance(win_size, Integral) or win_size < 3 or win_size % 2 == 0:
+        raise ValueError(f"win_size={win_size!r} must be an odd integer of at least 3, such as 7.")
+    _, height, width, _ = batch_shape
+    smallest = width if height == 1 else min(height, width)
+    if smallest < win_size:
+        raise ValueError(
+            f"win_size={win_size} is larger than the images, {height} pixels high and {width} "
+            f"wide; pass an odd win_size of at most {smallest}, and at least 3."
+        )
+    return (1, 1 if height == 1 else win_size, win_size, 1)
+
+
+def _check_pair(X_true, X_pred):
+    """Two valid batches of one shape."""
+    X_true = check_images(X_true, name="X_true")
+    X_pred = check_images(X_pred, name="X_pred")
+    if X_true.shape != X_pred.shape:
+        raise ValueError(
+            f"X_true has shape {X_true.shape}, but X_pred has shape {X_pred.shape}; pass the "
+            "clean and the denoised images in the same shape and order."
+        )
+    return X_true, X_pred
+
+
+def _check_data_range(data_range):
+    if not isinstance(data_range, Real) or not 0 < float(data_range) < math.inf:
+        raise ValueError(
+            f"data_range={data_range!r} must be a positive number: the largest possible value "
+            "minus the smallest, 1.0 for images in [0, 1]."
+        )
+
+
+def _by_chunk(per_image, X_true, X_pred):
+    """Values of all images, computed for some images at a time."""
+    step = max(1, _CHUNK_VALUES // math.prod(X_true.shape[1:]))
+    starts = range(0, len(X_true), step)
+    return np.concatenate([per_image(X_true[i : i + step], X_pred[i : i + step]) for i in starts])
+
+
+def _average(values, per_image):
+    return values if per_image else float(values.mean())

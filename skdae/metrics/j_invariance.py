@@ -1,0 +1,162 @@
+"""The scorer that needs no clean images."""
+
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.ndimage import correlate1d
+
+from .._images import check_images, from_batch, resolve_image_shape, to_batch, to_float
+from .scorers import fitted_image_shape
+
+
+class JInvariantScorer:
+    r"""Scorer that ranks denoisers on noisy images alone, without any clean one.
+
+    Hides pixels, and looks how well the denoiser guesses their noisy values from the others. With
+    the pixels of an image split into groups :math:`J`, the score of a denoiser :math:`f` on the
+    noisy images :math:`x` is
+
+    .. math:: -\frac{1}{m} \sum_J \left\| f(x_{\setminus J})_J - x_J \right\|^2
+
+    where :math:`x_{\setminus J}` is :math:`x` with each pixel of :math:`J` replaced by the mean of
+    the pixels above, below, left and right of it, and :math:`m` is the number of values. Where the
+    noise has mean 0 and is independent from pixel to pixel, no denoiser can foresee it, and the
+    expected score is minus the mean squared error against the clean images, of a denoiser that
+    sees no pixel's own value, minus the variance of the noise. The latter is the same for all, so
+    that denoisers are ranked by their true error.
+
+    Pass it as ``scoring=`` to `GridSearchCV`, `cross_val_score` and the like, and fit on noisy
+    images alone; ``j_invariant_scorer`` is one with the defaults.
+
+    Parameters
+    ----------
+    spacing : int, default=4
+        Distance between the hidden pixels of a group, at least 2. A denoiser predicts
+        ``spacing**2`` times for images, `spacing` times for signals. Wide filters see more
+        replaced pixels when it is small.
+    image_shape : tuple of int or None, default=None
+        ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
+        means the shape that the denoiser knows from its fit, else a square grey image, or a 1-D
+        signal where the number of values is no square.
+
+    Raises
+    ------
+    ValueError
+        If `spacing` is no integer of at least 2.
+
+    See Also
+    --------
+    denoising_scorer : Compares with clean images, and corrupts them itself.
+
+    Notes
+    -----
+    All channels of a pixel are hidden together. `uint8` reaches the denoiser as floats in [0, 1].
+    Noise that neighbours share (stripes, occlusion), that shifts the mean (salt alone), or that
+    was clipped breaks the assumption. A denoiser that hardly changes its input is judged too
+    well, because here it gets the mean of the neighbours where it would keep the noise.
+
+    References
+    ----------
+    .. [1] Batson, J. and Royer, L. (2019). "Noise2Self: Blind denoising by self-supervision". ICML.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from skdae import GaussianFilter, GaussianNoise, j_invariant_scorer
+    >>> from skdae.datasets import load_digits_images
+    >>> X_noisy = GaussianNoise(0.5, clip=None, random_state=0).fit_transform(
+    ...     load_digits_images().images[:100]
+    ... )
+    >>> grid = {"sigma": [0.5, 1.0, 4.0]}
+    >>> GridSearchCV(GaussianFilter(), grid, scoring=j_invariant_scorer).fit(X_noisy).best_params_
+    {'sigma': 1.0}
+    """
+
+    def __init__(self, spacing: int = 4, image_shape: tuple[int, ...] | None = None) -> None:
+        if not isinstance(spacing, Integral) or spacing < 2:
+            raise ValueError(
+                f"spacing={spacing!r} must be an integer of at least 2, such as 4: the neighbours "
+                "of a hidden pixel must be seen."
+            )
+        self.spacing: int = spacing
+        self.image_shape: tuple[int, ...] | None = image_shape
+
+    def __call__(self, estimator: Any, X: ArrayLike, y: Any = None) -> float:
+        """Score a fitted denoiser.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Anything whose `predict` gives images of the shape that it gets.
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images.
+        y : object, default=None
+            Ignored.
+
+        Returns
+        -------
+        score : float
+            Minus a mean squared error; greater is better.
+
+        Raises
+        ------
+        ValueError
+            If the images are single pixels, or come back in another shape.
+        """
+        values = check_images(X)
+        image_shape = self.image_shape
+        if image_shape is None and values.ndim == 2:
+            image_shape = fitted_image_shape(estimator, values.shape[1])
+        image_shape = resolve_image_shape(values.shape, image_shape)
+        images = to_float(to_batch(values, image_shape))
+        guesses = _neighbour_means(images)
+        loss = 0.0
+        for hidden in _grids(images.shape, self.spacing):
+            masked = images.copy()
+            masked[hidden] = guesses[hidden]
+            X_pred = np.asarray(estimator.predict(_like(X, from_batch(masked, values.ndim))))
+            if X_pred.shape != values.shape:
+                raise ValueError(
+                    f"{type(estimator).__name__} turned images of shape {values.shape} into "
+                    f"{X_pred.shape}; the score compares them pixel by pixel, so pass a denoiser "
+                    "that keeps the shape."
+                )
+            prediction = to_batch(X_pred, image_shape)[hidden]
+            difference = np.subtract(prediction, images[hidden], dtype=np.float64)
+            loss += np.square(difference).sum()
+        return -float(loss / images.size)
+
+    def __repr__(self) -> str:
+        shape = "" if self.image_shape is None else f", image_shape={self.image_shape}"
+        return f"JInvariantScorer(spacing={self.spacing}{shape})"
+
+
+def _neighbour_means(images):
+    """Mean of the pixels above, below, left and right of each pixel, itself not among them."""
+    axes = [axis for axis in (1, 2) if images.shape[axis] > 1]
+    if not axes:
+        raise ValueError(
+            "Images of one pixel have no neighbours to guess from; pass image_shape= if the rows "
+            "hold more, or score against clean images with denoising_scorer."
+        )
+    # Beyond the border, "mirror" has the pixel inside of it; "reflect" would show the pixel itself.
+    return sum(correlate1d(images, [0.5, 0, 0.5], axis, mode="mirror") for axis in axes) / len(axes)
+
+
+def _grids(batch_shape, spacing):
+    """Indices of the groups of pixels, each `spacing` apart; every pixel is in one group."""
+    _, height, width, _ = batch_shape
+    for row in range(min(spacing, height)):
+        for column in range(min(spacing, width)):
+            yield np.s_[:, row::spacing, column::spacing]
+
+
+def _like(X, values):
+    """`values` as a DataFrame where `X` is one."""
+    return type(X)(values, index=X.index, columns=X.columns) if hasattr(X, "iloc") else values
+
+
+j_invariant_scorer = JInvariantScorer()

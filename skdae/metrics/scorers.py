@@ -1,0 +1,227 @@
+"""Scorers that compare with clean images, and may corrupt them first; the table of metrics."""
+
+import math
+from collections.abc import Callable
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import clone
+
+from .._images import check_target
+from .._random import draw_seed
+from .full_reference import (
+    mean_absolute_error,
+    mean_squared_error,
+    peak_signal_noise_ratio,
+    structural_similarity,
+)
+
+
+class Metric(NamedTuple):
+    """A metric as scorers and plots need it."""
+
+    # (X_true, X_pred) -> float
+    function: Callable[..., Any]
+    # 1 where greater is better, -1 for errors.
+    sign: int
+    # How a plot writes a value.
+    text: str
+    # What stands at an axis, with the unit.
+    label: str
+    # Whether flat rows must be seen as images.
+    spatial: bool = False
+
+
+METRICS: dict[str, Metric] = {
+    "mse": Metric(mean_squared_error, -1, "MSE {:.4f}", "mean squared error"),
+    "mae": Metric(mean_absolute_error, -1, "MAE {:.4f}", "mean absolute error"),
+    "psnr": Metric(peak_signal_noise_ratio, 1, "{:.1f} dB", "PSNR (dB)"),
+    "ssim": Metric(structural_similarity, 1, "SSIM {:.2f}", "SSIM", spatial=True),
+}
+
+
+class DenoisingScorer:
+    """Scorer that compares what an estimator predicts with the clean images.
+
+    Pass it as ``scoring=`` to `GridSearchCV`, `cross_val_score` and the like, alone or in a dict.
+    Greater is better: errors are negated.
+
+    Parameters
+    ----------
+    metric : {"mse", "mae", "psnr", "ssim"} or callable
+        A callable gets ``(X_true, X_pred)`` and returns a float, greater for better images.
+    noise : noise injector or None, default=None
+        Corrupts the images that the estimator gets. The scorer keeps a clone, in which every
+        ``random_state`` is a fixed seed, drawn now where there is none: all candidates of a
+        search see the same noisy images.
+
+    Raises
+    ------
+    ValueError
+        If `metric` is an unknown name.
+    TypeError
+        If `noise` is not an injector.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyRegressor
+    >>> from skdae.metrics import DenoisingScorer
+    >>> X = [[0.0, 1.0], [1.0, 1.0]]
+    >>> mean_image = DummyRegressor().fit(X, X)
+    >>> DenoisingScorer("mse")(mean_image, X)
+    -0.125
+    """
+
+    def __init__(self, metric: str | Callable[..., float], noise: Any = None) -> None:
+        resolve_metric(metric)
+        self.metric = metric
+        self.noise = None if noise is None else seeded_noise(noise)
+
+    def __call__(self, estimator: Any, X: ArrayLike, y: ArrayLike | None = None) -> float:
+        """Score a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Anything with `predict`.
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Clean images when `noise` is set or `y` is None; otherwise noisy ones.
+        y : array-like shaped like the denoised images, or None, default=None
+            Clean images. None, or a 1-D array of labels, means `X` itself, which is corrupted
+            by the estimator's own ``noise_`` where the scorer has no noise.
+
+        Returns
+        -------
+        score : float
+            Greater is better.
+        """
+        metric = resolve_metric(self.metric)
+        target = check_target(np.asarray(X), y)
+        noise = getattr(estimator, "noise_", None) if target is None else None
+        target = np.asarray(X) if target is None else target
+        if self.noise is not None:
+            X = corrupted(X, self.noise)
+        elif noise is not None:
+            # As in the estimator's own score: the clean images get the noise that it learnt.
+            X = noise.transform(np.asarray(X))
+        X_pred = estimator.predict(X)
+        options = {}
+        if metric.spatial and target.ndim == 2:
+            options["image_shape"] = fitted_image_shape(estimator, target.shape[1])
+        return metric.sign * float(metric.function(target, X_pred, **options))
+
+    def __repr__(self) -> str:
+        name = getattr(self.metric, "__name__", None) or repr(self.metric)
+        # scikit-learn breaks long reprs into lines.
+        noise = "" if self.noise is None else ", noise=" + " ".join(repr(self.noise).split())
+        return f"denoising_scorer({name}{noise})"
+
+
+def denoising_scorer(metric: str | Callable[..., float], noise: Any = None) -> DenoisingScorer:
+    """Make a scorer that corrupts clean validation images itself, and compares with them.
+
+    ``GridSearchCV(dae, grid, scoring=denoising_scorer("psnr", noise=GaussianNoise(0.2)))`` can
+    then be fitted on clean images alone.
+
+    Parameters
+    ----------
+    metric : {"mse", "mae", "psnr", "ssim"} or callable
+        A callable gets ``(X_true, X_pred)`` and returns a float, greater for better images.
+    noise : noise injector or None, default=None
+        Corrupts the images that the estimator gets; None leaves them as they are.
+
+    Returns
+    -------
+    scorer : DenoisingScorer
+        Called as ``scorer(estimator, X, y=None)``; errors are negated.
+
+    Raises
+    ------
+    ValueError
+        If `metric` is an unknown name.
+    TypeError
+        If `noise` is not an injector.
+
+    Examples
+    --------
+    >>> from skdae.metrics import denoising_scorer
+    >>> from skdae.noise import GaussianNoise
+    >>> denoising_scorer("psnr", noise=GaussianNoise(std=0.2, random_state=0))
+    denoising_scorer('psnr', noise=GaussianNoise(random_state=0, std=0.2))
+    """
+    return DenoisingScorer(metric, noise)
+
+
+def resolve_metric(metric):
+    """The `Metric` of a name or a callable."""
+    if callable(metric):
+        name = getattr(metric, "__name__", type(metric).__name__)
+        return Metric(metric, 1, name.replace("{", "").replace("}", "") + " {:.3g}", name)
+    if not isinstance(metric, str) or metric not in METRICS:
+        raise ValueError(
+            f"metric={metric!r} is unknown; pass one of {sorted(METRICS)} or a callable "
+            "(X_true, X_pred) -> float."
+        )
+    return METRICS[metric]
+
+
+def check_noise(noise):
+    """The injector; a TypeError where it is none."""
+    if isinstance(noise, type) or not hasattr(noise, "fit_transform"):
+        raise TypeError(
+            f"noise={noise!r} must be a noise injector, an instance with fit and transform, such "
+            "as GaussianNoise(0.2)."
+        )
+    return noise
+
+
+def seeded_noise(noise):
+    """A clone of `noise` in which every random state is a fixed seed."""
+    noise = clone(check_noise(noise))
+    seeds = {}
+    for name, value in noise.get_params().items():
+        if name.split("__")[-1] == "random_state" and not isinstance(value, Integral):
+            # RandomState takes seeds of 32 bits.
+            seeds[name] = draw_seed(value) % 2**32
+    return noise.set_params(**seeds)
+
+
+def corrupted(X, noise):
+    """Noisy images, a DataFrame where `X` is one, from a clone that leaves `noise` as it was."""
+    noise = clone(noise)
+    if hasattr(X, "iloc"):
+        noise.set_output(transform="pandas")
+    # Not transform, which adds nothing where the noise has when="fit".
+    return noise.fit_transform(X)
+
+
+def fitted_attribute(estimator, name):
+    """The attribute of an estimator, of its best candidate or of its last step that has one."""
+    value = getattr(estimator, name, None)
+    if value is not None:
+        return value
+    parts = [step for _, step in getattr(estimator, "steps", ())]
+    parts.append(getattr(estimator, "best_estimator_", None))
+    for part in reversed(parts):
+        value = None if part is None else fitted_attribute(part, name)
+        if value is not None:
+            return value
+    return None
+
+
+def fitted_image_shape(estimator, n_features):
+    """The image shape that `estimator` knows, if it fits rows of `n_features` values."""
+    image_shape = fitted_attribute(estimator, "image_shape_")
+    # A super-resolution net predicts larger images than it was fitted on.
+    fits = image_shape is not None and math.prod(image_shape) == n_features
+    return tuple(image_shape) if fits else None
+
+
+SCORERS: dict[str, DenoisingScorer] = {name: DenoisingScorer(name) for name in METRICS}
+mse_scorer = SCORERS["mse"]
+mae_scorer = SCORERS["mae"]
+psnr_scorer = SCORERS["psnr"]
+ssim_scorer = SCORERS["ssim"]
