@@ -49,13 +49,13 @@ def gaussian(std, clip=(0.0, 1.0)):
 
 NETS = {
     "fashion": DenoisingAutoencoder(
-        UNet(), noise=gaussian(0.4), batch_size=16, validation_fraction=None, random_state=SEED
+        UNet(stride=2), noise=gaussian(0.4), batch_size=16, validation_fraction=None, random_state=SEED
     ),
     "mnist code": DenoisingAutoencoder(
-        Conv(filters=(32, 64)),
+        Conv(filters=(32, 64, 128), downsample="stride"),
         latent_dim=16,
         noise=gaussian(0.5),
-        max_epochs=3,
+        max_epochs=10,
         validation_fraction=None,
         random_state=SEED,
     ),
@@ -67,7 +67,7 @@ NETS = {
         random_state=SEED,
     ),
     "colour": DenoisingAutoencoder(
-        UNet(), loss="mae", max_epochs=6, validation_fraction=None, random_state=SEED
+        UNet(), loss="mae", max_epochs=4, validation_fraction=None, random_state=SEED
     ),
     "set12": DenoisingAutoencoder(
         UNet(filters=(32, 64, 128, 256), n_blocks=2),
@@ -133,7 +133,7 @@ def fashion(run: Run) -> Iterator[Line]:
     seconds *= KERAS["epochs"]
     goals = {
         "in T / 8": (seconds / 8, "the study's MSE in at most T / 8", KERAS["mse"], np.inf),
-        "in T / 2": (seconds / 2, "MSE ≤ 0.0084 and MAE ≤ 0.047 in T", 0.0084, 0.047),
+        "in T": (0.97 * seconds, "MSE ≤ 0.0084 and MAE ≤ 0.047 in T", 0.0084, 0.047),
     }
     for name, (budget, goal, mse, mae) in goals.items():
         ours = run(

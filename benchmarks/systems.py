@@ -39,7 +39,7 @@ PHOTO_NOISE = gaussian(25 / 255, clip=None)
 _PHOTOGRAPHS: dict[str, Any] = {
     "patch_size": 64,
     "batch_size": 4,
-    "max_epochs": 3,
+    "max_epochs": 2,
     "validation_fraction": None,
     "random_state": SEED,
 }
@@ -55,7 +55,7 @@ NETS = {
         max_epochs=30, validation_fraction=None, random_state=SEED
     ),
     "enlarge": DenoisingAutoencoder(
-        UNet(),
+        UNet(filters=(32, 64)),
         noise=Downsample(2),
         max_epochs=3,
         validation_fraction=None,
