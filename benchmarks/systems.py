@@ -47,9 +47,9 @@ _PHOTOGRAPHS: dict[str, Any] = {
 NETS = {
     "Noise2Void": Noise2VoidDenoiser(UNet(residual=False), **_PHOTOGRAPHS),
     "pairs": DenoisingAutoencoder(UNet(), **_PHOTOGRAPHS),
-    "pix2pix": Pix2PixDenoiser(UNet(), max_epochs=10, validation_fraction=None, random_state=SEED),
+    "pix2pix": Pix2PixDenoiser(UNet(), max_epochs=6, validation_fraction=None, random_state=SEED),
     "squared error": DenoisingAutoencoder(
-        UNet(), max_epochs=10, validation_fraction=None, random_state=SEED
+        UNet(), max_epochs=6, validation_fraction=None, random_state=SEED
     ),
     "bottleneck": clone(STUDIES["colour 28"]).set_params(
         max_epochs=30, validation_fraction=None, random_state=SEED
