@@ -52,10 +52,10 @@ NETS = {
         UNet(stride=2), noise=gaussian(0.4), batch_size=16, validation_fraction=None, random_state=SEED
     ),
     "mnist code": DenoisingAutoencoder(
-        Conv(filters=(32, 64, 128), downsample="stride"),
+        Conv(filters=(64, 128), downsample="stride"),
         latent_dim=16,
         noise=gaussian(0.5),
-        max_epochs=10,
+        max_epochs=20,
         validation_fraction=None,
         random_state=SEED,
     ),
