@@ -1,48 +1,37 @@
-"""What all denoisers that learn share: shapes and noise of a fit, the net, prediction by tiles."""
+"""What all denoisers that learn share: shapes and noise of a fit, and the net that it trains."""
 
 import copy
 import inspect
 import math
-import os
 import warnings
-from functools import partial as bind
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from . import _net, _patches, _tensors
+from . import _fit_data, _net, _tensors
 from ._images import (
-    BaseDenoiser,
     check_image_list,
-    check_images,
     check_target,
     check_target_list,
-    from_batch,
     guess_image_shape,
     is_ragged,
-    n_dims,
-    one_by_one,
     resolve_image_shape,
-    squared_errors,
-    to_batch,
     to_hwc,
     validate_images,
 )
 from ._losses import OUTPUT_ACTIVATIONS
-from ._onnx import UserImages, export_onnx
+from ._prediction import NetPredictor
 from ._random import draw_seed, seeded
 from .architectures import ARCHITECTURES, BaseArchitecture
 
 
-class LearnedDenoiser(BaseDenoiser):
+class LearnedDenoiser(NetPredictor):
     """Base class of the denoisers that train a net.
 
     A subclass has the parameters below in its ``__init__``, and ``_build_net(module, flat,
@@ -103,13 +92,13 @@ class LearnedDenoiser(BaseDenoiser):
         self._architecture = clone(architecture) if architecture else None
         flat = architecture.flat if architecture else len(shape) == 2 and self.image_shape is None
         clean_shape = self._resolve_image_shape(shape, flat)
-        images, targets = _batches(X, y, clean_shape)
+        images, targets = _fit_data.to_batches(X, y, clean_shape)
         clean_hwc = to_hwc(clean_shape)
         scale = [t // n for t, n in zip(targets[0].shape, images[0].shape, strict=True)]
-        target_hwc = targets.shape[1:] if not ragged else _times(clean_hwc, scale)
+        target_hwc = targets.shape[1:] if not ragged else _fit_data.times(clean_hwc, scale)
 
-        image_range = _range(images)
-        self._set_target_range(image_range if y is None else _range(targets), reset)
+        image_range = _fit_data.range_of(images)
+        self._set_target_range(image_range if y is None else _fit_data.range_of(targets), reset)
         self.noise_ = self._fit_noise(shape, clean_shape, seeds[0])
         if self.noise_ is not None:
             self.noise_._check_range(*image_range)
@@ -175,17 +164,6 @@ class LearnedDenoiser(BaseDenoiser):
                 )
         self._check_tile_size()
 
-    def _check_tile_size(self):
-        """Refuse tiles that would be all overlap."""
-        if self.tile_size is None:
-            return
-        smallest = _patches.smallest_tile(*self._field)
-        if self.tile_size < smallest:
-            raise ValueError(
-                f"tile_size={self.tile_size} is no larger than the overlap of the tiles: this net "
-                f"sees {self._field[1]} pixels to each side; pass tile_size={smallest} or more."
-            )
-
     def _check_built(self, flat, reset):
         """Refuse to go on training a net that was built for something else."""
         sizes = (self._input_hwc, self._target_hwc)
@@ -208,7 +186,7 @@ class LearnedDenoiser(BaseDenoiser):
             noise_shape = self.noise_.image_shape_
             noisy_hwc = self.noise_._output_hwc(to_hwc(noise_shape))
             if noisy_hwc != to_hwc(noise_shape):
-                input_hwc, self.image_shape_ = noisy_hwc, _like(noise_shape, noisy_hwc)
+                input_hwc, self.image_shape_ = noisy_hwc, _fit_data.like(noise_shape, noisy_hwc)
                 # The names are those of the clean images.
                 vars(self).pop("feature_names_in_", None)
         self.n_features_in_ = math.prod(input_hwc)
@@ -359,25 +337,18 @@ class LearnedDenoiser(BaseDenoiser):
 
     def _datasets(self, images, targets, seeds, partial):
         """Training and validation data; the latter is None where no images are set aside."""
-        order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seeds[0]))
-        n_validation = 0 if partial else self._n_validation(len(images))
-        where = {
-            "layout": self._layout,
-            "noise": self.noise_,
-            "hide": self._hide,
-            "device": self.device_,
-        }
-        if self.patch_size is None:
-            tensors = _tensors.data_tensors(images, targets, self.device_)
-            make = bind(_tensors.ImageDataset, *tensors, input_hwc=self._input_hwc, **where)
-        else:
-            stores = _patches.pixel_stores(images, targets, self.device_)
-            patch_hw = (min(self.patch_size, images[0].shape[0]), self.patch_size)
-            make = bind(_patches.PatchDataset, *stores, patch_hw=patch_hw, **where)
-        train = make(indices=order[n_validation:], seed=seeds[0])
-        if not n_validation:
-            return train, None
-        return train, make(indices=order[:n_validation], seed=seeds[1])
+        return _fit_data.datasets(
+            images,
+            targets,
+            n_validation=0 if partial else self._n_validation(len(images)),
+            patch_size=self.patch_size,
+            input_hwc=self._input_hwc,
+            seeds=seeds,
+            layout=self._layout,
+            noise=self.noise_,
+            hide=self._hide,
+            device=self.device_,
+        )
 
     def _warn_unless_learnt(self, net, train, valid):
         """Compare the net with the best answer that does not look at its input."""
@@ -403,232 +374,6 @@ class LearnedDenoiser(BaseDenoiser):
         (code,) = net.map_batches("encode", image, self._layout.enter)
         return tuple(code.shape[1:])
 
-    # What a fitted net knows
-
-    @property
-    def module_(self) -> nn.Module:
-        """The module of the trained net; its output has no activation yet."""
-        return self.net_.module_
-
-    @property
-    def history_(self) -> list[dict]:
-        """One row an epoch: ``epoch``, ``train_loss``, ``valid_loss``, ``lr``, ``dur``."""
-        return self.net_.history
-
-    @property
-    def _clip(self):
-        """Range to which predictions are clipped, or None."""
-        low, high = self._target_range
-        clips = self._fitted_activation == "identity" and 0 <= low <= high <= 1
-        return (low, high) if clips else None
-
-    @property
-    def _n_features_out(self):
-        """Number of values that `transform` gives for an image."""
-        return math.prod(self._target_hwc)
-
-    # Prediction
-
-    def predict(self, X: ArrayLike) -> np.ndarray:
-        """Denoise images.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
-                (n_samples, height, width, n_channels)
-            Noisy images. They may have another size than at fit where the architecture is a `UNet`,
-            a `DnCNN`, or a `Conv` without `latent_dim`; images of different sizes then come as a
-            list of arrays.
-
-        Returns
-        -------
-        X_denoised : ndarray of float32, shaped like `X`, or like the targets in super-resolution
-            A list of arrays for a list of images of different sizes.
-        """
-        if is_ragged(X):
-            return self._predict_list(X)
-        return self._predict(self._check_input(X))
-
-    def _predict_list(self, images):
-        """Denoise images of different sizes."""
-        return one_by_one(self.predict, check_image_list(images))
-
-    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
-        """Minus the mean squared error against the clean images; greater is better, 0 is best.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
-                (n_samples, height, width, n_channels)
-            Noisy images; clean ones when `y` is None.
-        y : array-like shaped like the denoised images, or None, default=None
-            Clean images. With None, or a 1-D array of labels, `X` is clean, and is corrupted by
-            ``noise_`` first where there is one; that noise is the same at every call.
-
-        Returns
-        -------
-        score : float
-        """
-        check_is_fitted(self)
-        if is_ragged(X):
-            return super().score(X, y)
-        if self.noise_ is None or (y is not None and n_dims(y) != 1):
-            return super().score(X, y)
-        clean = check_images(X)
-        return -float(squared_errors(self._predict(self.noise_.transform(clean)), clean).mean())
-
-    def _check_input(self, X):
-        """Check images for the fitted net."""
-        check_is_fitted(self)
-        X = validate_images(self, X, reset=False, any_size=self._any_size)
-        if X.dtype == np.float64:
-            _tensors.value_range(X)
-        expected, got = self._input_hwc, to_batch(X, self.image_shape_).shape[1:]
-        if got[2] != expected[2] or (got != expected and not self._any_size):
-            raise ValueError(
-                f"X has images of shape {got} (height, width, channels), but this "
-                f"{type(self).__name__} was fitted on {expected}."
-            )
-        return X
-
-    def _predict(self, X):
-        """Denoise checked images."""
-        images = to_batch(X, self.image_shape_)
-        if self._field is None:
-            return from_batch(self._run("forward", images, self._layout.enter), X.ndim)
-        self._check_tile_size()
-        sides, tile = images.shape[1:3], self.tile_size
-        if tile is None or max(sides) <= tile:
-            try:
-                return from_batch(self._run("forward", images, self._layout.enter), X.ndim)
-            except torch.OutOfMemoryError:
-                tile = self._smaller_tile(max(sides))
-        return from_batch(self._predict_tiles(images, tile), X.ndim)
-
-    def _predict_tiles(self, images, tile):
-        """Denoise a batch tile by tile."""
-        scale = [t // n for t, n in zip(self._target_hwc, self._input_hwc, strict=True)]
-        out = np.empty((len(images), *_times(images.shape[1:], scale)), dtype=np.float32)
-
-        def run(batch):
-            return self._run("forward", batch, self._layout.enter)
-
-        done = 0
-        while done < len(images):
-            try:
-                _patches.in_tiles(run, images[done], out[done], tile, *self._field)
-                done += 1
-            except torch.OutOfMemoryError:
-                tile = self._smaller_tile(tile)
-        return out
-
-    def _smaller_tile(self, tile):
-        """Half of a tile that did not fit into memory; called where that has been raised."""
-        smaller = tile // 2
-        if smaller < _patches.smallest_tile(*self._field):
-            raise
-        warnings.warn(
-            f"The memory of {self.device_} does not hold a tile of {tile} pixels; going on with "
-            f"tile_size={smaller}.",
-            UserWarning,
-            stacklevel=4,
-        )
-        return smaller
-
-    def _run(self, function, X, enter):
-        """Run the net and bring its output into the range of images; a channels-last batch."""
-        activation = OUTPUT_ACTIVATIONS[self._fitted_activation]
-        chunks = []
-        for output in self.net_.map_batches(function, X, enter):
-            output = self._layout.leave(activation(output), self._target_hwc)
-            chunks.append((output.clip(*self._clip) if self._clip else output).numpy())
-        return np.ascontiguousarray(np.concatenate(chunks))
-
-    # Files
-
-    def to_onnx(self, path: str | os.PathLike) -> None:
-        """Write the trained net as an ONNX file, which runs without skdae and PyTorch.
-
-        The graph does what `predict` does, output activation and clipping included. Its input ``X``
-        is `float32` (`uint8` images are divided by 255 first) and shaped like the images at `fit`:
-        ``(n_samples, n_features)``, ``(n_samples, height, width)`` or ``(n_samples, height, width,
-        n_channels)``; its output is ``X_denoised``. The number of samples is free, and so are
-        height and width where the architecture takes images of any size.
-
-        Parameters
-        ----------
-        path : str or os.PathLike
-            The file; ``.onnx`` is usual.
-
-        Raises
-        ------
-        ImportError
-            If the exporter's libraries are missing: ``pip install skdae[onnx]``.
-
-        Notes
-        -----
-        The graph computes in `float32`. It equals `predict` to about 1e-6 where ``precision_`` is
-        "float32", and is more exact than `predict` elsewhere.
-
-        Examples
-        --------
-        >>> dae.to_onnx("dae.onnx")  # doctest: +SKIP
-        >>> session = onnxruntime.InferenceSession("dae.onnx")  # doctest: +SKIP
-        >>> (X_denoised,) = session.run(None, {"X": X_noisy})  # doctest: +SKIP
-        """
-        check_is_fitted(self)
-        free = self._any_size and self._ndim > 2
-        net = UserImages(
-            self.module_,
-            self._layout,
-            OUTPUT_ACTIVATIONS[self._fitted_activation],
-            self._clip,
-            self._input_hwc,
-            self._target_hwc,
-            self._ndim,
-        )
-        export_onnx(net, path, free_size=free)
-
-    def _get_saved_state(self):
-        """See `Persistent`; of the net, weights and history are kept."""
-        state = super()._get_saved_state()
-        net = state.pop("net_", None)
-        if net is not None:
-            if self._architecture is None:
-                raise TypeError(
-                    f"The net {type(self.module_).__name__} is a module of your own, which save "
-                    "cannot write, because its files hold no code; joblib.dump keeps it."
-                )
-            del state["device_"]
-            state["net_"] = {"weights": _net.saved_weights(net.module_), "history": [*net.history]}
-            _net.check_weights(self._build_fitted, state["net_"]["weights"])
-        return state
-
-    def _set_saved_state(self, state):
-        """See `Persistent`; the net is built anew, on a device of this machine."""
-        net = state.pop("net_", None)
-        super()._set_saved_state(state)
-        if net is None:
-            return
-        self.device_ = _tensors.resolve_loaded_device(self.device)
-        if self.precision == "auto" and self.precision_ == "bfloat16":
-            # Where the hardware has it; else float32.
-            self.precision_ = _tensors.resolve_precision("auto", self.device_, convolutional=True)
-        module = _net.rebuild(self._build_fitted, net["weights"])
-        with seeded(0, self.device_):
-            self.net_ = self._build_net(module, self._layout.flat, partial=False)
-        self.net_.history.extend(net["history"])
-
-    def _build_fitted(self):
-        """A net like the fitted one, with fresh weights."""
-        latent_dim = self._built[1]
-        return self._architecture.build(self._input_hwc, self._target_hwc, latent_dim)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = []
-        return tags
-
 
 def _warn_plain_autoencoder():
     """Say that nothing tells clean from noisy, and what would."""
@@ -640,43 +385,3 @@ def _warn_plain_autoencoder():
         UserWarning,
         stacklevel=5,
     )
-
-
-def _like(image_shape, hwc):
-    """`hwc` in as many dimensions as `image_shape`."""
-    return tuple(hwc[1:2] if len(image_shape) == 1 else hwc[: len(image_shape)])
-
-
-def _scaled_shape(image_shape, ratio):
-    """Shape of targets that hold `ratio` times as many values as images of `image_shape`."""
-    sides, channels = image_shape[:2], image_shape[2:]
-    # A signal, an image of height 1 too, is scaled along its length alone.
-    n_scaled = 1 if len(sides) == 1 or sides[0] == 1 else 2
-    factor = ratio ** (1 / n_scaled)
-    scaled = [*sides[:-n_scaled], *(n * factor for n in sides[-n_scaled:])]
-    if any(abs(n - round(n)) > 1e-6 for n in scaled):
-        raise ValueError(
-            f"y holds {ratio:g} times as many values as X, which scales images of shape "
-            f"{image_shape} to no whole height and width."
-        )
-    return (*(round(n) for n in scaled), *channels)
-
-
-def _batches(X, y, image_shape):
-    """Images and targets with height, width and channels; the same object where `y` is None."""
-    if is_ragged(X):
-        images = [image.reshape(*image.shape[:2], -1) for image in X]
-        return images, images if y is None else [t.reshape(*t.shape[:2], -1) for t in y]
-    images = to_batch(X, image_shape)
-    return images, images if y is None else to_batch(y, _scaled_shape(image_shape, y.size / X.size))
-
-
-def _range(images):
-    """Smallest and largest value of a batch, or of a list of images."""
-    ranges = [_tensors.value_range(X) for X in (images if is_ragged(images) else [images])]
-    return min(low for low, _ in ranges), max(high for _, high in ranges)
-
-
-def _times(hwc, scale):
-    """Height, width and channels, each times its factor."""
-    return tuple(n * s for n, s in zip(hwc, scale, strict=True))

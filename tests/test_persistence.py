@@ -46,8 +46,8 @@ from skdae import (
     without_noise,
 )
 from skdae._files import read_arrays, write_arrays
-from skdae._net import rebuild, saved_weights
 from skdae._persistence import CLASSES
+from skdae._weights import rebuild, saved_weights
 from skdae.architectures import ARCHITECTURES, Conv, Dense
 
 X = np.random.default_rng(0).random((20, 8, 8)).astype(np.float32)

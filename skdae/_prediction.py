@@ -1,0 +1,271 @@
+"""What a trained net can do: denoise images, whole or tile by tile, and go into files."""
+
+import math
+import os
+import warnings
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from . import _patches, _tensors, _weights
+from ._images import (
+    BaseDenoiser,
+    check_image_list,
+    check_images,
+    from_batch,
+    is_ragged,
+    n_dims,
+    one_by_one,
+    squared_errors,
+    to_batch,
+    validate_images,
+)
+from ._losses import OUTPUT_ACTIVATIONS
+from ._onnx import UserImages, export_onnx
+from ._random import seeded
+
+
+class NetPredictor(BaseDenoiser):
+    """A denoiser with a net; `LearnedDenoiser` trains it."""
+
+    @property
+    def module_(self) -> nn.Module:
+        """The module of the trained net; its output has no activation yet."""
+        return self.net_.module_
+
+    @property
+    def history_(self) -> list[dict]:
+        """One row an epoch: ``epoch``, ``train_loss``, ``valid_loss``, ``lr``, ``dur``."""
+        return self.net_.history
+
+    @property
+    def _clip(self):
+        """Range to which predictions are clipped, or None."""
+        low, high = self._target_range
+        clips = self._fitted_activation == "identity" and 0 <= low <= high <= 1
+        return (low, high) if clips else None
+
+    @property
+    def _n_features_out(self):
+        """Number of values that `transform` gives for an image."""
+        return math.prod(self._target_hwc)
+
+    # Prediction
+
+    def _check_tile_size(self):
+        """Refuse tiles that would be all overlap."""
+        if self.tile_size is None:
+            return
+        smallest = _patches.smallest_tile(*self._field)
+        if self.tile_size < smallest:
+            raise ValueError(
+                f"tile_size={self.tile_size} is no larger than the overlap of the tiles: this net "
+                f"sees {self._field[1]} pixels to each side; pass tile_size={smallest} or more."
+            )
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Denoise images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images. They may have another size than at fit where the architecture is a `UNet`,
+            a `DnCNN`, or a `Conv` without `latent_dim`; images of different sizes then come as a
+            list of arrays.
+
+        Returns
+        -------
+        X_denoised : ndarray of float32, shaped like `X`, or like the targets in super-resolution
+            A list of arrays for a list of images of different sizes.
+        """
+        if is_ragged(X):
+            return self._predict_list(X)
+        return self._predict(self._check_input(X))
+
+    def _predict_list(self, images):
+        """Denoise images of different sizes."""
+        return one_by_one(self.predict, check_image_list(images))
+
+    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
+        """Minus the mean squared error against the clean images; greater is better, 0 is best.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images; clean ones when `y` is None.
+        y : array-like shaped like the denoised images, or None, default=None
+            Clean images. With None, or a 1-D array of labels, `X` is clean, and is corrupted by
+            ``noise_`` first where there is one; that noise is the same at every call.
+
+        Returns
+        -------
+        score : float
+        """
+        check_is_fitted(self)
+        if is_ragged(X):
+            return super().score(X, y)
+        if self.noise_ is None or (y is not None and n_dims(y) != 1):
+            return super().score(X, y)
+        clean = check_images(X)
+        return -float(squared_errors(self._predict(self.noise_.transform(clean)), clean).mean())
+
+    def _check_input(self, X):
+        """Check images for the fitted net."""
+        check_is_fitted(self)
+        X = validate_images(self, X, reset=False, any_size=self._any_size)
+        if X.dtype == np.float64:
+            _tensors.value_range(X)
+        expected, got = self._input_hwc, to_batch(X, self.image_shape_).shape[1:]
+        if got[2] != expected[2] or (got != expected and not self._any_size):
+            raise ValueError(
+                f"X has images of shape {got} (height, width, channels), but this "
+                f"{type(self).__name__} was fitted on {expected}."
+            )
+        return X
+
+    def _predict(self, X):
+        """Denoise checked images."""
+        images = to_batch(X, self.image_shape_)
+        if self._field is None:
+            return from_batch(self._run("forward", images, self._layout.enter), X.ndim)
+        self._check_tile_size()
+        sides, tile = images.shape[1:3], self.tile_size
+        if tile is None or max(sides) <= tile:
+            try:
+                return from_batch(self._run("forward", images, self._layout.enter), X.ndim)
+            except torch.OutOfMemoryError:
+                tile = self._smaller_tile(max(sides))
+        return from_batch(self._predict_tiles(images, tile), X.ndim)
+
+    def _predict_tiles(self, images, tile):
+        """Denoise a batch tile by tile."""
+        scale = [t // n for t, n in zip(self._target_hwc, self._input_hwc, strict=True)]
+        shape = (n * s for n, s in zip(images.shape[1:], scale, strict=True))
+        out = np.empty((len(images), *shape), dtype=np.float32)
+
+        def run(batch):
+            return self._run("forward", batch, self._layout.enter)
+
+        done = 0
+        while done < len(images):
+            try:
+                _patches.in_tiles(run, images[done], out[done], tile, *self._field)
+                done += 1
+            except torch.OutOfMemoryError:
+                tile = self._smaller_tile(tile)
+        return out
+
+    def _smaller_tile(self, tile):
+        """Half of a tile that did not fit into memory; called where that has been raised."""
+        smaller = tile // 2
+        if smaller < _patches.smallest_tile(*self._field):
+            raise
+        warnings.warn(
+            f"The memory of {self.device_} does not hold a tile of {tile} pixels; going on with "
+            f"tile_size={smaller}.",
+            UserWarning,
+            stacklevel=4,
+        )
+        return smaller
+
+    def _run(self, function, X, enter):
+        """Run the net and bring its output into the range of images; a channels-last batch."""
+        activation = OUTPUT_ACTIVATIONS[self._fitted_activation]
+        chunks = []
+        for output in self.net_.map_batches(function, X, enter):
+            output = self._layout.leave(activation(output), self._target_hwc)
+            chunks.append((output.clip(*self._clip) if self._clip else output).numpy())
+        return np.ascontiguousarray(np.concatenate(chunks))
+
+    # Files
+
+    def to_onnx(self, path: str | os.PathLike) -> None:
+        """Write the trained net as an ONNX file, which runs without skdae and PyTorch.
+
+        The graph does what `predict` does, output activation and clipping included. Its input ``X``
+        is `float32` (`uint8` images are divided by 255 first) and shaped like the images at `fit`:
+        ``(n_samples, n_features)``, ``(n_samples, height, width)`` or ``(n_samples, height, width,
+        n_channels)``; its output is ``X_denoised``. The number of samples is free, and so are
+        height and width where the architecture takes images of any size.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The file; ``.onnx`` is usual.
+
+        Raises
+        ------
+        ImportError
+            If the exporter's libraries are missing: ``pip install skdae[onnx]``.
+
+        Notes
+        -----
+        The graph computes in `float32`. It equals `predict` to about 1e-6 where ``precision_`` is
+        "float32", and is more exact than `predict` elsewhere.
+
+        Examples
+        --------
+        >>> dae.to_onnx("dae.onnx")  # doctest: +SKIP
+        >>> session = onnxruntime.InferenceSession("dae.onnx")  # doctest: +SKIP
+        >>> (X_denoised,) = session.run(None, {"X": X_noisy})  # doctest: +SKIP
+        """
+        check_is_fitted(self)
+        free = self._any_size and self._ndim > 2
+        net = UserImages(
+            self.module_,
+            self._layout,
+            OUTPUT_ACTIVATIONS[self._fitted_activation],
+            self._clip,
+            self._input_hwc,
+            self._target_hwc,
+            self._ndim,
+        )
+        export_onnx(net, path, free_size=free)
+
+    def _get_saved_state(self):
+        """See `Persistent`; of the net, weights and history are kept."""
+        state = super()._get_saved_state()
+        net = state.pop("net_", None)
+        if net is not None:
+            if self._architecture is None:
+                raise TypeError(
+                    f"The net {type(self.module_).__name__} is a module of your own, which save "
+                    "cannot write, because its files hold no code; joblib.dump keeps it."
+                )
+            del state["device_"]
+            state["net_"] = {
+                "weights": _weights.saved_weights(net.module_),
+                "history": [*net.history],
+            }
+            _weights.check_weights(self._build_fitted, state["net_"]["weights"])
+        return state
+
+    def _set_saved_state(self, state):
+        """See `Persistent`; the net is built anew, on a device of this machine."""
+        net = state.pop("net_", None)
+        super()._set_saved_state(state)
+        if net is None:
+            return
+        self.device_ = _tensors.resolve_loaded_device(self.device)
+        if self.precision == "auto" and self.precision_ == "bfloat16":
+            # Where the hardware has it; else float32.
+            self.precision_ = _tensors.resolve_precision("auto", self.device_, convolutional=True)
+        module = _weights.rebuild(self._build_fitted, net["weights"])
+        with seeded(0, self.device_):
+            self.net_ = self._build_net(module, self._layout.flat, partial=False)
+        self.net_.history.extend(net["history"])
+
+    def _build_fitted(self):
+        """A net like the fitted one, with fresh weights."""
+        latent_dim = self._built[1]
+        return self._architecture.build(self._input_hwc, self._target_hwc, latent_dim)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        return tags
