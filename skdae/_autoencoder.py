@@ -365,7 +365,9 @@ class DenoisingAutoencoder(LearnedDenoiser):
             Images of the size at fit; flat rows where `fit` got flat rows.
         """
         check_is_fitted(self)
-        codes = check_array(Z, dtype=np.float32, input_name="Z")
+        # What float32 does not hold becomes infinity, which is refused.
+        with np.errstate(over="ignore"):
+            codes = check_array(Z, dtype=np.float32, input_name="Z")
         n_codes = math.prod(self._code_shape)
         if codes.shape[1] != n_codes:
             raise ValueError(

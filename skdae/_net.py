@@ -300,7 +300,13 @@ class ImageNet(NeuralNet):
                     f"{function}() of the net {type(self.module_).__name__} must return one "
                     f"tensor, not {type(output).__name__}."
                 )
-            yield output.float().cpu()
+            output = output.float().cpu()
+            if not output.isfinite().all():
+                raise ValueError(
+                    f"{function}() of the net gives NaN or infinity. Values of X far outside those "
+                    "of the training do this: scale the images to [0, 1], as at fit."
+                )
+            yield output
 
 
 def clear_gradients(optimizer):

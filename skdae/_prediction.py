@@ -112,12 +112,16 @@ class NetPredictor(BaseDenoiser):
         if self.noise_ is None or (y is not None and n_dims(y) != 1):
             return super().score(X, y)
         clean = check_images(X)
-        return -float(squared_errors(self._predict(self.noise_.transform(clean)), clean).mean())
+        noisy = self._check_values(self.noise_.transform(clean))
+        return -float(squared_errors(self._predict(noisy), clean).mean())
 
     def _check_input(self, X):
         """Check images for the fitted net."""
         check_is_fitted(self)
-        X = validate_images(self, X, reset=False, any_size=self._any_size)
+        return self._check_values(validate_images(self, X, reset=False, any_size=self._any_size))
+
+    def _check_values(self, X):
+        """Check size and range of images for the fitted net."""
         if X.dtype == np.float64:
             _tensors.value_range(X)
         expected, got = self._input_hwc, to_batch(X, self.image_shape_).shape[1:]
