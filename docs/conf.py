@@ -41,9 +41,8 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     "within_subsection_order": "FileNameSortKey",
     "filename_pattern": "/plot_",
-    # Names in the code link to the API, and API pages to the examples that use them.
+    # API pages list the examples that use them.
     "doc_module": "skdae",
-    "reference_url": {"skdae": None},
     "backreferences_dir": "gallery/backreferences",
     "show_memory": False,
     "show_signature": False,
