@@ -34,6 +34,9 @@ default_role = "literal"
 numpydoc_show_class_members = False
 autodoc_typehints = "none"
 
+# Beside a class page, methods by their own names.
+toc_object_entries_show_parents = "hide"
+
 # The examples are a course: numbered, and shown in that order.
 # The studies take half an hour: without a GALLERY_HEADER.rst their folder is no part of it.
 sphinx_gallery_conf = {
@@ -65,7 +68,11 @@ html_theme_options = {
 }
 # Pages that stand alone, and pictures that need the room.
 html_sidebars = {
-    page: [] for page in ("start", "results", "glossary", "changes", "contributing", "gallery/**")
+    page: []
+    for page in (
+        *("start", "results", "studies", "reliability", "glossary", "changes", "contributing"),
+        *("gallery/**", "search", "genindex"),
+    )
 }
 
 # Formulas are MathML, which browsers draw by themselves, with nothing from another server.
