@@ -25,7 +25,7 @@ from skdae.plotting import DenoisingDisplay
 parser = argparse.ArgumentParser(description="Denoise digits, and compare with filters.")
 parser.add_argument("--data", choices=["digits", "mnist"], default="digits")
 parser.add_argument("--output", type=Path, help="where the picture goes")
-options = parser.parse_args()
+options, _ = parser.parse_known_args()  # a notebook has arguments of its own
 
 # %%
 # Corrupt
