@@ -34,6 +34,9 @@ default_role = "literal"
 numpydoc_show_class_members = False
 autodoc_typehints = "none"
 
+# Beside a class page, methods by their own names.
+toc_object_entries_show_parents = "hide"
+
 # The examples are a course: numbered, and shown in that order.
 # The studies take half an hour: without a GALLERY_HEADER.rst their folder is no part of it.
 sphinx_gallery_conf = {
@@ -41,9 +44,8 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     "within_subsection_order": "FileNameSortKey",
     "filename_pattern": "/plot_",
-    # Names in the code link to the API, and API pages to the examples that use them.
+    # API pages list the examples that use them.
     "doc_module": "skdae",
-    "reference_url": {"skdae": None},
     "backreferences_dir": "gallery/backreferences",
     "show_memory": False,
     "show_signature": False,
@@ -66,7 +68,11 @@ html_theme_options = {
 }
 # Pages that stand alone, and pictures that need the room.
 html_sidebars = {
-    page: [] for page in ("start", "results", "glossary", "changes", "contributing", "gallery/**")
+    page: []
+    for page in (
+        *("start", "results", "studies", "reliability", "glossary", "changes", "contributing"),
+        *("gallery/**", "search", "genindex"),
+    )
 }
 
 # Formulas are MathML, which browsers draw by themselves, with nothing from another server.

@@ -10,6 +10,7 @@ Run from a shell, the script also takes ``--data mnist``.
 """
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from skdae.plotting import DenoisingDisplay
 parser = argparse.ArgumentParser(description="Denoise digits, and compare with filters.")
 parser.add_argument("--data", choices=["digits", "mnist"], default="digits")
 parser.add_argument("--output", type=Path, help="where the picture goes")
-options = parser.parse_args()
+options, _ = parser.parse_known_args()  # a notebook has arguments of its own
 
 # %%
 # Corrupt
@@ -46,9 +47,11 @@ X_noisy = noise.fit_transform(X_test)
 # %%
 # Train
 # -----
-# With ``noise=`` the net is trained on clean images, which get fresh noise at every step.
+# With ``noise=`` the net is trained on clean images, which get fresh noise at every step. In a
+# terminal ``verbose=1`` shows a bar.
 
-dae = DenoisingAutoencoder("dense", noise=noise, random_state=0, verbose=1, **training)
+verbose = int(sys.stderr.isatty())
+dae = DenoisingAutoencoder("dense", noise=noise, random_state=0, verbose=verbose, **training)
 start = time.perf_counter()
 dae.fit(X_train)
 print(f"Trained on {len(X_train)} images in {time.perf_counter() - start:.0f} s.")

@@ -39,7 +39,7 @@ LEVELS = {
 # A batch of one image is ``image[None]``. The seed is the same everywhere, so along a row it is the
 # same noise that grows.
 
-figure, axes = plt.subplots(len(LEVELS), 5, figsize=(8, 16), layout="constrained")
+figure, axes = plt.subplots(len(LEVELS), 5, figsize=(8, 16.6), layout="constrained")
 for row, (name, (parameter, levels)) in zip(axes, LEVELS.items(), strict=True):
     row[0].imshow(image)
     row[0].set_title(name, fontsize="medium", weight="bold")
@@ -48,5 +48,6 @@ for row, (name, (parameter, levels)) in zip(axes, LEVELS.items(), strict=True):
         ax.imshow(injector.fit_transform(image[None])[0])
         ax.set_title(f"{parameter}={level}", fontsize="medium")
 for ax in axes.flat:
-    ax.set_axis_off()
+    ax.set(xticks=[], yticks=[])
+figure.get_layout_engine().set(h_pad=0.08)
 plt.show()

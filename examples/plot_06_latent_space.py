@@ -37,16 +37,17 @@ plt.show()
 # What the codes stand for
 # ------------------------
 # ``decode`` makes images of codes, also of those that belong to no image. A grid of codes over the
-# same part of the plane gives a map of what the net can draw.
+# middle of the plane gives a map of what the net can draw.
 
 codes = dae.encode(X_train)
-(left, bottom), (right, top) = np.quantile(codes, (0.02, 0.98), axis=0)
-side = 16
+(left, bottom), (right, top) = np.quantile(codes, (0.1, 0.9), axis=0)
+side = 12
 columns, rows = np.meshgrid(np.linspace(left, right, side), np.linspace(top, bottom, side))
 drawn = dae.decode(np.column_stack([columns.ravel(), rows.ravel()]))
 
-# Rows of images to one large image: (row, column, y, x) becomes (row, y, column, x).
-chart = drawn.reshape(side, side, 8, 8).swapaxes(1, 2).reshape(side * 8, side * 8)
+# A grey line between the images; then (row, column, y, x) becomes (row, y, column, x), one image.
+framed = np.pad(drawn, [(0, 0), (1, 0), (1, 0)], constant_values=0.5)
+chart = framed.reshape(side, side, 9, 9).swapaxes(1, 2).reshape(side * 9, side * 9)
 figure, ax = plt.subplots(figsize=(6.4, 6.4), layout="constrained")
 ax.imshow(chart, cmap="gray", extent=(left, right, bottom, top), aspect="auto")
 ax.set(xlabel="value 1 of the code", ylabel="value 2 of the code")
