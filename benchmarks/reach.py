@@ -49,7 +49,11 @@ def gaussian(std, clip=(0.0, 1.0)):
 
 NETS = {
     "fashion": DenoisingAutoencoder(
-        UNet(stride=2), noise=gaussian(0.4), batch_size=16, validation_fraction=None, random_state=SEED
+        UNet(stride=2),
+        noise=gaussian(0.4),
+        batch_size=16,
+        validation_fraction=None,
+        random_state=SEED,
     ),
     "mnist code": DenoisingAutoencoder(
         Conv(filters=(64, 128), downsample="stride"),
