@@ -57,7 +57,7 @@ NETS = {
     "enlarge": DenoisingAutoencoder(
         UNet(filters=(32, 64)),
         noise=Downsample(2),
-        max_epochs=3,
+        max_epochs=1,
         validation_fraction=None,
         random_state=SEED,
     ),
