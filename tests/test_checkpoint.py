@@ -141,7 +141,7 @@ def train_and_report(denoiser, path, report):
 def test_killed_training_ends_with_the_bits_of_an_undisturbed_one(name, tmp_path):
     """SKDAE_KILLS=10 kills each net ten times."""
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["skdae"])
+    processes.set_forkserver_preload(["skdae", __name__])
     denoiser = clone(NETS[name]).set_params(
         max_epochs=60, early_stopping=False, random_state=NETS[name].random_state or 0
     )
@@ -275,9 +275,13 @@ def test_other_data_are_refused(path):
     for data, name in [((changed,), "X"), ((X[:39],), "X"), ((X, X[::-1]), "y")]:
         with pytest.raises(ValueError, match=f"another fit: {name} is .* here, but"):
             net(max_epochs=2, checkpoint=path).fit(*data)
-    ragged = [X[0], X[1, :6]]
-    with pytest.raises(ValueError, match="X is 2 images with hash"):
-        net(max_epochs=2, checkpoint=path, architecture=UNet((2, 4)), patch_size=4).fit(ragged)
+
+
+def test_other_data_of_different_sizes_are_refused(path):
+    denoiser = net(max_epochs=1, checkpoint=path, architecture=UNet((2,)), patch_size=4)
+    denoiser.fit([X[0], X[1, :6]])
+    with pytest.raises(ValueError, match="another fit: X is 2 images with hash .* here, but"):
+        denoiser.fit([X[0], X[2, :6]])
 
 
 def test_other_first_weights_of_a_module_are_refused(path):
