@@ -17,7 +17,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from ._files import parse_json, read_arrays, write_arrays
+from ._files import parse_json, read_arrays, remove_leftovers, write_arrays
 from ._images import is_ragged
 from ._persistence import Reader, Writer, versions
 
@@ -58,7 +58,7 @@ class Checkpoint:
         self.path = os.path.abspath(os.fspath(path))
         self._fit = self._state = None
         self._has_warned = False
-        if not os.path.lexists(self.path):
+        if not os.path.exists(self.path):
             return
         try:
             arrays, metadata = read_arrays(self.path)
@@ -128,6 +128,7 @@ class Checkpoint:
             self._state = None
         if training.is_over:
             return
+        remove_leftovers(self.path)
         try:
             self._write(training)
         except OSError as error:

@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
 from . import _fit_data, _net, _tensors
+from ._callbacks import standard_callbacks
 from ._checkpoint import Checkpoint, describe_fit
 from ._images import (
     check_image_list,
@@ -346,7 +347,7 @@ class LearnedDenoiser(NetPredictor):
             )
         if "weight_decay" in inspect.signature(optimizer).parameters:
             options = {**options, "weight_decay": self.weight_decay}
-        callbacks = _net.standard_callbacks(
+        callbacks = standard_callbacks(
             self.verbose, self.early_stopping and not partial, self.patience
         )
         return {
