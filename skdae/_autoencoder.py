@@ -1,6 +1,7 @@
 """The denoising autoencoder: a net under the scikit-learn contract."""
 
 import math
+import os
 from collections.abc import Callable
 from numbers import Integral
 from typing import Any
@@ -111,8 +112,19 @@ class DenoisingAutoencoder(LearnedDenoiser):
         trains on whole images.
     callbacks : list of skorch callbacks or None, default=None
         Called while training, as in skorch.
+    checkpoint : str, path or None, default=None
+        File that a training is kept in. `fit` writes it after each epoch, and goes on from it when
+        it is called again with the same data and parameters, in another process too: the weights
+        are those of a training without interruption, bit by bit, on the same machine with the same
+        number of threads. A finished training is not repeated. The file of another fit is an error;
+        `device`, `precision` and the versions of skdae and PyTorch count, while `callbacks`,
+        `tile_size`, `transform_to`, `verbose` and `warm_start` are free to change. With
+        ``random_state=None`` the seed is the file's. What `callbacks` of your own remember is not
+        kept, nor is what a module or loss of your own holds outside its ``state_dict``. One file
+        serves one fit, not the many of a `GridSearchCV`. None writes none.
     warm_start : bool, default=False
-        Whether `fit` starts from the weights of the fit before.
+        Whether `fit` starts from the weights of the fit before; each such fit needs a `checkpoint`
+        of its own.
     random_state : int, RandomState instance or None, default=None
         Seed of weights, order of the images, validation split, dropout and noise. The same int
         gives the same bits on the same machine with the same number of threads.
@@ -198,6 +210,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         tile_size: int | None = None,
         patch_size: int | None = None,
         callbacks: list | None = None,
+        checkpoint: str | os.PathLike | None = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -224,6 +237,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         self.tile_size = tile_size
         self.patch_size = patch_size
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
@@ -258,25 +272,6 @@ class DenoisingAutoencoder(LearnedDenoiser):
         previous = self.net_ if self.warm_start and hasattr(self, "net_") else None
         with unchanged_on_error(self):
             return self._fit(X, y, previous)
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None) -> "DenoisingAutoencoder":
-        """Train one epoch on a part of the data, with a constant learning rate and no validation.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
-                (n_samples, height, width, n_channels)
-            Noisy images; clean ones when `noise` is set.
-        y : array-like or None, default=None
-            Targets, as in `fit`.
-
-        Returns
-        -------
-        self : object
-        """
-        with unchanged_on_error(self):
-            return self._fit(X, y, getattr(self, "net_", None), partial=True)
 
     def _set_target_range(self, target_range, reset):
         low, high = target_range

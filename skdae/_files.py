@@ -5,6 +5,7 @@ JSON (names, dtypes, shapes and places of the arrays, and text of its writer's),
 arrays. skdae adds a version and a checksum over every byte.
 """
 
+import glob
 import hashlib
 import json
 import math
@@ -50,7 +51,7 @@ def atomic_write(path):
     if not path.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {path.parent} to write {path.name} into.")
     # In the same folder, because only a rename within one file system is atomic.
-    temporary = path.with_name(f".{uuid4().hex}.tmp")
+    temporary = path.with_name(f".{_short(path)}.{uuid4().hex}.tmp")
     try:
         with open(temporary, "xb") as file:
             yield file
@@ -66,6 +67,24 @@ def atomic_write(path):
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def remove_leftovers(path):
+    """Delete what is left of writings of `path` whose process was killed.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        To which nobody else is writing now.
+    """
+    path = Path(os.path.realpath(path))
+    for leftover in path.parent.glob(f".{glob.escape(_short(path))}.{'[0-9a-f]' * 32}.tmp"):
+        leftover.unlink(missing_ok=True)
+
+
+def _short(path):
+    """As much of a name as leaves room for more in that of another file."""
+    return path.name[:50]
 
 
 def dtype_name(dtype):

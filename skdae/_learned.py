@@ -3,18 +3,23 @@
 import copy
 import inspect
 import math
+import os
 import warnings
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import clone
+from numpy.typing import ArrayLike
+from sklearn.base import _fit_context, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
 from . import _fit_data, _net, _tensors
+from ._callbacks import standard_callbacks
+from ._checkpoint import Checkpoint, describe_fit
 from ._images import (
     check_image_list,
     check_target,
@@ -23,6 +28,7 @@ from ._images import (
     is_ragged,
     resolve_image_shape,
     to_hwc,
+    unchanged_on_error,
     validate_images,
 )
 from ._losses import OUTPUT_ACTIVATIONS
@@ -57,12 +63,34 @@ class LearnedDenoiser(NetPredictor):
         "tile_size": [Interval(Integral, 1, None, closed="left"), None],
         "patch_size": [Interval(Integral, 1, None, closed="left"), None],
         "callbacks": [list, tuple, None],
+        "checkpoint": [str, os.PathLike, None],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
 
     # Training
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None) -> "LearnedDenoiser":
+        """Train one epoch on a part of the data, with a constant learning rate and no validation.
+
+        It goes on from what was learnt before, and writes no checkpoint.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images; clean ones when `noise` is set.
+        y : array-like or None, default=None
+            Targets, as in `fit`.
+
+        Returns
+        -------
+        self : object
+        """
+        with unchanged_on_error(self):
+            return self._fit(X, y, getattr(self, "net_", None), partial=True)
 
     def _fit(self, X, y, previous, partial=False):
         """Train a new net, or go on with a copy of the previous one."""
@@ -79,8 +107,9 @@ class LearnedDenoiser(NetPredictor):
                 f"early_stopping=True watches the validation loss, but validation_fraction="
                 f"{self.validation_fraction} of {n_samples} images leaves none; raise it."
             )
+        checkpoint = None if self.checkpoint is None or partial else Checkpoint(self.checkpoint)
         if reset:
-            self._seed, self._n_fits = draw_seed(self.random_state), 0
+            self._seed, self._n_fits = self._draw_seed(checkpoint), 0
         self._n_fits += 1
         seeds = np.random.SeedSequence([self._seed, self._n_fits]).generate_state(4).tolist()
 
@@ -114,20 +143,30 @@ class LearnedDenoiser(NetPredictor):
             self.precision, self.device_, convolutional=bool(architecture) and not flat
         )
 
-        with seeded(seeds[1], self.device_):
+        # A caller may have turned gradients off.
+        gradients = (torch.inference_mode(False), torch.enable_grad())
+        with seeded(seeds[1], self.device_), gradients[0], gradients[1], _memory_noted(self):
             module = self._build_module(architecture) if reset else previous.module_
             net = self._build_net(copy.deepcopy(module), flat, partial)
             self._code_shape = self._find_code_shape(net)
             if not reset:
                 net.continue_from(previous, keep_optimizer=partial)
+            if checkpoint is not None:
+                checkpoint.claim(describe_fit(self, X, y, net, self._seed, self._n_fits))
             n_before = len(net.history)
             train, valid = self._datasets(images, targets, seeds[2:], partial)
-            net.partial_fit(train, valid)
+            net.partial_fit(train, valid, checkpoint=checkpoint)
             if valid is not None:
                 self._warn_unless_learnt(net, train, valid)
         self.net_ = net
         self.n_iter_ = len(net.history) - n_before
         return self
+
+    def _draw_seed(self, checkpoint):
+        """A seed; where none is asked for, that of the fit which a checkpoint goes on with."""
+        if self.random_state is None and checkpoint is not None and checkpoint.seed is not None:
+            return checkpoint.seed
+        return draw_seed(self.random_state)
 
     def _check_training_images(self, X, y, reset, partial):
         """Checked images and targets: arrays, or lists where the sizes differ."""
@@ -148,12 +187,7 @@ class LearnedDenoiser(NetPredictor):
 
     def _check_sizes(self, images):
         """Hold `patch_size` and `tile_size` against the images and the net."""
-        for name in ("patch_size", "tile_size"):
-            if getattr(self, name) is not None and self._field is None:
-                raise ValueError(
-                    f"{name}={getattr(self, name)} needs a net that takes images of any size; use "
-                    'architecture="unet", "dncnn", or "conv" with latent_dim=None.'
-                )
+        self._check_tile_size()
         if self.patch_size is not None:
             sides = [n for image in images for n in image.shape[:2] if image.shape[0] > 1]
             smallest = min(sides or [image.shape[1] for image in images])
@@ -162,7 +196,6 @@ class LearnedDenoiser(NetPredictor):
                     f"patch_size={self.patch_size} is larger than the smallest image, whose "
                     f"shorter side has {smallest} pixels; pass patch_size={smallest} or less."
                 )
-        self._check_tile_size()
 
     def _check_built(self, flat, reset):
         """Refuse to go on training a net that was built for something else."""
@@ -314,7 +347,7 @@ class LearnedDenoiser(NetPredictor):
             )
         if "weight_decay" in inspect.signature(optimizer).parameters:
             options = {**options, "weight_decay": self.weight_decay}
-        callbacks = _net.standard_callbacks(
+        callbacks = standard_callbacks(
             self.verbose, self.early_stopping and not partial, self.patience
         )
         return {
@@ -373,6 +406,19 @@ class LearnedDenoiser(NetPredictor):
         image = np.zeros((1, *self._input_hwc), dtype=np.float32)
         (code,) = net.map_batches("encode", image, self._layout.enter)
         return tuple(code.shape[1:])
+
+
+@contextmanager
+def _memory_noted(estimator):
+    """Say what takes less memory where it has run out."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        error.add_note(
+            f"Training ran out of memory with batch_size={estimator.batch_size}; a smaller one, "
+            "or patch_size= where the images are large, takes less."
+        )
+        raise
 
 
 def _warn_plain_autoencoder():

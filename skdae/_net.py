@@ -1,7 +1,8 @@
 """The engine: a skorch net whose loop runs over whole-tensor batches.
 
 skorch brings callbacks, history, optimisers and device handling; `ImageNet` replaces its loop
-over single samples by one over `index_select` batches. This is the only file that imports skorch.
+over single samples by one over `index_select` batches. Beside `_callbacks`, this is the only file
+that imports skorch.
 """
 
 import copy
@@ -12,9 +13,10 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
+from skorch.callbacks import Callback, EpochTimer
 from torch.optim import lr_scheduler
 
+from ._callbacks import StopEarly
 from ._tensors import as_float, image_tensor
 
 OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict]] = {
@@ -57,21 +59,20 @@ class ImageNet(NeuralNet):
         return [("epoch_timer", EpochTimer())]
 
     def continue_from(self, other, keep_optimizer):
-        """Take over the history of another net, and the state of its optimizer."""
+        """Take over the history of another net, and the states of its optimizers."""
         self.history = copy.deepcopy(other.history)
-        if keep_optimizer and type(self.optimizer_) is type(other.optimizer_):
-            state = {
-                **self.optimizer_.state_dict(),
-                "state": other.optimizer_.state_dict()["state"],
-            }
-            self.optimizer_.load_state_dict(state)
+        for mine, theirs in zip(self.optimizers(), other.optimizers(), strict=True):
+            if keep_optimizer and type(mine) is type(theirs):
+                # A copy: a training that fails must not reach the net before.
+                state = copy.deepcopy(theirs.state_dict()["state"])
+                mine.load_state_dict({**mine.state_dict(), "state": state})
 
-    def partial_fit(self, X, y=None, **fit_params):
+    def partial_fit(self, X, y=None, checkpoint=None, **fit_params):
         """Train for `max_epochs` on the `ImageDataset` `X`; an interruption keeps whole epochs."""
         n_before = len(self.history)
         self.notify("on_train_begin", X=X, y=y)
         try:
-            self.fit_loop(X, y)
+            self.fit_loop(X, y, checkpoint=checkpoint)
         except KeyboardInterrupt:
             # Ctrl-C, or a callback that stops early; without one whole epoch nothing is learnt.
             if len(self.history) == n_before:
@@ -79,56 +80,64 @@ class ImageNet(NeuralNet):
         self.notify("on_train_end", X=X, y=y)
         return self
 
-    def fit_loop(self, X, y=None, epochs=None, **fit_params):
-        """Train on the `ImageDataset` `X`, validate on `y` where it is given."""
+    def fit_loop(self, X, y=None, epochs=None, checkpoint=None, **fit_params):
+        """Train on the `ImageDataset` `X`, validate on `y` where it is given.
+
+        A `Checkpoint` may set in after some of the epochs, and is told of each.
+        """
         epochs = self.max_epochs if epochs is None else epochs
         data = {"dataset_train": X, "dataset_valid": y}
-        schedule = self._start_schedule(epochs * len(X.split(self.batch_size)))
-        scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "float16")
-        weights = self._weights()
+        training = Training(self, X, y, epochs)
+        if checkpoint is not None:
+            checkpoint.resume(training)
+        weights = self.weights()
         last_good = [w.detach().clone() for w in weights]
-        best: dict[str, float] = {}
-        for epoch in range(epochs):
+        while not training.is_over:
             n_rows = len(self.history)
+            is_good = False
             try:
                 self.notify("on_epoch_begin", **data)
-                losses = self._train_epoch(X, schedule, scaler)
+                losses = self._train_epoch(X, training.schedule, training.scaler)
                 if y is not None:
                     losses["valid_loss"] = self._validate(y)
                 # The one synchronisation of an epoch with a GPU.
                 *values, health = torch.stack([*losses.values(), _health(weights)]).tolist()
+                if np.isfinite([*values, health]).all():
+                    training.record(dict(zip(losses, values, strict=True)))
+                    # From here on an interruption finds these weights whole, but not the copy.
+                    is_good = True
+                    _copy(weights, last_good)
             except BaseException:
-                del self.history[n_rows:]
-                _copy(last_good, weights)
+                if not is_good:
+                    del self.history[n_rows:]
+                    _copy(last_good, weights)
                 raise
-            if not np.isfinite([*values, health]).all():
+            if not is_good:
                 del self.history[n_rows:]
                 _copy(last_good, weights)
-                self._diverged(epoch)
+                self._diverged(training.epoch)
                 break
-            _copy(weights, last_good)
-            for name, value in zip(losses, values, strict=True):
-                self.history.record(name, value)
-                self.history.record(f"{name}_best", value < best.get(name, np.inf))
-                best[name] = min(value, best.get(name, np.inf))
-            if not self.history[-1]["batches"]:
-                # Some of skorch's callbacks look at the last batch: the mean of all stands for it.
-                self.history.new_batch()
-                self.history.record_batch("train_loss", self.history[-1]["train_loss"])
-            self.history.record("lr", self.optimizer_.param_groups[0]["lr"])
-            if isinstance(schedule, lr_scheduler.ReduceLROnPlateau):
-                schedule.step(values[-1])
-            self.notify("on_epoch_end", **data)
+            try:
+                self.notify("on_epoch_end", **data)
+            except KeyboardInterrupt:
+                if not training.is_over:
+                    raise
+            if checkpoint is not None:
+                checkpoint.save(training)
         return self
 
-    def _weights(self):
+    def weights(self):
         """All tensors that training changes, those of a loss with weights too."""
-        modules = self._trained_modules()
-        states = [value for m in modules for value in m.state_dict(keep_vars=True).values()]
+        states = [value for m in self.modules() for value in m.state_dict(keep_vars=True).values()]
         return [value for value in states if isinstance(value, torch.Tensor)]
 
-    def _trained_modules(self):
+    def modules(self):
+        """All modules that are trained, the loss too."""
         return [self.module_, self.criterion_]
+
+    def optimizers(self):
+        """The optimizers of all modules."""
+        return [self.optimizer_]
 
     def _train_epoch(self, data, schedule, scaler):
         """Run one epoch; return the mean of each loss, as tensors."""
@@ -249,22 +258,6 @@ class ImageNet(NeuralNet):
             stacklevel=2,
         )
 
-    def _start_schedule(self, steps):
-        """The learning rate's schedule over a fit; None keeps the rate."""
-        optimizer = self.optimizer_
-        if self.lr_schedule == "cosine":
-            return lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
-        if self.lr_schedule == "onecycle":
-            return lr_scheduler.OneCycleLR(
-                optimizer, max_lr=self.lr, total_steps=steps, cycle_momentum=False
-            )
-        if self.lr_schedule == "plateau":
-            return lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.2, patience=3)
-        for group in optimizer.param_groups:
-            # The schedule of an earlier fit may have ended at 0.
-            group["lr"] = self.lr
-        return None
-
     def _autocast(self):
         if self.precision == "float32":
             return nullcontext()
@@ -309,6 +302,120 @@ class ImageNet(NeuralNet):
             yield output
 
 
+class Training:
+    """A fit under way: all that changes from one epoch to the next.
+
+    Parameters
+    ----------
+    net : ImageNet
+    train : ImageDataset
+    valid : ImageDataset or None
+    epochs : int
+    """
+
+    def __init__(self, net, train, valid, epochs):
+        self.net = net
+        self.epochs = epochs
+        self.epoch = 0
+        self.best: dict[str, float] = {}
+        self.schedule = self._start_schedule(epochs * len(train.split(net.batch_size)))
+        enabled = net.precision == "float16"
+        self.scaler = torch.amp.GradScaler(net.device.type, enabled=enabled)
+        self.generators = [torch.default_generator, *train.generators]
+        if net.device.type == "cuda":
+            self.generators.append(torch.cuda.default_generators[net.device.index])
+        if valid is not None:
+            self.generators += valid.generators
+
+    def _start_schedule(self, steps):
+        """The learning rate's schedule over a fit; None keeps the rate."""
+        net, optimizer = self.net, self.net.optimizer_
+        if net.lr_schedule == "cosine":
+            return lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
+        if net.lr_schedule == "onecycle":
+            return lr_scheduler.OneCycleLR(
+                optimizer, max_lr=net.lr, total_steps=steps, cycle_momentum=False
+            )
+        if net.lr_schedule == "plateau":
+            return lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.2, patience=3)
+        for group in optimizer.param_groups:
+            # The schedule of an earlier fit may have ended at 0.
+            group["lr"] = net.lr
+        return None
+
+    @property
+    def is_over(self):
+        """Whether all epochs are done, or skdae's own early stopping has ended them."""
+        stop = self._early_stopping()
+        return self.epoch >= self.epochs or (stop is not None and stop.misses_ >= stop.patience)
+
+    def _early_stopping(self):
+        callbacks = dict(self.net.callbacks_)
+        return next((c for c in callbacks.values() if isinstance(c, StopEarly)), None)
+
+    def record(self, losses):
+        """Enter the losses of an epoch into the history."""
+        history = self.net.history
+        for name, value in losses.items():
+            history.record(name, value)
+            history.record(f"{name}_best", value < self.best.get(name, np.inf))
+        if not history[-1]["batches"]:
+            # Some of skorch's callbacks look at the last batch: the mean of all stands for it.
+            history.new_batch()
+            history.record_batch("train_loss", losses["train_loss"])
+        history.record("lr", self.net.optimizer_.param_groups[0]["lr"])
+        if isinstance(self.schedule, lr_scheduler.ReduceLROnPlateau):
+            self.schedule.step([*losses.values()][-1])
+        self.best = {name: min(v, self.best.get(name, np.inf)) for name, v in losses.items()}
+        self.epoch += 1
+
+    # As modules and optimizers of torch have it
+
+    def state_dict(self):
+        """All of it, as tensors, numbers and text."""
+        stop = self._early_stopping()
+        return {
+            "epoch": self.epoch,
+            "best": self.best,
+            "history": [*self.net.history],
+            "modules": [module.state_dict() for module in self.net.modules()],
+            "optimizers": [optimizer.state_dict() for optimizer in self.net.optimizers()],
+            "schedule": self.schedule and self.schedule.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "generators": [generator.get_state() for generator in self.generators],
+            "early_stopping": stop and stop.state_dict(),
+        }
+
+    def load_state_dict(self, state):
+        """Take over what `state_dict` gave."""
+        self.epoch, self.best = state["epoch"], state["best"]
+        self.net.history[:] = state["history"]
+        for module, values in zip(self.net.modules(), state["modules"], strict=True):
+            module.load_state_dict(values)
+        for optimizer, values in zip(self.net.optimizers(), state["optimizers"], strict=True):
+            _load_optimizer(optimizer, values)
+        if self.schedule is not None:
+            self.schedule.load_state_dict(state["schedule"])
+        if self.scaler.is_enabled():
+            self.scaler.load_state_dict(state["scaler"])
+        for generator, values in zip(self.generators, state["generators"], strict=True):
+            generator.set_state(values)
+        stop = self._early_stopping()
+        if stop is not None:
+            stop.load_state_dict(state["early_stopping"])
+
+
+def _load_optimizer(optimizer, state):
+    """Give an optimizer its state back, in the memory order of the parameters."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for i, values in state["state"].items():
+        for name, value in values.items():
+            if isinstance(value, torch.Tensor) and value.shape == parameters[i].shape:
+                # Fused optimizers walk through both side by side.
+                values[name] = torch.empty_like(parameters[i], dtype=value.dtype).copy_(value)
+    optimizer.load_state_dict(state)
+
+
 def clear_gradients(optimizer):
     """What zero_grad does, without its bookkeeping."""
     for group in optimizer.param_groups:
@@ -326,61 +433,3 @@ def _copy(source, to):
     with torch.no_grad():
         for a, b in zip(source, to, strict=True):
             b.copy_(a)
-
-
-class ProgressBar(Callback):
-    """A bar for the whole fit: epochs, losses, time left."""
-
-    def on_train_begin(self, net, X=None, y=None, **kwargs):
-        """Open the bar."""
-        from tqdm.auto import tqdm
-
-        n_batches = len(X.split(net.batch_size))
-        self.bar_ = tqdm(
-            total=net.max_epochs * n_batches,
-            bar_format="{desc}|{bar:20}| {percentage:3.0f}% [{elapsed}<{remaining}]",
-            desc=f"epoch 1/{net.max_epochs}",
-            # Where each refresh is a new line, as in a log, they should be few.
-            mininterval=0.5,
-        )
-        self.epoch_ = 0
-
-    def on_batch_end(self, net, training=False, **kwargs):
-        """Move the bar on."""
-        if training:
-            self.bar_.update()
-
-    def on_epoch_end(self, net, **kwargs):
-        """Show the losses."""
-        self.epoch_ += 1
-        row = net.history[-1]
-        losses = [
-            f"{name[:5]} {row[name]:.5f}" for name in ("train_loss", "valid_loss") if name in row
-        ]
-        text = f"epoch {self.epoch_}/{net.max_epochs}  {'  '.join(losses)}"
-        self.bar_.set_description(text, refresh=False)
-
-    def on_train_end(self, net, **kwargs):
-        """Close the bar."""
-        self.bar_.close()
-        # An open stream cannot be pickled with the net.
-        del self.bar_
-
-
-def standard_callbacks(verbose, early_stopping, patience):
-    """skdae's own callbacks, by parameters of the estimator."""
-    callbacks = []
-    if early_stopping:
-        stop = EarlyStopping(
-            patience=patience, load_best=True, threshold=0.0, sink=print if verbose > 1 else _silent
-        )
-        callbacks.append(("early_stopping", stop))
-    if verbose == 1:
-        callbacks.append(("progress", ProgressBar()))
-    if verbose > 1:
-        callbacks.append(("print_log", PrintLog(keys_ignored=["lr"])))
-    return callbacks
-
-
-def _silent(message):
-    """Swallow a message."""

@@ -1,5 +1,6 @@
 """Learning from noisy images alone: a net that never sees the pixel it has to predict."""
 
+import os
 from numbers import Integral, Real
 from typing import Any
 
@@ -44,7 +45,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
     validation_fraction, early_stopping, patience
         As in `DenoisingAutoencoder`; the validation loss, too, is that of hidden noisy pixels, and
         ends near the variance of the noise.
-    device, precision, compile, tile_size, patch_size, callbacks, warm_start
+    device, precision, compile, tile_size, patch_size, callbacks, checkpoint, warm_start
         As in `DenoisingAutoencoder`.
     random_state : int, RandomState instance or None, default=None
         Seed of weights, order, crops and hidden pixels.
@@ -127,6 +128,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         tile_size: int | None = None,
         patch_size: int | None = None,
         callbacks: list | None = None,
+        checkpoint: str | os.PathLike | None = None,
         warm_start: bool = False,
         random_state: Any = None,
         verbose: int = 0,
@@ -150,6 +152,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         self.tile_size = tile_size
         self.patch_size = patch_size
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
@@ -180,6 +183,26 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         with unchanged_on_error(self):
             # Images that are their own targets; the hidden pixels make them a task.
             return self._fit(X, X, previous)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: ArrayLike, y: Any = None) -> "Noise2VoidDenoiser":
+        """Train one epoch on a part of the data, with a constant learning rate and no validation.
+
+        It goes on from what was learnt before, and writes no checkpoint.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images.
+        y : Ignored
+
+        Returns
+        -------
+        self : object
+        """
+        with unchanged_on_error(self):
+            return self._fit(X, X, getattr(self, "net_", None), partial=True)
 
     @property
     def _given_architecture(self):

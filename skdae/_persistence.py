@@ -23,6 +23,9 @@ from ._files import DTYPES, dtype_name, parse_json, read_arrays, write_arrays
 #: The classes that `load` makes objects of.
 CLASSES: dict[str, type] = {"Pipeline": Pipeline}
 
+# Parameters that name a place on this machine, where a loaded estimator must not write.
+_LOCAL_PARAMETERS = {"checkpoint"}
+
 # Far deeper than pipelines in pipelines go, far less deep than Python's recursion.
 _MAX_DEPTH = 60
 
@@ -117,9 +120,9 @@ def save(estimator: BaseEstimator, path: str | os.PathLike) -> None:
             f"save takes an estimator of skdae or a Pipeline of them, got {_describe(estimator)}; "
             f"{best}use joblib.dump(estimator, path), which keeps every estimator."
         )
-    writer = _Writer()
+    writer = Writer()
     tree = json.dumps(writer.encode(estimator, (type(estimator).__name__,)), allow_nan=False)
-    write_arrays(path, writer.arrays, {"estimator": tree, "versions": json.dumps(_versions())})
+    write_arrays(path, writer.arrays, {"estimator": tree, "versions": json.dumps(versions())})
 
 
 def load(path: str | os.PathLike) -> Any:
@@ -166,6 +169,8 @@ def load(path: str | os.PathLike) -> Any:
     path = os.fspath(path)
     try:
         arrays, metadata = read_arrays(path)
+        if "estimator" not in metadata:
+            raise ValueError("it is no estimator; a checkpoint is read by fit, as checkpoint=")
         written_by = parse_json(metadata["versions"]).get("skdae")
         estimator = _decode(parse_json(metadata["estimator"]), arrays, written_by)
     except OSError:
@@ -177,7 +182,7 @@ def load(path: str | os.PathLike) -> Any:
     return estimator
 
 
-def _versions():
+def versions():
     """The libraries at work; nothing reads them but whoever wonders where a file comes from."""
     # A name of the root, which is not there yet while the root imports this file.
     from . import __version__
@@ -199,6 +204,12 @@ def _is_known(cls):
 def _parameters(thing):
     """Constructor parameters of an estimator; other objects have none."""
     return thing.get_params(deep=False) if isinstance(thing, BaseEstimator) else {}
+
+
+def _saved_parameters(thing):
+    """Those of them that go into a file."""
+    parameters = _parameters(thing)
+    return {name: value for name, value in parameters.items() if name not in _LOCAL_PARAMETERS}
 
 
 def _attributes(thing):
@@ -227,7 +238,7 @@ def _are_names(array):
     return array.dtype == object and array.ndim == 1 and all(type(item) is str for item in array)
 
 
-class _Writer:
+class Writer:
     """Turns values into JSON and arrays."""
 
     def __init__(self):
@@ -268,11 +279,15 @@ class _Writer:
                 return {"random_state": [self._store(key, where), *rest]}
         if _is_known(kind):
             return {"object": self._object(value, where)}
-        raise TypeError(
-            f"{'.'.join(where)} is {_describe(value)}, which save cannot write, because its files "
-            "hold no code. If predictions are all you need, set it to a value of skdae's own "
-            "before saving, such as set_params(callbacks=None). Else use joblib.dump(estimator, "
-            "path), whose files run code when they are loaded."
+        raise self.refusal(f"{'.'.join(where)} is {_describe(value)}")
+
+    def refusal(self, what):
+        """The error for a value that no file can hold."""
+        return TypeError(
+            f"{what}, which save cannot write, because its files hold no code. If predictions are "
+            "all you need, set it to a value of skdae's own before saving, such as "
+            "set_params(callbacks=None). Else use joblib.dump(estimator, path), whose files run "
+            "code when they are loaded."
         )
 
     def _items(self, values, where):
@@ -283,7 +298,8 @@ class _Writer:
         # What load would refuse is not written.
         _validate(thing)
         parameters = {
-            name: self.encode(value, (*where, name)) for name, value in _parameters(thing).items()
+            name: self.encode(value, (*where, name))
+            for name, value in _saved_parameters(thing).items()
         }
         state = {}
         saved = thing._get_saved_state() if isinstance(thing, Persistent) else _attributes(thing)
@@ -307,15 +323,15 @@ class _Writer:
 
 def _decode(tree, arrays, written_by):
     """The estimator behind a tree of JSON, and arrays, each of which it must use once."""
-    reader = _Reader(arrays, written_by)
+    reader = Reader(arrays, written_by)
     estimator = reader.decode(tree)
     if not isinstance(estimator, BaseEstimator) or arrays:
         raise ValueError("it is damaged: it holds no estimator, or arrays of none")
     return estimator
 
 
-class _Reader:
-    """Turns JSON and arrays back into values, `_Writer` reversed."""
+class Reader:
+    """Turns JSON and arrays back into values, `Writer` reversed."""
 
     def __init__(self, arrays, written_by):
         self.arrays = arrays
@@ -377,7 +393,7 @@ class _Reader:
             raise self._unknown(f"the class {name!r}")
         is_estimator = issubclass(cls, BaseEstimator)
         known = cls._get_param_names() if is_estimator else []
-        unknown = [key for key in parameters if key not in known]
+        unknown = [key for key in parameters if key not in known or key in _LOCAL_PARAMETERS]
         unknown += [key for key in state if key in known or hasattr(cls, key)]
         if unknown:
             raise self._unknown(f"{unknown} of {name}")

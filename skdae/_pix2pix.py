@@ -1,6 +1,6 @@
 """Image-to-image translation with an adversary: sharp images instead of mean ones."""
 
-import copy
+import os
 import warnings
 from itertools import pairwise
 from numbers import Real
@@ -55,7 +55,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
         As in `DenoisingAutoencoder`.
     validation_fraction, early_stopping, patience
         As in `DenoisingAutoencoder`; the validation loss is the mean absolute error.
-    device, precision, compile, tile_size, patch_size, callbacks, warm_start
+    device, precision, compile, tile_size, patch_size, callbacks, checkpoint, warm_start
         As in `DenoisingAutoencoder`.
     random_state : int, RandomState instance or None, default=None
         Seed of weights, order of the images, validation split and noise.
@@ -142,6 +142,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
         tile_size: int | None = None,
         patch_size: int | None = None,
         callbacks: list | None = None,
+        checkpoint: str | os.PathLike | None = None,
         warm_start: bool = False,
         random_state: Any = None,
         verbose: int = 0,
@@ -164,6 +165,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
         self.tile_size = tile_size
         self.patch_size = patch_size
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
@@ -276,10 +278,15 @@ class AdversarialNet(_net.ImageNet):
     def continue_from(self, other, keep_optimizer):
         """Take over history and discriminator of another net, and the states of its optimizers."""
         super().continue_from(other, keep_optimizer)
-        self.discriminator_.load_state_dict(copy.deepcopy(other.discriminator_.state_dict()))
+        self.discriminator_.load_state_dict(other.discriminator_.state_dict())
 
-    def _trained_modules(self):
-        return [*super()._trained_modules(), self.discriminator_]
+    def modules(self):
+        """Both nets, and the loss."""
+        return [*super().modules(), self.discriminator_]
+
+    def optimizers(self):
+        """Those of both nets."""
+        return [*super().optimizers(), self.discriminator_optimizer_]
 
     def _train_step(self, x, y, scaler, listens):
         with self._autocast():

@@ -56,7 +56,13 @@ class NetPredictor(BaseDenoiser):
     # Prediction
 
     def _check_tile_size(self):
-        """Refuse tiles that would be all overlap."""
+        """Refuse crops and tiles for a net of one size, and tiles that would be all overlap."""
+        for name in ("patch_size", "tile_size"):
+            if getattr(self, name) is not None and self._field is None:
+                raise ValueError(
+                    f"{name}={getattr(self, name)} needs a net that takes images of any size; use "
+                    'architecture="unet", "dncnn", or "conv" with latent_dim=None.'
+                )
         if self.tile_size is None:
             return
         smallest = _patches.smallest_tile(*self._field)
@@ -134,10 +140,10 @@ class NetPredictor(BaseDenoiser):
 
     def _predict(self, X):
         """Denoise checked images."""
+        self._check_tile_size()
         images = to_batch(X, self.image_shape_)
         if self._field is None:
             return from_batch(self._run("forward", images, self._layout.enter), X.ndim)
-        self._check_tile_size()
         sides, tile = images.shape[1:3], self.tile_size
         if tile is None or max(sides) <= tile:
             try:

@@ -156,6 +156,11 @@ class ImageDataset(Dataset):
         """The targets, in the order of the data set."""
         return self.batch(self.rows)[1]
 
+    @property
+    def generators(self):
+        """All random generators that it draws from."""
+        return [self._order, self._noise_generator]
+
     def reset_noise(self):
         """Start the noise anew: validation sees the same noise in every epoch."""
         self._noise_generator.manual_seed(self.seed + 1)

@@ -230,6 +230,15 @@ def test_sizes_that_do_not_fit_are_refused(X, params, message):
         small(**params).fit(X)
 
 
+@pytest.mark.parametrize("name", ["tile_size", "patch_size"])
+def test_sizes_set_on_a_net_of_one_size_are_refused_in_predict(name):
+    X = np.zeros((3, 8, 8))
+    dae = small(architecture=Dense(hidden=(4,))).fit(X).set_params(**{name: 4})
+    for method in (dae.predict, dae.score):
+        with pytest.raises(ValueError, match=f"{name}=4 needs a net that takes images of any size"):
+            method(X)
+
+
 def test_targets_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match=r"y\[1\] has shape \(40, 21\)"):
         small(noise=None, patch_size=8).fit(

@@ -144,3 +144,14 @@ def test_bad_images_are_refused():
         small().fit(np.zeros((1, 8, 8)))
     with pytest.raises(ValueError, match="mask_radius"):
         small(mask_radius=0).fit(np.zeros((4, 8, 8)))
+
+
+def test_partial_fit_learns_from_parts_of_noisy_images():
+    X = GaussianNoise(std=0.4, clip=None, random_state=0).fit_transform(np.full((240, 8, 8), 0.5))
+    denoiser = Noise2VoidDenoiser(UNet(filters=(4, 8)), lr=5e-3, batch_size=16, random_state=0)
+    for _ in range(4):
+        for part in np.array_split(X, 3):
+            denoiser.partial_fit(part)
+    losses = [row["train_loss"] for row in denoiser.history_]
+    assert len(losses) == 12
+    assert losses[-1] < 0.8 * losses[0]

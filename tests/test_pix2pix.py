@@ -177,3 +177,21 @@ def test_bad_parameters_are_refused(params, message, digits):
 def test_one_image_is_refused(digits):
     with pytest.raises(ValueError, match="minimum of 2 is required"):
         small().fit(digits[1][:1])
+
+
+def test_partial_fit_goes_on_with_both_nets_and_their_optimizers(digits):
+    denoiser = small().partial_fit(digits[1][:64])
+    steps = []
+    for _ in range(3):
+        before = [p.clone() for p in denoiser.discriminator_.parameters()]
+        denoiser.partial_fit(digits[1][:64])
+        assert any(
+            not torch.equal(a, b)
+            for a, b in zip(before, denoiser.discriminator_.parameters(), strict=True)
+        )
+        steps.append(
+            [o.state_dict()["state"][0]["step"].item() for o in denoiser.net_.optimizers()]
+        )
+    # Two batches each time.
+    assert steps == [[4, 4], [6, 6], [8, 8]]
+    assert denoiser.history_[-1]["train_loss"] < denoiser.history_[0]["train_loss"]

@@ -1,0 +1,78 @@
+"""skdae's own skorch callbacks: early stopping, and what `verbose` shows."""
+
+from skorch.callbacks import Callback, EarlyStopping, PrintLog
+
+
+class StopEarly(EarlyStopping):
+    """skorch's early stopping, which a checkpoint can hold."""
+
+    def state_dict(self):
+        """What changes while it watches."""
+        return {name: value for name, value in vars(self).items() if name.endswith("_")}
+
+    def load_state_dict(self, state):
+        """Take over what `state_dict` gave."""
+        vars(self).update(state)
+
+
+class ProgressBar(Callback):
+    """A bar for the whole fit: epochs, losses, time left."""
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        """Open the bar."""
+        from tqdm.auto import tqdm
+
+        n_batches = len(X.split(net.batch_size))
+        self.bar_ = tqdm(
+            total=net.max_epochs * n_batches,
+            bar_format="{desc}|{bar:20}| {percentage:3.0f}% [{elapsed}<{remaining}]",
+            desc=f"epoch 1/{net.max_epochs}",
+            # Where each refresh is a new line, as in a log, they should be few.
+            mininterval=0.5,
+        )
+        self.n_batches_, self.n_before_ = n_batches, len(net.history)
+
+    def on_epoch_begin(self, net, **kwargs):
+        """Catch up with a training that goes on from a checkpoint."""
+        done = (len(net.history) - 1 - self.n_before_) * self.n_batches_
+        self.bar_.update(done - self.bar_.n)
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        """Move the bar on."""
+        if training:
+            self.bar_.update()
+
+    def on_epoch_end(self, net, **kwargs):
+        """Show the losses."""
+        row = net.history[-1]
+        losses = [
+            f"{name[:5]} {row[name]:.5f}" for name in ("train_loss", "valid_loss") if name in row
+        ]
+        epoch = len(net.history) - self.n_before_
+        text = f"epoch {epoch}/{net.max_epochs}  {'  '.join(losses)}"
+        self.bar_.set_description(text, refresh=False)
+
+    def on_train_end(self, net, **kwargs):
+        """Close the bar."""
+        self.bar_.close()
+        # An open stream cannot be pickled with the net.
+        del self.bar_
+
+
+def standard_callbacks(verbose, early_stopping, patience):
+    """skdae's own callbacks, by parameters of the estimator."""
+    callbacks = []
+    if early_stopping:
+        stop = StopEarly(
+            patience=patience, load_best=True, threshold=0.0, sink=print if verbose > 1 else _silent
+        )
+        callbacks.append(("early_stopping", stop))
+    if verbose == 1:
+        callbacks.append(("progress", ProgressBar()))
+    if verbose > 1:
+        callbacks.append(("print_log", PrintLog(keys_ignored=["lr"])))
+    return callbacks
+
+
+def _silent(message):
+    """Swallow a message."""

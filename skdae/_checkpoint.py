@@ -1,0 +1,276 @@
+"""Checkpoints: all that a fit needs to go on after its process is gone.
+
+A checkpoint is a file of `_files`: the state of a training as JSON and arrays, without code, beside
+a description of the fit that it belongs to.
+"""
+
+import hashlib
+import inspect
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from torch import nn
+
+from ._files import parse_json, read_arrays, remove_leftovers, write_arrays
+from ._images import is_ragged
+from ._persistence import Reader, Writer, versions
+
+# Parameters that cannot change the weights, or are compared as what they resolve to.
+_FREE_PARAMETERS = {
+    "callbacks",
+    "checkpoint",
+    "device",
+    "precision",
+    "random_state",
+    "tile_size",
+    "transform_to",
+    "verbose",
+    "warm_start",
+}
+
+# Bytes hashed at a time, which bounds the memory for data on a disk.
+_CHUNK = 2**26
+
+
+class Checkpoint:
+    """The file of one fit, written anew after every epoch.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Where nothing is there, the fit starts from the beginning.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or no checkpoint.
+    OSError
+        If it cannot be read.
+    """
+
+    def __init__(self, path):
+        self.path = os.path.abspath(os.fspath(path))
+        self._fit = self._state = None
+        self._has_warned = False
+        if not os.path.exists(self.path):
+            return
+        try:
+            arrays, metadata = read_arrays(self.path)
+            if "fit" not in metadata:
+                raise ValueError("it is a file of skdae, but no checkpoint")
+            self._fit = parse_json(metadata["fit"])
+            self._state = StateReader(arrays).decode(parse_json(arrays.pop("state").tobytes()))
+        except OSError:
+            raise
+        except Exception as error:
+            # As in `load`: whatever decoding trips over is the file's fault.
+            reason = error if isinstance(error, ValueError) else f"it is damaged ({error!r})"
+            raise ValueError(
+                f"checkpoint={self.path!r} cannot be read: {reason}. Delete the file to train from "
+                "the beginning, or pass another path."
+            ) from error
+
+    @property
+    def seed(self):
+        """The seed of the fit in the file, or None without one."""
+        return self._fit and self._fit["random_state"]
+
+    def claim(self, fit):
+        """Refuse a file that belongs to another fit.
+
+        Parameters
+        ----------
+        fit : dict
+            From `describe_fit`.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, the data, the first weights or a version differ.
+        """
+        here, there = fit, self._fit
+        self._fit = fit
+        if there is None:
+            return
+        names = [name for name in {**here, **there} if here.get(name) != there.get(name)]
+        if names:
+            differences = "; ".join(
+                f"{name} is {here.get(name)} here, but {there.get(name)} there"
+                for name in names[:3]
+            )
+            raise ValueError(
+                f"checkpoint={self.path!r} belongs to another fit: {differences}. Pass what it was "
+                "written with to go on, or another path, or delete the file."
+            )
+
+    def resume(self, training):
+        """Bring a training to where the file left it; write it, to see that this works.
+
+        Parameters
+        ----------
+        training : object with state_dict(), load_state_dict(state) and is_over
+
+        Raises
+        ------
+        TypeError
+            If a part of its state cannot be written.
+        OSError
+            If the file cannot be written.
+        """
+        if self._state is not None:
+            training.load_state_dict(self._state)
+            self._state = None
+        if training.is_over:
+            return
+        remove_leftovers(self.path)
+        try:
+            self._write(training)
+        except OSError as error:
+            error.add_note(f"checkpoint={self.path!r} cannot be written; pass another path.")
+            raise
+
+    def save(self, training):
+        """Write a training between two epochs; a failure is a warning, once."""
+        try:
+            self._write(training)
+        except Exception as error:
+            # A full disk must not cost a net, nor must anything else here.
+            if not self._has_warned:
+                self._has_warned = True
+                warnings.warn(
+                    f"checkpoint={self.path!r} could not be written after epoch {training.epoch} "
+                    f"({error!r}); training goes on, and the file stays as it was before.",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+
+    def _write(self, training):
+        writer = StateWriter()
+        text = json.dumps(writer.encode(training.state_dict(), ("training",)), allow_nan=False)
+        arrays = {**writer.arrays, "state": np.frombuffer(text.encode(), np.uint8)}
+        write_arrays(self.path, arrays, {"fit": json.dumps(self._fit)})
+
+
+class StateWriter(Writer):
+    """Writes the state dicts of torch, too: tensors, and dicts with numbers as keys."""
+
+    def encode(self, value, where):
+        """See `Writer`."""
+        if isinstance(value, torch.Tensor):
+            if value.dtype == torch.bfloat16 or value.is_complex() or value.layout != torch.strided:
+                raise self.refusal(f"{'.'.join(where)} is a tensor of {value.dtype}")
+            return {"tensor": self.encode(value.detach().cpu().numpy(), where)}
+        if isinstance(value, Mapping):
+            return {
+                "items": [[k, self.encode(v, (*where, str(k)))] for k, v in value.items()],
+            }
+        return super().encode(value, where)
+
+    def refusal(self, what):
+        """See `Writer`."""
+        return TypeError(
+            f"{what}, which a checkpoint cannot hold: tensors, arrays, numbers and text are all "
+            "that goes into it. Fit with checkpoint=None."
+        )
+
+
+class StateReader(Reader):
+    """Reads what `StateWriter` wrote."""
+
+    def __init__(self, arrays):
+        super().__init__(arrays, written_by=None)
+        self.decoders["tensor"] = lambda node, depth: torch.from_numpy(self.decode(node, depth))
+        self.decoders["items"] = lambda items, depth: {k: self.decode(v, depth) for k, v in items}
+
+
+# What a fit depends on
+
+
+def describe_fit(estimator, X, y, net, seed, n_fits):
+    """What decides the weights that a fit ends with, by name, as text and numbers.
+
+    Parameters
+    ----------
+    estimator : LearnedDenoiser
+    X, y : ndarray, list of ndarray, or None
+        The checked data.
+    net : ImageNet
+        Ready to train.
+    seed, n_fits : int
+        The seed of the estimator, and how often it has been fitted.
+
+    Returns
+    -------
+    fit : dict of str to str or int
+    """
+    parameters = estimator.get_params(deep=False)
+    version = versions()
+    return {
+        "estimator": type(estimator).__name__,
+        **{
+            name: _describe(value)
+            for name, value in sorted(parameters.items())
+            if name not in _FREE_PARAMETERS
+        },
+        "device": estimator.device_.type,
+        "precision": estimator.precision_,
+        "X": _describe_data(X),
+        "y": "None" if y is None else _describe_data(y),
+        "random_state": seed,
+        "number of fits before": n_fits - 1,
+        "version of skdae": version["skdae"],
+        "version of torch": version["torch"],
+        # Of a warm start, and of modules that the user made.
+        "first weights": _describe_weights(net),
+    }
+
+
+def _describe(value):
+    """A value of a parameter as text that is the same in every process."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, list | tuple):
+        return f"({', '.join(map(_describe, value))})"
+    if isinstance(value, np.ndarray):
+        return _describe_data(value)
+    if isinstance(value, BaseEstimator) and not inspect.isclass(value):
+        parameters = sorted(value.get_params(deep=False).items())
+        inner = ", ".join(f"{name}={_describe(v)}" for name, v in parameters)
+        return f"{type(value).__name__}({inner})"
+    if isinstance(value, partial):
+        return f"partial{_describe([value.func, value.args, *sorted(value.keywords.items())])}"
+    if value is None or isinstance(value, bool | int | float | str | nn.Module):
+        return repr(value)
+    # Anything else by its name, because its text may hold an address.
+    named = value if hasattr(value, "__qualname__") else type(value)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+def _describe_data(X):
+    """Dtype, shape and hash of an array, or of a list of images."""
+    if is_ragged(X):
+        digest = _digest(_describe_data(image).encode() for image in X)
+        return f"{len(X)} images with hash {digest}"
+    rows = max(1, _CHUNK // max(1, X[:1].nbytes))
+    chunks = (X[start : start + rows] for start in range(0, len(X), rows))
+    return f"{X.dtype} {X.shape} with hash {_digest(map(np.ascontiguousarray, chunks))}"
+
+
+def _describe_weights(net):
+    """Hash of all that training changes."""
+    weights = (w.detach().cpu().contiguous().flatten() for w in net.weights())
+    return f"hash {_digest(w.view(torch.uint8).numpy() for w in weights)}"
+
+
+def _digest(buffers):
+    """A short hash of buffers, one after the other."""
+    digest = hashlib.sha256()
+    for buffer in buffers:
+        digest.update(buffer)
+    return digest.hexdigest()[:32]
