@@ -148,9 +148,9 @@ EXAMPLES = sorted((ROOT / "examples").glob("plot_*.py"))
 @pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_example_runs(example, tmp_path):
-    """Also as a notebook, which is made of the same cells."""
+    """Also as a notebook, which is made of the same cells, and whose kernel has these arguments."""
     subprocess.run(
-        [sys.executable, "-W", "error", str(example)],
+        [sys.executable, "-W", "error", str(example), "-f", "kernel.json"],
         cwd=tmp_path,
         env={**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT)},
         check=True,
