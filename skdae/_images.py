@@ -147,7 +147,14 @@ def from_batch(images, ndim):
 
 def n_dims(array):
     """Number of dimensions of anything array-like."""
-    return array.ndim if hasattr(array, "ndim") else np.asarray(array).ndim
+    try:
+        return array.ndim if hasattr(array, "ndim") else np.asarray(array).ndim
+    except ValueError as error:
+        raise ValueError(
+            "The images or rows of a list have an inhomogeneous shape; pass rows of one length, or "
+            "images of different sizes as a list of arrays (height, width) or (height, width, "
+            "n_channels)."
+        ) from error
 
 
 # Values
@@ -159,6 +166,17 @@ def to_float(X):
     return np.divide(X, 255, dtype=np.float32) if X.dtype == np.uint8 else X
 
 
+def refuse_overflow(result, X, maker):
+    """Raise a ValueError where `result`, which `maker` made of finite `X`, is not finite."""
+    if not np.isfinite(result).all():
+        raise ValueError(
+            f"The result of {maker} overflows {result.dtype}: X spans [{X.min():.3g}, "
+            f"{X.max():.3g}]. Scale the images to [0, 1], and give levels in the same units."
+        )
+
+
+# To find NaN, scikit-learn sums all values, and NumPy warns where huge ones of both signs meet.
+@np.errstate(invalid="ignore")
 def check_images(X, *, name="X", min_samples=1, estimator=None):
     """Check a batch that belongs to no fitted estimator; `uint8` and floats keep their dtype.
 
@@ -184,6 +202,7 @@ def check_images(X, *, name="X", min_samples=1, estimator=None):
     return X
 
 
+@np.errstate(invalid="ignore")
 def validate_images(estimator, X, *, reset, min_samples=1, any_size=False):
     """Check `X` for `estimator`, and set or compare its ``n_features_in_``.
 
@@ -291,7 +310,11 @@ def check_image_list(X, name="X"):
     ValueError
         As in `check_images`, or if the numbers of channels differ.
     """
-    images = [check_images(image[None], name=f"{name}[{i}]")[0] for i, image in enumerate(X)]
+    if not isinstance(X, list | tuple | np.ndarray):
+        raise TypeError(f"{name} must be a list of images, as its partner is, not {type(X)}.")
+    images = [
+        check_images(np.asarray(image)[None], name=f"{name}[{i}]")[0] for i, image in enumerate(X)
+    ]
     shapes = {image.shape[2:]: image.shape for image in images}
     if len(shapes) > 1:
         raise ValueError(
@@ -312,11 +335,10 @@ def check_target_list(X, y):
     ValueError
         If a target's height and width are not those of its image times one whole factor.
     """
-    if y is None or np.ndim(y[0]) == 0:
-        check_consistent_length(X, y)
+    check_consistent_length(X, y)
+    if y is None or np.ndim(next(iter(y))) == 0:
         return None
     y = check_image_list(y, "y")
-    check_consistent_length(X, y)
     scale = y[0].shape[0] // X[0].shape[0]
     for i, (image, target) in enumerate(zip(X, y, strict=True)):
         height, width, *channels = image.shape
@@ -333,8 +355,10 @@ def squared_errors(X, y):
     """Mean squared error of each image, ``float64`` of shape ``(n_samples,)``."""
     if X.shape != y.shape:
         raise ValueError(f"The images have shape {X.shape}, but their targets {y.shape}.")
-    difference = to_float(y).astype(np.float64) - to_float(X)
-    return np.square(difference).reshape(len(X), -1).mean(axis=1)
+    # What float64 does not hold is infinite.
+    with np.errstate(over="ignore"):
+        difference = to_float(y).astype(np.float64) - to_float(X)
+        return np.square(difference).reshape(len(X), -1).mean(axis=1)
 
 
 @contextmanager
@@ -435,9 +459,10 @@ class BaseDenoiser(SaveMixin, DocLinkMixin, ImageFeaturesOutMixin, TransformerMi
         score : float
         """
         if is_ragged(X):
-            y = [None] * len(X) if y is None else [image[None] for image in y]
-            scores = [self.score(X[i][None], y[i]) for i in range(len(X))]
-            return float(np.mean(scores))
+            X = check_image_list(X)
+            targets = check_target_list(X, y)
+            y = [None] * len(X) if targets is None else [target[None] for target in targets]
+            return float(np.mean([self.score(X[i][None], y[i]) for i in range(len(X))]))
         images = check_images(X)
         target = check_target(images, y)
         errors = squared_errors(self.predict(X), images if target is None else target)

@@ -1,5 +1,7 @@
 """Images as tensors: devices, precisions, and the batches that enter a net."""
 
+import os
+
 import numpy as np
 import torch
 from torch.utils.data import Dataset
@@ -9,6 +11,11 @@ from ._persistence import Persistent
 from ._random import TorchGenerator
 
 # Devices and precisions
+
+if hasattr(os, "register_at_fork"):
+    # A forked child has OpenMP's books on the threads of its parent, but not the threads, and would
+    # wait for them forever. With one thread it asks for none.
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 def resolve_device(device):

@@ -28,6 +28,7 @@ from ._images import (
     from_batch,
     is_ragged,
     one_by_one,
+    refuse_overflow,
     resolve_image_shape,
     stand_in,
     to_batch,
@@ -50,6 +51,9 @@ __all__ = [
 # How an image goes on beyond its border, in the words of scipy.ndimage: what numpy.pad calls it.
 _PAD_MODES = {"reflect": "symmetric", "nearest": "edge", "mirror": "reflect", "wrap": "wrap"}
 _MODES = StrOptions(set(_PAD_MODES))
+
+# Windows that take all of the memory, or years, are slips of the pen.
+_LARGEST_WINDOW, _LARGEST_PATCH, _LARGEST_SIGMA, _LARGEST_LEVEL = 9999, 999, 999, 1e30
 
 
 class BaseFilter(BaseDenoiser):
@@ -100,7 +104,9 @@ class BaseFilter(BaseDenoiser):
         if is_ragged(X):
             return self._predict_list(X)
         images = validate_images(self, X, reset=False, any_size=True)
-        filtered = self._filter(to_float(to_batch(images, self.image_shape_)))
+        with np.errstate(all="ignore"):
+            filtered = self._filter(to_float(to_batch(images, self.image_shape_)))
+        refuse_overflow(filtered, images, type(self).__name__)
         return from_batch(filtered, images.ndim)
 
     def _predict_list(self, images):
@@ -128,7 +134,7 @@ class MeanFilter(BaseFilter):
     Parameters
     ----------
     size : int, default=3
-        Side of the square window, in pixels, at least 1; 1 changes nothing.
+        Side of the square window, in pixels, from 1 to 9999; 1 changes nothing.
     mode : {"reflect", "nearest", "mirror", "wrap"}, default="reflect"
         How the image goes on beyond its border, as in `scipy.ndimage`.
     image_shape : tuple of int or None, default=None
@@ -166,7 +172,7 @@ class MeanFilter(BaseFilter):
 
     _parameter_constraints: dict = {
         **BaseFilter._parameter_constraints,
-        "size": [Interval(Integral, 1, None, closed="left")],
+        "size": [Interval(Integral, 1, _LARGEST_WINDOW, closed="both")],
         "mode": [_MODES],
     }
 
@@ -189,7 +195,7 @@ class MedianFilter(BaseFilter):
     Parameters
     ----------
     size : int, default=3
-        Side of the square window, in pixels, at least 1; 1 changes nothing.
+        Side of the square window, in pixels, from 1 to 9999; 1 changes nothing.
     mode : {"reflect", "nearest", "mirror", "wrap"}, default="reflect"
         How the image goes on beyond its border, as in `scipy.ndimage`.
     image_shape : tuple of int or None, default=None
@@ -226,7 +232,7 @@ class MedianFilter(BaseFilter):
 
     _parameter_constraints: dict = {
         **BaseFilter._parameter_constraints,
-        "size": [Interval(Integral, 1, None, closed="left")],
+        "size": [Interval(Integral, 1, _LARGEST_WINDOW, closed="both")],
         "mode": [_MODES],
     }
 
@@ -247,8 +253,8 @@ class GaussianFilter(BaseFilter):
     Parameters
     ----------
     sigma : float, default=1.0
-        Standard deviation of the window, in pixels, at least 0; 0 changes nothing. The window ends
-        at four standard deviations.
+        Standard deviation of the window, in pixels, from 0 to 999; 0 changes nothing. The window
+        ends at four standard deviations.
     mode : {"reflect", "nearest", "mirror", "wrap"}, default="reflect"
         How the image goes on beyond its border, as in `scipy.ndimage`.
     image_shape : tuple of int or None, default=None
@@ -284,7 +290,7 @@ class GaussianFilter(BaseFilter):
 
     _parameter_constraints: dict = {
         **BaseFilter._parameter_constraints,
-        "sigma": [Interval(Real, 0, None, closed="left")],
+        "sigma": [Interval(Real, 0, _LARGEST_SIGMA, closed="both")],
         "mode": [_MODES],
     }
 
@@ -332,8 +338,8 @@ class BilateralFilter(_PlaneFilter):
         greater smooths across greater differences. None means 2.5 times the noise of the channel,
         as `estimate_noise_std` finds it.
     sigma_spatial : float, default=1.5
-        Standard deviation of the weight by distance, in pixels, above 0. The window ends at three
-        standard deviations.
+        Standard deviation of the weight by distance, in pixels, above 0, at most 999. The window
+        ends at three standard deviations.
     mode : {"reflect", "nearest", "mirror", "wrap"}, default="reflect"
         How the image goes on beyond its border, as in `scipy.ndimage`.
     image_shape : tuple of int or None, default=None
@@ -378,8 +384,8 @@ class BilateralFilter(_PlaneFilter):
 
     _parameter_constraints: dict = {
         **BaseFilter._parameter_constraints,
-        "sigma_color": [Interval(Real, 0, None, closed="neither"), None],
-        "sigma_spatial": [Interval(Real, 0, None, closed="neither")],
+        "sigma_color": [Interval(Real, 0, _LARGEST_LEVEL, closed="right"), None],
+        "sigma_spatial": [Interval(Real, 0, _LARGEST_SIGMA, closed="right")],
         "mode": [_MODES],
     }
 
@@ -400,6 +406,8 @@ class BilateralFilter(_PlaneFilter):
         sigma_color = 2.5 * _noise_std(plane) if self.sigma_color is None else self.sigma_color
         if sigma_color == 0:
             return plane
+        # As 0 it would leave the pixel itself without a weight.
+        sigma_color = max(sigma_color, np.finfo(plane.dtype).tiny)
         radius = math.ceil(3 * self.sigma_spatial)
         padded = np.pad(plane, radius, mode=_PAD_MODES[self.mode])
         total, weights = np.zeros_like(plane), np.zeros_like(plane)
@@ -407,7 +415,7 @@ class BilateralFilter(_PlaneFilter):
             window = tuple(slice(i, i + n) for i, n in zip(start, plane.shape, strict=True))
             distance = math.dist(start, [radius] * plane.ndim) / self.sigma_spatial
             difference = padded[window] - plane
-            weight = np.exp(-0.5 * (np.square(difference / sigma_color) + distance**2))
+            weight = np.exp(-0.5 * (np.square(difference / sigma_color) + distance * distance))
             weights += weight
             total += weight * difference
         # A sum of differences, not of values, loses no digits where the values are far from 0.
@@ -425,9 +433,9 @@ class NLMeansFilter(_PlaneFilter):
     Parameters
     ----------
     patch_size : int, default=5
-        Side of the patches that are compared, in pixels, odd and at least 3.
+        Side of the patches that are compared, in pixels, odd, from 3 to 999.
     patch_distance : int, default=6
-        How far away patches are looked for, in pixels along each axis, at least 1.
+        How far away patches are looked for, in pixels along each axis, from 1 to 999.
     h : float or None, default=None
         How different patches may be, in the units of `X`, above 0; greater smooths more. None means
         0.8 times the noise.
@@ -474,10 +482,10 @@ class NLMeansFilter(_PlaneFilter):
 
     _parameter_constraints: dict = {
         **BaseFilter._parameter_constraints,
-        "patch_size": [Interval(Integral, 3, None, closed="left")],
-        "patch_distance": [Interval(Integral, 1, None, closed="left")],
-        "h": [Interval(Real, 0, None, closed="neither"), None],
-        "std": [Interval(Real, 0, None, closed="left"), None],
+        "patch_size": [Interval(Integral, 3, _LARGEST_PATCH, closed="both")],
+        "patch_distance": [Interval(Integral, 1, _LARGEST_PATCH, closed="both")],
+        "h": [Interval(Real, 0, _LARGEST_LEVEL, closed="right"), None],
+        "std": [Interval(Real, 0, _LARGEST_LEVEL, closed="both"), None],
     }
 
     def __init__(
@@ -569,7 +577,7 @@ class TVFilter(_PlaneFilter):
 
     _parameter_constraints: dict = {
         **BaseFilter._parameter_constraints,
-        "weight": [Interval(Real, 0, None, closed="neither"), None],
+        "weight": [Interval(Real, 0, _LARGEST_LEVEL, closed="right"), None],
     }
 
     def __init__(
@@ -652,7 +660,7 @@ class WaveletFilter(_PlaneFilter):
     _parameter_constraints: dict = {
         **BaseFilter._parameter_constraints,
         "wavelet": [str],
-        "std": [Interval(Real, 0, None, closed="left"), None],
+        "std": [Interval(Real, 0, _LARGEST_LEVEL, closed="both"), None],
         "method": [StrOptions({"BayesShrink", "VisuShrink"})],
         "thresholding": [StrOptions({"soft", "hard"})],
         "levels": [Interval(Integral, 1, None, closed="left"), None],

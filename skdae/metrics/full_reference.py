@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_consistent_length
 from .._images import (
     check_images,
     is_ragged,
+    refuse_overflow,
     resolve_image_shape,
     squared_errors,
     to_batch,
@@ -30,7 +31,8 @@ def _lists_too(metric):
         if not is_ragged(X_true):
             return metric(X_true, X_pred, per_image=per_image, **params)
         check_consistent_length(X_true, X_pred)
-        pairs = zip(X_true, X_pred, strict=True)
+        both = check_image_list(X_true, "X_true"), check_image_list(X_pred, "X_pred")
+        pairs = zip(*both, strict=True)
         values = [metric(x[None], p[None], per_image=True, **params) for x, p in pairs]
         return _average(np.concatenate(values), per_image)
 
@@ -147,7 +149,7 @@ def peak_signal_noise_ratio(
     # PSNR of equal images is inf, as in scikit-image; no epsilon. The tiniest errors would overflow
     # in a quotient.
     with np.errstate(divide="ignore"):
-        return _average(20 * np.log10(data_range) - 10 * np.log10(errors), per_image)
+        return _average(20 * math.log10(data_range) - 10 * np.log10(errors), per_image)
 
 
 @_lists_too
@@ -221,18 +223,23 @@ def structural_similarity(
     X, P = to_batch(X, image_shape), to_batch(P, image_shape)
     window = _window(X.shape, win_size)
     ssim = partial(_windowed_similarities, window=window, data_range=data_range)
-    return _average(_by_chunk(ssim, X, P), per_image)
+    with np.errstate(all="ignore"):
+        values = _by_chunk(ssim, X, P)
+    refuse_overflow(values, X, "structural_similarity")
+    return _average(values, per_image)
 
 
 def _absolute_errors(X, P):
     """Mean absolute error of each image."""
-    difference = to_float(X).astype(np.float64) - to_float(P)
+    # What float64 does not hold is infinite.
+    with np.errstate(over="ignore"):
+        difference = to_float(X).astype(np.float64) - to_float(P)
     return np.abs(difference).reshape(len(X), -1).mean(axis=1)
 
 
 def _windowed_similarities(X, P, window, data_range):
     """SSIM of each image of two batches ``(n_samples, height, width, n_channels)``."""
-    X, P = to_float(X).astype(np.float64), to_float(P).astype(np.float64)
+    X, P = (to_float(images).astype(np.float64) / float(data_range) for images in (X, P))
     inside = tuple(slice(size // 2, n - size // 2) for size, n in zip(window, X.shape, strict=True))
 
     def mean(images):
@@ -243,7 +250,7 @@ def _windowed_similarities(X, P, window, data_range):
     var_x = n / (n - 1) * (mean(X * X) - mean_x * mean_x)
     var_p = n / (n - 1) * (mean(P * P) - mean_p * mean_p)
     cov = n / (n - 1) * (mean(X * P) - mean_x * mean_p)
-    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+    c1, c2 = 0.01**2, 0.03**2
     similarity = (2 * mean_x * mean_p + c1) * (2 * cov + c2)
     similarity /= (mean_x * mean_x + mean_p * mean_p + c1) * (var_x + var_p + c2)
     return similarity.reshape(len(X), -1).mean(axis=1)
@@ -276,7 +283,7 @@ def _check_pair(X_true, X_pred):
 
 
 def _check_data_range(data_range):
-    if not isinstance(data_range, Real) or not 0 < float(data_range) < math.inf:
+    if not isinstance(data_range, Real) or not 0 < data_range <= 1e300:
         raise ValueError(
             f"data_range={data_range!r} must be a positive number: the largest possible value "
             "minus the smallest, 1.0 for images in [0, 1]."

@@ -5,11 +5,10 @@ from collections.abc import Callable
 from numbers import Integral
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from .._images import check_target
+from .._images import check_images, check_target
 from .._random import draw_seed
 from .full_reference import (
     mean_absolute_error,
@@ -99,14 +98,15 @@ class DenoisingScorer:
             Greater is better.
         """
         metric = resolve_metric(self.metric)
-        target = check_target(np.asarray(X), y)
+        values = check_images(X)
+        target = check_target(values, y)
         noise = getattr(estimator, "noise_", None) if target is None else None
-        target = np.asarray(X) if target is None else target
+        target = values if target is None else target
         if self.noise is not None:
             X = corrupted(X, self.noise)
         elif noise is not None:
             # As in the estimator's own score: the clean images get the noise that it learnt.
-            X = noise.transform(np.asarray(X))
+            X = noise.transform(values)
         X_pred = estimator.predict(X)
         options = {}
         if metric.spatial and target.ndim == 2:

@@ -17,6 +17,7 @@ from .._images import (
     from_batch,
     is_ragged,
     one_by_one,
+    refuse_overflow,
     resolve_image_shape,
     stand_in,
     to_batch,
@@ -30,6 +31,9 @@ from .._random import KeyedGenerator, draw_seed
 
 # Images a step of `transform`: their noise stays in the processor's cache.
 _CHUNK = 512
+
+# The largest level; its noise, and products with it, still fit into the float32 of the nets.
+MAX_LEVEL = 1e30
 
 
 class LevelRange(Interval):
@@ -48,9 +52,9 @@ class LevelRange(Interval):
         return f"a pair (low, high) of {super().__str__()}, low <= high"
 
 
-def level(kind, low, high, *, closed="both"):
+def level(kind, low, high):
     """Constraints of a level: a number in an interval, or a pair of such numbers."""
-    return [Interval(kind, low, high, closed=closed), LevelRange(kind, low, high, closed=closed)]
+    return [Interval(kind, low, high, closed="both"), LevelRange(kind, low, high, closed="both")]
 
 
 class BaseNoise(SaveMixin, DocLinkMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -124,10 +128,11 @@ class BaseNoise(SaveMixin, DocLinkMixin, ImageFeaturesOutMixin, TransformerMixin
     def _set_up(self, images):
         """Fit on checked images, of which only the shape counts."""
         self._check_parameters()
-        shape = images.shape
-        # Where neighbours do not matter, flat rows are signals of any length.
-        own = None if self._spatial or len(shape) > 2 else shape[1:]
-        self.image_shape_ = resolve_image_shape(shape, self._given_image_shape() or own)
+        shape, given = images.shape, self._given_image_shape()
+        if given is None and not self._spatial and len(shape) == 2:
+            # Where neighbours do not matter, flat rows are signals of any length.
+            given = shape[1:]
+        self.image_shape_ = resolve_image_shape(shape, given)
         self._n_features_out = int(np.prod(self._output_hwc(to_hwc(self.image_shape_))))
         self.seed_ = draw_seed(self.random_state)
 
@@ -194,7 +199,9 @@ class BaseNoise(SaveMixin, DocLinkMixin, ImageFeaturesOutMixin, TransformerMixin
             # A copy, which the verb may write to; adding 0.0 gives -0.0 the bytes of 0.0.
             chunk = np.ascontiguousarray(to_float(images[start : start + _CHUNK])) + 0.0
             rng = KeyedGenerator(chunk, self.seed_)
-            out[start : start + _CHUNK] = self.corrupt(chunk, rng)
+            with np.errstate(over="ignore", invalid="ignore"):
+                out[start : start + _CHUNK] = self.corrupt(chunk, rng)
+            refuse_overflow(out[start : start + _CHUNK], chunk, type(self).__name__)
         return from_batch(out, X.ndim)
 
     def corrupt(self, images, rng):

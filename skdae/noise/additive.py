@@ -5,7 +5,7 @@ from numbers import Real
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from ._base import BaseNoise, level
+from ._base import MAX_LEVEL, BaseNoise, level
 
 
 class GaussianNoise(BaseNoise):
@@ -55,8 +55,8 @@ class GaussianNoise(BaseNoise):
 
     _parameter_constraints: dict = {
         **BaseNoise._parameter_constraints,
-        "std": level(Real, 0, None, closed="left"),
-        "mean": [Interval(Real, None, None, closed="neither")],
+        "std": level(Real, 0, MAX_LEVEL),
+        "mean": [Interval(Real, -MAX_LEVEL, MAX_LEVEL, closed="both")],
     }
 
     def __init__(
@@ -119,7 +119,7 @@ class UniformNoise(BaseNoise):
 
     _parameter_constraints: dict = {
         **BaseNoise._parameter_constraints,
-        "half_width": level(Real, 0, None, closed="left"),
+        "half_width": level(Real, 0, MAX_LEVEL),
     }
 
     def __init__(
@@ -187,7 +187,7 @@ class StripeNoise(BaseNoise):
 
     _parameter_constraints: dict = {
         **BaseNoise._parameter_constraints,
-        "std": level(Real, 0, None, closed="left"),
+        "std": level(Real, 0, MAX_LEVEL),
         "axis": [StrOptions({"rows", "columns"})],
         "image_shape": [tuple, list, None],
     }

@@ -5,7 +5,7 @@ from numbers import Real
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from ._base import BaseNoise, level
+from ._base import MAX_LEVEL, BaseNoise, level
 
 
 class SaltPepper(BaseNoise):
@@ -143,7 +143,7 @@ class MaskingNoise(BaseNoise):
     _parameter_constraints: dict = {
         **BaseNoise._parameter_constraints,
         "amount": level(Real, 0, 1),
-        "value": [Interval(Real, None, None, closed="neither")],
+        "value": [Interval(Real, -MAX_LEVEL, MAX_LEVEL, closed="both")],
     }
 
     def __init__(

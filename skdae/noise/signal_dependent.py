@@ -5,7 +5,7 @@ from numbers import Real
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
-from ._base import BaseNoise, level
+from ._base import MAX_LEVEL, BaseNoise, level
 
 # NumPy and torch both draw Poisson counts up to here.
 _MAX_RATE = 1e18
@@ -19,8 +19,8 @@ class PoissonNoise(BaseNoise):
     Parameters
     ----------
     peak : float or (float, float), default=255.0
-        Photons :math:`p > 0` counted where the image is 1.0; fewer photons are more noise. A pair
-        draws one peak an image, uniformly from the range.
+        Photons :math:`p` counted where the image is 1.0, from 1e-9 to 1e9; fewer photons are more
+        noise. A pair draws one peak an image, uniformly from the range.
     clip : (float, float) or None, default=(0.0, 1.0)
         Range to which the noisy images are clipped. None does not clip.
     when : {"always", "fit"}, default="always"
@@ -55,7 +55,7 @@ class PoissonNoise(BaseNoise):
 
     _parameter_constraints: dict = {
         **BaseNoise._parameter_constraints,
-        "peak": level(Real, 0, 1e9, closed="right"),
+        "peak": level(Real, 1e-9, 1e9),
     }
 
     def __init__(
@@ -124,7 +124,7 @@ class SpeckleNoise(BaseNoise):
 
     _parameter_constraints: dict = {
         **BaseNoise._parameter_constraints,
-        "std": level(Real, 0, None, closed="left"),
+        "std": level(Real, 0, MAX_LEVEL),
         "distribution": [StrOptions({"gaussian", "uniform"})],
     }
 

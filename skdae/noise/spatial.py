@@ -5,7 +5,10 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from ._base import BaseNoise, LevelRange, level
+from ._base import MAX_LEVEL, BaseNoise, LevelRange, level
+
+# Pixels; float32 knows no larger whole numbers apart.
+_LARGEST = 2**24
 
 
 class Occlusion(BaseNoise):
@@ -62,10 +65,10 @@ class Occlusion(BaseNoise):
 
     _parameter_constraints: dict = {
         **BaseNoise._parameter_constraints,
-        "size": level(Integral, 0, None, closed="left"),
+        "size": level(Integral, 0, _LARGEST),
         "orientation": [StrOptions({"random", "rows", "columns", "rectangle"})],
-        "start": [LevelRange(Integral, 0, None, closed="left"), None],
-        "value": [Interval(Real, None, None, closed="neither")],
+        "start": [LevelRange(Integral, 0, _LARGEST, closed="both"), None],
+        "value": [Interval(Real, -MAX_LEVEL, MAX_LEVEL, closed="both")],
         "image_shape": [tuple, list, None],
     }
     _spatial = True
