@@ -10,6 +10,7 @@ from scipy.ndimage import uniform_filter
 from sklearn.utils.validation import check_consistent_length
 
 from .._images import (
+    check_image_list,
     check_images,
     is_ragged,
     refuse_overflow,
