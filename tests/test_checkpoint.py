@@ -141,7 +141,7 @@ def train_and_report(denoiser, path, report):
 def test_killed_training_ends_with_the_bits_of_an_undisturbed_one(name, tmp_path):
     """SKDAE_KILLS=10 kills each net ten times."""
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["skdae", __name__])
+    processes.set_forkserver_preload(["skdae", "pytest"])
     denoiser = clone(NETS[name]).set_params(
         max_epochs=60, early_stopping=False, random_state=NETS[name].random_state or 0
     )
