@@ -10,13 +10,14 @@ export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo studies test lint docs bench quality clean
+.PHONY: help demo studies test fuzz lint docs bench quality clean
 
 help:
 	@echo "make demo             denoise the digits with an autoencoder, compare it with filters"
 	@echo "make demo DATA=mnist  the same on MNIST; SKDAE_DATA=folder says where the data are kept"
 	@echo "make studies          run the five studies; ARGS='--seconds 30' shortens them"
 	@echo "make test             run the tests and the doctests; ARGS='-k median' picks some"
+	@echo "make fuzz             try 24,000 random cases, and 1,000 fits for leaks; ARGS='--seed 1'"
 	@echo "make lint             check style (ruff) and types (mypy)"
 	@echo "make docs             build the site in docs/_build/html"
 	@echo "make bench            time the training engine"
@@ -37,6 +38,10 @@ studies: $(VENV)/.installed
 # turns on those of scikit-learn's checks that are skipped without it.
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(RUN) -m pytest -q -n $(WORKERS) $(ARGS)
+
+fuzz: $(VENV)/.installed-dev
+	PYTHONPATH=tests OMP_NUM_THREADS=1 $(RUN) -m fuzz $(ARGS)
+	OMP_NUM_THREADS=1 $(RUN) benchmarks/leaks.py
 
 lint: $(VENV)/.installed-dev
 	$(RUN) -m ruff check .

@@ -35,6 +35,12 @@ class PatchDataset(ImageDataset):
         self.patch_hw = patch_hw
         first = indices[0]
         self._target_scale = (targets.sizes[first] // images.sizes[first]).tolist()
+        if min(self._target_scale) < 1:
+            raise ValueError(
+                f"patch_size= needs targets at least as large as the images, but those of the "
+                f"first image have sides {targets.sizes[first].tolist()} and "
+                f"{images.sizes[first].tolist()}; leave patch_size=None to train on whole images."
+            )
         self._images = indices
         self._ends = images.sizes[indices].prod(1).cumsum(0)
         self._n_patches = max(1, round(self._ends[-1].item() / math.prod(patch_hw)))

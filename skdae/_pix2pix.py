@@ -292,8 +292,11 @@ class AdversarialNet(_net.ImageNet):
         with self._autocast():
             output = self.module_(x)
         inputs, real, fake = (self._images(t, i) for t, i in ((x, 0), (y, 1), (output, 1)))
-        scale = zip(real.shape[2:], inputs.shape[2:], strict=True)
-        inputs = enlarged(inputs, tuple(large // small for large, small in scale))
+        pairs = zip(real.shape[2:], inputs.shape[2:], strict=True)
+        scale = tuple(large // small for large, small in pairs)
+        if min(scale) < 1:
+            raise ValueError("Pix2PixDenoiser needs targets at least as large as the images of X.")
+        inputs = enlarged(inputs, scale)
 
         for group in self.discriminator_optimizer_.param_groups:
             # One schedule for both.

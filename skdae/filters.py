@@ -5,6 +5,7 @@ fitted, not here.
 """
 
 import math
+import threading
 import warnings
 from importlib import import_module
 from itertools import product
@@ -54,6 +55,9 @@ _MODES = StrOptions(set(_PAD_MODES))
 
 # Windows that take all of the memory, or years, are slips of the pen.
 _LARGEST_WINDOW, _LARGEST_PATCH, _LARGEST_SIGMA, _LARGEST_LEVEL = 9999, 999, 999, 1e30
+
+
+_WARNINGS = threading.Lock()
 
 
 class BaseFilter(BaseDenoiser):
@@ -514,7 +518,7 @@ class NLMeansFilter(_PlaneFilter):
     def _filter_plane(self, plane):
         std = _noise_std(plane) if self.std is None else self.std
         h = 0.8 * std if self.h is None else self.h
-        if h == 0:
+        if h < np.finfo(plane.dtype).tiny:
             return plane
         return _import_baseline("skimage.restoration", self).denoise_nl_means(
             np.atleast_2d(plane),
@@ -594,7 +598,7 @@ class TVFilter(_PlaneFilter):
 
     def _filter_plane(self, plane):
         weight = 0.75 * _noise_std(plane) if self.weight is None else self.weight
-        if weight == 0:
+        if weight < np.finfo(plane.dtype).tiny:
             return plane
         return _import_baseline("skimage.restoration", self).denoise_tv_chambolle(plane, weight)
 
@@ -695,11 +699,12 @@ class WaveletFilter(_PlaneFilter):
 
     def _filter_plane(self, plane):
         std = _noise_std(plane) if self.std is None else self.std
-        if std == 0:
+        if std < np.finfo(plane.dtype).tiny:
             return plane
         pywt = _import_baseline("pywt", self)
         most = max(1, pywt.dwtn_max_level(plane.shape, self.wavelet))
-        with warnings.catch_warnings():
+        # The filters of warnings are one list for all threads.
+        with _WARNINGS, warnings.catch_warnings():
             # One level always works: an image shorter than the wavelet goes on beyond its border.
             warnings.filterwarnings("ignore", "Level value of 1 is too high", UserWarning)
             # In units of the noise, because BayesShrink holds variances against a fixed epsilon.
