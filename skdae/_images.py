@@ -166,6 +166,15 @@ def to_float(X):
     return np.divide(X, 255, dtype=np.float32) if X.dtype == np.uint8 else X
 
 
+def as_one_array(X):
+    """A list of arrays of one shape as one array; anything else as it is.
+
+    ``check_array`` knows the dtype of arrays alone: `uint8` in a list would become floats to 255.
+    """
+    is_list = isinstance(X, (list, tuple)) and all(isinstance(x, np.ndarray) for x in X)
+    return np.stack(X) if is_list and len({x.shape for x in X}) == 1 else X
+
+
 def refuse_overflow(result, X, maker):
     """Raise a ValueError where `result`, which `maker` made of finite `X`, is not finite."""
     if not np.isfinite(result).all():
@@ -188,7 +197,7 @@ def check_images(X, *, name="X", min_samples=1, estimator=None):
         If it is sparse.
     """
     X = check_array(
-        X,
+        as_one_array(X),
         dtype=[*FLOAT_DTYPES, np.uint8],
         allow_nd=True,
         ensure_min_samples=min_samples,
@@ -225,7 +234,7 @@ def validate_images(estimator, X, *, reset, min_samples=1, any_size=False):
         # Flat rows are scikit-learn's own case: feature names, DataFrames and messages come free.
         return validate_data(
             estimator,
-            X,
+            as_one_array(X),
             reset=reset,
             dtype=[*FLOAT_DTYPES, np.uint8],
             ensure_min_samples=min_samples,

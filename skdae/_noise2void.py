@@ -17,10 +17,10 @@ from .architectures import BaseArchitecture, UNet
 
 
 class Noise2VoidDenoiser(LearnedDenoiser):
-    r"""A net trained on noisy images alone, by hiding pixels from it [1]_.
+    r"""A net trained on noisy images alone, by hiding pixels from it.
 
     In each step a few pixels :math:`J` of every image :math:`y` are replaced by a random neighbour,
-    and the net :math:`f` has to predict their own, noisy values:
+    and the net :math:`f` has to predict their own, noisy values [1]_:
 
     .. math:: \min_f \; \sum_{j \in J} \left(f(y_{\setminus J})_j - y_j\right)^2
 

@@ -24,7 +24,7 @@ from .architectures._spatial import along, enlarged
 
 
 class Pix2PixDenoiser(LearnedDenoiser):
-    r"""A net whose images another net, the discriminator, must not tell from clean ones [1]_.
+    r"""A net whose images another net, the discriminator, must not tell from clean ones.
 
     The mean squared error rewards the mean of all images that may be behind a noisy one, which is
     blurred. Here a generator :math:`G` is trained on
@@ -32,7 +32,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
     .. math:: L_G = -\log D(x, G(x)) + \lambda \, |y - G(x)|_1
 
     for noisy images :math:`x` and clean ones :math:`y`, in turn with a discriminator :math:`D`
-    that judges each patch of a pair :math:`(x, \cdot)` as real or not (PatchGAN). Its images are
+    that judges each patch of a pair :math:`(x, \cdot)` as real or not (PatchGAN) [1]_. Its images are
     sharper, and their mean squared error somewhat larger.
 
     Parameters

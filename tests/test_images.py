@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
 
 from skdae import GaussianNoise, MedianFilter, Occlusion
 from skdae._images import (
@@ -15,6 +16,7 @@ from skdae._images import (
     to_float,
     to_hwc,
 )
+from skdae.metrics import peak_signal_noise_ratio
 
 
 @pytest.mark.parametrize(
@@ -159,3 +161,14 @@ def test_list_of_images_is_checked_as_a_batch_is():
         with pytest.raises(ValueError, match="mixes images of different kinds"):
             part.fit(X).transform([X[0], np.zeros((12, 5, 3))])
     assert MedianFilter().fit(X).score(X, X) == 0.0
+
+
+@pytest.mark.parametrize("shape", [(64,), (8, 8), (8, 8, 3)])
+def test_a_list_of_uint8_images_is_the_array_of_them(shape):
+    X = np.random.default_rng(0).integers(0, 256, (3, *shape), dtype=np.uint8)
+    for estimator in (MedianFilter(), GaussianNoise(random_state=0)):
+        method = getattr(estimator.fit(X), "predict", None) or estimator.transform
+        expected = method(X)
+        method = getattr(estimator.fit(list(X)), "predict", None) or estimator.transform
+        assert_array_equal(method(list(X)), expected)
+    assert peak_signal_noise_ratio(list(X), list(X // 2)) == peak_signal_noise_ratio(X, X // 2)
