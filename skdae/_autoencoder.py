@@ -361,7 +361,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         """
         check_is_fitted(self)
         # What float32 does not hold becomes infinity, which is refused.
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             codes = check_array(Z, dtype=np.float32, input_name="Z")
         n_codes = math.prod(self._code_shape)
         if codes.shape[1] != n_codes:

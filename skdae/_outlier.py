@@ -249,7 +249,10 @@ def _squared_errors(X, X_pred):
     """Squared error of each value, float64 rows, some images at a time."""
     X, X_pred = X.reshape(len(X), -1), X_pred.reshape(len(X), -1)
     for chunk in gen_batches(len(X), max(1, _CHUNK_VALUES // X.shape[1])):
-        yield np.square(np.subtract(X[chunk], X_pred[chunk], dtype=np.float64))
+        # What float64 does not hold is infinite.
+        with np.errstate(over="ignore"):
+            errors = np.square(np.subtract(X[chunk], X_pred[chunk], dtype=np.float64))
+        yield errors
 
 
 def _error_scale(X, X_pred):

@@ -22,6 +22,11 @@ def test_random_case_ends_in_a_result_or_a_documented_error(kind, draw):
     KINDS[kind][0](draw)
 
 
+def many(kind):
+    for i in range(100):
+        KINDS[kind][0](random.Random(i))
+
+
 def crash(images):
     raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
@@ -44,14 +49,11 @@ def write(images):
 )
 def test_planted_flaw_is_found(flaw, message, monkeypatch):
     monkeypatch.setattr(skdae.MeanFilter, "_filter", lambda self, images: flaw(images))
-    case, _ = KINDS["filter:MeanFilter"]
     with pytest.raises(Finding, match=message):
-        for i in range(100):
-            case(random.Random(i))
+        many("filter:MeanFilter")
 
 
 def test_input_that_is_wrongly_taken_is_found(monkeypatch):
     monkeypatch.setattr("skdae.filters.validate_images", lambda self, X, **kwargs: np.zeros((2, 4)))
     with pytest.raises(Finding, match="took what must be refused|refused what is sound|gave"):
-        for i in range(100):
-            KINDS["filter:MeanFilter"][0](random.Random(i))
+        many("filter:MeanFilter")

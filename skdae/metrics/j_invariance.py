@@ -125,8 +125,9 @@ class JInvariantScorer:
                     "that keeps the shape."
                 )
             prediction = to_batch(X_pred, image_shape)[hidden]
-            difference = np.subtract(prediction, images[hidden], dtype=np.float64)
-            loss += np.square(difference).sum()
+            with np.errstate(over="ignore"):
+                difference = np.subtract(prediction, images[hidden], dtype=np.float64)
+                loss += np.square(difference).sum()
         return -float(loss / images.size)
 
     def __repr__(self) -> str:
