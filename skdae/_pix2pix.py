@@ -32,8 +32,8 @@ class Pix2PixDenoiser(LearnedDenoiser):
     .. math:: L_G = -\log D(x, G(x)) + \lambda \, |y - G(x)|_1
 
     for noisy images :math:`x` and clean ones :math:`y`, in turn with a discriminator :math:`D`
-    that judges each patch of a pair :math:`(x, \cdot)` as real or not (PatchGAN) [1]_. Its images are
-    sharper, and their mean squared error somewhat larger.
+    that judges each patch of a pair :math:`(x, \cdot)` as real or not (PatchGAN [1]_). Its images
+    are sharper, and their mean squared error somewhat larger.
 
     Parameters
     ----------

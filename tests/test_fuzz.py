@@ -54,6 +54,8 @@ def test_planted_flaw_is_found(flaw, message, monkeypatch):
 
 
 def test_input_that_is_wrongly_taken_is_found(monkeypatch):
-    monkeypatch.setattr("skdae.filters.validate_images", lambda self, X, **kwargs: np.zeros((2, 4)))
+    monkeypatch.setattr(
+        "skdae.filters._base.validate_images", lambda self, X, **kwargs: np.zeros((2, 4))
+    )
     with pytest.raises(Finding, match="took what must be refused|refused what is sound|gave"):
         many("filter:MeanFilter")

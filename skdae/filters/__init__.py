@@ -1,0 +1,20 @@
+"""Classical filters as denoisers: the baselines that a net has to beat.
+
+Three of them need libraries of the extra ``baselines``, which are imported when such a filter is
+fitted, not here.
+"""
+
+from .baselines import NLMeansFilter, TVFilter, WaveletFilter
+from .noise_level import estimate_noise_std
+from .windows import BilateralFilter, GaussianFilter, MeanFilter, MedianFilter
+
+__all__ = [
+    "BilateralFilter",
+    "GaussianFilter",
+    "MeanFilter",
+    "MedianFilter",
+    "NLMeansFilter",
+    "TVFilter",
+    "WaveletFilter",
+    "estimate_noise_std",
+]

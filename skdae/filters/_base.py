@@ -1,0 +1,119 @@
+"""What all filters share: shapes, lists of images, and one channel at a time."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import _fit_context
+from sklearn.utils.validation import check_is_fitted
+
+from .._images import (
+    FLOAT_DTYPES,
+    BaseDenoiser,
+    check_image_list,
+    check_target,
+    from_batch,
+    is_ragged,
+    one_by_one,
+    refuse_overflow,
+    resolve_image_shape,
+    stand_in,
+    to_batch,
+    to_float,
+    unchanged_on_error,
+    validate_images,
+)
+
+# Levels of noise beyond this overflow.
+LARGEST_LEVEL = 1e30
+
+
+class BaseFilter(BaseDenoiser):
+    """Base class of the filters; a subclass brings ``_filter(images)``."""
+
+    _parameter_constraints: dict = {"image_shape": [tuple, list, None]}
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: Any = None) -> "BaseFilter":
+        """Remember the shape of the images; a filter learns nothing.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images.
+        y : array-like shaped like `X`, or None, default=None
+            Clean images; checked, not used. A 1-D array of labels is ignored.
+
+        Returns
+        -------
+        self : object
+        """
+        with unchanged_on_error(self):
+            self._check()
+            images = validate_images(self, stand_in(X), reset=True)
+            if not is_ragged(X):
+                check_target(images, y)
+            self.image_shape_ = resolve_image_shape(images.shape, self.image_shape)
+            self._n_features_out = self.n_features_in_
+        return self
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Filter images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images. Images, unlike flat rows, may have another size than at fit, and images
+            of different sizes may come as a list of arrays.
+
+        Returns
+        -------
+        X_denoised : ndarray, shaped like `X`
+        """
+        check_is_fitted(self)
+        if is_ragged(X):
+            return self._predict_list(X)
+        images = validate_images(self, X, reset=False, any_size=True)
+        with np.errstate(all="ignore"):
+            filtered = self._filter(to_float(to_batch(images, self.image_shape_)))
+        refuse_overflow(filtered, images, type(self).__name__)
+        return from_batch(filtered, images.ndim)
+
+    def _predict_list(self, images):
+        """Filter images of different sizes."""
+        return one_by_one(self.predict, check_image_list(images))
+
+    def _check(self):
+        """Refuse, in `fit`, what the ranges of the parameters do not tell."""
+
+    def _filter(self, images):
+        """Filter a batch of shape ``(n_samples, height, width, n_channels)``."""
+        raise NotImplementedError
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = [np.dtype(dtype).name for dtype in FLOAT_DTYPES]
+        return tags
+
+
+class PlaneFilter(BaseFilter):
+    """A filter that sees one channel at a time; a subclass brings ``_filter_plane(plane)``."""
+
+    def _filter(self, images):
+        filtered = np.empty_like(images)
+        for image, out in zip(images, filtered, strict=True):
+            for channel in range(image.shape[-1]):
+                denoised = self._filter_plane(plane_of(image, channel))
+                out[..., channel] = denoised.reshape(out.shape[:2])
+        return filtered
+
+    def _filter_plane(self, plane):
+        """Filter an image of shape ``(height, width)`` or a signal of shape ``(length,)``."""
+        raise NotImplementedError
+
+
+def plane_of(image, channel):
+    """One channel: an image of shape ``(height, width)``, or a signal where a side is 1."""
+    return np.atleast_1d(to_float(image[..., channel]).squeeze())

@@ -1,0 +1,325 @@
+"""Stronger filters, from libraries of the extra ``baselines``.
+
+They are imported when such a filter is fitted, not here.
+"""
+
+import threading
+import warnings
+from importlib import import_module
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from ._base import LARGEST_LEVEL, PlaneFilter
+from .noise_level import noise_std
+
+# What would take years is a slip of the pen.
+_LARGEST_PATCH = 999
+
+
+_WARNINGS = threading.Lock()
+
+
+class NLMeansFilter(PlaneFilter):
+    r"""Average pixels whose surroundings look alike (non-local means).
+
+    A pixel becomes the mean of the pixels near it, weighed by
+    ``exp(-max(d - 2 std**2, 0) / h**2)``, where ``d`` is the mean squared difference of the patches
+    around the two. It keeps edges and repeated texture. Needs scikit-image (``pip install
+    skdae[baselines]``).
+
+    Parameters
+    ----------
+    patch_size : int, default=5
+        Side of the patches that are compared, in pixels, odd, from 3 to 999.
+    patch_distance : int, default=6
+        How far away patches are looked for, in pixels along each axis, from 1 to 999.
+    h : float or None, default=None
+        How different patches may be, in the units of `X`, above 0; greater smooths more. None means
+        0.8 times the noise.
+    std : float or None, default=None
+        Standard deviation of the Gaussian noise, in the units of `X`, at least 0. None means that
+        of the channel, as `estimate_noise_std` finds it. Where it is 0 and `h` is None, nothing
+        changes.
+    image_shape : tuple of int or None, default=None
+        ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
+        means a square grey image, or a 1-D signal where the number of values is no square.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    See Also
+    --------
+    BilateralFilter : Compares pixels, not patches; faster.
+    skimage.restoration.denoise_nl_means : What each channel goes through, in its fast mode.
+
+    Notes
+    -----
+    Channels are never mixed, and values may lie anywhere. `float32` and `float64` keep their dtype,
+    `uint8` becomes `float32` in [0, 1].
+
+    References
+    ----------
+    Buades, Coll and Morel, "A non-local algorithm for image denoising", CVPR 2005; the fast mode is
+    that of Darbon et al., "Fast nonlocal filtering applied to electron cryomicroscopy", ISBI 2008.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import NLMeansFilter
+    >>> X_noisy = np.random.default_rng(0).normal(0.5, 0.1, (1, 64, 64))
+    >>> bool(NLMeansFilter().fit_transform(X_noisy).std() < 0.02)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **PlaneFilter._parameter_constraints,
+        "patch_size": [Interval(Integral, 3, _LARGEST_PATCH, closed="both")],
+        "patch_distance": [Interval(Integral, 1, _LARGEST_PATCH, closed="both")],
+        "h": [Interval(Real, 0, LARGEST_LEVEL, closed="right"), None],
+        "std": [Interval(Real, 0, LARGEST_LEVEL, closed="both"), None],
+    }
+
+    def __init__(
+        self,
+        patch_size: int = 5,
+        patch_distance: int = 6,
+        *,
+        h: float | None = None,
+        std: float | None = None,
+        image_shape: tuple[int, ...] | None = None,
+    ):
+        self.patch_size = patch_size
+        self.patch_distance = patch_distance
+        self.h = h
+        self.std = std
+        self.image_shape = image_shape
+
+    def _check(self):
+        import_baseline("skimage.restoration", self)
+        if self.patch_size % 2 == 0:
+            raise ValueError(
+                f"patch_size={self.patch_size} must be odd, so that a pixel lies in the middle of "
+                f"its patch; pass {self.patch_size - 1} or {self.patch_size + 1}."
+            )
+
+    def _filter_plane(self, plane):
+        std = noise_std(plane) if self.std is None else self.std
+        h = 0.8 * std if self.h is None else self.h
+        if h < np.finfo(plane.dtype).tiny:
+            return plane
+        return import_baseline("skimage.restoration", self).denoise_nl_means(
+            np.atleast_2d(plane),
+            self.patch_size,
+            self.patch_distance,
+            h,
+            sigma=std,
+            preserve_range=True,
+        )
+
+
+class TVFilter(PlaneFilter):
+    r"""Find the image near the noisy one that has the least total variation.
+
+    The result ``u`` of an image ``x`` minimises ``sum((u - x)**2) / 2 + weight * sum(|grad u|)``:
+    flat regions with sharp edges. Needs scikit-image (``pip install skdae[baselines]``).
+
+    Parameters
+    ----------
+    weight : float or None, default=None
+        Weight of the total variation, in the units of `X`, above 0; greater smooths more. None
+        means 0.75 times the noise of the channel, as `estimate_noise_std` finds it.
+    image_shape : tuple of int or None, default=None
+        ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
+        means a square grey image, or a 1-D signal where the number of values is no square.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    See Also
+    --------
+    NLMeansFilter : Keeps texture better.
+    skimage.restoration.denoise_tv_chambolle : What each channel goes through.
+
+    Notes
+    -----
+    Channels are never mixed, and values may lie anywhere. `float32` and `float64` keep their dtype,
+    `uint8` becomes `float32` in [0, 1].
+
+    References
+    ----------
+    Rudin, Osher and Fatemi, "Nonlinear total variation based noise removal algorithms", Physica D
+    60, 1992; computed as in Chambolle, "An algorithm for total variation minimization and
+    applications", Journal of Mathematical Imaging and Vision 20, 2004.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import TVFilter
+    >>> X_noisy = np.random.default_rng(0).normal(0.5, 0.1, (1, 64, 64))
+    >>> bool(TVFilter(weight=0.5).fit_transform(X_noisy).std() < 0.02)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **PlaneFilter._parameter_constraints,
+        "weight": [Interval(Real, 0, LARGEST_LEVEL, closed="right"), None],
+    }
+
+    def __init__(
+        self,
+        weight: float | None = None,
+        *,
+        image_shape: tuple[int, ...] | None = None,
+    ):
+        self.weight = weight
+        self.image_shape = image_shape
+
+    def _check(self):
+        import_baseline("skimage.restoration", self)
+
+    def _filter_plane(self, plane):
+        weight = 0.75 * noise_std(plane) if self.weight is None else self.weight
+        if weight < np.finfo(plane.dtype).tiny:
+            return plane
+        return import_baseline("skimage.restoration", self).denoise_tv_chambolle(plane, weight)
+
+
+class WaveletFilter(PlaneFilter):
+    r"""Shrink the small coefficients of a wavelet transform, which are mostly noise.
+
+    Needs scikit-image and PyWavelets (``pip install skdae[baselines]``).
+
+    Parameters
+    ----------
+    wavelet : str, default="sym4"
+        Name of an orthogonal wavelet in PyWavelets, such as ``"haar"``, ``"db2"`` or ``"sym4"``.
+    std : float or None, default=None
+        Standard deviation of the Gaussian noise, in the units of `X`, at least 0; 0 changes
+        nothing. None means that of the channel, as `estimate_noise_std` finds it.
+    method : {"BayesShrink", "VisuShrink"}, default="BayesShrink"
+        How the threshold is found: one for each band, ``std**2`` over the standard deviation of the
+        band's signal, or one for all, ``std * sqrt(2 log(n_pixels))``, which smooths more.
+    thresholding : {"soft", "hard"}, default="soft"
+        Whether coefficients above the threshold shrink by it or stay.
+    levels : int or None, default=None
+        How often the image is halved, at least 1. An image too small for so many gets as many as
+        it allows. None means as many as that.
+    image_shape : tuple of int or None, default=None
+        ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
+        means a square grey image, or a 1-D signal where the number of values is no square.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    See Also
+    --------
+    estimate_noise_std : What `std=None` takes, from a wavelet transform as well.
+    skimage.restoration.denoise_wavelet : What each channel goes through.
+
+    Notes
+    -----
+    Channels are never mixed, and values may lie anywhere. `float32` and `float64` keep their dtype,
+    `uint8` becomes `float32` in [0, 1].
+
+    References
+    ----------
+    Chang, Yu and Vetterli, "Adaptive wavelet thresholding for image denoising and compression",
+    IEEE Transactions on Image Processing 9, 2000 (BayesShrink); Donoho and Johnstone, "Ideal
+    spatial adaptation by wavelet shrinkage", Biometrika 81, 1994 (VisuShrink).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import WaveletFilter
+    >>> X_noisy = np.random.default_rng(0).normal(0.5, 0.1, (1, 64, 64))
+    >>> bool(WaveletFilter().fit_transform(X_noisy).std() < 0.03)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **PlaneFilter._parameter_constraints,
+        "wavelet": [str],
+        "std": [Interval(Real, 0, LARGEST_LEVEL, closed="both"), None],
+        "method": [StrOptions({"BayesShrink", "VisuShrink"})],
+        "thresholding": [StrOptions({"soft", "hard"})],
+        "levels": [Interval(Integral, 1, None, closed="left"), None],
+    }
+
+    def __init__(
+        self,
+        wavelet: str = "sym4",
+        *,
+        std: float | None = None,
+        method: str = "BayesShrink",
+        thresholding: str = "soft",
+        levels: int | None = None,
+        image_shape: tuple[int, ...] | None = None,
+    ):
+        self.wavelet = wavelet
+        self.std = std
+        self.method = method
+        self.thresholding = thresholding
+        self.levels = levels
+        self.image_shape = image_shape
+
+    def _check(self):
+        import_baseline("skimage.restoration", self)
+        pywt = import_baseline("pywt", self)
+        orthogonal = [w for w in pywt.wavelist(kind="discrete") if pywt.Wavelet(w).orthogonal]
+        if self.wavelet not in orthogonal:
+            raise ValueError(
+                f"wavelet={self.wavelet!r} is no orthogonal wavelet of PyWavelets, which the "
+                f"thresholds need; pass one of {orthogonal}."
+            )
+
+    def _filter_plane(self, plane):
+        std = noise_std(plane) if self.std is None else self.std
+        if std < np.finfo(plane.dtype).tiny:
+            return plane
+        pywt = import_baseline("pywt", self)
+        most = max(1, pywt.dwtn_max_level(plane.shape, self.wavelet))
+        # The filters of warnings are one list for all threads.
+        with _WARNINGS, warnings.catch_warnings():
+            # One level always works: an image shorter than the wavelet goes on beyond its border.
+            warnings.filterwarnings("ignore", "Level value of 1 is too high", UserWarning)
+            # In units of the noise, because BayesShrink holds variances against a fixed epsilon.
+            return std * import_baseline("skimage.restoration", self).denoise_wavelet(
+                plane / std,
+                sigma=1.0,
+                wavelet=self.wavelet,
+                mode=self.thresholding,
+                wavelet_levels=min(most, self.levels or most),
+                method=self.method,
+            )
+
+
+def import_baseline(module, estimator):
+    """A module of the extra ``baselines``."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        library = {"pywt": "PyWavelets", "skimage.restoration": "scikit-image"}[module]
+        raise ImportError(
+            f"{type(estimator).__name__} needs {library}, which cannot be imported here ({error}); "
+            "install it with pip install skdae[baselines]."
+        ) from error

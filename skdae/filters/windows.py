@@ -1,0 +1,299 @@
+"""Filters that look at a window around each pixel; they need SciPy alone."""
+
+import math
+from itertools import product
+from numbers import Integral, Real
+
+import numpy as np
+from scipy import ndimage
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from ._base import LARGEST_LEVEL, BaseFilter, PlaneFilter
+from .noise_level import noise_std
+
+# How an image goes on beyond its border, in the words of scipy.ndimage: what numpy.pad calls it.
+_PAD_MODES = {"reflect": "symmetric", "nearest": "edge", "mirror": "reflect", "wrap": "wrap"}
+_MODES = StrOptions(set(_PAD_MODES))
+
+# Windows that take all of the memory, or years, are slips of the pen.
+_LARGEST_WINDOW, _LARGEST_SIGMA = 9999, 999
+
+
+class MeanFilter(BaseFilter):
+    r"""Replace each pixel by the mean of the window around it.
+
+    The simplest remedy for Gaussian noise; it blurs edges.
+
+    Parameters
+    ----------
+    size : int, default=3
+        Side of the square window, in pixels, from 1 to 9999; 1 changes nothing.
+    mode : {"reflect", "nearest", "mirror", "wrap"}, default="reflect"
+        How the image goes on beyond its border, as in `scipy.ndimage`.
+    image_shape : tuple of int or None, default=None
+        ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
+        means a square grey image, or a 1-D signal where the number of values is no square.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    See Also
+    --------
+    GaussianFilter : Weighs near pixels more.
+    MedianFilter : Keeps edges, removes outliers.
+
+    Notes
+    -----
+    Channels are never mixed. `float32` and `float64` keep their dtype, `uint8` becomes `float32` in
+    [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import MeanFilter
+    >>> MeanFilter(size=3).fit_transform(np.eye(3)[None]).round(2)
+    array([[[0.56, 0.33, 0.11],
+            [0.33, 0.33, 0.33],
+            [0.11, 0.33, 0.56]]])
+    """
+
+    _parameter_constraints: dict = {
+        **BaseFilter._parameter_constraints,
+        "size": [Interval(Integral, 1, _LARGEST_WINDOW, closed="both")],
+        "mode": [_MODES],
+    }
+
+    def __init__(
+        self, size: int = 3, *, mode: str = "reflect", image_shape: tuple[int, ...] | None = None
+    ):
+        self.size = size
+        self.mode = mode
+        self.image_shape = image_shape
+
+    def _filter(self, images):
+        return ndimage.uniform_filter(images, (1, self.size, self.size, 1), mode=self.mode)
+
+
+class MedianFilter(BaseFilter):
+    r"""Replace each pixel by the median of the window around it.
+
+    The classical remedy for salt-and-pepper noise; it keeps edges.
+
+    Parameters
+    ----------
+    size : int, default=3
+        Side of the square window, in pixels, from 1 to 9999; 1 changes nothing.
+    mode : {"reflect", "nearest", "mirror", "wrap"}, default="reflect"
+        How the image goes on beyond its border, as in `scipy.ndimage`.
+    image_shape : tuple of int or None, default=None
+        ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
+        means a square grey image, or a 1-D signal where the number of values is no square.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    See Also
+    --------
+    MeanFilter : Better where the noise is Gaussian.
+
+    Notes
+    -----
+    Channels are never mixed. `float32` and `float64` keep their dtype, `uint8` becomes `float32` in
+    [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import MedianFilter
+    >>> X_noisy = np.zeros((1, 5, 5))
+    >>> X_noisy[0, 2, 2] = 1.0  # one grain of salt
+    >>> float(MedianFilter(size=3).fit_transform(X_noisy).max())
+    0.0
+    """
+
+    _parameter_constraints: dict = {
+        **BaseFilter._parameter_constraints,
+        "size": [Interval(Integral, 1, _LARGEST_WINDOW, closed="both")],
+        "mode": [_MODES],
+    }
+
+    def __init__(
+        self, size: int = 3, *, mode: str = "reflect", image_shape: tuple[int, ...] | None = None
+    ):
+        self.size = size
+        self.mode = mode
+        self.image_shape = image_shape
+
+    def _filter(self, images):
+        return ndimage.median_filter(images, (1, self.size, self.size, 1), mode=self.mode)
+
+
+class GaussianFilter(BaseFilter):
+    r"""Smooth images with a Gaussian window.
+
+    Parameters
+    ----------
+    sigma : float, default=1.0
+        Standard deviation of the window, in pixels, from 0 to 999; 0 changes nothing. The window
+        ends at four standard deviations.
+    mode : {"reflect", "nearest", "mirror", "wrap"}, default="reflect"
+        How the image goes on beyond its border, as in `scipy.ndimage`.
+    image_shape : tuple of int or None, default=None
+        ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
+        means a square grey image, or a 1-D signal where the number of values is no square.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    See Also
+    --------
+    MeanFilter : All pixels of the window count alike.
+
+    Notes
+    -----
+    Channels are never mixed. `float32` and `float64` keep their dtype, `uint8` becomes `float32` in
+    [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import GaussianFilter
+    >>> X_noisy = np.random.default_rng(0).normal(0.5, 0.1, (1, 64, 64))
+    >>> bool(GaussianFilter(sigma=1.0).fit_transform(X_noisy).std() < 0.05)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **BaseFilter._parameter_constraints,
+        "sigma": [Interval(Real, 0, _LARGEST_SIGMA, closed="both")],
+        "mode": [_MODES],
+    }
+
+    def __init__(
+        self,
+        sigma: float = 1.0,
+        *,
+        mode: str = "reflect",
+        image_shape: tuple[int, ...] | None = None,
+    ):
+        self.sigma = sigma
+        self.mode = mode
+        self.image_shape = image_shape
+
+    def _filter(self, images):
+        return ndimage.gaussian_filter(images, (0, self.sigma, self.sigma, 0), mode=self.mode)
+
+
+class BilateralFilter(PlaneFilter):
+    r"""Average near pixels of similar value; it keeps edges.
+
+    A pixel becomes the mean of the pixels around it, weighed by
+    ``exp(-distance**2 / (2 sigma_spatial**2) - difference**2 / (2 sigma_color**2))``.
+
+    Parameters
+    ----------
+    sigma_color : float or None, default=None
+        Standard deviation of the weight by difference of values, in the units of `X`, above 0;
+        greater smooths across greater differences. None means 2.5 times the noise of the channel,
+        as `estimate_noise_std` finds it.
+    sigma_spatial : float, default=1.5
+        Standard deviation of the weight by distance, in pixels, above 0, at most 999. The window
+        ends at three standard deviations.
+    mode : {"reflect", "nearest", "mirror", "wrap"}, default="reflect"
+        How the image goes on beyond its border, as in `scipy.ndimage`.
+    image_shape : tuple of int or None, default=None
+        ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
+        means a square grey image, or a 1-D signal where the number of values is no square.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    See Also
+    --------
+    GaussianFilter : Weighs by distance alone.
+    NLMeansFilter : Compares whole patches, not pixels.
+
+    Notes
+    -----
+    Channels are never mixed, and values may lie anywhere: adding a constant to an image adds it to
+    the result. `float32` and `float64` keep their dtype, `uint8` becomes `float32` in [0, 1].
+
+    This is the filter of the paper, and needs no scikit-image. That of scikit-image 0.26,
+    `denoise_bilateral`, differs: its weights by distance are not centred on the pixel, and its
+    weights by difference are others where an image has negative values.
+
+    References
+    ----------
+    Tomasi and Manduchi, "Bilateral filtering for gray and color images", ICCV 1998.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import BilateralFilter
+    >>> X = np.array([[0.0, 0.1, 0.0, 0.1, 1.0, 0.9, 1.0, 0.9]])  # a step, and a ripple
+    >>> BilateralFilter(sigma_color=0.2, image_shape=(8,)).fit_transform(X).round(2)
+    array([[0.03, 0.05, 0.05, 0.06, 0.96, 0.95, 0.95, 0.93]])
+    """
+
+    _parameter_constraints: dict = {
+        **BaseFilter._parameter_constraints,
+        "sigma_color": [Interval(Real, 0, LARGEST_LEVEL, closed="right"), None],
+        "sigma_spatial": [Interval(Real, 0, _LARGEST_SIGMA, closed="right")],
+        "mode": [_MODES],
+    }
+
+    def __init__(
+        self,
+        sigma_color: float | None = None,
+        sigma_spatial: float = 1.5,
+        *,
+        mode: str = "reflect",
+        image_shape: tuple[int, ...] | None = None,
+    ):
+        self.sigma_color = sigma_color
+        self.sigma_spatial = sigma_spatial
+        self.mode = mode
+        self.image_shape = image_shape
+
+    def _filter_plane(self, plane):
+        sigma_color = 2.5 * noise_std(plane) if self.sigma_color is None else self.sigma_color
+        if sigma_color == 0:
+            return plane
+        # As 0 it would leave the pixel itself without a weight.
+        sigma_color = max(sigma_color, np.finfo(plane.dtype).tiny)
+        radius = math.ceil(3 * self.sigma_spatial)
+        padded = np.pad(plane, radius, mode=_PAD_MODES[self.mode])
+        total, weights = np.zeros_like(plane), np.zeros_like(plane)
+        for start in product(range(2 * radius + 1), repeat=plane.ndim):
+            window = tuple(slice(i, i + n) for i, n in zip(start, plane.shape, strict=True))
+            distance = math.dist(start, [radius] * plane.ndim) / self.sigma_spatial
+            difference = padded[window] - plane
+            weight = np.exp(-0.5 * (np.square(difference / sigma_color) + distance * distance))
+            weights += weight
+            total += weight * difference
+        # A sum of differences, not of values, loses no digits where the values are far from 0.
+        return plane + total / weights
