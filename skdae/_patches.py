@@ -43,8 +43,8 @@ class PatchDataset(ImageDataset):
             )
         if (images.sizes < torch.tensor(patch_hw)).any():
             raise ValueError(
-                f"Crops of {patch_hw[0]} by {patch_hw[1]} pixels do not fit into the smallest image "
-                f"(sides {images.sizes.amin(0).tolist()}); pass a smaller patch_size."
+                f"Crops of {patch_hw[0]} by {patch_hw[1]} pixels do not fit into the smallest "
+                f"image (sides {images.sizes.amin(0).tolist()}); pass a smaller patch_size."
             )
         self._images = indices
         self._ends = images.sizes[indices].prod(1).cumsum(0)
