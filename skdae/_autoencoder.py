@@ -401,4 +401,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         scores : ndarray of float32 of shape (n_samples,)
         """
         checked = self._check_input(X)
-        return -squared_errors(checked, self._predict(checked)).astype(np.float32)
+        errors = squared_errors(checked, self._predict(checked))
+        # What float32 does not hold is infinite.
+        with np.errstate(over="ignore"):
+            return -errors.astype(np.float32)

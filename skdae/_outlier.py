@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._autoencoder import DenoisingAutoencoder
 from ._doc_link import DocLinkMixin
-from ._images import to_float, unchanged_on_error, validate_images
+from ._images import refuse_overflow, to_float, unchanged_on_error, validate_images
 from ._persistence import SaveMixin
 from .architectures import Dense
 from .noise import GaussianNoise
@@ -235,7 +235,11 @@ class ReconstructionOutlierDetector(SaveMixin, DocLinkMixin, OutlierMixin, BaseE
     def _scores(self, X, X_pred):
         """Minus the mean error of each image."""
         weights = 1.0 if self.error_scale_ is None else self.error_scale_**-2
-        return np.concatenate([-(e * weights).mean(axis=1) for e in _squared_errors(X, X_pred)])
+        with np.errstate(all="ignore"):
+            errors = [(e * weights).mean(axis=1) for e in _squared_errors(X, X_pred)]
+        scores = -np.concatenate(errors)
+        refuse_overflow(scores, X, type(self).__name__)
+        return scores
 
     def _threshold(self, scores):
         """The score under which an image is an outlier."""

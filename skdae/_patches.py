@@ -41,6 +41,11 @@ class PatchDataset(ImageDataset):
                 f"first image have sides {targets.sizes[first].tolist()} and "
                 f"{images.sizes[first].tolist()}; leave patch_size=None to train on whole images."
             )
+        if (images.sizes < torch.tensor(patch_hw)).any():
+            raise ValueError(
+                f"Crops of {patch_hw[0]} by {patch_hw[1]} pixels do not fit into the smallest "
+                f"image (sides {images.sizes.amin(0).tolist()}); pass a smaller patch_size."
+            )
         self._images = indices
         self._ends = images.sizes[indices].prod(1).cumsum(0)
         self._n_patches = max(1, round(self._ends[-1].item() / math.prod(patch_hw)))

@@ -276,7 +276,8 @@ def predict(draw, kind):
     elif method == "score_samples":
         out = attempt(denoiser.score_samples, images.X, verdict=verdict & EITHER)
         if out is not None:
-            array_like(out, (len(images.X),), np.float32)
+            expect(out.shape == (len(images.X),) and out.dtype == np.float32, f"gave {out}")
+            expect(not np.isnan(out).any() and (out <= 0).all(), f"gave {out}")
     elif method == "encode":
         out = attempt(denoiser.encode, images.X, verdict=verdict & EITHER)
         if out is not None:
