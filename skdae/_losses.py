@@ -1,5 +1,6 @@
 """The training losses, looked up by name."""
 
+import copy
 from collections.abc import Callable
 from functools import partial
 
@@ -71,7 +72,9 @@ class Loss(nn.Module):
 
     def __init__(self, loss, activation, rows_hwc=None):
         super().__init__()
-        self.function = LOSSES[loss] if isinstance(loss, str) else loss
+        # Training must not reach the weights of the user's own loss.
+        own = copy.deepcopy(loss) if isinstance(loss, nn.Module) else loss
+        self.function = LOSSES[loss] if isinstance(loss, str) else own
         self.activation = OUTPUT_ACTIVATIONS[activation]
         self.rows_hwc = rows_hwc if loss == "ssim" else None
         if loss == "bce" and activation == "sigmoid":

@@ -59,8 +59,11 @@ class ImageNet(NeuralNet):
         return [("epoch_timer", EpochTimer())]
 
     def continue_from(self, other, keep_optimizer):
-        """Take over the history of another net, and the states of its optimizers."""
+        """Take over another net's history, loss weights and, where asked, optimizer states."""
         self.history = copy.deepcopy(other.history)
+        weights, learnt = self.criterion_.state_dict(), other.criterion_.state_dict()
+        if {k: v.shape for k, v in weights.items()} == {k: v.shape for k, v in learnt.items()}:
+            self.criterion_.load_state_dict(learnt)
         for mine, theirs in zip(self.optimizers(), other.optimizers(), strict=True):
             if keep_optimizer and type(mine) is type(theirs):
                 # A copy: a training that fails must not reach the net before.

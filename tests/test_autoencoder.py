@@ -343,6 +343,16 @@ def test_loss_with_weights_of_its_own_is_trained_with_the_net(digits):
     assert all(gradient is None for gradient in loss.gradients_before)
 
 
+def test_a_loss_learns_in_a_copy_that_the_next_fit_goes_on_with(digits):
+    dae = small(loss=Weighted(), warm_start=True).fit(*digits)
+    first = dae.net_.criterion_.state_dict()["function.weight"].clone()
+    assert (first != 1).any()
+    dae.set_params(lr=1e-9).fit(*digits)
+    assert (dae.loss.weight == 1).all()
+    second = dae.net_.criterion_.state_dict()["function.weight"]
+    torch.testing.assert_close(first, second, atol=1e-6, rtol=0)
+
+
 def test_module_for_images_gets_channels_first(digits):
     dae = small(architecture=nn.Conv2d(1, 1, 3, padding=1)).fit(*digits)
     assert dae.predict(digits[0]).shape == digits[0].shape
