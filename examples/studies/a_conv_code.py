@@ -36,7 +36,7 @@ as_studied = DenoisingAutoencoder(
     lr=1e-3,
     lr_schedule=None,
     callbacks=[plateau],
-    max_epochs=40,
+    max_epochs=12,
     random_state=0,
 )
 study.fit("as in the study", as_studied, mnist.X_train)
