@@ -71,7 +71,7 @@ NETS = {
         random_state=SEED,
     ),
     "colour": DenoisingAutoencoder(
-        UNet(), loss="mae", max_epochs=16, validation_fraction=None, random_state=SEED
+        UNet(), loss="mae", max_epochs=10, validation_fraction=None, random_state=SEED
     ),
     "set12": DenoisingAutoencoder(
         UNet(filters=(32, 64, 128, 256), n_blocks=2),
