@@ -86,7 +86,8 @@ NETS = {
     "digits": DenoisingAutoencoder(
         UNet(),
         noise=gaussian(0.3, clip=None),
-        max_epochs=60,
+        max_epochs=150,
+        weight_decay=1.0,
         validation_fraction=None,
         random_state=SEED,
     ),
