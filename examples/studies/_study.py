@@ -26,6 +26,9 @@ from sklearn.utils import Bunch
 import skdae
 from skdae.datasets import fetch_images, load_digits_images
 
+# Colours that the colour-blind tell apart, too.
+plt.style.use("tableau-colorblind10")
+
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = Path("examples", "studies", "results")
 PICTURES = Path("docs", "images", "studies")
