@@ -204,7 +204,7 @@ def set12(run: Run) -> Iterator[Line]:
     # Other programs on the machine lengthen the wall time, not this one.
     minutes = ours["cpu_seconds"] / ours["threads"] / 60
     met = psnr >= 30.44 and minutes <= 30
-    seen = f"{psnr:.2f} dB in {minutes:.1f} min of {ours['threads']} cores"
+    seen = f"{psnr:.2f} dB in {minutes:.1f} min of {ours['threads']} core(s)"
     yield Line("≥ 30.44 dB in 30 min", seen, met, ours["seconds"])
 
 

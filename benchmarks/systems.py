@@ -102,7 +102,7 @@ def alone(run: Run) -> Iterator[Line]:
     rivals = ", ".join(f"{name} {value:.2f}" for name, value in best.items())
     yield Line(
         "Noise2Void, in 30 min: above all three",
-        f"{n2v['psnr']:.2f} dB in {minutes:.1f} min of {n2v['threads']} cores; {rivals}",
+        f"{n2v['psnr']:.2f} dB in {minutes:.1f} min of {n2v['threads']} core(s); {rivals}",
         n2v["psnr"] > max(best.values()) and minutes <= 30,
         n2v["seconds"],
     )
