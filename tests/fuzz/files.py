@@ -163,7 +163,8 @@ def _forge_array(draw, arrays):
     if kind == 0:
         del arrays[name]
     elif kind == 1:
-        arrays[name] = array.astype(choose(draw, "f8", "f2", "u1", "i8", "?"))
+        with np.errstate(all="ignore"):
+            arrays[name] = array.astype(choose(draw, "f8", "f2", "u1", "i8", "?"))
     elif kind == 2:
         arrays[name] = array.reshape(-1)[: draw.randrange(array.size + 1)]
     elif kind == 3:
