@@ -64,9 +64,10 @@ NETS = {
         random_state=SEED,
     ),
     "mnist U-Net": DenoisingAutoencoder(
-        UNet(),
+        UNet(stride=2),
         noise=gaussian(0.5),
-        max_epochs=1,
+        batch_size=16,
+        max_epochs=5,
         validation_fraction=None,
         random_state=SEED,
     ),
