@@ -46,7 +46,7 @@ _PHOTOGRAPHS: dict[str, Any] = {
 
 NETS = {
     "Noise2Void": Noise2VoidDenoiser(
-        UNet(residual=False), masked_fraction=0.1, **{**_PHOTOGRAPHS, "max_epochs": 9}
+        UNet(residual=False), masked_fraction=0.1, **{**_PHOTOGRAPHS, "max_epochs": 15}
     ),
     "pairs": DenoisingAutoencoder(UNet(), **_PHOTOGRAPHS),
     "pix2pix": Pix2PixDenoiser(UNet(), max_epochs=6, validation_fraction=None, random_state=SEED),
