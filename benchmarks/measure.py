@@ -102,6 +102,11 @@ def fit(net: DenoisingAutoencoder, *pair: np.ndarray) -> tuple[DenoisingAutoenco
     return net, took
 
 
+def minutes_per_core(took: dict) -> float:
+    """What a fit took of each core in use: other programs lengthen the wall time, not this one."""
+    return took["cpu_seconds"] / took["threads"] / 60
+
+
 def within(net: DenoisingAutoencoder, X: np.ndarray, seconds: float):
     """A copy of a net, and images, with which a fit takes as many seconds.
 

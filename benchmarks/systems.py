@@ -9,7 +9,16 @@ from typing import Any
 
 import numpy as np
 import outliers
-from measure import SEED, as_floats, corrupt, denoise, errors, fit, read_images
+from measure import (
+    SEED,
+    as_floats,
+    corrupt,
+    denoise,
+    errors,
+    fit,
+    minutes_per_core,
+    read_images,
+)
 from reach import COLOUR_NOISES, Goal, Line, Run, gaussian, images_of
 from scipy.ndimage import zoom
 from scipy.special import xlogy
@@ -98,7 +107,7 @@ def alone(run: Run) -> Iterator[Line]:
         for name, filters in FILTERS.items()
     }
     n2v = run("Noise2Void", learn_photographs, net=NETS["Noise2Void"], target="own")
-    minutes = n2v["cpu_seconds"] / n2v["threads"] / 60
+    minutes = minutes_per_core(n2v)
     rivals = ", ".join(f"{name} {value:.2f}" for name, value in best.items())
     yield Line(
         "Noise2Void, in 30 min: above all three",

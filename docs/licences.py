@@ -9,16 +9,12 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 PAGE = Path(__file__).with_name("licences.md")
 EXTRAS = ("", "baselines", "onnx")
 # CUDA and Triton, which torch brings on Linux with a GPU: proprietary, and not skdae's to choose.
 OF_TORCH = re.compile(r"(nvidia|cuda|triton)")
-
-
-def normal(name):
-    """A distribution's name as registries write it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def dependencies():
@@ -32,8 +28,8 @@ def dependencies():
         for text in distribution(name).requires or ():
             need = Requirement(text)
             wanted = need.marker is None or need.marker.evaluate({"extra": extra})
-            if wanted and not OF_TORCH.match(normal(need.name)):
-                todo += [(normal(need.name), extra) for extra in ("", *need.extras)]
+            if wanted and not OF_TORCH.match(canonicalize_name(need.name)):
+                todo += [(canonicalize_name(need.name), extra) for extra in ("", *need.extras)]
     return sorted({name for name, _ in seen} - {"skdae"})
 
 

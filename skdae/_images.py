@@ -26,6 +26,9 @@ from ._persistence import SaveMixin
 # The dtypes that stay as they are; everything else is cast to the first.
 FLOAT_DTYPES = (np.float64, np.float32)
 
+# The largest level of noise, which, and whose products, still fit into the float32 of the nets.
+MAX_LEVEL = 1e30
+
 
 # Shapes
 

@@ -72,9 +72,10 @@ class Loss(nn.Module):
 
     def __init__(self, loss, activation, rows_hwc=None):
         super().__init__()
-        # Training must not reach the weights of the user's own loss.
-        own = copy.deepcopy(loss) if isinstance(loss, nn.Module) else loss
-        self.function = LOSSES[loss] if isinstance(loss, str) else own
+        if isinstance(loss, nn.Module):
+            # Training must not reach the weights of the user's own loss.
+            loss = copy.deepcopy(loss)
+        self.function = LOSSES[loss] if isinstance(loss, str) else loss
         self.activation = OUTPUT_ACTIVATIONS[activation]
         self.rows_hwc = rows_hwc if loss == "ssim" else None
         if loss == "bce" and activation == "sigmoid":

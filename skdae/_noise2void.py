@@ -184,7 +184,6 @@ class Noise2VoidDenoiser(LearnedDenoiser):
             # Images that are their own targets; the hidden pixels make them a task.
             return self._fit(X, X, previous)
 
-    @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: ArrayLike, y: Any = None) -> "Noise2VoidDenoiser":
         """Train one epoch on a part of the data, with a constant learning rate and no validation.
 
@@ -201,8 +200,8 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         -------
         self : object
         """
-        with unchanged_on_error(self):
-            return self._fit(X, X, getattr(self, "net_", None), partial=True)
+        super().partial_fit(X, X)
+        return self
 
     @property
     def _given_architecture(self):

@@ -207,6 +207,8 @@ class Pix2PixDenoiser(LearnedDenoiser):
     def _build_net(self, module, flat, partial):
         check_sizes("discriminator_filters", self.discriminator_filters)
         shapes = (self._input_hwc, self._target_hwc)
+        if any(target < side for side, target in zip(*(s[:2] for s in shapes), strict=True)):
+            raise ValueError("Pix2PixDenoiser needs targets at least as large as the images of X.")
         return AdversarialNet(
             module,
             Loss("mae", self._activation),
@@ -292,11 +294,8 @@ class AdversarialNet(_net.ImageNet):
         with self._autocast():
             output = self.module_(x)
         inputs, real, fake = (self._images(t, i) for t, i in ((x, 0), (y, 1), (output, 1)))
-        pairs = zip(real.shape[2:], inputs.shape[2:], strict=True)
-        scale = tuple(large // small for large, small in pairs)
-        if min(scale) < 1:
-            raise ValueError("Pix2PixDenoiser needs targets at least as large as the images of X.")
-        inputs = enlarged(inputs, scale)
+        scale = zip(real.shape[2:], inputs.shape[2:], strict=True)
+        inputs = enlarged(inputs, tuple(large // small for large, small in scale))
 
         for group in self.discriminator_optimizer_.param_groups:
             # One schedule for both.

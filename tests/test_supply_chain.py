@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -59,14 +60,10 @@ def test_import_fit_and_load_open_no_socket(tmp_path):
     subprocess.run(command, env=environment, cwd=tmp_path, check=True, timeout=200)
 
 
-def normal(name):
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def pins():
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
-    return {normal(name): version for name, version in pairs}
+    return {canonicalize_name(name): version for name, version in pairs}
 
 
 REQUIREMENTS = [*map(Requirement, chain(PROJECT["dependencies"], *EXTRAS.values()))]
@@ -77,7 +74,7 @@ def test_every_requirement_is_pinned_within_its_range(requirement):
     if requirement.name == "skdae":
         assert set(requirement.extras) <= set(EXTRAS)
     else:
-        assert requirement.specifier.contains(pins()[normal(requirement.name)])
+        assert requirement.specifier.contains(pins()[canonicalize_name(requirement.name)])
 
 
 def test_developers_get_every_extra_that_tests_use():

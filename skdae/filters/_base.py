@@ -24,9 +24,6 @@ from .._images import (
     validate_images,
 )
 
-# Levels of noise beyond this overflow.
-LARGEST_LEVEL = 1e30
-
 
 class BaseFilter(BaseDenoiser):
     """Base class of the filters; a subclass brings ``_filter(images)``."""

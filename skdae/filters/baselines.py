@@ -11,7 +11,8 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from ._base import LARGEST_LEVEL, PlaneFilter
+from .._images import MAX_LEVEL
+from ._base import PlaneFilter
 from .noise_level import noise_std
 
 # What would take years is a slip of the pen.
@@ -83,8 +84,8 @@ class NLMeansFilter(PlaneFilter):
         **PlaneFilter._parameter_constraints,
         "patch_size": [Interval(Integral, 3, _LARGEST_PATCH, closed="both")],
         "patch_distance": [Interval(Integral, 1, _LARGEST_PATCH, closed="both")],
-        "h": [Interval(Real, 0, LARGEST_LEVEL, closed="right"), None],
-        "std": [Interval(Real, 0, LARGEST_LEVEL, closed="both"), None],
+        "h": [Interval(Real, 0, MAX_LEVEL, closed="right"), None],
+        "std": [Interval(Real, 0, MAX_LEVEL, closed="both"), None],
     }
 
     def __init__(
@@ -176,7 +177,7 @@ class TVFilter(PlaneFilter):
 
     _parameter_constraints: dict = {
         **PlaneFilter._parameter_constraints,
-        "weight": [Interval(Real, 0, LARGEST_LEVEL, closed="right"), None],
+        "weight": [Interval(Real, 0, MAX_LEVEL, closed="right"), None],
     }
 
     def __init__(
@@ -259,7 +260,7 @@ class WaveletFilter(PlaneFilter):
     _parameter_constraints: dict = {
         **PlaneFilter._parameter_constraints,
         "wavelet": [str],
-        "std": [Interval(Real, 0, LARGEST_LEVEL, closed="both"), None],
+        "std": [Interval(Real, 0, MAX_LEVEL, closed="both"), None],
         "method": [StrOptions({"BayesShrink", "VisuShrink"})],
         "thresholding": [StrOptions({"soft", "hard"})],
         "levels": [Interval(Integral, 1, None, closed="left"), None],

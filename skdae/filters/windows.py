@@ -8,7 +8,8 @@ import numpy as np
 from scipy import ndimage
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from ._base import LARGEST_LEVEL, BaseFilter, PlaneFilter
+from .._images import MAX_LEVEL
+from ._base import BaseFilter, PlaneFilter
 from .noise_level import noise_std
 
 # How an image goes on beyond its border, in the words of scipy.ndimage: what numpy.pad calls it.
@@ -261,7 +262,7 @@ class BilateralFilter(PlaneFilter):
 
     _parameter_constraints: dict = {
         **BaseFilter._parameter_constraints,
-        "sigma_color": [Interval(Real, 0, LARGEST_LEVEL, closed="right"), None],
+        "sigma_color": [Interval(Real, 0, MAX_LEVEL, closed="right"), None],
         "sigma_spatial": [Interval(Real, 0, _LARGEST_SIGMA, closed="right")],
         "mode": [_MODES],
     }

@@ -32,9 +32,6 @@ from .._random import KeyedGenerator, draw_seed
 # Images a step of `transform`: their noise stays in the processor's cache.
 _CHUNK = 512
 
-# The largest level; its noise, and products with it, still fit into the float32 of the nets.
-MAX_LEVEL = 1e30
-
 
 class LevelRange(Interval):
     """Constraint on a noise level that may be one number or a pair ``(low, high)`` of them."""

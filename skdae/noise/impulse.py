@@ -5,7 +5,8 @@ from numbers import Real
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from ._base import MAX_LEVEL, BaseNoise, level
+from .._images import MAX_LEVEL
+from ._base import BaseNoise, level
 
 
 class SaltPepper(BaseNoise):

@@ -5,7 +5,8 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from ._base import MAX_LEVEL, BaseNoise, LevelRange, level
+from .._images import MAX_LEVEL
+from ._base import BaseNoise, LevelRange, level
 
 # Pixels; float32 knows no larger whole numbers apart.
 _LARGEST = 2**24
