@@ -11,6 +11,7 @@ from ._noise2void import Noise2VoidDenoiser
 from ._outlier import ReconstructionOutlierDetector
 from ._persistence import load, save
 from ._pix2pix import Pix2PixDenoiser
+from ._self_ensemble import SelfEnsembleDenoiser
 from .filters import (
     BilateralFilter,
     GaussianFilter,
@@ -64,6 +65,7 @@ __all__ = [
     "PoissonNoise",
     "ReconstructionOutlierDetector",
     "SaltPepper",
+    "SelfEnsembleDenoiser",
     "SpeckleNoise",
     "StripeNoise",
     "TVFilter",

@@ -464,12 +464,14 @@ class BaseDenoiser(SaveMixin, DocLinkMixin, ImageFeaturesOutMixin, TransformerMi
                 (n_samples, height, width, n_channels)
             Noisy images; clean ones when `y` is None.
         y : array-like shaped like the denoised images, or None, default=None
-            Clean images. None, or a 1-D array of labels, means `X` itself.
+            Clean images. With None, or a 1-D array of labels, `X` is clean; where the denoiser
+            learnt with a noise of its own, ``noise_`` corrupts it first, alike at every call.
 
         Returns
         -------
         score : float
         """
+        check_is_fitted(self)
         if is_ragged(X):
             X = check_image_list(X)
             targets = check_target_list(X, y)
@@ -477,5 +479,10 @@ class BaseDenoiser(SaveMixin, DocLinkMixin, ImageFeaturesOutMixin, TransformerMi
             return float(np.mean([self.score(X[i][None], y[i]) for i in range(len(X))]))
         images = check_images(X)
         target = check_target(images, y)
-        errors = squared_errors(self.predict(X), images if target is None else target)
+        noise = getattr(self, "noise_", None)
+        if target is None and noise is not None:
+            # Without the names of the features, which predict would miss.
+            errors = squared_errors(self._predict(noise.transform(images)), images)
+        else:
+            errors = squared_errors(self.predict(X), images if target is None else target)
         return -float(errors.mean())

@@ -14,12 +14,9 @@ from . import _patches, _tensors, _weights
 from ._images import (
     BaseDenoiser,
     check_image_list,
-    check_images,
     from_batch,
     is_ragged,
-    n_dims,
     one_by_one,
-    squared_errors,
     to_batch,
     validate_images,
 )
@@ -90,36 +87,12 @@ class NetPredictor(BaseDenoiser):
         """
         if is_ragged(X):
             return self._predict_list(X)
-        return self._predict(self._check_input(X))
+        check_is_fitted(self)
+        return self._predict(validate_images(self, X, reset=False, any_size=self._any_size))
 
     def _predict_list(self, images):
         """Denoise images of different sizes."""
         return one_by_one(self.predict, check_image_list(images))
-
-    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
-        """Minus the mean squared error against the clean images; greater is better, 0 is best.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
-                (n_samples, height, width, n_channels)
-            Noisy images; clean ones when `y` is None.
-        y : array-like shaped like the denoised images, or None, default=None
-            Clean images. With None, or a 1-D array of labels, `X` is clean, and is corrupted by
-            ``noise_`` first where there is one; that noise is the same at every call.
-
-        Returns
-        -------
-        score : float
-        """
-        check_is_fitted(self)
-        if is_ragged(X):
-            return super().score(X, y)
-        if self.noise_ is None or (y is not None and n_dims(y) != 1):
-            return super().score(X, y)
-        clean = check_images(X)
-        noisy = self._check_values(self.noise_.transform(clean))
-        return -float(squared_errors(self._predict(noisy), clean).mean())
 
     def _check_input(self, X):
         """Check images for the fitted net."""
@@ -140,6 +113,7 @@ class NetPredictor(BaseDenoiser):
 
     def _predict(self, X):
         """Denoise checked images."""
+        self._check_values(X)
         self._check_tile_size()
         images = to_batch(X, self.image_shape_)
         if self._field is None:

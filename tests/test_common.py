@@ -25,6 +25,7 @@ from skdae import (
     PoissonNoise,
     ReconstructionOutlierDetector,
     SaltPepper,
+    SelfEnsembleDenoiser,
     SpeckleNoise,
     StripeNoise,
     TVFilter,
@@ -63,6 +64,8 @@ ESTIMATORS = [
     DenoisingAutoencoder(UNet(filters=(2, 4)), **SMALL_NET),
     Noise2VoidDenoiser(UNet(filters=(2, 4)), max_epochs=2, batch_size=16),
     Pix2PixDenoiser(UNet(filters=(2, 4)), discriminator_filters=(2, 4), **SMALL_NET),
+    SelfEnsembleDenoiser(MedianFilter()),
+    SelfEnsembleDenoiser(DenoisingAutoencoder(Dense(hidden=(8,)), random_state=0, **SMALL_NET)),
     ReconstructionOutlierDetector(),
     ReconstructionOutlierDetector(MeanFilter(), contamination=0.1, standardize=False),
 ]

@@ -1,0 +1,208 @@
+"""The mean of what a denoiser makes of an image turned and flipped in every way."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import _fit_context, clone
+from sklearn.utils import get_tags
+from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.validation import check_is_fitted
+
+from ._images import (
+    BaseDenoiser,
+    check_image_list,
+    from_batch,
+    guess_image_shape,
+    is_ragged,
+    one_by_one,
+    stand_in,
+    to_batch,
+    to_float,
+    to_hwc,
+    unchanged_on_error,
+    validate_images,
+)
+from .metrics.scorers import fitted_image_shape
+
+
+class SelfEnsembleDenoiser(BaseDenoiser):
+    r"""Denoise an image in all its poses, and average.
+
+    A net that learnt from photographs in every pose makes slightly different errors in each. Over
+    the flips and turns :math:`T_1, \ldots, T_k` that keep the shape of an image, this denoiser
+    computes
+
+    .. math:: g(x) = \frac{1}{k} \sum_{i=1}^{k} T_i^{-1}\, f(T_i\, x),
+
+    which has a mean squared error of at most the mean of those of its terms, needs no training of
+    its own, and takes :math:`k` times as long to predict: 8 for a square image (four quarter turns,
+    each flipped or not), 4 for another, 2 for a signal.
+
+    Parameters
+    ----------
+    denoiser : denoiser
+        Anything with ``fit(X, y)`` and ``predict(X)`` that gives images back: an estimator or a
+        Pipeline of skdae's, a regressor of scikit-learn for flat rows. A clone of it is fitted; a
+        `sklearn.frozen.FrozenEstimator` around a fitted denoiser is used as it is.
+
+    Attributes
+    ----------
+    denoiser_ : estimator
+        The fitted denoiser.
+    image_shape_ : tuple of int
+        Shape of the images that `predict` takes. Of flat rows it is the denoiser's; one that knows
+        none takes a perfect square for a grey image, anything else for a signal.
+    noise_ : injector or None
+        That of the denoiser; absent where the denoiser has no such attribute.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    Notes
+    -----
+    It helps where a turned image is as likely as the image: photographs of surfaces, micrographs,
+    and nets trained with ``patch_size``, which see all poses. On digits, faces or stripes, most
+    poses are strange to the net, and the mean is worse than the net alone. Filters that treat all
+    directions alike give the same in every pose, and gain nothing.
+
+    References
+    ----------
+    .. [1] Timofte, R., Rothe, R. and Van Gool, L. (2016). "Seven ways to improve example-based
+       single image super resolution". CVPR.
+    .. [2] Lim, B. et al. (2017). "Enhanced deep residual networks for single image
+       super-resolution". CVPR Workshops.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import SelfEnsembleDenoiser, TVFilter
+    >>> X = np.random.default_rng(0).random((2, 16, 16))
+    >>> X_denoised = SelfEnsembleDenoiser(TVFilter()).fit(X).predict(X)
+    >>> X_denoised.shape
+    (2, 16, 16)
+    """
+
+    _parameter_constraints: dict = {
+        "denoiser": [HasMethods(["fit", "predict"])],
+    }
+
+    n_features_in_: int
+
+    def __init__(self, denoiser: Any):
+        self.denoiser = denoiser
+
+    # The denoiser is validated as in a fit of its own.
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> "SelfEnsembleDenoiser":
+        """Fit the denoiser.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Images as the denoiser takes them, a list of images of different sizes among them.
+        y : array-like or None, default=None
+            Targets as the denoiser takes them.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If values are not finite, a parameter is out of range, or the denoiser refuses the
+            images. The fitted state from before is kept.
+        """
+        with unchanged_on_error(self):
+            images = validate_images(self, stand_in(X), reset=True)
+            # Of a DataFrame the values alone: its names are checked here.
+            X_fit = X if is_ragged(X) else images
+            self.denoiser_ = clone(self.denoiser).fit(X_fit, X_fit if y is X else y)
+            n_features = getattr(self.denoiser_, "n_features_in_", self.n_features_in_)
+            if n_features != self.n_features_in_:
+                # Its noise changes the size of the images; the names are those of the clean ones.
+                self.n_features_in_ = n_features
+                self.__dict__.pop("feature_names_in_", None)
+            own_shape = images.shape[1:] if images.ndim > 2 else guess_image_shape(n_features)
+            self.image_shape_ = fitted_image_shape(self.denoiser_, n_features) or own_shape
+        return self
+
+    @property
+    def noise_(self) -> Any:
+        """The noise with which the denoiser learnt."""
+        return self.denoiser_.noise_
+
+    @property
+    def _n_features_out(self):
+        """Number of values that `transform` gives for an image."""
+        return getattr(self.denoiser_, "_n_features_out", self.n_features_in_)
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Denoise images in all their poses.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images. What sizes they may have, and whether they may come as a list, is up to
+            the denoiser.
+
+        Returns
+        -------
+        X_denoised : ndarray, shaped like what the denoiser returns
+        """
+        check_is_fitted(self)
+        if is_ragged(X):
+            return one_by_one(self.predict, check_image_list(X))
+        return self._predict(validate_images(self, X, reset=False, any_size=True))
+
+    def _predict(self, X):
+        """Denoise checked images."""
+        images = to_batch(to_float(X), self.image_shape_)
+        poses = _poses(*images.shape[1:3])
+        total = 0
+        for n_turns, is_flipped in poses:
+            posed = np.rot90(images, n_turns, axes=(1, 2))
+            posed = np.flip(posed, axis=2) if is_flipped else posed
+            denoised = self._denoise(np.ascontiguousarray(posed).reshape(X.shape))
+            denoised = np.flip(denoised, axis=2) if is_flipped else denoised
+            total = total + np.rot90(denoised, -n_turns, axes=(1, 2))
+        return from_batch(total / len(poses), X.ndim)
+
+    def _denoise(self, X):
+        """What the denoiser makes of images, as a batch."""
+        denoised = np.asarray(self.denoiser_.predict(X))
+        if denoised.ndim == X.ndim and len(denoised) == len(X):
+            hwc = self._output_hwc(denoised.shape[1]) if X.ndim == 2 else to_hwc(denoised.shape[1:])
+            if math.prod(hwc) == math.prod(denoised.shape[1:]):
+                return denoised.reshape(len(X), *hwc)
+        raise ValueError(
+            f"denoiser={self.denoiser!r} turned images of shape {X.shape} into {denoised.shape}; "
+            "pass a denoiser that gives an image for each image."
+        )
+
+    def _output_hwc(self, n_features):
+        """Shape of a denoised image of so many values, alike to those that came in."""
+        height, width, n_channels = to_hwc(self.image_shape_)
+        growth = n_features / self.n_features_in_
+        if height == 1:
+            return (1, round(width * growth), n_channels)
+        scale = math.sqrt(growth)
+        return (round(height * scale), round(width * scale), n_channels)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        own = get_tags(self.denoiser).transformer_tags
+        tags.transformer_tags.preserves_dtype = own.preserves_dtype if own else []
+        return tags
+
+
+def _poses(height, width):
+    """Quarter turns, and whether a flip follows, of all poses that keep the shape of an image."""
+    turns = range(4) if height == width else (0, 2)
+    # Half a turn of a signal is its flip.
+    return [(turn, flip) for turn in (turns if height > 1 else (0,)) for flip in (False, True)]
