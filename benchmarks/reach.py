@@ -24,6 +24,7 @@ from measure import (
     within,
 )
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold, cross_val_score
 from torch import nn
@@ -35,6 +36,7 @@ from skdae import (
     MedianFilter,
     PoissonNoise,
     SaltPepper,
+    SelfEnsembleDenoiser,
     SpeckleNoise,
 )
 from skdae.architectures import Conv, UNet
@@ -52,6 +54,8 @@ NETS = {
     "fashion": DenoisingAutoencoder(
         UNet(stride=2),
         noise=gaussian(0.4),
+        # Between squared and absolute errors, of which the goal has both.
+        loss=nn.HuberLoss(delta=0.2),
         batch_size=16,
         validation_fraction=None,
         random_state=SEED,
@@ -68,7 +72,7 @@ NETS = {
         UNet(stride=2),
         noise=gaussian(0.5),
         batch_size=16,
-        max_epochs=5,
+        max_epochs=32,
         validation_fraction=None,
         random_state=SEED,
     ),
@@ -81,8 +85,8 @@ NETS = {
         patch_size=64,
         batch_size=4,
         lr=1e-3,
-        max_epochs=18,
-        validation_fraction=0.02,
+        max_epochs=24,
+        validation_fraction=None,
         random_state=SEED,
     ),
     "digits": DenoisingAutoencoder(
@@ -110,6 +114,8 @@ COLOUR_NOISES = {
     "salt-and-pepper, 0.004": SaltPepper(0.004, random_state=SEED),
     "multiplicative, x + x · N(0, 1)": SpeckleNoise(1.0, random_state=SEED),
 }
+
+FOLDS = {"in order": KFold(3), "shuffled": KFold(3, shuffle=True, random_state=SEED)}
 
 # One net for all of them learns as long as the others together.
 BLIND_LEVELS = (15, 25, 50)
@@ -200,42 +206,62 @@ def filter_errors(noise):
 
 
 def set12(run: Run) -> Iterator[Line]:
-    """Against BM3D and DnCNN."""
-    ours = run("σ 25", train, net=NETS["set12"], images="photographs", test=None)
-    psnr = ours["tests"][0]["psnr"]
+    """Against BM3D and DnCNN, whose figures are those of one pose."""
+    ours = run("σ 25", train, net=NETS["set12"], images="photographs", test=None, all_poses=True)
     minutes = minutes_per_core(ours)
-    met = psnr >= 30.44 and minutes <= 30
-    seen = f"{psnr:.2f} dB in {minutes:.1f} min of {ours['threads']} core(s)"
-    yield Line("≥ 30.44 dB in 30 min", seen, met, ours["seconds"])
+    for name, test in zip(("one pose", "mean of eight poses"), ours["tests"], strict=True):
+        met = test["psnr"] >= 30.44 and minutes <= 30
+        seen = f"{test['psnr']:.2f} dB in {minutes:.1f} min of {ours['threads']} core(s)"
+        yield Line(f"≥ 30.44 dB in 30 min, {name}", seen, met, ours["seconds"])
 
 
 def digits(run: Run) -> Iterator[Line]:
-    """Against ridge regression from noisy pixels to clean ones."""
-    ridge = run("ridge regression", ridge_error, noise=NETS["digits"].noise)
-    ours = run("net", digits_error, net=NETS["digits"])
-    seen = f"{ours['mse']:.5f}; ridge regression {ridge['mse']:.5f}"
-    yield Line("MSE ≤ 0.0140", seen, ours["mse"] <= 0.0140, ours["seconds"])
+    """Against ridge regression, and the plain net that was seen at 0.0146.
+
+    Digits are sorted by their writers: folds in order test on strange hands, shuffled ones do not.
+    """
+    noise = NETS["digits"].noise
+    plain = DenoisingAutoencoder(
+        nn.Sequential(
+            *(nn.Linear(64, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 64))
+        ),
+        noise=noise,
+        max_epochs=300,
+        validation_fraction=None,
+        random_state=SEED,
+    )
+    for name in FOLDS:
+        ridge = run(f"{name}: ridge regression", ridge_error, noise=noise, folds=name)
+        others = run(f"{name}: 64-512-512-64", digits_error, net=plain, folds=name)
+        ours = run(f"{name}: net", digits_error, net=NETS["digits"], folds=name)
+        seen = f"{ours['mse']:.5f}; ridge {ridge['mse']:.5f}, 64-512-512-64 {others['mse']:.5f}"
+        yield Line(f"folds {name}: MSE ≤ 0.0140", seen, ours["mse"] <= 0.0140, ours["seconds"])
 
 
-def ridge_error(noise):
-    """Squared error of ridge regression, 3-fold."""
-    X = read_images("digits", "all")
-    y = X.reshape(len(X), -1)
-    X = corrupt(X, noise).reshape(y.shape)
-    scores = cross_val_score(Ridge(), X, y, cv=KFold(3), scoring="neg_mean_squared_error")
+def ridge_error(noise, folds):
+    """Squared error of ridge regression in cross-validation."""
+    y = digit_rows()
+    X = corrupt(y, noise)
+    scores = cross_val_score(Ridge(), X, y, cv=FOLDS[folds], scoring="neg_mean_squared_error")
     return {"mse": float(-scores.mean())}
 
 
-def digits_error(net):
-    """Squared error of a net, 3-fold, on the same noisy images."""
-    X = read_images("digits", "all")
+def digits_error(net, folds):
+    """Squared error of a net in cross-validation, on the same noisy images."""
+    X = digit_rows()
     scorer = denoising_scorer("mse", noise=net.noise)
     mse, seconds = [], 0.0
-    for train, test in KFold(3).split(X):
+    for train, test in FOLDS[folds].split(X):
         fitted, took = fit(net, X[train])
         mse.append(-scorer(fitted, X[test]))
         seconds += took["seconds"]
     return {"mse": float(np.mean(mse)), "seconds": seconds}
+
+
+def digit_rows():
+    """All digits, a row each."""
+    X = read_images("digits", "all")
+    return X.reshape(len(X), -1)
 
 
 def blind(run: Run) -> Iterator[Line]:
@@ -253,8 +279,11 @@ def blind(run: Run) -> Iterator[Line]:
         yield Line(f"σ {std}: at most 0.3 dB lost", seen, loss <= 0.3, one["seconds"])
 
 
-def train(net, images, test, seconds=None):
-    """Errors of a net on test images with its own noise, or with each of `test`; what it took."""
+def train(net, images, test, seconds=None, all_poses=False):
+    """Errors of a net on test images with its own noise, or with each of `test`; what it took.
+
+    With `all_poses`, each is followed by that of the mean over all poses of the images.
+    """
     X_train = images_of(images, "train")
     if seconds is not None:
         net, X_train = within(net, X_train, seconds)
@@ -262,7 +291,11 @@ def train(net, images, test, seconds=None):
     X_clean = images_of(images, "test")
     tests = []
     for noise in test or [net.noise]:
-        tests.append(errors(X_clean, denoise(net, corrupt(X_clean, noise))))
+        X_noisy = corrupt(X_clean, noise)
+        tests.append(errors(X_clean, denoise(net, X_noisy)))
+        if all_poses:
+            ensemble = SelfEnsembleDenoiser(FrozenEstimator(net)).fit(X_noisy)
+            tests.append(errors(X_clean, denoise(ensemble, X_noisy)))
     return {"tests": tests, "images": len(X_train), **took}
 
 
@@ -309,7 +342,7 @@ GOALS = {
     ),
     "digits": Goal(
         "scikit-learn's digits 8 × 8, Gaussian σ 0.3, not clipped, 3-fold",
-        "ridge regression on pixels: MSE 0.0251",
+        "ridge regression on pixels: MSE 0.0251; a net 64-512-512-64: 0.0146",
         digits,
     ),
     "blind": Goal(

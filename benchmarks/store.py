@@ -134,7 +134,7 @@ def describe(value: Any) -> Any:
         return [describe(item) for item in value]
     if isinstance(value, BaseEstimator):
         parts = sorted(
-            f"{name}={type(item).__name__ if isinstance(item, BaseEstimator) else item!r}"
+            f"{name}={_text(item)}"
             for name, item in value.get_params(deep=True).items()
             # A file to go on from changes no figure.
             if name.split("__")[-1] != "checkpoint"
@@ -144,6 +144,17 @@ def describe(value: Any) -> Any:
     if hasattr(value, "settings"):
         return describe(value.settings())
     return value
+
+
+def _text(parameter: Any) -> str:
+    """What a parameter of an estimator is, in words."""
+    if isinstance(parameter, BaseEstimator):
+        return type(parameter).__name__
+    if isinstance(parameter, torch.nn.Module) and not [*parameter.children()]:
+        # Losses hide their options from the repr.
+        options = {k: v for k, v in vars(parameter).items() if not k.startswith("_")}
+        return f"{parameter!r} {options}"
+    return repr(parameter)
 
 
 def same(settings: Any, others: Any) -> bool:

@@ -170,8 +170,9 @@ class SelfEnsembleDenoiser(BaseDenoiser):
             posed = np.flip(posed, axis=2) if is_flipped else posed
             denoised = self._denoise(np.ascontiguousarray(posed).reshape(X.shape))
             denoised = np.flip(denoised, axis=2) if is_flipped else denoised
-            total = total + np.rot90(denoised, -n_turns, axes=(1, 2))
-        return from_batch(total / len(poses), X.ndim)
+            # Divided first: the sum of huge values would overflow where their mean does not.
+            total = total + np.rot90(denoised, -n_turns, axes=(1, 2)) / len(poses)
+        return from_batch(total, X.ndim)
 
     def _denoise(self, X):
         """What the denoiser makes of images, as a batch."""

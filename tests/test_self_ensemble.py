@@ -14,6 +14,7 @@ from skdae import (
     Downsample,
     GaussianNoise,
     MeanFilter,
+    MedianFilter,
     SelfEnsembleDenoiser,
     load,
     psnr_scorer,
@@ -146,6 +147,11 @@ def test_uint8_counts_as_value_over_255():
     X = (255 * images()).astype(np.uint8)
     ensemble = SelfEnsembleDenoiser(MeanFilter()).fit(X)
     np.testing.assert_array_equal(ensemble.predict(X), ensemble.predict((X / 255).astype("f4")))
+
+
+def test_mean_of_huge_values_is_finite():
+    X = np.full((2, 4, 4), 1.7e308)
+    np.testing.assert_allclose(SelfEnsembleDenoiser(MedianFilter()).fit(X).predict(X), X)
 
 
 def test_names_of_a_frame_are_checked_and_kept():

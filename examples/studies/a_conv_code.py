@@ -17,7 +17,7 @@ from skdae.architectures import Conv
 from skdae.metrics import mean_squared_error, peak_signal_noise_ratio
 from skdae.plotting import DenoisingDisplay, TrainingDisplay
 
-study = Study(__file__, __doc__)
+study = Study(__file__, __doc__, seconds=500)
 mnist = study.images("mnist")
 X_test = mnist.X_test
 noise = GaussianNoise(std=0.5, random_state=0)
@@ -36,20 +36,21 @@ as_studied = DenoisingAutoencoder(
     lr=1e-3,
     lr_schedule=None,
     callbacks=[plateau],
-    max_epochs=40,
+    max_epochs=12,
     random_state=0,
 )
 study.fit("as in the study", as_studied, mnist.X_train)
 
-# skdae's own: no dropout, a linear output, and a learning rate that falls to 0 within the budget.
+# skdae's own, the code as small: twice the filters, no dropout, a linear output, and a learning
+# rate that falls to 0 within the budget.
 own = DenoisingAutoencoder(
-    Conv(filters=(32, 64), downsample="stride"),
+    Conv(filters=(64, 128), downsample="stride"),
     latent_dim=16,
     noise=noise,
-    max_epochs=40,
+    max_epochs=20,
     random_state=0,
 )
-study.fit("skdae's defaults", own, mnist.X_train)
+study.fit("skdae's own", own, mnist.X_train)
 
 denoised = {"as in the study": as_studied.predict(X_noisy), "skdae": own.predict(X_noisy)}
 study.table(
@@ -59,7 +60,7 @@ study.table(
         for name, author, X in [
             ("noisy", "", X_noisy),
             ("code of 16, trained as in the study", "0.01372", denoised["as in the study"]),
-            ("code of 16, skdae's defaults", "0.01372", denoised["skdae"]),
+            ("code of 16, skdae's own", "0.01372", denoised["skdae"]),
         ]
     ],
 )

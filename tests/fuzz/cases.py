@@ -232,6 +232,10 @@ def fitted(kind):
     if kind == "pix2pix":
         a = skdae.architectures
         net = skdae.Pix2PixDenoiser(a.UNet(filters=(2, 4)), discriminator_filters=(2,), **options)
+    elif kind == "poses":
+        net = skdae.SelfEnsembleDenoiser(
+            skdae.DenoisingAutoencoder(_architectures()["unet"], **options)
+        )
     elif kind == "tiles":
         net = skdae.DenoisingAutoencoder(_architectures()["dncnn"], tile_size=16, **options)
     else:
@@ -241,13 +245,24 @@ def fitted(kind):
     return net.fit(X)
 
 
-KINDS = ("linear", "dense", "rows", "conv", "bottleneck", "unet", "dncnn", "tiles", "pix2pix")
+KINDS = (
+    "linear",
+    "dense",
+    "rows",
+    "conv",
+    "bottleneck",
+    "unet",
+    "dncnn",
+    "tiles",
+    "poses",
+    "pix2pix",
+)
 
 
 def predict(draw, kind):
     """A fitted net denoises what fits, and refuses the rest."""
     denoiser = fitted(kind)
-    any_size = kind in ("conv", "unet", "dncnn", "tiles", "pix2pix")
+    any_size = kind in ("conv", "unet", "dncnn", "tiles", "poses", "pix2pix")
     hwc = choose(draw, FIT_HWC, FIT_HWC, None)
     if hwc is None and any_size and draw.random() < 0.7:
         hwc = (*d.hwc_of(draw, (*d.SIDES, 17, 33))[:2], 3)
