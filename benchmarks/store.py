@@ -149,7 +149,7 @@ def describe(value: Any) -> Any:
 def _text(parameter: Any) -> str:
     """What a parameter of an estimator is, in words."""
     if isinstance(parameter, BaseEstimator):
-        return type(parameter).__name__
+        return repr(type(parameter).__name__)
     if isinstance(parameter, torch.nn.Module) and not [*parameter.children()]:
         # Losses hide their options from the repr.
         options = {k: v for k, v in vars(parameter).items() if not k.startswith("_")}
