@@ -269,6 +269,15 @@ class CtrlC:
         return (prediction - target).square().mean()
 
 
+@pytest.fixture
+def _listens_to_ctrl_c():
+    """Python's own handler: a process that a script starts in the background has none."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
+@pytest.mark.usefixtures("_listens_to_ctrl_c")
 def test_ctrl_c_in_a_batch_keeps_the_epochs_before():
     # 5 batches to train on and 1 to validate, an epoch.
     denoiser = clone(DENOISERS[0]).set_params(loss=CtrlC(batch=15)).fit(X)
@@ -291,6 +300,7 @@ class Recorder(Callback):
         self.weights.append([w.detach().numpy().tobytes() for w in net.weights()])
 
 
+@pytest.mark.usefixtures("_listens_to_ctrl_c")
 def test_ctrl_c_at_any_moment_gives_whole_epochs_or_nothing():
     recorder = Recorder()
     denoiser = clone(DENOISERS[0]).set_params(max_epochs=30)
