@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import nn
 
 from . import _net
-from ._images import from_batch, squared_errors, to_batch, unchanged_on_error
+from ._images import from_batch, squared_errors, unchanged_on_error
 from ._learned import LearnedDenoiser
 from ._losses import LOSSES, OUTPUT_ACTIVATIONS, Loss
 from .architectures import BaseArchitecture
@@ -342,7 +342,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         -------
         Z : ndarray of float32 of shape (n_samples, n_codes)
         """
-        images = to_batch(self._check_input(X), self.image_shape_)
+        images = self._checked_batch(self._check_input(X))
         batches = self.net_.map_batches("encode", images, self._layout.enter)
         return np.concatenate([code.flatten(1).numpy() for code in batches])
 

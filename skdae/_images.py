@@ -440,6 +440,10 @@ class BaseDenoiser(SaveMixin, DocLinkMixin, ImageFeaturesOutMixin, TransformerMi
         """
         raise NotImplementedError
 
+    def _predict_list(self, images):
+        """Denoise images of different sizes."""
+        return one_by_one(self.predict, check_image_list(images))
+
     def transform(self, X):
         """Denoise images; the same as `predict`.
 

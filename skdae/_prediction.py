@@ -13,10 +13,8 @@ from torch import nn
 from . import _patches, _tensors, _weights
 from ._images import (
     BaseDenoiser,
-    check_image_list,
     from_batch,
     is_ragged,
-    one_by_one,
     to_batch,
     validate_images,
 )
@@ -87,35 +85,30 @@ class NetPredictor(BaseDenoiser):
         """
         if is_ragged(X):
             return self._predict_list(X)
-        check_is_fitted(self)
-        return self._predict(validate_images(self, X, reset=False, any_size=self._any_size))
-
-    def _predict_list(self, images):
-        """Denoise images of different sizes."""
-        return one_by_one(self.predict, check_image_list(images))
+        return self._predict(self._check_input(X))
 
     def _check_input(self, X):
-        """Check images for the fitted net."""
+        """Check images as scikit-learn does."""
         check_is_fitted(self)
-        return self._check_values(validate_images(self, X, reset=False, any_size=self._any_size))
+        return validate_images(self, X, reset=False, any_size=self._any_size)
 
-    def _check_values(self, X):
-        """Check size and range of images for the fitted net."""
+    def _checked_batch(self, X):
+        """A batch of images whose size and range the net takes."""
         if X.dtype == np.float64:
             _tensors.value_range(X)
-        expected, got = self._input_hwc, to_batch(X, self.image_shape_).shape[1:]
+        images = to_batch(X, self.image_shape_)
+        expected, got = self._input_hwc, images.shape[1:]
         if got[2] != expected[2] or (got != expected and not self._any_size):
             raise ValueError(
                 f"X has images of shape {got} (height, width, channels), but this "
                 f"{type(self).__name__} was fitted on {expected}."
             )
-        return X
+        return images
 
     def _predict(self, X):
         """Denoise checked images."""
-        self._check_values(X)
+        images = self._checked_batch(X)
         self._check_tile_size()
-        images = to_batch(X, self.image_shape_)
         if self._field is None:
             return from_batch(self._run("forward", images, self._layout.enter), X.ndim)
         sides, tile = images.shape[1:3], self.tile_size

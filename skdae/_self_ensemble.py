@@ -12,11 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._images import (
     BaseDenoiser,
-    check_image_list,
     from_batch,
     guess_image_shape,
     is_ragged,
-    one_by_one,
     stand_in,
     to_batch,
     to_float,
@@ -157,7 +155,7 @@ class SelfEnsembleDenoiser(BaseDenoiser):
         """
         check_is_fitted(self)
         if is_ragged(X):
-            return one_by_one(self.predict, check_image_list(X))
+            return self._predict_list(X)
         return self._predict(validate_images(self, X, reset=False, any_size=True))
 
     def _predict(self, X):
@@ -204,6 +202,8 @@ class SelfEnsembleDenoiser(BaseDenoiser):
 
 def _poses(height, width):
     """Quarter turns, and whether a flip follows, of all poses that keep the shape of an image."""
+    if height == 1:
+        # Half a turn of a signal is its flip.
+        return [(0, False), (0, True)]
     turns = range(4) if height == width else (0, 2)
-    # Half a turn of a signal is its flip.
-    return [(turn, flip) for turn in (turns if height > 1 else (0,)) for flip in (False, True)]
+    return [(n_turns, is_flipped) for n_turns in turns for is_flipped in (False, True)]

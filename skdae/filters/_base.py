@@ -10,11 +10,9 @@ from sklearn.utils.validation import check_is_fitted
 from .._images import (
     FLOAT_DTYPES,
     BaseDenoiser,
-    check_image_list,
     check_target,
     from_batch,
     is_ragged,
-    one_by_one,
     refuse_overflow,
     resolve_image_shape,
     stand_in,
@@ -77,10 +75,6 @@ class BaseFilter(BaseDenoiser):
             filtered = self._filter(to_float(to_batch(images, self.image_shape_)))
         refuse_overflow(filtered, images, type(self).__name__)
         return from_batch(filtered, images.ndim)
-
-    def _predict_list(self, images):
-        """Filter images of different sizes."""
-        return one_by_one(self.predict, check_image_list(images))
 
     def _check(self):
         """Refuse, in `fit`, what the ranges of the parameters do not tell."""
