@@ -72,8 +72,10 @@ class DenoisingAutoencoder(LearnedDenoiser):
     output_activation : {"auto", "identity", "sigmoid", "tanh"}, default="auto"
         "auto" is the sigmoid with ``loss="bce"``. Otherwise it is the identity, and predictions are
         clipped to the range of the training targets when that lies in [0, 1].
-    optimizer : {"adamw", "adam", "sgd", "rmsprop"} or class, default="adamw"
-        A name, or a `torch.optim.Optimizer` class. "sgd" has a momentum of 0.9.
+    optimizer : {"adamw", "adam", "sgd", "rmsprop", "muon"} or class, default="adamw"
+        A name, or a `torch.optim.Optimizer` class. "sgd" has a momentum of 0.9. "muon" [2]_ makes
+        the directions of each step of a matrix or filter bank equally strong: more time a step,
+        fewer steps; learning rates are about those of "adamw".
     lr : float, default=1e-3
         Learning rate, greater than 0; the highest one of a schedule.
     lr_schedule : {"cosine", "onecycle", "plateau"} or None, default="cosine"

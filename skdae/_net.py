@@ -17,6 +17,7 @@ from skorch.callbacks import Callback, EpochTimer
 from torch.optim import lr_scheduler
 
 from ._callbacks import StopEarly
+from ._muon import Muon
 from ._tensors import as_float, image_tensor
 
 OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict]] = {
@@ -24,6 +25,7 @@ OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict]] = {
     "adamw": (torch.optim.AdamW, {"fused": True}),
     "sgd": (torch.optim.SGD, {"momentum": 0.9, "fused": True}),
     "rmsprop": (torch.optim.RMSprop, {}),
+    "muon": (Muon, {}),
 }
 
 LR_SCHEDULES = ("cosine", "onecycle", "plateau")

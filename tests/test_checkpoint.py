@@ -58,6 +58,7 @@ NETS = {
     "batch norm": net(architecture=DnCNN(depth=3, filters=4), lr_schedule="onecycle"),
     "crops": net(architecture=UNet(filters=(2, 4)), patch_size=4, optimizer="sgd"),
     "half precision": net(architecture=Conv(filters=(4,)), precision="float16"),
+    "muon": net(architecture=Conv(filters=(4,)), precision="float16", optimizer="muon"),
     "early stopping": net(
         early_stopping=True, patience=3, lr=0.05, lr_schedule="plateau", max_epochs=99
     ),
