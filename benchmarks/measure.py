@@ -105,18 +105,3 @@ def fit(net: DenoisingAutoencoder, *pair: np.ndarray) -> tuple[DenoisingAutoenco
 def minutes_per_core(took: dict) -> float:
     """What a fit took of each core in use: other programs lengthen the wall time, not this one."""
     return took["cpu_seconds"] / took["threads"] / 60
-
-
-def within(net: DenoisingAutoencoder, X: np.ndarray, seconds: float):
-    """A copy of a net, and images, with which a fit takes as many seconds.
-
-    The schedule of the learning rate needs the number of epochs beforehand, so a tenth of the
-    images is learnt twice, and the second time is the measure. Where one epoch is too long, it is
-    one of fewer images. What the fit then takes is reported as it is, also where it is more than it
-    should be.
-    """
-    part = X[: max(2, len(X) // 10)]
-    probe, _ = fit(clone(net).set_params(max_epochs=2), part)
-    epochs = 0.97 * seconds / (probe.history_[-1]["dur"] * len(X) / len(part))
-    net = clone(net).set_params(max_epochs=max(1, int(epochs)))
-    return net, X[: max(2, int(min(1, epochs) * len(X)))]

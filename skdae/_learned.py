@@ -156,7 +156,7 @@ class LearnedDenoiser(NetPredictor):
             n_before = len(net.history)
             train, valid = self._datasets(images, targets, seeds[2:], partial)
             net.partial_fit(train, valid, checkpoint=checkpoint)
-            if valid is not None:
+            if not partial:
                 self._warn_unless_learnt(net, train, valid)
         self.net_ = net
         self.n_iter_ = len(net.history) - n_before
@@ -388,9 +388,10 @@ class LearnedDenoiser(NetPredictor):
         error, constant_error = net.compare_with_constant(
             train, valid, OUTPUT_ACTIVATIONS[self._activation]
         )
-        if not error < constant_error:
+        if error >= constant_error:
+            images = "training" if valid is None else "validation"
             warnings.warn(
-                f"The net denoises its validation images no better than one constant image would: "
+                f"The net denoises its {images} images no better than one constant image would: "
                 f"their mean squared error is {error:.4g}, that of the mean training image "
                 f"{constant_error:.4g}. Train longer (max_epochs={self.max_epochs}), or, where the "
                 f"loss in history_ stands still, try a smaller lr than {self.lr}, another "

@@ -203,11 +203,14 @@ class ImageNet(NeuralNet):
 
     @torch.no_grad()
     def compare_with_constant(self, train, valid, activation, n_batches=8):
-        """Mean squared errors of the net, and of the mean training target, on validation data.
+        """Mean squared errors of the net, and of the mean training target, on other images.
 
         Parameters
         ----------
-        train, valid : ImageDataset
+        train : ImageDataset
+        valid : ImageDataset or None
+            None compares on every second batch of the training images, and takes the mean over the
+            others.
         activation : callable
             From the module's output to a prediction.
         n_batches : int, default=8
@@ -216,22 +219,27 @@ class ImageNet(NeuralNet):
         Returns
         -------
         error, constant_error : float
+            NaN where there are no other images.
         """
         self._set_training(False)
-        seen = [train.batch(rows)[1] for rows in train.split(self.batch_size)[:n_batches]]
-        seen = torch.cat(seen)
+        known = train.split(self.batch_size)
+        if valid is None:
+            valid, known, unknown = train, known[::2], known[1::2]
+        else:
+            unknown = valid.split(self.batch_size)
+        seen = torch.cat([train.batch(rows)[1] for rows in known[:n_batches]])
         # Where pixels are hidden, all others have no target.
         constant = torch.where(seen.isnan().all(0), seen.nanmean(), seen.nanmean(0))
         valid.reset_noise()
         errors, n_samples = torch.zeros(2, device=valid.device), 0
-        for rows in valid.split(self.batch_size)[:n_batches]:
+        for rows in unknown[:n_batches]:
             x, y = valid.batch(rows)
             with self._autocast():
                 output = self.module_(x)
             guesses = (activation(output.float()), constant)
             errors += torch.stack([torch.square(guess - y).nanmean() for guess in guesses]) * len(y)
             n_samples += len(y)
-        return (errors / n_samples).tolist()
+        return (errors / n_samples if n_samples else errors * np.nan).tolist()
 
     def _notify_batch_end(self, batch, loss, output, training):
         """Record the batch as skorch does, and tell the callbacks."""

@@ -482,10 +482,21 @@ def test_fit_no_better_than_a_constant_image_says_so(digits):
     assert record[0].filename == __file__
 
 
-def test_fit_that_learns_does_not_warn(digits):
+def test_fit_without_validation_says_so_too(digits):
+    with pytest.warns(ConvergenceWarning, match="its training images no better than one constant"):
+        small(noise=NOISE, lr=1e-9, validation_fraction=None).fit(digits[1])
+
+
+@pytest.mark.parametrize(
+    ("params", "n"),
+    [({"validation_fraction": 0.1}, 1000), ({}, 1000), ({"lr": 1e-9}, 20)],
+    ids=str,
+)
+def test_fit_that_learns_or_cannot_be_judged_does_not_warn(digits, params, n):
+    params = {"validation_fraction": None, **params}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        small(architecture="dense", noise=NOISE, max_epochs=5).fit(digits[1])
+        small(architecture="dense", noise=NOISE, max_epochs=5, **params).fit(digits[1][:n])
 
 
 def test_history_has_a_row_an_epoch(digits):

@@ -14,7 +14,7 @@ from skdae import GaussianNoise
 
 ROOT = Path(__file__).parents[1]
 # One epoch of a small net learns little, and fit says so.
-pytestmark = pytest.mark.filterwarnings("ignore:The net denoises its validation images no better")
+pytestmark = pytest.mark.filterwarnings("ignore:The net denoises its .* images no better")
 
 
 @pytest.fixture
