@@ -320,9 +320,13 @@ def test_ctrl_c_at_any_moment_gives_whole_epochs_or_nothing():
                 fit_quietly(new)
                 signal.setitimer(signal.ITIMER_PROF, 0)
             except KeyboardInterrupt:
-                assert bits(new) == before
+                # It may also come when `fit` has done all its work, but not yet returned.
+                whole = hasattr(new, "n_iter_")
+                assert bits(new) == before or whole
             else:
+                whole = True
                 n_interrupted += new.n_iter_ < 30
+            if whole:
                 assert bits(new)[1] == recorder.weights[new.n_iter_ - 1]
                 assert all("valid_loss" in row for row in new.history_)
     finally:
