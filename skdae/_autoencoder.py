@@ -164,6 +164,8 @@ class DenoisingAutoencoder(LearnedDenoiser):
     ----------
     .. [1] Vincent, P., Larochelle, H., Bengio, Y. and Manzagol, P.-A. (2008). "Extracting and
        composing robust features with denoising autoencoders". ICML.
+    .. [2] Jordan, K. et al. (2024). "Muon: An optimizer for hidden layers in neural networks".
+       https://kellerjordan.github.io/posts/muon/
 
     Examples
     --------

@@ -77,6 +77,13 @@ def test_every_other_public_name_is_told_in_the_api_reference():
             assert re.search(rf"\b{name}\b", text), f"{module.__name__}.{name}"
 
 
+@pytest.mark.parametrize("name", sorted(listed_names()))
+def test_references_of_a_docstring_are_those_it_cites(name):
+    module, _, member = split_name(name)
+    text = inspect.getdoc(getattr(import_module(module), member)) or ""
+    assert set(re.findall(r"\[(\d+)\]_", text)) <= set(re.findall(r"^\.\. \[(\d+)\] ", text, re.M))
+
+
 # The guide
 
 # Run below, because they need data, or a library that skdae does not ask for.
