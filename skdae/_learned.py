@@ -388,7 +388,7 @@ class LearnedDenoiser(NetPredictor):
         error, constant_error = net.compare_with_constant(
             train, valid, OUTPUT_ACTIVATIONS[self._activation]
         )
-        if error >= constant_error:
+        if not error < constant_error:
             images = "training" if valid is None else "validation"
             warnings.warn(
                 f"The net denoises its {images} images no better than one constant image would: "

@@ -102,7 +102,8 @@ def orthogonalize(matrix):
         most 41 times their share of the norm.
     """
     a, b, c = _COEFFICIENTS
-    wide = matrix if len(matrix) <= matrix.shape[1] else matrix.mT
+    is_tall = len(matrix) > matrix.shape[1]
+    wide = matrix.mT if is_tall else matrix
     wide = wide / wide.norm().clamp(min=1e-30)
     # X → (a + b G + c G²) X with G = X Xᵀ, gathered in one small square matrix.
     gram = wide @ wide.mT
@@ -114,4 +115,4 @@ def orthogonalize(matrix):
         if i < _ITERATIONS - 1:
             gram = factor @ (factor @ gram)
     wide = total @ wide
-    return wide if len(matrix) <= matrix.shape[1] else wide.mT
+    return wide.mT if is_tall else wide

@@ -219,7 +219,7 @@ class ImageNet(NeuralNet):
         Returns
         -------
         error, constant_error : float
-            NaN where there are no other images.
+            0 and infinity where there are no other images.
         """
         self._set_training(False)
         known = train.split(self.batch_size)
@@ -227,6 +227,8 @@ class ImageNet(NeuralNet):
             valid, known, unknown = train, known[::2], known[1::2]
         else:
             unknown = valid.split(self.batch_size)
+        if not unknown:
+            return 0.0, np.inf
         seen = torch.cat([train.batch(rows)[1] for rows in known[:n_batches]])
         # Where pixels are hidden, all others have no target.
         constant = torch.where(seen.isnan().all(0), seen.nanmean(), seen.nanmean(0))
@@ -239,7 +241,7 @@ class ImageNet(NeuralNet):
             guesses = (activation(output.float()), constant)
             errors += torch.stack([torch.square(guess - y).nanmean() for guess in guesses]) * len(y)
             n_samples += len(y)
-        return (errors / n_samples if n_samples else errors * np.nan).tolist()
+        return (errors / n_samples).tolist()
 
     def _notify_batch_end(self, batch, loss, output, training):
         """Record the batch as skorch does, and tell the callbacks."""
