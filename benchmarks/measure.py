@@ -91,8 +91,10 @@ def fit(net: DenoisingAutoencoder, *pair: np.ndarray) -> tuple[DenoisingAutoenco
     start, start_cpu = time.perf_counter(), time.process_time()
     net.fit(*pair)
     if net.n_iter_ < net.max_epochs:
-        # Ctrl-C ends a fit, which keeps what it has learnt; here it shall end the program.
-        raise KeyboardInterrupt(f"The fit ended after {net.n_iter_} of {net.max_epochs} epochs.")
+        # Such a fit keeps what it has learnt and returns; here it shall end the program.
+        raise RuntimeError(
+            f"The fit was interrupted, or diverged, after {net.n_iter_} of {net.max_epochs} epochs."
+        )
     took = {
         "epochs": net.n_iter_,
         "seconds": time.perf_counter() - start,
