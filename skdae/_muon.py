@@ -7,6 +7,9 @@ from torch.optim.adamw import adamw
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 _ITERATIONS = 3
 
+# Gradients of a smaller norm move less, so that those of a layer whose units are dead fade away.
+_SMALLEST_NORM = 1e-7
+
 _MOMENTUM = 0.95
 _ADAMW_BETAS = (0.9, 0.999)
 
@@ -99,12 +102,12 @@ def orthogonalize(matrix):
     -------
     orthogonal : Tensor of shape (n, m)
         Singular values above a fiftieth of the norm become 0.68 to 1.21; smaller ones grow to at
-        most 41 times their share of the norm.
+        most 41 times their share of the norm. Matrices of a norm below 1e-7 become smaller.
     """
     a, b, c = _COEFFICIENTS
     is_tall = len(matrix) > matrix.shape[1]
     wide = matrix.mT if is_tall else matrix
-    wide = wide / wide.norm().clamp(min=1e-30)
+    wide = wide / wide.norm().clamp(min=_SMALLEST_NORM)
     # X → (a + b G + c G²) X with G = X Xᵀ, gathered in one small square matrix.
     gram = wide @ wide.mT
     total = None

@@ -50,6 +50,27 @@ def test_no_gradient_is_no_step():
     assert (p == 1).all()
 
 
+@pytest.mark.parametrize("exponent", range(-44, -6, 4))
+def test_vanishing_gradients_are_vanishing_steps(exponent):
+    matrix = torch.randn(6, 40)
+    small = orthogonalize(matrix / matrix.norm() * 10.0**exponent)
+    assert small.norm() <= 41 * 10.0 ** (exponent + 7)
+
+
+def test_a_layer_without_gradients_comes_to_rest():
+    p = nn.Parameter(torch.ones(8, 8))
+    optimizer = Muon([p], weight_decay=0.0)
+    steps(optimizer, [p])
+    p.grad = torch.zeros_like(p)
+    moved = []
+    for _ in range(1500):
+        before = p.detach().clone()
+        optimizer.step()
+        moved.append((p - before).detach().norm().item())
+    assert moved[0] > 0
+    assert max(moved[1000:]) == 0
+
+
 @pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="PyTorch has Muon since 2.9")
 @pytest.mark.parametrize("shape", SHAPES)
 def test_matrices_take_the_steps_of_pytorch(shape):
