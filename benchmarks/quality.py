@@ -90,10 +90,10 @@ DATA = {
         "Fashion-MNIST", "fashion_mnist", "fashion_mnist", 6000, 1000, STRONG, 1, "fashion", 5
     ),
     "cifar28": DataSet(
-        "CIFAR-10, 28 × 28 × 3", "cifar10", "cifar10", 6000, 1000, PHOTO, 1, "colour 28", 3, 28
+        "CIFAR-10, 28 × 28 × 3", "cifar10", "cifar10", 6000, 1000, PHOTO, 5, "colour 28", 15, 28
     ),
     "cifar32": DataSet(
-        "CIFAR-10, 32 × 32 × 3", "cifar10", "cifar10", 6000, 1000, PHOTO, 1, "colour 32", 3
+        "CIFAR-10, 32 × 32 × 3", "cifar10", "cifar10", 6000, 1000, PHOTO, 5, "colour 32", 15
     ),
     "set12": DataSet("Set12", "train400", "set12", 400, 12, PHOTO, 1, fit=PATCHES),
 }
@@ -300,8 +300,9 @@ hours; `SKDAE_DATA` names the folder of the images. The figures stand in
   fewer epochs and images. There was no such study of Set12.
 - *skdae* is `DenoisingAutoencoder(UNet(), noise=...)` with its defaults, on clean images with fresh
   noise at every step; on Set12 it learns from crops. It is a larger net than the study's.
-- Both nets are trained for 10 to 30 seconds, to compare at what anyone can wait for, not at their
-  best. One net per noise and one seed: differences of some percent mean nothing.
+- Both nets are trained for about as long, seconds on digits and clothes, one to two minutes on
+  CIFAR-10: what anyone can wait for, not their best. One net per noise and one seed: differences of
+  some percent mean nothing.
 - *Seconds* are those of training, on the machine named below, and vary with what else it does.
 """
 
