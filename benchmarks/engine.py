@@ -438,7 +438,7 @@ def child_memory_map(path):
     warm_up = np.random.default_rng(SEED).random((1024, 784), dtype=np.float32)
     dae.fit(warm_up, warm_up)
     status = Path("/proc/self/status").read_text().split("VmData:")[1]
-    limit = int(status.split()[0]) * 1024 + 128 * MEGABYTE
+    limit = int(status.split()[0]) * 1024 + 80 * MEGABYTE
     n_images = 2 * limit // warm_up[0].nbytes
     X = np.lib.format.open_memmap(path, "w+", np.float32, (n_images, 784))
     for start in range(0, n_images, len(warm_up)):

@@ -229,9 +229,13 @@ class ImageNet(NeuralNet):
             unknown = valid.split(self.batch_size)
         if not unknown:
             return 0.0, np.inf
-        seen = torch.cat([train.batch(rows)[1] for rows in known[:n_batches]])
         # Where pixels are hidden, all others have no target.
-        constant = torch.where(seen.isnan().all(0), seen.nanmean(), seen.nanmean(0))
+        total = n_targets = 0
+        for rows in known[:n_batches]:
+            y = train.batch(rows)[1]
+            total += y.nansum(0)
+            n_targets += (~y.isnan()).sum(0)
+        constant = torch.where(n_targets == 0, total.sum() / n_targets.sum(), total / n_targets)
         valid.reset_noise()
         errors, n_samples = torch.zeros(2, device=valid.device), 0
         for rows in unknown[:n_batches]:
@@ -303,13 +307,15 @@ class ImageNet(NeuralNet):
             batch = as_float(tensor[start : start + step].to(self.device, copy=True))
             with torch.inference_mode(), self._autocast():
                 output = getattr(self.module_, function)(layout(batch))
-            if not isinstance(output, torch.Tensor):
+            is_tensor = isinstance(output, torch.Tensor)
+            if not is_tensor or output.shape[:1] != batch.shape[:1]:
+                got = f"shape {tuple(output.shape)}" if is_tensor else type(output).__name__
                 raise TypeError(
-                    f"{function}() of the net {type(self.module_).__name__} must return one "
-                    f"tensor, not {type(output).__name__}."
+                    f"{function}() of the net {type(self.module_).__name__} must return one tensor "
+                    f"with {len(batch)} rows for a batch of as many, not {got}."
                 )
             output = output.float().cpu()
-            if not output.isfinite().all():
+            if not torch.stack(output.aminmax()).isfinite().all():
                 raise ValueError(
                     f"{function}() of the net gives NaN or infinity. Values of X far outside those "
                     "of the training do this: scale the images to [0, 1], as at fit."

@@ -153,11 +153,16 @@ class NetPredictor(BaseDenoiser):
     def _run(self, function, X, enter):
         """Run the net and bring its output into the range of images; a channels-last batch."""
         activation = OUTPUT_ACTIVATIONS[self._fitted_activation]
-        chunks = []
+        low, high = self._clip or (-math.inf, math.inf)
+        result, n_done = None, 0
         for output in self.net_.map_batches(function, X, enter):
             output = self._layout.leave(activation(output), self._target_hwc)
-            chunks.append((output.clip(*self._clip) if self._clip else output).numpy())
-        return np.ascontiguousarray(np.concatenate(chunks))
+            if result is None:
+                # Joining the batches afterwards would take the memory twice.
+                result = torch.empty((len(X), *output.shape[1:]), dtype=torch.float32)
+            torch.clip(output, low, high, out=result[n_done : n_done + len(output)])
+            n_done += len(output)
+        return result.numpy()
 
     # Files
 

@@ -251,12 +251,28 @@ class PairCodes(nn.Linear):
         return x, x
 
 
-def test_net_that_returns_no_tensor_is_named_before_it_trains():
+class MeanDecoder(nn.Linear):
+    """A net whose decoder forgets how many codes it got."""
+
+    def __init__(self):
+        super().__init__(64, 64)
+
+    def encode(self, x):
+        return x
+
+    def decode(self, z):
+        return z.mean(0, keepdim=True)
+
+
+def test_net_that_returns_no_tensor_or_too_few_rows_is_named():
     rows = GOOD.reshape(20, -1)
     with pytest.raises(ValueError, match="The net returned a batch <class 'tuple'>"):
         clone(DAE).set_params(architecture=Pair).fit(rows)
     with pytest.raises(TypeError, match=r"encode\(\) of the net PairCodes must return one tensor"):
         clone(DAE).set_params(architecture=PairCodes).fit(rows)
+    dae = clone(DAE).set_params(architecture=MeanDecoder).fit(rows)
+    with pytest.raises(TypeError, match=r"one tensor with 20 rows .*, not shape \(1, 64\)"):
+        dae.decode(rows)
 
 
 @pytest.mark.parametrize("going_on", ["warm_start", "partial_fit"])
