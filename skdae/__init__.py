@@ -6,12 +6,14 @@ baselines (`skdae.filters`), image metrics and scorers (`skdae.metrics`), honest
 without code (`skdae.save`, `skdae.load`).
 """
 
-from ._autoencoder import DenoisingAutoencoder
-from ._noise2void import Noise2VoidDenoiser
-from ._outlier import ReconstructionOutlierDetector
-from ._persistence import load, save
-from ._pix2pix import Pix2PixDenoiser
-from ._self_ensemble import SelfEnsembleDenoiser
+from ._files.estimators import load, save
+from .denoisers import (
+    DenoisingAutoencoder,
+    Noise2VoidDenoiser,
+    Pix2PixDenoiser,
+    ReconstructionOutlierDetector,
+    SelfEnsembleDenoiser,
+)
 from .filters import (
     BilateralFilter,
     GaussianFilter,

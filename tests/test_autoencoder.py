@@ -20,8 +20,8 @@ from skorch.callbacks import (
 from torch import nn
 
 from skdae import DenoisingAutoencoder, Downsample, GaussianNoise, MeanFilter, MedianFilter
-from skdae._losses import LOSSES
-from skdae._net import LR_SCHEDULES, OPTIMIZERS
+from skdae._training.losses import LOSSES
+from skdae._training.net import LR_SCHEDULES, OPTIMIZERS
 from skdae.architectures import Conv, Dense
 from skdae.datasets import load_digits_images
 from skdae.metrics import structural_similarity

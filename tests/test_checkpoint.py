@@ -26,7 +26,7 @@ from skdae import (
     load,
     save,
 )
-from skdae._files import read_arrays
+from skdae._files.arrays import read_arrays
 from skdae.architectures import Conv, Dense, DnCNN, UNet
 
 X = np.random.default_rng(0).random((40, 8, 8)).astype(np.float32)

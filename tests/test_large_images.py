@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 from skdae import DenoisingAutoencoder, Downsample, GaussianNoise, Occlusion
-from skdae._patches import PatchDataset, PixelStore, _poses, pixel_stores, tiles
-from skdae._tensors import Layout
+from skdae._training.batches import Layout
+from skdae._training.crops import PatchDataset, PixelStore, _poses, pixel_stores
+from skdae._training.tiles import tiles
 from skdae.architectures import Conv, Dense, DnCNN, UNet
 
 NET = UNet(filters=(4, 8))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from skdae._muon import Muon, orthogonalize
+from skdae._training.muon import Muon, orthogonalize
 
 SHAPES = [(6, 40), (40, 6), (16, 16), (1, 9), (9, 1)]
 

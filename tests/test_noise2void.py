@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skdae import GaussianNoise, Noise2VoidDenoiser, StripeNoise
-from skdae._noise2void import BlindSpots, MaskedLoss
 from skdae._random import TorchGenerator
 from skdae.architectures import Conv, Dense, UNet
 from skdae.datasets import load_digits_images
+from skdae.denoisers.noise2void import BlindSpots, MaskedLoss
 
 
 def rng(seed=0):

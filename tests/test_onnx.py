@@ -90,7 +90,7 @@ def test_export_writes_one_file_and_leaves_the_net_as_it_was(tmp_path):
 
 
 def test_missing_library_names_the_extra(tmp_path, monkeypatch):
-    monkeypatch.setattr("skdae._onnx.find_spec", lambda name: None)
+    monkeypatch.setattr("skdae._files.onnx.find_spec", lambda name: None)
     dae = fit(Dense(hidden=(8,)), GREY)
     with pytest.raises(ImportError, match=r"onnx and onnxscript, .* 'skdae\[onnx\]'"):
         dae.to_onnx(tmp_path / "net.onnx")

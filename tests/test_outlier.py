@@ -21,9 +21,9 @@ from skdae import (
     MedianFilter,
     ReconstructionOutlierDetector,
 )
-from skdae import _outlier as outlier_module
 from skdae.architectures import Dense
 from skdae.datasets import load_digits_images
+from skdae.denoisers import outlier as outlier_module
 
 SHAPES = [(40, 36), (40, 6, 7), (40, 5, 6, 3)]
 SMALL_NET = DenoisingAutoencoder(

@@ -45,9 +45,9 @@ from skdae import (
     save,
     without_noise,
 )
-from skdae._files import read_arrays, write_arrays
-from skdae._persistence import CLASSES
-from skdae._weights import rebuild, saved_weights
+from skdae._files.arrays import read_arrays, write_arrays
+from skdae._files.estimators import CLASSES
+from skdae._files.weights import rebuild, saved_weights
 from skdae.architectures import ARCHITECTURES, Conv, Dense
 
 X = np.random.default_rng(0).random((20, 8, 8)).astype(np.float32)
@@ -399,10 +399,10 @@ def test_net_trained_on_cuda_loads_without_it(tmp_path):
 
 @pytest.mark.parametrize("has_bfloat16", [True, False])
 def test_bfloat16_is_kept_where_the_hardware_has_it(has_bfloat16, tmp_path, monkeypatch):
-    monkeypatch.setattr("skdae._tensors._has_bfloat16", lambda device: True)
+    monkeypatch.setattr("skdae._training.hardware._has_bfloat16", lambda device: True)
     dae = small(Conv(filters=(2,))).fit(X, X)
     assert dae.precision_ == "bfloat16"
-    monkeypatch.setattr("skdae._tensors._has_bfloat16", lambda device: has_bfloat16)
+    monkeypatch.setattr("skdae._training.hardware._has_bfloat16", lambda device: has_bfloat16)
     again = there_and_back(dae, tmp_path)
     assert again.precision_ == ("bfloat16" if has_bfloat16 else "float32")
     np.testing.assert_allclose(again.predict(X), dae.predict(X), atol=0.05)
@@ -468,7 +468,7 @@ def test_failure_while_saving_leaves_the_old_file(step, error, tmp_path, monkeyp
     with monkeypatch.context() as patch:
         if step == "write":
             # The header is written by then, the arrays are not.
-            patch.setattr("skdae._files._bytes", FailsLater(fail))
+            patch.setattr("skdae._files.arrays._bytes", FailsLater(fail))
         else:
             patch.setattr(os, step, fail)
         with pytest.raises(type(error)):
@@ -730,7 +730,7 @@ FOREIGN = [
     "antigravity",
     "sklearn.svm.SVC",
     "torch.nn.Linear",
-    "skdae._persistence.load",
+    "skdae._files.estimators.load",
     "__class__",
     "",
 ]

@@ -8,9 +8,9 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from skdae import DenoisingAutoencoder, Downsample, GaussianNoise, Pix2PixDenoiser, SaltPepper
-from skdae._pix2pix import PatchDiscriminator
 from skdae.architectures import Conv, Dense, UNet
 from skdae.datasets import load_digits_images
+from skdae.denoisers.pix2pix import PatchDiscriminator
 
 NOISE = SaltPepper(amount=0.1, random_state=0)
 

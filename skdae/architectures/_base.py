@@ -7,8 +7,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from .._doc_link import DocLinkMixin
-from .._persistence import Persistent
+from .._files.estimators import Persistent
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -21,7 +20,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-class BaseArchitecture(Persistent, DocLinkMixin, BaseEstimator):
+class BaseArchitecture(Persistent, BaseEstimator):
     """Base class of the parameter objects that build a net; write your own by giving it `build`.
 
     It is a scikit-learn parameter object: `get_params`, `set_params` and `clone` work, so that a

@@ -9,7 +9,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._images import (
     FLOAT_DTYPES,
-    BaseDenoiser,
     check_target,
     from_batch,
     is_ragged,
@@ -18,9 +17,9 @@ from .._images import (
     stand_in,
     to_batch,
     to_float,
-    unchanged_on_error,
     validate_images,
 )
+from ..base import BaseDenoiser, unchanged_on_error
 
 
 class BaseFilter(BaseDenoiser):

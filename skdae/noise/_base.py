@@ -10,9 +10,8 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from .._doc_link import DocLinkMixin
+from .._files.estimators import SaveMixin
 from .._images import (
-    ImageFeaturesOutMixin,
     check_image_list,
     from_batch,
     is_ragged,
@@ -23,11 +22,10 @@ from .._images import (
     to_batch,
     to_float,
     to_hwc,
-    unchanged_on_error,
     validate_images,
 )
-from .._persistence import SaveMixin
 from .._random import KeyedGenerator, draw_seed
+from ..base import ImageFeaturesOutMixin, unchanged_on_error
 
 # Images a step of `transform`: their noise stays in the processor's cache.
 _CHUNK = 512
@@ -54,7 +52,7 @@ def level(kind, low, high):
     return [Interval(kind, low, high, closed="both"), LevelRange(kind, low, high, closed="both")]
 
 
-class BaseNoise(SaveMixin, DocLinkMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Base class of the noise injectors; write your own by giving it `_corrupt`.
 
     A subclass has an ``__init__`` with its levels and the common parameters ``clip``, ``when`` and

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import skdae
-from skdae._files import read_arrays, write_arrays
+from skdae._files.arrays import read_arrays, write_arrays
 from skdae.datasets import fetch_images
 
 from .draw import BAD, EITHER, choose, generator

@@ -1,7 +1,7 @@
 """The engine: a skorch net whose loop runs over whole-tensor batches.
 
 skorch brings callbacks, history, optimisers and device handling; `ImageNet` replaces its loop
-over single samples by one over `index_select` batches. Beside `_callbacks`, this is the only file
+over single samples by one over `index_select` batches. Beside `callbacks`, this is the only file
 that imports skorch.
 """
 
@@ -16,9 +16,9 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer
 from torch.optim import lr_scheduler
 
-from ._callbacks import StopEarly
-from ._muon import Muon
-from ._tensors import as_float, image_tensor
+from .batches import as_float, image_tensor
+from .callbacks import StopEarly
+from .muon import Muon
 
 OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict]] = {
     "adam": (torch.optim.Adam, {"fused": True}),

@@ -11,18 +11,18 @@ from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._autoencoder import DenoisingAutoencoder
-from ._doc_link import DocLinkMixin
-from ._images import refuse_overflow, to_float, unchanged_on_error, validate_images
-from ._persistence import SaveMixin
-from .architectures import Dense
-from .noise import GaussianNoise
+from .._files.estimators import SaveMixin
+from .._images import refuse_overflow, to_float, validate_images
+from ..architectures import Dense
+from ..base import unchanged_on_error
+from ..noise import GaussianNoise
+from .autoencoder import DenoisingAutoencoder
 
 # Values in a chunk of images: 8 MB as float64.
 _CHUNK_VALUES = 2**20
 
 
-class ReconstructionOutlierDetector(SaveMixin, DocLinkMixin, OutlierMixin, BaseEstimator):
+class ReconstructionOutlierDetector(SaveMixin, OutlierMixin, BaseEstimator):
     r"""Detect the images that a denoiser cannot reconstruct.
 
     A denoiser :math:`f` that learnt from ordinary images draws every image toward them, and leaves

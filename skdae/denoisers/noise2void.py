@@ -10,10 +10,10 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval
 from torch import nn
 
-from . import _net
-from ._images import unchanged_on_error
-from ._learned import LearnedDenoiser
-from .architectures import BaseArchitecture, UNet
+from .._training.net import ImageNet
+from ..architectures import BaseArchitecture, UNet
+from ..base import unchanged_on_error
+from .learned import LearnedDenoiser
 
 
 class Noise2VoidDenoiser(LearnedDenoiser):
@@ -212,7 +212,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         return BlindSpots(self.masked_fraction, self.mask_radius)
 
     def _build_net(self, module, flat, partial):
-        return _net.ImageNet(module, MaskedLoss(), **self._net_options(partial)).initialize()
+        return ImageNet(module, MaskedLoss(), **self._net_options(partial)).initialize()
 
 
 class BlindSpots:

@@ -10,17 +10,18 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from . import _patches, _tensors, _weights
-from ._images import (
-    BaseDenoiser,
+from .._files import weights
+from .._files.onnx import UserImages, export_onnx
+from .._images import (
     from_batch,
     is_ragged,
     to_batch,
     validate_images,
 )
-from ._losses import OUTPUT_ACTIVATIONS
-from ._onnx import UserImages, export_onnx
-from ._random import seeded
+from .._random import seeded
+from .._training import batches, hardware, tiles
+from .._training.losses import OUTPUT_ACTIVATIONS
+from ..base import BaseDenoiser
 
 
 class NetPredictor(BaseDenoiser):
@@ -60,7 +61,7 @@ class NetPredictor(BaseDenoiser):
                 )
         if self.tile_size is None:
             return
-        smallest = _patches.smallest_tile(*self._field)
+        smallest = tiles.smallest_tile(*self._field)
         if self.tile_size < smallest:
             raise ValueError(
                 f"tile_size={self.tile_size} is no larger than the overlap of the tiles: this net "
@@ -95,7 +96,7 @@ class NetPredictor(BaseDenoiser):
     def _checked_batch(self, X):
         """A batch of images whose size and range the net takes."""
         if X.dtype == np.float64:
-            _tensors.value_range(X)
+            batches.value_range(X)
         images = to_batch(X, self.image_shape_)
         expected, got = self._input_hwc, images.shape[1:]
         if got[2] != expected[2] or (got != expected and not self._any_size):
@@ -131,7 +132,7 @@ class NetPredictor(BaseDenoiser):
         done = 0
         while done < len(images):
             try:
-                _patches.in_tiles(run, images[done], out[done], tile, *self._field)
+                tiles.in_tiles(run, images[done], out[done], tile, *self._field)
                 done += 1
             except torch.OutOfMemoryError:
                 tile = self._smaller_tile(tile)
@@ -140,7 +141,7 @@ class NetPredictor(BaseDenoiser):
     def _smaller_tile(self, tile):
         """Half of a tile that did not fit into memory; called where that has been raised."""
         smaller = tile // 2
-        if smaller < _patches.smallest_tile(*self._field):
+        if smaller < tiles.smallest_tile(*self._field):
             raise
         warnings.warn(
             f"The memory of {self.device_} does not hold a tile of {tile} pixels; going on with "
@@ -221,10 +222,10 @@ class NetPredictor(BaseDenoiser):
                 )
             del state["device_"]
             state["net_"] = {
-                "weights": _weights.saved_weights(net.module_),
+                "weights": weights.saved_weights(net.module_),
                 "history": [*net.history],
             }
-            _weights.check_weights(self._build_fitted, state["net_"]["weights"])
+            weights.check_weights(self._build_fitted, state["net_"]["weights"])
         return state
 
     def _set_saved_state(self, state):
@@ -233,11 +234,11 @@ class NetPredictor(BaseDenoiser):
         super()._set_saved_state(state)
         if net is None:
             return
-        self.device_ = _tensors.resolve_loaded_device(self.device)
+        self.device_ = hardware.resolve_loaded_device(self.device)
         if self.precision == "auto" and self.precision_ == "bfloat16":
             # Where the hardware has it; else float32.
-            self.precision_ = _tensors.resolve_precision("auto", self.device_, convolutional=True)
-        module = _weights.rebuild(self._build_fitted, net["weights"])
+            self.precision_ = hardware.resolve_precision("auto", self.device_, convolutional=True)
+        module = weights.rebuild(self._build_fitted, net["weights"])
         with seeded(0, self.device_):
             self.net_ = self._build_net(module, self._layout.flat, partial=False)
         self.net_.history.extend(net["history"])

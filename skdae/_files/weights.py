@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import torch
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from ._random import seeded
+from .._random import seeded
 
 
 def saved_weights(module):

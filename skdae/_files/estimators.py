@@ -10,6 +10,7 @@ import math
 import os
 import platform
 import textwrap
+from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
-from ._files import DTYPES, dtype_name, parse_json, read_arrays, write_arrays
+from .arrays import DTYPES, dtype_name, parse_json, read_arrays, write_arrays
 
 #: The classes that `load` makes objects of.
 CLASSES: dict[str, type] = {"Pipeline": Pipeline}
@@ -43,7 +44,7 @@ class Persistent:
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        if cls.__module__.partition(".")[0] == __package__:
+        if cls.__module__.partition(".")[0] == __package__.partition(".")[0]:
             CLASSES[cls.__name__] = cls
 
     def _get_saved_state(self):
@@ -184,11 +185,8 @@ def load(path: str | os.PathLike) -> Any:
 
 def versions():
     """The libraries at work; nothing reads them but whoever wonders where a file comes from."""
-    # A name of the root, which is not there yet while the root imports this file.
-    from . import __version__
-
     return {
-        "skdae": __version__,
+        "skdae": metadata.version("skdae"),
         "python": platform.python_version(),
         "numpy": np.__version__,
         "scikit-learn": sklearn.__version__,

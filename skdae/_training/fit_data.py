@@ -4,9 +4,9 @@ from functools import partial
 
 import torch
 
-from . import _patches
-from ._images import is_ragged, to_batch
-from ._tensors import ImageDataset, data_tensors, value_range
+from .._images import is_ragged, to_batch
+from . import crops
+from .batches import ImageDataset, data_tensors, value_range
 
 
 def datasets(images, targets, *, n_validation, patch_size, input_hwc, seeds, **options):
@@ -32,9 +32,9 @@ def datasets(images, targets, *, n_validation, patch_size, input_hwc, seeds, **o
         tensors = data_tensors(images, targets, device)
         make = partial(ImageDataset, *tensors, input_hwc=input_hwc, **options)
     else:
-        stores = _patches.pixel_stores(images, targets, device)
+        stores = crops.pixel_stores(images, targets, device)
         patch_hw = (min(patch_size, images[0].shape[0]), patch_size)
-        make = partial(_patches.PatchDataset, *stores, patch_hw=patch_hw, **options)
+        make = partial(crops.PatchDataset, *stores, patch_hw=patch_hw, **options)
     train = make(indices=order[n_validation:], seed=seeds[0])
     if not n_validation:
         return train, None

@@ -10,8 +10,7 @@ from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
-from ._images import (
-    BaseDenoiser,
+from .._images import (
     from_batch,
     guess_image_shape,
     is_ragged,
@@ -19,10 +18,10 @@ from ._images import (
     to_batch,
     to_float,
     to_hwc,
-    unchanged_on_error,
     validate_images,
 )
-from .metrics.scorers import fitted_image_shape
+from ..base import BaseDenoiser, unchanged_on_error
+from ..metrics.scorers import fitted_image_shape
 
 
 class SelfEnsembleDenoiser(BaseDenoiser):

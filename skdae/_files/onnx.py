@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.export import Dim
 
-from ._files import atomic_write
+from .atomic import atomic_write
 
 
 class UserImages(nn.Module):

@@ -17,9 +17,10 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from ._files import parse_json, read_arrays, remove_leftovers, write_arrays
-from ._images import is_ragged
-from ._persistence import Reader, Writer, versions
+from .._files.arrays import parse_json, read_arrays, write_arrays
+from .._files.atomic import remove_leftovers
+from .._files.estimators import Reader, Writer, versions
+from .._images import is_ragged
 
 # Parameters that cannot change the weights, or are compared as what they resolve to.
 _FREE_PARAMETERS = {

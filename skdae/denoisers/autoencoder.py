@@ -15,11 +15,12 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import nn
 
-from . import _net
-from ._images import from_batch, squared_errors, unchanged_on_error
-from ._learned import LearnedDenoiser
-from ._losses import LOSSES, OUTPUT_ACTIVATIONS, Loss
-from .architectures import BaseArchitecture
+from .._images import from_batch, squared_errors
+from .._training.losses import LOSSES, OUTPUT_ACTIVATIONS, Loss
+from .._training.net import ImageNet
+from ..architectures import BaseArchitecture
+from ..base import unchanged_on_error
+from .learned import LearnedDenoiser
 
 
 def _module_has(name):
@@ -302,7 +303,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         if not flat:
             module = module.to(memory_format=torch.channels_last)
         loss = Loss(self.loss, self._activation, self._target_hwc if flat else None)
-        return _net.ImageNet(module, loss, **self._net_options(partial)).initialize()
+        return ImageNet(module, loss, **self._net_options(partial)).initialize()
 
     # Codes
 

@@ -17,10 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
-from . import _fit_data, _net, _tensors
-from ._callbacks import standard_callbacks
-from ._checkpoint import Checkpoint, describe_fit
-from ._images import (
+from .._images import (
     check_image_list,
     check_target,
     check_target_list,
@@ -28,13 +25,19 @@ from ._images import (
     is_ragged,
     resolve_image_shape,
     to_hwc,
-    unchanged_on_error,
     validate_images,
 )
-from ._losses import OUTPUT_ACTIVATIONS
-from ._prediction import NetPredictor
-from ._random import draw_seed, seeded
-from .architectures import ARCHITECTURES, BaseArchitecture
+from .._random import draw_seed, seeded
+from .._training import batches as _tensors
+from .._training import fit_data as _fit_data
+from .._training import hardware
+from .._training import net as _net
+from .._training.callbacks import standard_callbacks
+from .._training.checkpoint import Checkpoint, describe_fit
+from .._training.losses import OUTPUT_ACTIVATIONS
+from ..architectures import ARCHITECTURES, BaseArchitecture
+from ..base import unchanged_on_error
+from .prediction import NetPredictor
 
 
 class LearnedDenoiser(NetPredictor):
@@ -138,8 +141,8 @@ class LearnedDenoiser(NetPredictor):
         self._check_sizes(images)
         self._check_built(flat, reset)
         self._fitted_activation = self._activation
-        self.device_ = _tensors.resolve_device(self.device)
-        self.precision_ = _tensors.resolve_precision(
+        self.device_ = hardware.resolve_device(self.device)
+        self.precision_ = hardware.resolve_precision(
             self.precision, self.device_, convolutional=bool(architecture) and not flat
         )
 

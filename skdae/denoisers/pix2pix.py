@@ -14,13 +14,13 @@ from sklearn.utils._param_validation import Interval
 from torch import nn
 from torch.nn import functional as F
 
-from . import _net
-from ._images import unchanged_on_error
-from ._learned import LearnedDenoiser
-from ._losses import Loss
-from .architectures import BaseArchitecture
-from .architectures._base import check_sizes
-from .architectures._spatial import along, enlarged
+from .._training.losses import Loss
+from .._training.net import ImageNet, clear_gradients
+from ..architectures import BaseArchitecture
+from ..architectures._base import check_sizes
+from ..architectures._spatial import along, enlarged
+from ..base import unchanged_on_error
+from .learned import LearnedDenoiser
 
 
 class Pix2PixDenoiser(LearnedDenoiser):
@@ -242,7 +242,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
         )
 
 
-class AdversarialNet(_net.ImageNet):
+class AdversarialNet(ImageNet):
     """An `ImageNet` with a discriminator, which is trained in turn with the module.
 
     Parameters
@@ -300,7 +300,7 @@ class AdversarialNet(_net.ImageNet):
         for group in self.discriminator_optimizer_.param_groups:
             # One schedule for both.
             group["lr"] = self.optimizer_.param_groups[0]["lr"]
-        _net.clear_gradients(self.discriminator_optimizer_)
+        clear_gradients(self.discriminator_optimizer_)
         pairs = torch.cat([torch.cat([inputs, real], 1), torch.cat([inputs, fake.detach()], 1)])
         logits = self._judge(pairs)
         is_real = torch.zeros_like(logits)
@@ -309,7 +309,7 @@ class AdversarialNet(_net.ImageNet):
         scaler.scale(discriminator_loss).backward()
         scaler.step(self.discriminator_optimizer_)
 
-        _net.clear_gradients(self.optimizer_)
+        clear_gradients(self.optimizer_)
         self.discriminator_.requires_grad_(False)
         verdict = self._judge(torch.cat([inputs, fake], 1))
         self.discriminator_.requires_grad_(True)

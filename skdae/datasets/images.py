@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import fetch_openml, load_digits
 from sklearn.utils import Bunch
 
-from ._files import atomic_write
+from .._files.atomic import atomic_write
 
 __all__ = ["fetch_images", "load_digits_images"]
 

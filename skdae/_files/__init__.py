@@ -1,0 +1,1 @@
+"""Files: estimators, weights, ONNX; written whole or not at all."""

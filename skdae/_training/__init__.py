@@ -1,0 +1,1 @@
+"""The engine that trains nets: data, batches, losses, optimizers, checkpoints."""

@@ -1,0 +1,137 @@
+"""The contract of every denoiser, and what it shares with noises and detectors."""
+
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+
+from ._files.estimators import SaveMixin
+from ._images import (
+    check_image_list,
+    check_images,
+    check_target,
+    check_target_list,
+    is_ragged,
+    one_by_one,
+    squared_errors,
+)
+
+
+@contextmanager
+def unchanged_on_error(estimator):
+    """A `fit` that fails inside this block leaves the fitted state as it was."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+class ImageFeaturesOutMixin:
+    """Names of the values of an output image: the input's own where the size stays.
+
+    Needs the fitted attributes ``n_features_in_`` and ``_n_features_out``.
+    """
+
+    @property
+    def _one_to_one(self):
+        """Whether each value of the output stands for one of the input."""
+        return self._n_features_out == self.n_features_in_
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the features that `transform` returns, for flat rows.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the input features; by default those seen in `fit`, else ``x0``, ``x1``, ....
+
+        Returns
+        -------
+        names : ndarray of str
+            The input's names, or the lower-case class name with a number where the output has
+            another size.
+        """
+        check_is_fitted(self, "n_features_in_")
+        names = _check_feature_names_in(self, input_features)
+        if self._one_to_one:
+            return names
+        prefix = type(self).__name__.lower()
+        return np.array([f"{prefix}{i}" for i in range(self._n_features_out)], dtype=object)
+
+
+class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """What every denoiser offers; a subclass brings `fit` and `predict`.
+
+    `predict` and `transform` give the denoised images, in the shape that came in, so that a
+    denoiser stands at the end of a Pipeline or before a classifier.
+    """
+
+    def predict(self, X):
+        """Denoise images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images.
+
+        Returns
+        -------
+        X_denoised : ndarray, shaped like `X`
+        """
+        raise NotImplementedError
+
+    def _predict_list(self, images):
+        """Denoise images of different sizes."""
+        return one_by_one(self.predict, check_image_list(images))
+
+    def transform(self, X):
+        """Denoise images; the same as `predict`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images.
+
+        Returns
+        -------
+        X_denoised : ndarray, shaped like `X`
+        """
+        return self.predict(X)
+
+    def score(self, X, y=None):
+        """Minus the mean squared error against the clean images; greater is better, 0 is best.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images; clean ones when `y` is None.
+        y : array-like shaped like the denoised images, or None, default=None
+            Clean images. With None, or a 1-D array of labels, `X` is clean; where the denoiser
+            learnt with a noise of its own, ``noise_`` corrupts it first, alike at every call.
+
+        Returns
+        -------
+        score : float
+        """
+        check_is_fitted(self)
+        if is_ragged(X):
+            X = check_image_list(X)
+            targets = check_target_list(X, y)
+            y = [None] * len(X) if targets is None else [target[None] for target in targets]
+            return float(np.mean([self.score(X[i][None], y[i]) for i in range(len(X))]))
+        images = check_images(X)
+        target = check_target(images, y)
+        noise = getattr(self, "noise_", None)
+        if target is None and noise is not None:
+            # Without the names of the features, which predict would miss.
+            errors = squared_errors(self._predict(noise.transform(images)), images)
+        else:
+            errors = squared_errors(self.predict(X), images if target is None else target)
+        return -float(errors.mean())

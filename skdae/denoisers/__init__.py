@@ -1,0 +1,15 @@
+"""Denoisers with a net, and what is built on denoisers."""
+
+from .autoencoder import DenoisingAutoencoder
+from .noise2void import Noise2VoidDenoiser
+from .outlier import ReconstructionOutlierDetector
+from .pix2pix import Pix2PixDenoiser
+from .self_ensemble import SelfEnsembleDenoiser
+
+__all__ = [
+    "DenoisingAutoencoder",
+    "Noise2VoidDenoiser",
+    "Pix2PixDenoiser",
+    "ReconstructionOutlierDetector",
+    "SelfEnsembleDenoiser",
+]
