@@ -6,8 +6,6 @@ from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 
 os.environ.setdefault("MPLBACKEND", "Agg")
-# The diagrams of estimators in the gallery link to the API pages beside it.
-os.environ["SKDAE_DOCS"] = ".."
 
 import skdae
 

@@ -17,6 +17,8 @@ from ._images import (
     squared_errors,
 )
 
+__all__ = ["BaseDenoiser"]
+
 
 @contextmanager
 def unchanged_on_error(estimator):
