@@ -18,49 +18,35 @@ class UserImages(nn.Module):
     Parameters
     ----------
     module : torch.nn.Module
-    layout : Layout
-        How images enter and leave the module.
-    activation : callable
-        Applied to the module's output.
-    clip : (float, float) or None
-        Range of the predictions.
-    input_hwc, target_hwc : (int, int, int)
-        Height, width and channels of what enters and leaves.
-    ndim : {2, 3, 4}
-        Dimensions of a batch: rows, grey images, or images with channels.
+    plan : NetPlan
     """
 
-    def __init__(self, module, layout, activation, clip, input_hwc, target_hwc, ndim):
+    def __init__(self, module, plan):
         super().__init__()
         # What torch.compile wraps, in memory of its own.
         self.module = copy.deepcopy(getattr(module, "_orig_mod", module)).cpu()
-        self.layout = layout
-        self.activation = activation
-        self.clip = clip
-        self.input_hwc = input_hwc
-        self.target_hwc = target_hwc
-        self.ndim = ndim
+        self.plan = plan
         self.eval()
 
     def example(self):
         """A batch of two images."""
-        hwc = self.input_hwc
-        shape = (math.prod(hwc),) if self.ndim == 2 else hwc[: self.ndim - 1]
+        hwc, ndim = self.plan.input_hwc, self.plan.ndim
+        shape = (math.prod(hwc),) if ndim == 2 else hwc[: ndim - 1]
         return torch.zeros(2, *shape)
 
     def forward(self, X):
         """Denoised images of a batch shaped like those at fit."""
-        if self.ndim == 2:
-            X = X.unflatten(1, self.input_hwc)
-        elif self.ndim == 3:
+        plan = self.plan
+        if plan.ndim == 2:
+            X = X.unflatten(1, plan.input_hwc)
+        elif plan.ndim == 3:
             X = X.unsqueeze(-1)
-        output = self.activation(self.module(self.layout.enter(X)))
-        images = self.layout.leave(output, self.target_hwc)
-        if self.clip:
-            images = images.clip(*self.clip)
-        if self.ndim == 2:
+        images = plan.from_net(self.module(plan.to_net(X)))
+        if plan.clip:
+            images = images.clip(*plan.clip)
+        if plan.ndim == 2:
             return images.flatten(1)
-        return images.squeeze(-1) if self.ndim == 3 else images
+        return images.squeeze(-1) if plan.ndim == 3 else images
 
 
 def export_onnx(net, path, free_size):

@@ -4,31 +4,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from .._files.estimators import Persistent
 from .._images import to_hwc
 from .._random import TorchGenerator
-
-
-class Layout(Persistent):
-    """How a batch ``(n_samples, height, width, n_channels)`` enters and leaves a net.
-
-    Parameters
-    ----------
-    flat : bool
-        Rows ``(n_samples, n_features)``, or images ``(n_samples, n_channels, height, width)``,
-        which are the same memory in torch's channels-last format.
-    """
-
-    def __init__(self, flat):
-        self.flat = flat
-
-    def enter(self, images):
-        """From a channels-last batch to the net's."""
-        return images.flatten(1) if self.flat else images.permute(0, 3, 1, 2)
-
-    def leave(self, output, hwc):
-        """From the net's output to a channels-last batch."""
-        return output.reshape(-1, *hwc) if self.flat else output.permute(0, 2, 3, 1)
 
 
 class ImageDataset(Dataset):
@@ -40,10 +17,11 @@ class ImageDataset(Dataset):
         uint8 or floating, cast to float32 batch by batch.
     targets : Tensor of shape (n_images, height, width, n_channels)
         May be `images` itself.
-    layout : Layout
+    to_net : callable
+        From a batch of images to what enters the net.
     noise : injector or None
         Fitted; corrupts each batch before it enters the net.
-    hide : callable or None
+    pretext : callable or None
         From a batch and random numbers to another input and target, made of the input.
     input_hwc : (int, int, int)
         Height, width and channels of what enters the net.
@@ -55,14 +33,16 @@ class ImageDataset(Dataset):
         Of order and noise.
     """
 
-    def __init__(self, images, targets, layout, noise, hide, input_hwc, device, *, indices, seed):
+    def __init__(
+        self, images, targets, to_net, noise, pretext, input_hwc, device, *, indices, seed
+    ):
         self.images = images
         self.targets = targets
         # Where the images are, so that no batch waits for its indices to travel.
         self.rows = indices.to(images.device)
-        self.layout = layout
+        self.to_net = to_net
         self.noise = noise
-        self.hide = hide
+        self.pretext = pretext
         self.input_hwc = input_hwc
         self.device = device
         self.seed = seed
@@ -120,9 +100,9 @@ class ImageDataset(Dataset):
         x, y = self._pixels(rows)
         if self.noise is not None:
             x = self._corrupted(x)
-        if self.hide is not None:
-            x, y = self.hide(x, self._rng)
-        return self.layout.enter(x), self.layout.enter(y)
+        if self.pretext is not None:
+            x, y = self.pretext(x, self._rng)
+        return self.to_net(x), self.to_net(y)
 
     def _pixels(self, rows):
         """Input and target of one batch, before the noise."""
@@ -157,8 +137,9 @@ def image_tensor(X):
 
 def data_tensors(images, targets, device):
     """Images and targets as tensors, on the device if it is a GPU with room for both."""
-    # The same array twice is one tensor.
-    tensors = [image_tensor(X) for X in ((images,) if targets is images else (images, targets))]
+    # The same memory twice is one tensor.
+    both = (images,) if _is_same_memory(images, targets) else (images, targets)
+    tensors = [image_tensor(X) for X in both]
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         # The other half is for the net and its batches.
@@ -191,6 +172,12 @@ def value_range(X):
             "compute; scale the images to [0, 1]."
         )
     return low, high
+
+
+def _is_same_memory(a, b):
+    """Whether two arrays are views of the same values."""
+    keys = ("data", "shape", "strides", "typestr")
+    return all(a.__array_interface__[key] == b.__array_interface__[key] for key in keys)
 
 
 class _Shared:

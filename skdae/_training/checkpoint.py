@@ -82,7 +82,7 @@ class Checkpoint:
         """The seed of the fit in the file, or None without one."""
         return self._fit and self._fit["random_state"]
 
-    def claim(self, fit):
+    def check_belongs_to(self, fit):
         """Refuse a file that belongs to another fit.
 
         Parameters
@@ -193,7 +193,7 @@ class StateReader(Reader):
 # What a fit depends on
 
 
-def describe_fit(estimator, X, y, net, seed, n_fits):
+def describe_fit(estimator, X, y, net, device, precision, seed, n_fits):
     """What decides the weights that a fit ends with, by name, as text and numbers.
 
     Parameters
@@ -203,6 +203,8 @@ def describe_fit(estimator, X, y, net, seed, n_fits):
         The checked data.
     net : ImageNet
         Ready to train.
+    device : torch.device
+    precision : str
     seed, n_fits : int
         The seed of the estimator, and how often it has been fitted.
 
@@ -219,8 +221,8 @@ def describe_fit(estimator, X, y, net, seed, n_fits):
             for name, value in sorted(parameters.items())
             if name not in _FREE_PARAMETERS
         },
-        "device": estimator.device_.type,
-        "precision": estimator.precision_,
+        "device": device.type,
+        "precision": precision,
         "X": _describe_data(X),
         "y": "None" if y is None else _describe_data(y),
         "random_state": seed,

@@ -18,7 +18,7 @@ class PatchDataset(ImageDataset):
     ----------
     images, targets : PixelStore
         Both of the same images; the targets may be larger by a whole factor, or `images` itself.
-    layout, noise, hide, device
+    to_net, noise, pretext, device
         As in `ImageDataset`.
     patch_hw : (int, int)
         Height and width of a crop of `images`.
@@ -28,9 +28,9 @@ class PatchDataset(ImageDataset):
         Of crops and noise.
     """
 
-    def __init__(self, images, targets, layout, noise, hide, device, *, patch_hw, indices, seed):
+    def __init__(self, images, targets, to_net, noise, pretext, device, *, patch_hw, indices, seed):
         super().__init__(
-            images, targets, layout, noise, hide, None, device, indices=indices, seed=seed
+            images, targets, to_net, noise, pretext, None, device, indices=indices, seed=seed
         )
         self.patch_hw = patch_hw
         first = indices[0]

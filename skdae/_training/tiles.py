@@ -1,6 +1,9 @@
 """Prediction by tiles that overlap by the receptive field."""
 
+import warnings
+
 import numpy as np
+import torch
 
 
 def tiles(length, tile, stride, radius):
@@ -41,22 +44,54 @@ def smallest_tile(stride, radius):
     return 2 * overlap(stride, radius) + stride
 
 
-def in_tiles(run, image, out, tile, stride, radius):
-    """Fill `out` with ``run(image)``, tile by tile.
+def in_tiles(run, images, scale, tile, stride, radius):
+    """Apply a net to images tile by tile, by smaller tiles where the memory of a GPU runs out.
 
     Parameters
     ----------
     run : callable
         From a batch ``(1, height, width, n_channels)`` to the output's, perhaps larger by a whole
         factor.
-    image : ndarray of shape (height, width, n_channels)
-    out : ndarray of shape (scale * height, scale * width, n_channels)
+    images : ndarray of shape (n_samples, height, width, n_channels)
+    scale : (int, int, int)
+        Height, width and channels of the output over those of the input.
     tile : int
         Height and width of the largest tile.
     stride, radius : int
         As in `tiles`.
+
+    Returns
+    -------
+    out : ndarray of float32 of shape (n_samples, scale * height, scale * width, n_channels)
     """
-    scale = [o // n for o, n in zip(out.shape[:2], image.shape[:2], strict=True)]
+    shape = (n * s for n, s in zip(images.shape[1:], scale, strict=True))
+    out = np.empty((len(images), *shape), dtype=np.float32)
+    done = 0
+    while done < len(images):
+        try:
+            _fill(out[done], run, images[done], scale, tile, stride, radius)
+            done += 1
+        except torch.OutOfMemoryError:
+            tile = smaller_tile(tile, stride, radius)
+    return out
+
+
+def smaller_tile(tile, stride, radius):
+    """Half of a tile that did not fit into memory; called where that has been raised."""
+    smaller = tile // 2
+    if smaller < smallest_tile(stride, radius):
+        raise
+    warnings.warn(
+        f"The memory of the device does not hold a tile of {tile} pixels; going on with "
+        f"tile_size={smaller}.",
+        UserWarning,
+        stacklevel=4,
+    )
+    return smaller
+
+
+def _fill(out, run, image, scale, tile, stride, radius):
+    """Fill `out` with ``run(image)``, tile by tile."""
     for top, bottom, row, row_end in tiles(image.shape[0], tile, stride, radius):
         for left, right, column, column_end in tiles(image.shape[1], tile, stride, radius):
             (output,) = run(np.ascontiguousarray(image[None, top:bottom, left:right]))

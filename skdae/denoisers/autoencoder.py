@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
@@ -19,7 +18,6 @@ from .._images import from_batch, squared_errors
 from .._training.losses import LOSSES, OUTPUT_ACTIVATIONS, Loss
 from .._training.net import ImageNet
 from ..architectures import BaseArchitecture
-from ..base import unchanged_on_error
 from .learned import LearnedDenoiser
 
 
@@ -249,43 +247,12 @@ class DenoisingAutoencoder(LearnedDenoiser):
 
     # Training
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> "DenoisingAutoencoder":
-        """Train the net.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
-                (n_samples, height, width, n_channels)
-            Noisy images; clean ones when `noise` is set. At least 2; one is enough with
-            `patch_size`, which also lets images of different sizes come as a list of arrays.
-        y : array-like or None, default=None
-            Targets: clean images, or second noisy ones, shaped like `X`, or with height and width a
-            whole number of times larger or smaller. None, or a 1-D array of labels, means `X`
-            itself.
-
-        Returns
-        -------
-        self : object
-
-        Raises
-        ------
-        ValueError
-            If shapes do not fit, values are not finite, a parameter is out of range, or the loss
-            diverges in the first epoch. The fitted state from before is kept.
-        """
-        previous = self.net_ if self.warm_start and hasattr(self, "net_") else None
-        with unchanged_on_error(self):
-            return self._fit(X, y, previous)
-
-    def _set_target_range(self, target_range, reset):
-        low, high = target_range
+    def _check_target_range(self, low, high):
         if self.loss == "bce" and not 0 <= low <= high <= 1:
             raise ValueError(
                 f'loss="bce" needs targets in [0, 1], but they span [{low:.3g}, {high:.3g}]; scale '
                 'the images, or use loss="mse".'
             )
-        super()._set_target_range(target_range, reset)
 
     @property
     def _activation(self):
@@ -293,24 +260,24 @@ class DenoisingAutoencoder(LearnedDenoiser):
             return "sigmoid" if self.loss == "bce" else "identity"
         return self.output_activation
 
-    def _build_net(self, module, flat, partial):
+    def _build_net(self, module, plan, options):
         if self.transform_to == "latent" and not hasattr(module, "encode"):
             raise ValueError(
                 f'transform_to="latent" needs a net with codes, but {type(module).__name__} has no '
                 "encode()."
             )
         module = module.float()
-        if not flat:
+        if not plan.flat:
             module = module.to(memory_format=torch.channels_last)
-        loss = Loss(self.loss, self._activation, self._target_hwc if flat else None)
-        return ImageNet(module, loss, **self._net_options(partial)).initialize()
+        loss = Loss(self.loss, plan.activation, plan.target_hwc if plan.flat else None)
+        return ImageNet(module, loss, **options).initialize()
 
     # Codes
 
     @property
     def _n_features_out(self):
         codes = self.transform_to == "latent"
-        return math.prod(self._code_shape) if codes else super()._n_features_out
+        return math.prod(self._plan.code_shape) if codes else super()._n_features_out
 
     @property
     def _one_to_one(self):
@@ -347,8 +314,8 @@ class DenoisingAutoencoder(LearnedDenoiser):
         -------
         Z : ndarray of float32 of shape (n_samples, n_codes)
         """
-        images = self._checked_batch(self._check_input(X))
-        batches = self.net_.map_batches("encode", images, self._layout.enter)
+        images = self._plan.batch_of(self._check_input(X))
+        batches = self.net_.map_batches("encode", images, self._plan.to_net)
         return np.concatenate([code.flatten(1).numpy() for code in batches])
 
     @available_if(_module_has("decode"))
@@ -368,14 +335,14 @@ class DenoisingAutoencoder(LearnedDenoiser):
         # What float32 does not hold becomes infinity, which is refused.
         with np.errstate(over="ignore", invalid="ignore"):
             codes = check_array(Z, dtype=np.float32, input_name="Z")
-        n_codes = math.prod(self._code_shape)
+        n_codes = math.prod(self._plan.code_shape)
         if codes.shape[1] != n_codes:
             raise ValueError(
                 f"Z has {codes.shape[1]} values a code, but {type(self).__name__} was fitted with "
                 f"{n_codes}; pass what encode(X) returns."
             )
-        codes = codes.reshape(-1, *self._code_shape)
-        return from_batch(self._run("decode", codes, lambda codes: codes), self._ndim)
+        codes = codes.reshape(-1, *self._plan.code_shape)
+        return from_batch(self._run("decode", codes, lambda codes: codes), self._plan.ndim)
 
     @available_if(_gives_codes)
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:

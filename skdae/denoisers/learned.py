@@ -1,4 +1,4 @@
-"""What all denoisers that learn share: shapes and noise of a fit, and the net that it trains."""
+"""What all denoisers that learn share: fit, predict, and files."""
 
 import copy
 import inspect
@@ -6,8 +6,9 @@ import math
 import os
 import warnings
 from contextlib import contextmanager
+from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -15,49 +16,49 @@ from numpy.typing import ArrayLike
 from sklearn.base import _fit_context, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from .._files import weights
+from .._files.onnx import UserImages, export_onnx
 from .._images import (
     check_image_list,
     check_target,
     check_target_list,
-    guess_image_shape,
+    from_batch,
     is_ragged,
-    resolve_image_shape,
-    to_hwc,
     validate_images,
 )
 from .._random import draw_seed, seeded
-from .._training import batches as _tensors
-from .._training import fit_data as _fit_data
-from .._training import hardware
-from .._training import net as _net
+from .._training import hardware, tiles
 from .._training.callbacks import standard_callbacks
 from .._training.checkpoint import Checkpoint, describe_fit
+from .._training.fit_data import datasets
 from .._training.losses import OUTPUT_ACTIVATIONS
+from .._training.net import LR_SCHEDULES, OPTIMIZERS
 from ..architectures import ARCHITECTURES, BaseArchitecture
-from ..base import unchanged_on_error
-from .prediction import NetPredictor
+from ..base import BaseDenoiser
+from .plan import find_code_shape, plan_net, range_of
 
 
-class LearnedDenoiser(NetPredictor):
+class LearnedDenoiser(BaseDenoiser):
     """Base class of the denoisers that train a net.
 
-    A subclass has the parameters below in its ``__init__``, and ``_build_net(module, flat,
-    partial)``, which puts a module into a skorch net that is ready to train.
+    A subclass has the parameters below in its ``__init__``, and ``_build_net(module, plan,
+    options)``, which puts a module into a skorch net that is ready to train.
     """
 
     _parameter_constraints: dict = {
         "architecture": [StrOptions({"auto", *ARCHITECTURES}), BaseArchitecture, nn.Module, type],
         "noise": "no_validation",
         "image_shape": [tuple, list, None],
-        "optimizer": [StrOptions(set(_net.OPTIMIZERS)), type],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), type],
         "lr": [Interval(Real, 0, None, closed="neither")],
-        "lr_schedule": [StrOptions(set(_net.LR_SCHEDULES)), None],
+        "lr_schedule": [StrOptions(set(LR_SCHEDULES)), None],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left"), None],
         "early_stopping": ["boolean"],
         "patience": [Interval(Integral, 1, None, closed="left")],
         "device": [str, torch.device],
@@ -72,10 +73,61 @@ class LearnedDenoiser(NetPredictor):
         "verbose": ["verbose"],
     }
 
+    # What a subclass may say
+
+    @property
+    def _architecture_to_build(self):
+        """The `architecture` parameter, or what None stands for."""
+        return self.architecture
+
+    @property
+    def _activation(self):
+        """Name of the output activation."""
+        return "identity"
+
+    @property
+    def _pretext(self):
+        """From a batch of images and random numbers to input and target, or None."""
+        return None
+
+    def _build_net(self, module, plan, options):
+        """An initialised skorch net around `module`."""
+        raise NotImplementedError
+
+    def _check_target_range(self, low, high):
+        """Refuse targets that the loss cannot take."""
+
     # Training
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None) -> "LearnedDenoiser":
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+        """Train the net.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images; clean ones when `noise` is set. At least 2; one is enough with
+            `patch_size`, which also lets images of different sizes come as a list of arrays.
+        y : array-like or None, default=None
+            Targets: clean images, or second noisy ones, shaped like `X`, or with height and width a
+            whole number of times larger or smaller. None, or a 1-D array of labels, means `X`
+            itself.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If shapes do not fit, values are not finite, a parameter is out of range, or the loss
+            diverges in the first epoch. The fitted state from before is kept.
+        """
+        return self._fit(X, y, going_on=self.warm_start and hasattr(self, "net_"))
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Train one epoch on a part of the data, with a constant learning rate and no validation.
 
         It goes on from what was learnt before, and writes no checkpoint.
@@ -92,78 +144,109 @@ class LearnedDenoiser(NetPredictor):
         -------
         self : object
         """
-        with unchanged_on_error(self):
-            return self._fit(X, y, getattr(self, "net_", None), partial=True)
+        return self._fit(X, y, going_on=hasattr(self, "net_"), partial=True)
 
-    def _fit(self, X, y, previous, partial=False):
-        """Train a new net, or go on with a copy of the previous one."""
-        is_plain, reset = y is X, previous is None
-        if not reset:
-            # Clean images again; noise that shrinks them leaves fewer values to predict from.
-            self.n_features_in_ = self._n_clean_features
-        X, y = self._check_training_images(X, None if is_plain else y, reset, partial)
-        n_samples, ragged = len(X), is_ragged(X)
-        if y is None and self.noise is None and not is_plain:
-            _warn_plain_autoencoder()
-        if self.early_stopping and not partial and not self._n_validation(n_samples):
-            raise ValueError(
-                f"early_stopping=True watches the validation loss, but validation_fraction="
-                f"{self.validation_fraction} of {n_samples} images leaves none; raise it."
-            )
+    def _fit(self, X, y, going_on, partial=False):
+        """Read the data, plan the net, train it, keep the result."""
+        X, y, names = self._read(X, y, going_on, partial)
         checkpoint = None if self.checkpoint is None or partial else Checkpoint(self.checkpoint)
-        if reset:
-            self._seed, self._n_fits = self._draw_seed(checkpoint), 0
-        self._n_fits += 1
-        seeds = np.random.SeedSequence([self._seed, self._n_fits]).generate_state(4).tolist()
+        if going_on:
+            seed, n_fits = self._seed, self._n_fits + 1
+        else:
+            seed, n_fits = self._draw_seed(checkpoint), 1
+        seeds = np.random.SeedSequence([seed, n_fits]).generate_state(4).tolist()
 
-        # Where sizes differ, a crop stands for them.
-        crop_shape = (self.patch_size, self.patch_size, *X[0].shape[2:])
-        shape = (n_samples, *crop_shape) if ragged else X.shape
-        self.n_features_in_ = self._n_clean_features = math.prod(shape[1:])
-        architecture = self._resolve_architecture(shape)
-        self._architecture = clone(architecture) if architecture else None
-        flat = architecture.flat if architecture else len(shape) == 2 and self.image_shape is None
-        clean_shape = self._resolve_image_shape(shape, flat)
-        images, targets = _fit_data.to_batches(X, y, clean_shape)
-        clean_hwc = to_hwc(clean_shape)
-        scale = [t // n for t, n in zip(targets[0].shape, images[0].shape, strict=True)]
-        target_hwc = targets.shape[1:] if not ragged else _fit_data.times(clean_hwc, scale)
-
-        image_range = _fit_data.range_of(images)
-        self._set_target_range(image_range if y is None else _fit_data.range_of(targets), reset)
-        self.noise_ = self._fit_noise(shape, clean_shape, seeds[0])
-        if self.noise_ is not None:
-            self.noise_._check_range(*image_range)
-        self._set_shapes(clean_shape, target_hwc)
-        self._layout, self._ndim = _tensors.Layout(flat), len(shape)
-        self._any_size = bool(architecture) and architecture.any_size(self._latent_dim)
-        self._field = architecture.receptive_field() if self._any_size else None
-        self._check_sizes(images)
-        self._check_built(flat, reset)
-        self._fitted_activation = self._activation
-        self.device_ = hardware.resolve_device(self.device)
-        self.precision_ = hardware.resolve_precision(
-            self.precision, self.device_, convolutional=bool(architecture) and not flat
+        plan, noise, images, targets = plan_net(
+            self._architecture_to_build,
+            getattr(self, "latent_dim", None),
+            self.image_shape,
+            self._activation,
+            X,
+            y,
+            self.patch_size,
+            lambda *shapes: self._fit_noise(*shapes, seeds[0]),
+        )
+        self._check_target_range(*plan.target_range)
+        if noise is not None:
+            noise._check_range(*range_of(images))
+        plan.check_sizes(self.tile_size, self.patch_size, images)
+        if going_on:
+            plan = plan.going_on_from(self._plan)
+        device = hardware.resolve_device(self.device)
+        precision = hardware.resolve_precision(
+            self.precision, device, convolutional=bool(plan.architecture) and not plan.flat
         )
 
-        # A caller may have turned gradients off.
-        gradients = (torch.inference_mode(False), torch.enable_grad())
-        with seeded(seeds[1], self.device_), gradients[0], gradients[1], _memory_noted(self):
-            module = self._build_module(architecture) if reset else previous.module_
-            net = self._build_net(copy.deepcopy(module), flat, partial)
-            self._code_shape = self._find_code_shape(net)
-            if not reset:
-                net.continue_from(previous, keep_optimizer=partial)
+        with _own_generator(seeds[1], device), _memory_noted(self):
+            module = copy.deepcopy(self.module_ if going_on else self._new_module(plan))
+            options = self._net_options(device, precision, partial)
+            net = self._build_net(module, plan, options)
+            plan = replace(plan, code_shape=find_code_shape(plan, net))
+            if going_on:
+                net.continue_from(self.net_, keep_optimizer=partial)
             if checkpoint is not None:
-                checkpoint.claim(describe_fit(self, X, y, net, self._seed, self._n_fits))
+                fit = describe_fit(self, X, y, net, device, precision, seed, n_fits)
+                checkpoint.check_belongs_to(fit)
             n_before = len(net.history)
-            train, valid = self._datasets(images, targets, seeds[2:], partial)
+            train, valid = datasets(
+                images,
+                targets,
+                n_validation=0 if partial else self._n_validation(len(images)),
+                patch_size=self.patch_size,
+                input_hwc=plan.input_hwc,
+                seeds=seeds[2:],
+                to_net=plan.to_net,
+                noise=noise,
+                pretext=self._pretext,
+                device=device,
+            )
             net.partial_fit(train, valid, checkpoint=checkpoint)
             if not partial:
                 self._warn_unless_learnt(net, train, valid)
-        self.net_ = net
-        self.n_iter_ = len(net.history) - n_before
+
+        # The names are those of the clean images, which a noise may shrink.
+        n_features = math.prod(plan.input_hwc)
+        vars(self).pop("feature_names_in_", None)
+        if names is not None and n_features == plan.n_clean_features:
+            self.feature_names_in_ = names
+        self._plan, self.net_, self.noise_ = plan, net, noise
+        self._seed, self._n_fits, self.n_iter_ = seed, n_fits, len(net.history) - n_before
+        self.image_shape_, self.n_features_in_ = plan.image_shape, n_features
+        self.device_, self.precision_ = device, precision
         return self
+
+    def _read(self, X, y, going_on, partial):
+        """Checked images, targets (or None), and the names of the features (or None)."""
+        if is_ragged(X):
+            if self.patch_size is None:
+                raise ValueError(
+                    "X holds images of different sizes; pass patch_size=, such as patch_size=64, "
+                    "to train on crops of them, or make all images of one size."
+                )
+            X, names = check_image_list(X), None
+            y = check_target_list(X, y)
+        else:
+            # scikit-learn's check writes attributes; those of a fit that fails must stay.
+            draft = copy.copy(self)
+            if going_on:
+                # Clean images again; noise that shrinks them leaves fewer values to predict from.
+                draft.n_features_in_ = self._plan.n_clean_features
+            # Crops make many of one image.
+            min_samples = 1 if partial or self.patch_size else 2
+            any_size = self.patch_size is not None
+            X = validate_images(
+                draft, X, reset=not going_on, min_samples=min_samples, any_size=any_size
+            )
+            names = getattr(draft, "feature_names_in_", None)
+            y = check_target(X, y)
+        if y is None and self.noise is None and self._pretext is None:
+            _warn_plain_autoencoder()
+        if self.early_stopping and not partial and not self._n_validation(len(X)):
+            raise ValueError(
+                f"early_stopping=True watches the validation loss, but validation_fraction="
+                f"{self.validation_fraction} of {len(X)} images leaves none; raise it."
+            )
+        return X, y, names
 
     def _draw_seed(self, checkpoint):
         """A seed; where none is asked for, that of the fit which a checkpoint goes on with."""
@@ -171,87 +254,82 @@ class LearnedDenoiser(NetPredictor):
             return checkpoint.seed
         return draw_seed(self.random_state)
 
-    def _check_training_images(self, X, y, reset, partial):
-        """Checked images and targets: arrays, or lists where the sizes differ."""
-        if is_ragged(X):
-            if self.patch_size is None:
-                raise ValueError(
-                    "X holds images of different sizes; pass patch_size=, such as patch_size=64, "
-                    "to train on crops of them, or make all images of one size."
-                )
-            vars(self).pop("feature_names_in_", None)
-            X = check_image_list(X)
-            return X, check_target_list(X, y)
-        # Crops make many of one image.
-        min_samples = 1 if partial or self.patch_size else 2
-        any_size = self.patch_size is not None
-        X = validate_images(self, X, reset=reset, min_samples=min_samples, any_size=any_size)
-        return X, check_target(X, y)
-
-    def _check_sizes(self, images):
-        """Hold `patch_size` and `tile_size` against the images and the net."""
-        self._check_tile_size()
-        if self.patch_size is not None:
-            sides = [n for image in images for n in image.shape[:2] if image.shape[0] > 1]
-            smallest = min(sides or [image.shape[1] for image in images])
-            if self.patch_size > smallest:
-                raise ValueError(
-                    f"patch_size={self.patch_size} is larger than the smallest image, whose "
-                    f"shorter side has {smallest} pixels; pass patch_size={smallest} or less."
-                )
-
-    def _check_built(self, flat, reset):
-        """Refuse to go on training a net that was built for something else."""
-        sizes = (self._input_hwc, self._target_hwc)
-        if self._any_size:
-            scale = tuple(t / n for t, n in zip(*reversed(sizes), strict=True))
-            sizes = (self._input_hwc[2], scale, self._input_hwc[0] == 1)
-        built = (repr(self._given_architecture), self._latent_dim, flat, *sizes)
-        if not reset and built != self._built:
-            raise ValueError(
-                "The net that goes on training was built for architecture, latent_dim, flat rows, "
-                f"input and target {self._built}, but now these are {built}; fit a new one with "
-                "warm_start=False."
-            )
-        self._built = built
-
-    def _set_shapes(self, clean_shape, target_hwc):
-        """Remember the shapes of input and output; some noises change the size of the input."""
-        input_hwc, self.image_shape_ = to_hwc(clean_shape), clean_shape
-        if self.noise_ is not None:
-            noise_shape = self.noise_.image_shape_
-            noisy_hwc = self.noise_._output_hwc(to_hwc(noise_shape))
-            if noisy_hwc != to_hwc(noise_shape):
-                input_hwc, self.image_shape_ = noisy_hwc, _fit_data.like(noise_shape, noisy_hwc)
-                # The names are those of the clean images.
-                vars(self).pop("feature_names_in_", None)
-        self.n_features_in_ = math.prod(input_hwc)
-        self._input_hwc, self._target_hwc = tuple(input_hwc), tuple(target_hwc)
-
-    def _resolve_architecture(self, shape):
-        """The parameter object of the architecture, or None where a module stands in its place."""
-        architecture = self._given_architecture
-        if architecture == "auto":
-            architecture = "dense" if len(shape) == 2 and self.image_shape is None else "conv"
-        if isinstance(architecture, str):
-            architecture = ARCHITECTURES[architecture]
-        is_class = inspect.isclass(architecture)
-        if is_class and issubclass(architecture, BaseArchitecture):
-            architecture = architecture()
-        if isinstance(architecture, BaseArchitecture):
-            architecture._validate_params()
-            return architecture
-        if is_class and not issubclass(architecture, nn.Module):
+    def _fit_noise(self, shape, image_shape, seed):
+        """A fitted copy of the noise, with a seed and the shape of the images."""
+        if self.noise is None:
+            return None
+        if inspect.isclass(self.noise) or not hasattr(self.noise, "_corrupt"):
             raise TypeError(
-                f"architecture={architecture!r} is no net; pass one of {sorted(ARCHITECTURES)}, an "
-                "object of skdae.architectures, or a torch.nn.Module."
+                f"noise={self.noise!r} is not an injector; pass an object of skdae.noise such as "
+                "GaussianNoise(std=0.2)."
             )
-        if self._latent_dim is not None:
-            raise ValueError(
-                f"latent_dim={self._latent_dim} has no effect on a module of your own; build the "
-                "module with the code that you want, and leave latent_dim=None."
+        noise = clone(self.noise)
+        # Inside a fit, scikit-learn takes the parameters of held estimators for checked.
+        noise._validate_params()
+        noise.set_params(when="always")
+        if noise.random_state is None:
+            noise.set_params(random_state=seed % 2**31)
+        has_shape = "image_shape" in noise.get_params(deep=False)
+        if len(shape) == 2 and has_shape and noise._given_image_shape() is None:
+            noise.set_params(image_shape=image_shape)
+        noise.n_features_in_ = math.prod(shape[1:])
+        noise._set_up(np.broadcast_to(np.float32(0), shape))
+        return noise
+
+    def _new_module(self, plan):
+        """A net with fresh weights, or the user's own."""
+        own = self._architecture_to_build
+        if plan.architecture is None:
+            return own() if inspect.isclass(own) else own
+        return plan.build()
+
+    def _net_options(self, device, precision, partial):
+        """What every skorch net of skdae takes from the parameters."""
+        optimizer, options = OPTIMIZERS.get(self.optimizer, (self.optimizer, {}))
+        if optimizer is torch.optim.LBFGS or not issubclass(optimizer, torch.optim.Optimizer):
+            raise TypeError(
+                f"optimizer={self.optimizer!r} must be a name or a torch.optim.Optimizer class "
+                "whose step needs no closure."
             )
-        return None
+        if "weight_decay" in inspect.signature(optimizer).parameters:
+            options = {**options, "weight_decay": self.weight_decay}
+        callbacks = standard_callbacks(
+            self.verbose, self.early_stopping and not partial, self.patience
+        )
+        return {
+            "precision": precision,
+            "lr_schedule": None if partial else self.lr_schedule,
+            "optimizer": optimizer,
+            "lr": self.lr,
+            "max_epochs": 1 if partial else int(self.max_epochs),
+            "batch_size": int(self.batch_size),
+            "device": device,
+            "compile": self.compile,
+            "callbacks": [*callbacks, *(self.callbacks or [])],
+            "verbose": int(self.verbose > 1),
+            **{f"optimizer__{name}": value for name, value in options.items()},
+        }
+
+    def _n_validation(self, n_samples):
+        """Number of images set aside."""
+        return int(n_samples * (self.validation_fraction or 0))
+
+    def _warn_unless_learnt(self, net, train, valid):
+        """Compare the net with the best answer that does not look at its input."""
+        error, constant_error = net.compare_with_constant(
+            train, valid, OUTPUT_ACTIVATIONS[self._activation]
+        )
+        if not error < constant_error:
+            images = "training" if valid is None else "validation"
+            warnings.warn(
+                f"The net denoises its {images} images no better than one constant image would: "
+                f"their mean squared error is {error:.4g}, that of the mean training image "
+                f"{constant_error:.4g}. Train longer (max_epochs={self.max_epochs}), or, where the "
+                f"loss in history_ stands still, try a smaller lr than {self.lr}, another "
+                'random_state, or output_activation="identity".',
+                ConvergenceWarning,
+                stacklevel=5,
+            )
 
     def set_params(self, **params: Any) -> "LearnedDenoiser":
         """Set parameters, those of the architecture object and of the noise among them.
@@ -274,142 +352,163 @@ class LearnedDenoiser(NetPredictor):
             )
         return super().set_params(**params)
 
-    def _resolve_image_shape(self, shape, flat):
-        """Shape of one image; nets that take rows need no image, so a guess will do for them."""
-        if flat and len(shape) == 2 and self.image_shape is None:
-            return guess_image_shape(shape[1])
-        return resolve_image_shape(shape, self.image_shape)
-
-    def _fit_noise(self, shape, image_shape, seed):
-        """A fitted copy of the noise, with a seed and the shape of the images."""
-        if self.noise is None:
-            return None
-        if inspect.isclass(self.noise) or not hasattr(self.noise, "_corrupt"):
-            raise TypeError(
-                f"noise={self.noise!r} is no injector; pass an object of skdae.noise such as "
-                "GaussianNoise(std=0.2)."
-            )
-        noise = clone(self.noise)
-        # Inside a fit, scikit-learn takes the parameters of held estimators for checked.
-        noise._validate_params()
-        noise.set_params(when="always")
-        if noise.random_state is None:
-            noise.set_params(random_state=seed % 2**31)
-        has_shape = "image_shape" in noise.get_params(deep=False)
-        if len(shape) == 2 and has_shape and noise._given_image_shape() is None:
-            noise.set_params(image_shape=image_shape)
-        noise.n_features_in_ = math.prod(shape[1:])
-        noise._set_up(np.broadcast_to(np.float32(0), shape))
-        return noise
-
-    def _set_target_range(self, target_range, reset):
-        """Remember the range of all targets seen."""
-        low, high = target_range
-        if not reset:
-            low, high = min(low, self._target_range[0]), max(high, self._target_range[1])
-        self._target_range = (low, high)
+    # Prediction
 
     @property
-    def _latent_dim(self):
-        """Number of values in a code, for the denoisers that have one."""
-        return getattr(self, "latent_dim", None)
+    def module_(self) -> nn.Module:
+        """The module of the trained net; its output has no activation yet."""
+        return self.net_.module_
 
     @property
-    def _given_architecture(self):
-        """The `architecture` parameter, or what None stands for."""
-        return self.architecture
+    def history_(self) -> list[dict]:
+        """One row per epoch: ``epoch``, ``train_loss``, ``valid_loss``, ``lr``, ``dur``."""
+        return self.net_.history
 
     @property
-    def _activation(self):
-        """Name of the output activation."""
-        return "identity"
+    def _n_features_out(self):
+        """Number of values that `transform` gives for an image."""
+        return math.prod(self._plan.target_hwc)
 
-    @property
-    def _hide(self):
-        """From a batch of images and random numbers to input and target, or None."""
-        return None
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Denoise images.
 
-    def _build_module(self, architecture):
-        """A net with fresh weights, or the user's own."""
-        if architecture:
-            return architecture.build(self._input_hwc, self._target_hwc, self._latent_dim)
-        own = self._given_architecture
-        return own() if inspect.isclass(own) else own
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images. They may have another size than at fit where the architecture is a `UNet`,
+            a `DnCNN`, or a `Conv` without `latent_dim`; images of different sizes then come as a
+            list of arrays.
 
-    def _build_net(self, module, flat, partial):
-        """An initialised skorch net around `module`."""
-        raise NotImplementedError
+        Returns
+        -------
+        X_denoised : ndarray of float32, shaped like `X`, or like the targets in super-resolution
+            A list of arrays for a list of images of different sizes.
+        """
+        if is_ragged(X):
+            return self._predict_list(X)
+        return self._predict(self._check_input(X))
 
-    def _net_options(self, partial):
-        """What every skorch net of skdae takes from the parameters."""
-        optimizer, options = _net.OPTIMIZERS.get(self.optimizer, (self.optimizer, {}))
-        if optimizer is torch.optim.LBFGS or not issubclass(optimizer, torch.optim.Optimizer):
-            raise TypeError(
-                f"optimizer={self.optimizer!r} must be a name or a torch.optim.Optimizer class "
-                "whose step needs no closure."
-            )
-        if "weight_decay" in inspect.signature(optimizer).parameters:
-            options = {**options, "weight_decay": self.weight_decay}
-        callbacks = standard_callbacks(
-            self.verbose, self.early_stopping and not partial, self.patience
-        )
-        return {
-            "precision": self.precision_,
-            "lr_schedule": None if partial else self.lr_schedule,
-            "optimizer": optimizer,
-            "lr": self.lr,
-            "max_epochs": 1 if partial else self.max_epochs,
-            "batch_size": self.batch_size,
-            "device": self.device_,
-            "compile": self.compile,
-            "callbacks": [*callbacks, *(self.callbacks or [])],
-            "verbose": int(self.verbose > 1),
-            **{f"optimizer__{name}": value for name, value in options.items()},
-        }
+    def _check_input(self, X):
+        """Check images as scikit-learn does."""
+        check_is_fitted(self)
+        return validate_images(self, X, reset=False, any_size=self._plan.any_size)
 
-    def _n_validation(self, n_samples):
-        """Number of images set aside."""
-        return int(n_samples * (self.validation_fraction or 0))
+    def _predict(self, X):
+        """Denoise checked images."""
+        plan, tile = self._plan, self.tile_size
+        plan.check_sizes(tile)
+        images = plan.batch_of(X)
 
-    def _datasets(self, images, targets, seeds, partial):
-        """Training and validation data; the latter is None where no images are set aside."""
-        return _fit_data.datasets(
-            images,
-            targets,
-            n_validation=0 if partial else self._n_validation(len(images)),
-            patch_size=self.patch_size,
-            input_hwc=self._input_hwc,
-            seeds=seeds,
-            layout=self._layout,
-            noise=self.noise_,
-            hide=self._hide,
-            device=self.device_,
+        def run(batch):
+            return self._run("forward", batch, plan.to_net)
+
+        if tile is None or max(images.shape[1:3]) <= tile:
+            try:
+                return from_batch(run(images), X.ndim)
+            except torch.OutOfMemoryError:
+                if not plan.any_size:
+                    raise
+                tile = tiles.smaller_tile(max(images.shape[1:3]), *plan.receptive_field)
+        return from_batch(
+            tiles.in_tiles(run, images, plan.scale, tile, *plan.receptive_field), X.ndim
         )
 
-    def _warn_unless_learnt(self, net, train, valid):
-        """Compare the net with the best answer that does not look at its input."""
-        error, constant_error = net.compare_with_constant(
-            train, valid, OUTPUT_ACTIVATIONS[self._activation]
-        )
-        if not error < constant_error:
-            images = "training" if valid is None else "validation"
-            warnings.warn(
-                f"The net denoises its {images} images no better than one constant image would: "
-                f"their mean squared error is {error:.4g}, that of the mean training image "
-                f"{constant_error:.4g}. Train longer (max_epochs={self.max_epochs}), or, where the "
-                f"loss in history_ stands still, try a smaller lr than {self.lr}, another "
-                'random_state, or output_activation="identity".',
-                ConvergenceWarning,
-                stacklevel=5,
-            )
+    def _run(self, function, X, enter):
+        """Run the net and bring its output into the range of images; a channels-last batch."""
+        plan = self._plan
+        low, high = plan.clip or (-math.inf, math.inf)
+        result, n_done = None, 0
+        for output in self.net_.map_batches(function, X, enter):
+            output = plan.from_net(output)
+            if result is None:
+                # Joining the batches afterwards would take the memory twice.
+                result = torch.empty((len(X), *output.shape[1:]), dtype=torch.float32)
+            torch.clip(output, low, high, out=result[n_done : n_done + len(output)])
+            n_done += len(output)
+        return result.numpy()
 
-    def _find_code_shape(self, net):
-        """Shape of one code in the net, or None where it has none."""
-        if not hasattr(net.module_, "encode"):
-            return None
-        image = np.zeros((1, *self._input_hwc), dtype=np.float32)
-        (code,) = net.map_batches("encode", image, self._layout.enter)
-        return tuple(code.shape[1:])
+    # Files
+
+    def to_onnx(self, path: str | os.PathLike) -> None:
+        """Write the trained net as an ONNX file, which runs without skdae and PyTorch.
+
+        The graph does what `predict` does, output activation and clipping included. Its input ``X``
+        is `float32` (`uint8` images are divided by 255 first) and shaped like the images at `fit`:
+        ``(n_samples, n_features)``, ``(n_samples, height, width)`` or ``(n_samples, height, width,
+        n_channels)``; its output is ``X_denoised``. The number of samples is free, and so are
+        height and width where the architecture takes images of any size.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The file; ``.onnx`` is usual.
+
+        Raises
+        ------
+        ImportError
+            If the exporter's libraries are missing: ``pip install skdae[onnx]``.
+
+        Notes
+        -----
+        The graph computes in `float32`. It equals `predict` to about 1e-6 where ``precision_`` is
+        "float32", and is more exact than `predict` elsewhere.
+
+        Examples
+        --------
+        >>> dae.to_onnx("dae.onnx")  # doctest: +SKIP
+        >>> session = onnxruntime.InferenceSession("dae.onnx")  # doctest: +SKIP
+        >>> (X_denoised,) = session.run(None, {"X": X_noisy})  # doctest: +SKIP
+        """
+        check_is_fitted(self)
+        free = self._plan.any_size and self._plan.ndim > 2
+        export_onnx(UserImages(self.module_, self._plan), path, free_size=free)
+
+    def _get_saved_state(self):
+        """See `Persistent`; of the net, weights and history are kept."""
+        state = super()._get_saved_state()
+        net = state.pop("net_", None)
+        if net is not None:
+            if self._plan.architecture is None:
+                raise TypeError(
+                    f"The net {type(self.module_).__name__} is a module of your own, which save "
+                    "cannot write, because its files hold no code; joblib.dump keeps it."
+                )
+            del state["device_"]
+            state["net_"] = {
+                "weights": weights.saved_weights(net.module_),
+                "history": [*net.history],
+            }
+            weights.check_weights(self._plan.build, state["net_"]["weights"])
+        return state
+
+    def _set_saved_state(self, state):
+        """See `Persistent`; the net is built anew, on a device of this machine."""
+        net = state.pop("net_", None)
+        super()._set_saved_state(state)
+        if net is None:
+            return
+        self.device_ = hardware.resolve_loaded_device(self.device)
+        if self.precision == "auto" and self.precision_ == "bfloat16":
+            # Where the hardware has it; else float32.
+            self.precision_ = hardware.resolve_precision("auto", self.device_, convolutional=True)
+        module = weights.rebuild(self._plan.build, net["weights"])
+        with seeded(0, self.device_):
+            options = self._net_options(self.device_, self.precision_, partial=False)
+            self.net_ = self._build_net(module, self._plan, options)
+        self.net_.history.extend(net["history"])
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+@contextmanager
+def _own_generator(seed, device):
+    """Train with a generator of its own, and gradients where a caller has turned them off."""
+    with seeded(seed, device), torch.inference_mode(False), torch.enable_grad():
+        yield
 
 
 @contextmanager

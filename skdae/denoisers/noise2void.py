@@ -2,17 +2,15 @@
 
 import os
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Self
 
 import torch
 from numpy.typing import ArrayLike
-from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval
 from torch import nn
 
 from .._training.net import ImageNet
 from ..architectures import BaseArchitecture, UNet
-from ..base import unchanged_on_error
 from .learned import LearnedDenoiser
 
 
@@ -157,8 +155,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         self.random_state = random_state
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: Any = None) -> "Noise2VoidDenoiser":
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Train the net.
 
         Parameters
@@ -179,12 +176,9 @@ class Noise2VoidDenoiser(LearnedDenoiser):
             If shapes do not fit, values are not finite, a parameter is out of range, an image has
             one pixel, or the loss diverges in the first epoch.
         """
-        previous = self.net_ if self.warm_start and hasattr(self, "net_") else None
-        with unchanged_on_error(self):
-            # Images that are their own targets; the hidden pixels make them a task.
-            return self._fit(X, X, previous)
+        return super().fit(X)
 
-    def partial_fit(self, X: ArrayLike, y: Any = None) -> "Noise2VoidDenoiser":
+    def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Train one epoch on a part of the data, with a constant learning rate and no validation.
 
         It goes on from what was learnt before, and writes no checkpoint.
@@ -200,19 +194,18 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         -------
         self : object
         """
-        super().partial_fit(X, X)
-        return self
+        return super().partial_fit(X)
 
     @property
-    def _given_architecture(self):
+    def _architecture_to_build(self):
         return UNet(residual=False) if self.architecture is None else self.architecture
 
     @property
-    def _hide(self):
+    def _pretext(self):
         return BlindSpots(self.masked_fraction, self.mask_radius)
 
-    def _build_net(self, module, flat, partial):
-        return ImageNet(module, MaskedLoss(), **self._net_options(partial)).initialize()
+    def _build_net(self, module, plan, options):
+        return ImageNet(module, MaskedLoss(), **options).initialize()
 
 
 class BlindSpots:

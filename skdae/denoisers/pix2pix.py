@@ -4,11 +4,10 @@ import os
 import warnings
 from itertools import pairwise
 from numbers import Real
-from typing import Any
+from typing import Any, Self
 
 import torch
 from numpy.typing import ArrayLike
-from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 from torch import nn
@@ -19,7 +18,6 @@ from .._training.net import ImageNet, clear_gradients
 from ..architectures import BaseArchitecture
 from ..architectures._base import check_sizes
 from ..architectures._spatial import along, enlarged
-from ..base import unchanged_on_error
 from .learned import LearnedDenoiser
 
 
@@ -170,8 +168,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
         self.random_state = random_state
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> "Pix2PixDenoiser":
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Train both nets.
 
         Parameters
@@ -193,9 +190,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
             If shapes do not fit, values are not finite, a parameter is out of range, or the loss
             diverges in the first epoch. The fitted state from before is kept.
         """
-        previous = self.net_ if self.warm_start and hasattr(self, "net_") else None
-        with unchanged_on_error(self):
-            self._fit(X, y, previous)
+        super().fit(X, y)
         self._warn_of_collapse()
         return self
 
@@ -204,19 +199,19 @@ class Pix2PixDenoiser(LearnedDenoiser):
         """The discriminator."""
         return self.net_.discriminator_
 
-    def _build_net(self, module, flat, partial):
+    def _build_net(self, module, plan, options):
         check_sizes("discriminator_filters", self.discriminator_filters)
-        shapes = (self._input_hwc, self._target_hwc)
+        shapes = (plan.input_hwc, plan.target_hwc)
         if any(target < side for side, target in zip(*(s[:2] for s in shapes), strict=True)):
             raise ValueError("Pix2PixDenoiser needs targets at least as large as the images of X.")
         return AdversarialNet(
             module,
-            Loss("mae", self._activation),
+            Loss("mae", plan.activation),
             discriminator=PatchDiscriminator(*shapes, self.discriminator_filters),
             l1_weight=self.l1_weight,
-            rows_hwc=shapes if flat else None,
+            rows_hwc=shapes if plan.flat else None,
             optimizer__betas=(0.5, 0.999),
-            **self._net_options(partial),
+            **options,
         ).initialize()
 
     def _warn_of_collapse(self):
