@@ -5,6 +5,7 @@ image of height 1. This module converts to and from what users hold.
 """
 
 import math
+import sys
 import warnings
 from numbers import Integral
 from typing import Any, TypeGuard
@@ -21,6 +22,18 @@ FLOAT_DTYPES = (np.float64, np.float32)
 
 # The largest level of noise, which, and whose products, still fit into the float32 of the nets.
 MAX_LEVEL = 1e30
+
+
+# Whose frames lie between skdae and the line of the user that a warning is about.
+_NOT_THE_USER = {"skdae", "sklearn", "skorch", "numpy", "contextlib"}
+
+
+def warn_user(message, category=UserWarning):
+    """Warn at the line of the user's own code that led here."""
+    level, frame = 1, sys._getframe()
+    while frame and frame.f_globals.get("__name__", "").partition(".")[0] in _NOT_THE_USER:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
 
 
 # Shapes

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 from skdae import DenoisingAutoencoder, Downsample, GaussianNoise, Occlusion
-from skdae._training.batches import Layout
 from skdae._training.crops import PatchDataset, PixelStore, _poses, pixel_stores
 from skdae._training.tiles import tiles
 from skdae.architectures import Conv, Dense, DnCNN, UNet
@@ -55,7 +54,7 @@ def crops(images, patch_hw, targets=None, seed=0):
     stores = pixel_stores(images, images if targets is None else targets, torch.device("cpu"))
     return PatchDataset(
         *stores,
-        Layout(flat=False),
+        lambda images: images.permute(0, 3, 1, 2),
         None,
         None,
         torch.device("cpu"),

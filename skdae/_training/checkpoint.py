@@ -8,7 +8,6 @@ import hashlib
 import inspect
 import json
 import os
-import warnings
 from collections.abc import Mapping
 from functools import partial
 
@@ -20,7 +19,7 @@ from torch import nn
 from .._files.arrays import parse_json, read_arrays, write_arrays
 from .._files.atomic import remove_leftovers
 from .._files.estimators import Reader, Writer, versions
-from .._images import is_ragged
+from .._images import is_ragged, warn_user
 
 # Parameters that cannot change the weights, or are compared as what they resolve to.
 _FREE_PARAMETERS = {
@@ -144,11 +143,10 @@ class Checkpoint:
             # A full disk must not cost a net, nor must anything else here.
             if not self._has_warned:
                 self._has_warned = True
-                warnings.warn(
+                warn_user(
                     f"checkpoint={self.path!r} could not be written after epoch {training.epoch} "
                     f"({error!r}); training goes on, and the file stays as it was before.",
                     RuntimeWarning,
-                    stacklevel=2,
                 )
 
     def _write(self, training):

@@ -6,7 +6,6 @@ that imports skorch.
 """
 
 import copy
-import warnings
 from contextlib import nullcontext
 
 import numpy as np
@@ -16,6 +15,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer
 from torch.optim import lr_scheduler
 
+from .._images import warn_user
 from .batches import as_float, image_tensor
 from .callbacks import StopEarly
 from .muon import Muon
@@ -271,10 +271,9 @@ class ImageNet(NeuralNet):
         )
         if epoch == 0:
             raise ValueError(f"{cause}. Values of X far outside [0, 1] do this, too.")
-        warnings.warn(
+        warn_user(
             f"{cause}. Training stopped, and the weights of epoch {epoch} were restored.",
             ConvergenceWarning,
-            stacklevel=2,
         )
 
     def _autocast(self):

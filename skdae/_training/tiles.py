@@ -1,9 +1,9 @@
 """Prediction by tiles that overlap by the receptive field."""
 
-import warnings
-
 import numpy as np
 import torch
+
+from .._images import warn_user
 
 
 def tiles(length, tile, stride, radius):
@@ -81,11 +81,9 @@ def smaller_tile(tile, stride, radius):
     smaller = tile // 2
     if smaller < smallest_tile(stride, radius):
         raise
-    warnings.warn(
+    warn_user(
         f"The memory of the device does not hold a tile of {tile} pixels; going on with "
         f"tile_size={smaller}.",
-        UserWarning,
-        stacklevel=4,
     )
     return smaller
 

@@ -314,7 +314,8 @@ class DenoisingAutoencoder(LearnedDenoiser):
         -------
         Z : ndarray of float32 of shape (n_samples, n_codes)
         """
-        images = self._plan.batch_of(self._check_input(X))
+        X = self._check_input(X)
+        images = self._plan.batch_of(X)
         batches = self.net_.map_batches("encode", images, self._plan.to_net)
         return np.concatenate([code.flatten(1).numpy() for code in batches])
 

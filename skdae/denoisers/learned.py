@@ -4,7 +4,6 @@ import copy
 import inspect
 import math
 import os
-import warnings
 from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Integral, Real
@@ -28,6 +27,7 @@ from .._images import (
     from_batch,
     is_ragged,
     validate_images,
+    warn_user,
 )
 from .._random import draw_seed, seeded
 from .._training import hardware, tiles
@@ -321,14 +321,13 @@ class LearnedDenoiser(BaseDenoiser):
         )
         if not error < constant_error:
             images = "training" if valid is None else "validation"
-            warnings.warn(
+            warn_user(
                 f"The net denoises its {images} images no better than one constant image would: "
                 f"their mean squared error is {error:.4g}, that of the mean training image "
                 f"{constant_error:.4g}. Train longer (max_epochs={self.max_epochs}), or, where the "
                 f"loss in history_ stands still, try a smaller lr than {self.lr}, another "
                 'random_state, or output_activation="identity".',
                 ConvergenceWarning,
-                stacklevel=5,
             )
 
     def set_params(self, **params: Any) -> "LearnedDenoiser":
@@ -397,7 +396,7 @@ class LearnedDenoiser(BaseDenoiser):
     def _predict(self, X):
         """Denoise checked images."""
         plan, tile = self._plan, self.tile_size
-        plan.check_sizes(tile)
+        plan.check_sizes(tile, self.patch_size)
         images = plan.batch_of(X)
 
         def run(batch):
@@ -526,11 +525,9 @@ def _memory_noted(estimator):
 
 def _warn_plain_autoencoder():
     """Say that nothing tells clean from noisy, and what would."""
-    warnings.warn(
+    warn_user(
         "fit got neither clean images (y is None, or holds labels) nor noise=, and so trains a "
         "plain autoencoder, X -> X. To learn denoising, call fit(X_noisy, X_clean), or set "
         "noise=GaussianNoise() and call fit(X_clean), or, in a Pipeline with an injector, "
         "pipe.fit(X, X). fit(X, X) trains a plain autoencoder without this warning.",
-        UserWarning,
-        stacklevel=5,
     )

@@ -1,7 +1,6 @@
 """Image-to-image translation with an adversary: sharp images instead of mean ones."""
 
 import os
-import warnings
 from itertools import pairwise
 from numbers import Real
 from typing import Any, Self
@@ -13,6 +12,7 @@ from sklearn.utils._param_validation import Interval
 from torch import nn
 from torch.nn import functional as F
 
+from .._images import warn_user
 from .._training.losses import Loss
 from .._training.net import ImageNet, clear_gradients
 from ..architectures import BaseArchitecture
@@ -230,10 +230,9 @@ class Pix2PixDenoiser(LearnedDenoiser):
             )
         else:
             return
-        warnings.warn(
+        warn_user(
             f"{problem}, another lr than {self.lr}, or another random_state.",
             ConvergenceWarning,
-            stacklevel=4,
         )
 
 

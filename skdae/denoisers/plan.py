@@ -111,7 +111,7 @@ class NetPlan(Persistent):
                     f"sees {self.receptive_field[1]} pixels to each side; pass "
                     f"tile_size={smallest} or more."
                 )
-        if patch_size is not None:
+        if patch_size is not None and len(images):
             # A signal has a height of 1, which is not a limit.
             smallest = min(
                 width if height == 1 else min(height, width)
