@@ -157,13 +157,16 @@ def shared_tensor(X):
 
 
 def value_range(X):
-    """Smallest and largest value, uint8 counted as [0, 1].
+    """Smallest and largest value of images or a list of them, uint8 counted as [0, 1].
 
     Raises
     ------
     ValueError
         If a value does not fit into the float32 of the nets.
     """
+    if isinstance(X, list):
+        ranges = [value_range(image) for image in X]
+        return min(low for low, _ in ranges), max(high for _, high in ranges)
     # torch looks at both ends in one pass, on all cores.
     low, high = (float(as_float(value)) for value in shared_tensor(X).aminmax())
     if not np.isfinite([low, high]).all():

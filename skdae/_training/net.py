@@ -321,6 +321,21 @@ class ImageNet(NeuralNet):
                 )
             yield output
 
+    def find_code_shape(self, input_hwc, to_net):
+        """Shape of one code, or None where the module has none.
+
+        Parameters
+        ----------
+        input_hwc : (int, int, int)
+        to_net : callable
+            As `layout` of `map_batches`.
+        """
+        if not hasattr(self.module_, "encode"):
+            return None
+        image = np.zeros((1, *input_hwc), dtype=np.float32)
+        (code,) = self.map_batches("encode", image, to_net)
+        return tuple(code.shape[1:])
+
 
 class Training:
     """A fit under way: all that changes from one epoch to the next.

@@ -31,6 +31,7 @@ from .._images import (
 )
 from .._random import draw_seed, seeded
 from .._training import hardware, tiles
+from .._training.batches import value_range
 from .._training.callbacks import standard_callbacks
 from .._training.checkpoint import Checkpoint, describe_fit
 from .._training.fit_data import datasets
@@ -38,7 +39,7 @@ from .._training.losses import OUTPUT_ACTIVATIONS
 from .._training.net import LR_SCHEDULES, OPTIMIZERS
 from ..architectures import ARCHITECTURES, BaseArchitecture
 from ..base import BaseDenoiser
-from .plan import find_code_shape, plan_net, range_of
+from .plan import plan_net
 
 
 class LearnedDenoiser(BaseDenoiser):
@@ -168,7 +169,7 @@ class LearnedDenoiser(BaseDenoiser):
         )
         self._check_target_range(*plan.target_range)
         if noise is not None:
-            noise._check_range(*range_of(images))
+            noise._check_range(*(plan.target_range if y is None else value_range(images)))
         plan.check_sizes(self.tile_size, self.patch_size, images)
         if going_on:
             plan = plan.going_on_from(self._plan)
@@ -181,7 +182,7 @@ class LearnedDenoiser(BaseDenoiser):
             module = copy.deepcopy(self.module_ if going_on else self._new_module(plan))
             options = self._net_options(device, precision, partial)
             net = self._build_net(module, plan, options)
-            plan = replace(plan, code_shape=find_code_shape(plan, net))
+            plan = replace(plan, code_shape=net.find_code_shape(plan.input_hwc, plan.to_net))
             if going_on:
                 net.continue_from(self.net_, keep_optimizer=partial)
             if checkpoint is not None:

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from torch import nn
 
 from .._files.estimators import Persistent
-from .._images import guess_image_shape, is_ragged, resolve_image_shape, to_batch, to_hwc
+from .._images import guess_image_shape, resolve_image_shape, to_batch, to_hwc
 from .._training import tiles
 from .._training.batches import value_range
 from .._training.losses import OUTPUT_ACTIVATIONS
@@ -180,7 +180,7 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, fit_n
     images, targets : ndarray of shape (n_samples, height, width, n_channels), or list of images
         `X` and `y`; the same object where `y` is None.
     """
-    ragged = is_ragged(X)
+    ragged = isinstance(X, list)
     shape = (len(X), patch_size, patch_size, *X[0].shape[2:]) if ragged else X.shape
     architecture = _resolve_architecture(given, latent_dim, len(shape) == 2 and image_shape is None)
     flat = architecture.flat if architecture else len(shape) == 2 and image_shape is None
@@ -219,7 +219,7 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, fit_n
         input_hwc=tuple(hwc),
         target_hwc=tuple(target_hwc),
         activation=activation,
-        target_range=range_of(targets),
+        target_range=value_range(targets),
         receptive_field=tuple(architecture.receptive_field()) if any_size else None,
         code_shape=None,
     )
@@ -253,7 +253,7 @@ def _resolve_architecture(given, latent_dim, takes_rows):
 
 def _to_images(X, image_shape):
     """Images with height, width and channels."""
-    if is_ragged(X):
+    if isinstance(X, list):
         return [image.reshape(*image.shape[:2], -1) for image in X]
     return to_batch(X, image_shape)
 
@@ -271,18 +271,3 @@ def _scaled_shape(image_shape, ratio):
             f"{image_shape} to no whole height and width."
         )
     return (*(round(n) for n in scaled), *channels)
-
-
-def range_of(images):
-    """Smallest and largest value of a batch, or of a list of images."""
-    ranges = [value_range(X) for X in (images if is_ragged(images) else [images])]
-    return min(low for low, _ in ranges), max(high for _, high in ranges)
-
-
-def find_code_shape(plan, net):
-    """Shape of one code in a net, or None where it has none."""
-    if not hasattr(net.module_, "encode"):
-        return None
-    image = np.zeros((1, *plan.input_hwc), dtype=np.float32)
-    (code,) = net.map_batches("encode", image, plan.to_net)
-    return tuple(code.shape[1:])
