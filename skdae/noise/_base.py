@@ -1,6 +1,8 @@
 """What all noise injectors share: checks, seeds, clipping, and one verb for arrays and tensors."""
 
+import inspect
 import warnings
+from functools import wraps
 from numbers import Real
 from typing import Any
 
@@ -52,15 +54,43 @@ def level(kind, low, high):
     return [Interval(kind, low, high, closed="both"), LevelRange(kind, low, high, closed="both")]
 
 
+def _with_common_parameters(init):
+    """Let an ``__init__`` that leaves out some of the common parameters take them all the same."""
+    own = inspect.signature(init).parameters.values()
+    names = {parameter.name for parameter in own}
+    common = [p for p in inspect.signature(BaseNoise).parameters.values() if p.name not in names]
+
+    @wraps(init)
+    def __init__(self, *args, **kwargs):
+        given = {p.name: kwargs.pop(p.name) for p in common if p.name in kwargs}
+        init(self, *args, **kwargs)
+        vars(self).update(given)
+
+    # scikit-learn reads the parameters of an estimator from the signature.
+    named = [p for p in own if p.kind is not p.VAR_KEYWORD]
+    __init__.__signature__ = inspect.Signature([*named, *common])
+    return __init__ if common else init
+
+
 class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Base class of the noise injectors; write your own by giving it `_corrupt`.
 
-    A subclass has an ``__init__`` with its levels and the common parameters ``clip``, ``when`` and
-    ``random_state``, its ``_parameter_constraints``, and the verb ``_corrupt(images, rng)``. There
-    `images` has shape ``(n_samples, height, width, n_channels)``, and `rng` offers ``normal(loc,
-    scale, size)``, ``uniform(low, high, size)``, ``integers(low, high, size)`` and
-    ``poisson(rates)``. The verb gets NumPy arrays in `transform`, and torch tensors where a
-    denoiser corrupts its batches while it trains; operators and methods that both know serve both.
+    A subclass has the verb ``_corrupt(images, rng)`` and, for parameters of its own, an
+    ``__init__`` that remembers them and ``_parameter_constraints``. Every noise also takes the
+    parameters below, whether its ``__init__`` names them or not. In the verb, `images` has shape
+    ``(n_samples, height, width, n_channels)``, and `rng` offers ``normal(loc, scale, size)``,
+    ``uniform(low, high, size)``, ``integers(low, high, size)`` and ``poisson(rates)``. The verb
+    gets NumPy arrays in `transform`, and torch tensors where a denoiser corrupts its batches while
+    it trains; operators and methods that both know serve both.
+
+    Parameters
+    ----------
+    clip : (float, float) or None, default=(0.0, 1.0)
+        Range to which the noisy images are clipped. None does not clip.
+    when : {"always", "fit"}, default="always"
+        "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
+    random_state : int, RandomState instance or None, default=None
+        Seed. With the pixels of an image it decides its noise. None draws a seed in `fit`.
 
     Attributes
     ----------
@@ -78,12 +108,12 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimato
     >>> import numpy as np
     >>> from skdae.noise import BaseNoise
     >>> class DeadColumns(BaseNoise):
-    ...     def __init__(self, clip=(0.0, 1.0), when="always", random_state=None):
-    ...         self.clip, self.when, self.random_state = clip, when, random_state
+    ...     def __init__(self, share=0.25):
+    ...         self.share = share
     ...
     ...     def _corrupt(self, images, rng):
     ...         n, _, width, _ = images.shape
-    ...         return images * (rng.uniform(0.0, 1.0, (n, 1, width, 1)) > 0.25)
+    ...         return images * (rng.uniform(0.0, 1.0, (n, 1, width, 1)) > self.share)
     >>> DeadColumns(random_state=1).fit_transform(np.ones((1, 2, 6)))
     array([[[1., 1., 1., 0., 1., 0.],
             [1., 1., 1., 0., 1., 0.]]])
@@ -94,6 +124,27 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimato
         "when": [StrOptions({"always", "fit"})],
         "random_state": ["random_state"],
     }
+
+    # Those of a subclass whose __init__ does not call this class's.
+    clip: tuple[float, float] | None = (0.0, 1.0)
+    when: str = "always"
+    random_state: int | np.random.RandomState | None = None
+
+    def __init__(
+        self,
+        *,
+        clip: tuple[float, float] | None = (0.0, 1.0),
+        when: str = "always",
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.clip = clip
+        self.when = when
+        self.random_state = random_state
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = _with_common_parameters(cls.__init__)
 
     # Whether flat rows must be seen as images, because neighbours or channels matter.
     _spatial = False
