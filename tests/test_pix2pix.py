@@ -165,7 +165,7 @@ def test_discriminator_that_learns_nothing_has_collapsed(digits):
         ({"discriminator_filters": ()}, "discriminator_filters="),
         ({"discriminator_filters": (4, 0)}, "discriminator_filters="),
         ({"lr": 0.0}, "lr"),
-        ({"noise": "gaussian"}, "is no injector"),
+        ({"noise": "gaussian"}, "is not an injector"),
     ],
     ids=range(6),
 )

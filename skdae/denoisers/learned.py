@@ -37,6 +37,7 @@ from .._training.checkpoint import Checkpoint, describe_fit
 from .._training.losses import OUTPUT_ACTIVATIONS
 from ..architectures import ARCHITECTURES, BaseArchitecture
 from ..base import unchanged_on_error
+from ..noise._base import check_noise
 from .prediction import NetPredictor
 
 
@@ -133,7 +134,7 @@ class LearnedDenoiser(NetPredictor):
         self._set_target_range(image_range if y is None else _fit_data.range_of(targets), reset)
         self.noise_ = self._fit_noise(shape, clean_shape, seeds[0])
         if self.noise_ is not None:
-            self.noise_._check_range(*image_range)
+            self.noise_.warn_if_clipped(*image_range)
         self._set_shapes(clean_shape, target_hwc)
         self._layout, self._ndim = _tensors.Layout(flat), len(shape)
         self._any_size = bool(architecture) and architecture.any_size(self._latent_dim)
@@ -284,23 +285,7 @@ class LearnedDenoiser(NetPredictor):
         """A fitted copy of the noise, with a seed and the shape of the images."""
         if self.noise is None:
             return None
-        if inspect.isclass(self.noise) or not hasattr(self.noise, "_corrupt"):
-            raise TypeError(
-                f"noise={self.noise!r} is no injector; pass an object of skdae.noise such as "
-                "GaussianNoise(std=0.2)."
-            )
-        noise = clone(self.noise)
-        # Inside a fit, scikit-learn takes the parameters of held estimators for checked.
-        noise._validate_params()
-        noise.set_params(when="always")
-        if noise.random_state is None:
-            noise.set_params(random_state=seed % 2**31)
-        has_shape = "image_shape" in noise.get_params(deep=False)
-        if len(shape) == 2 and has_shape and noise._given_image_shape() is None:
-            noise.set_params(image_shape=image_shape)
-        noise.n_features_in_ = math.prod(shape[1:])
-        noise._set_up(np.broadcast_to(np.float32(0), shape))
-        return noise
+        return check_noise(self.noise).for_training(shape, image_shape, seed)
 
     def _set_target_range(self, target_range, reset):
         """Remember the range of all targets seen."""

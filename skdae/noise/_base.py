@@ -1,6 +1,7 @@
 """What all noise injectors share: checks, seeds, clipping, and one verb for arrays and tensors."""
 
 import inspect
+import math
 import warnings
 from functools import wraps
 from numbers import Real
@@ -8,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -70,6 +71,16 @@ def _with_common_parameters(init):
     named = [p for p in own if p.kind is not p.VAR_KEYWORD]
     __init__.__signature__ = inspect.Signature([*named, *common])
     return __init__ if common else init
+
+
+def check_noise(noise):
+    """The injector; a TypeError where it is not one."""
+    if not isinstance(noise, BaseNoise):
+        raise TypeError(
+            f"noise={noise!r} is not an injector; pass an object of skdae.noise, such as "
+            "GaussianNoise(0.2), or NoiseSequence([...]) for several."
+        )
+    return noise
 
 
 class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -166,23 +177,57 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimato
         """
         with unchanged_on_error(self):
             images = validate_images(self, stand_in(X), reset=True)
-            self._set_up(images)
+            self._set_up(images.shape)
             scale = 255 if images.dtype == np.uint8 else 1
-            self._check_range(images.min() / scale, images.max() / scale)
+            self.warn_if_clipped(images.min() / scale, images.max() / scale)
         return self
 
-    def _set_up(self, images):
-        """Fit on checked images, of which only the shape counts."""
+    def for_training(self, batch_shape, image_shape, seed):
+        """A clone fitted to the shape of a batch, for a denoiser that corrupts its own batches.
+
+        Parameters
+        ----------
+        batch_shape : tuple of int
+            Shape of the clean images.
+        image_shape : tuple of int
+            Shape of one image, for a noise that got none and must see flat rows as images.
+        seed : int
+            Used where `random_state` is None.
+
+        Returns
+        -------
+        noise : injector
+        """
+        noise = clone(self)
+        # Inside a fit, scikit-learn takes the parameters of held estimators for checked.
+        noise._validate_params()
+        noise.when = "always"
+        if noise.random_state is None:
+            noise.random_state = seed % 2**31
+        has_shape = "image_shape" in noise.get_params(deep=False)
+        if len(batch_shape) == 2 and has_shape and noise._given_image_shape() is None:
+            noise.image_shape = image_shape
+        noise.n_features_in_ = math.prod(batch_shape[1:])
+        noise._set_up(batch_shape)
+        return noise
+
+    def output_shape(self, image_shape):
+        """Shape of a corrupted image; some noises change the size."""
+        hwc = self._output_hwc(to_hwc(image_shape))
+        return tuple(hwc[1:2] if len(image_shape) == 1 else hwc[: len(image_shape)])
+
+    def _set_up(self, batch_shape):
+        """Fit to the shape of a batch."""
         self._check_parameters()
-        shape, given = images.shape, self._given_image_shape()
-        if given is None and not self._spatial and len(shape) == 2:
+        given = self._given_image_shape()
+        if given is None and not self._spatial and len(batch_shape) == 2:
             # Where neighbours do not matter, flat rows are signals of any length.
-            given = shape[1:]
-        self.image_shape_ = resolve_image_shape(shape, given)
-        self._n_features_out = int(np.prod(self._output_hwc(to_hwc(self.image_shape_))))
+            given = batch_shape[1:]
+        self.image_shape_ = resolve_image_shape(batch_shape, given)
+        self._n_features_out = math.prod(self.output_shape(self.image_shape_))
         self.seed_ = draw_seed(self.random_state)
 
-    def _check_range(self, low, high):
+    def warn_if_clipped(self, low, high):
         """Warn where clipping would change the images themselves, not only their noise."""
         if self.clip is None:
             return
