@@ -2,7 +2,6 @@
 
 import inspect
 import math
-import warnings
 from functools import wraps
 from numbers import Real
 from typing import Any
@@ -26,6 +25,7 @@ from .._images import (
     to_float,
     to_hwc,
     validate_images,
+    warn_user,
 )
 from .._random import KeyedGenerator, draw_seed
 from ..base import ImageFeaturesOutMixin, unchanged_on_error
@@ -233,12 +233,10 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimato
             return
         margin = 0.1 * (self.clip[1] - self.clip[0])
         if low < self.clip[0] - margin or high > self.clip[1] + margin:
-            warnings.warn(
+            warn_user(
                 f"X spans [{low:.3g}, {high:.3g}], but {type(self).__name__} clips noisy images to "
                 f"clip={tuple(self.clip)}. Pass uint8 images, or divide by 255, to have [0, 1]; or "
-                "set clip=None.",
-                UserWarning,
-                stacklevel=3,
+                "set clip=None."
             )
 
     def transform(self, X: ArrayLike) -> np.ndarray:
