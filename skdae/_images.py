@@ -4,8 +4,8 @@ Inside skdae a batch is always ``(n_samples, height, width, n_channels)``. A 1-D
 image of height 1. This module converts to and from what users hold.
 """
 
+import inspect
 import math
-import sys
 import warnings
 from numbers import Integral
 from typing import Any, TypeGuard
@@ -23,16 +23,15 @@ FLOAT_DTYPES = (np.float64, np.float32)
 # The largest level of noise, which, and whose products, still fit into the float32 of the nets.
 MAX_LEVEL = 1e30
 
-
-# Whose frames lie between skdae and the line of the user that a warning is about.
-_NOT_THE_USER = {"skdae", "sklearn", "skorch", "numpy", "contextlib"}
+# Between the user's line and the place in skdae that warns.
+_BETWEEN = {"skdae", "sklearn", "skorch", "torch", "numpy", "contextlib"}
 
 
 def warn_user(message, category=UserWarning):
-    """Warn at the line of the user's own code that led here."""
-    level, frame = 1, sys._getframe()
-    while frame and frame.f_globals.get("__name__", "").partition(".")[0] in _NOT_THE_USER:
-        level, frame = level + 1, frame.f_back
+    """Warn at the user's own line, however deep the reason was found."""
+    frame, level = inspect.currentframe(), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _BETWEEN:
+        frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
 
 
@@ -79,24 +78,20 @@ def resolve_image_shape(batch_shape, image_shape=None):
         return _check_image_shape(own_shape, image_shape)
     if len(own_shape) > 1:
         if len(own_shape) == 3 and own_shape[0] in (1, 3) and own_shape[2] > 4:
-            warnings.warn(
+            warn_user(
                 f"The images of X have shape {own_shape}, taken as height {own_shape[0]}, width "
                 f"{own_shape[1]} and {own_shape[2]} channels. If the channels come first, pass "
-                "X.transpose(0, 2, 3, 1).",
-                UserWarning,
-                stacklevel=2,
+                "X.transpose(0, 2, 3, 1)."
             )
         return own_shape
     (n_features,) = own_shape
     image_shape = guess_image_shape(n_features)
     if len(image_shape) == 2:
         return image_shape
-    warnings.warn(
-        f"Rows of {n_features} values are no square image and are taken as 1-D signals; pass "
+    warn_user(
+        f"Rows of {n_features} values are not square images and are taken as 1-D signals; pass "
         "image_shape=(height, width) or (height, width, n_channels) if they are images, or "
-        f"image_shape=({n_features},) to silence this warning.",
-        UserWarning,
-        stacklevel=2,
+        f"image_shape=({n_features},) to silence this warning."
     )
     return image_shape
 

@@ -3,6 +3,7 @@
 from sklearn.pipeline import Pipeline
 
 from .metrics import denoising_scorer, j_invariant_scorer
+from .noise import BaseNoise
 
 __all__ = ["denoising_scorer", "j_invariant_scorer", "without_noise"]
 
@@ -49,7 +50,7 @@ def without_noise(pipeline: Pipeline) -> Pipeline:
 def _strip(step):
     """`step` without injectors, or None where nothing is left of it."""
     if not isinstance(step, Pipeline):
-        return None if hasattr(step, "_corrupt") else step
+        return None if isinstance(step, BaseNoise) else step
     steps = [(name, _strip(inner)) for name, inner in step.steps]
     kept = [(name, inner) for name, inner in steps if inner is not None]
     return Pipeline(kept, memory=step.memory, verbose=step.verbose) if kept else None

@@ -71,9 +71,9 @@ ESTIMATORS = [
 ]
 
 
-# Many of scikit-learn's checks use rows that are no square images, and values far outside [0, 1].
+# Many of scikit-learn's checks use rows that are not square images, and values far outside [0, 1].
 @pytest.mark.filterwarnings("ignore:X spans .* clips noisy images:UserWarning")
-@pytest.mark.filterwarnings("ignore:Rows of .* values are no square image:UserWarning")
+@pytest.mark.filterwarnings("ignore:Rows of .* values are not square images:UserWarning")
 @parametrize_with_checks(ESTIMATORS)
 def test_scikit_learn_contract(estimator, check):
     check(estimator)

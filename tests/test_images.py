@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from sklearn.pipeline import make_pipeline
 
-from skdae import GaussianNoise, MedianFilter, Occlusion
+from skdae import GaussianNoise, MedianFilter, Occlusion, StripeNoise
 from skdae._images import (
     check_images,
     check_target,
@@ -16,7 +17,7 @@ from skdae._images import (
     to_float,
     to_hwc,
 )
-from skdae.metrics import peak_signal_noise_ratio
+from skdae.metrics import peak_signal_noise_ratio, structural_similarity
 
 
 @pytest.mark.parametrize(
@@ -172,3 +173,18 @@ def test_a_list_of_uint8_images_is_the_array_of_them(shape):
         method = getattr(estimator.fit(list(X)), "predict", None) or estimator.transform
         assert_array_equal(method(list(X)), expected)
     assert peak_signal_noise_ratio(list(X), list(X // 2)) == peak_signal_noise_ratio(X, X // 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (make_pipeline(StripeNoise(), MedianFilter()).fit, "not square images"),
+        (GaussianNoise(clip=(2, 3), random_state=0).fit_transform, "X spans"),
+        (lambda X: structural_similarity(X, X), "not square images"),
+    ],
+)
+def test_warning_points_at_the_line_of_the_user(call, words):
+    X = np.random.default_rng(0).random((4, 7))
+    with pytest.warns(UserWarning, match=words) as record:
+        call(X)
+    assert {warning.filename for warning in record} == {__file__}

@@ -4,6 +4,8 @@ Statistical tests draw with fixed seeds and reject at five standard errors or p 
 injector would fail about once in a million other seeds.
 """
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -12,8 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 
 from skdae import (
+    DenoisingAutoencoder,
     Downsample,
     GaussianNoise,
     MaskingNoise,
@@ -334,9 +338,6 @@ def test_equal_images_share_their_noise_whatever_the_sign_of_zero():
 class Hole(BaseNoise):
     """Works in place."""
 
-    def __init__(self, clip=None, when="always", random_state=None):
-        self.clip, self.when, self.random_state = clip, when, random_state
-
     def _corrupt(self, images, rng):
         images[:, :4] = 0
         return images
@@ -467,3 +468,57 @@ def test_bad_parameters_are_named(noise, message):
         noise.fit(images())
     assert message in str(error.value)
     assert not hasattr(noise, "seed_")
+
+
+class Explicit(Hole):
+    def __init__(self, share=0.25, *, clip=(0.0, 1.0), when="always", random_state=None):
+        super().__init__(clip=clip, when=when, random_state=random_state)
+        self.share = share
+
+
+class PassesOn(Hole):
+    def __init__(self, share=0.25, **common):
+        super().__init__(**common)
+        self.share = share
+
+
+class LeavesOut(Hole):
+    def __init__(self, share=0.25):
+        super().__init__()
+        self.share = share
+
+
+class CallsNoParent(Hole):
+    def __init__(self, share=0.25):
+        self.share = share
+
+
+class Grandchild(PassesOn):
+    def __init__(self, share=0.5):
+        super().__init__(share)
+
+
+@pytest.mark.parametrize("cls", [Hole, Explicit, PassesOn, LeavesOut, CallsNoParent, Grandchild])
+def test_every_noise_has_the_common_parameters(cls):
+    assert cls().clip == (0.0, 1.0)
+    assert cls().when == "always"
+    assert repr(cls()) == f"{cls.__name__}()"
+    noise = cls(clip=(0.0, 2.0), when="fit", random_state=3)
+    assert {"clip", "when", "random_state"} <= set(noise.get_params())
+    assert repr(noise) == f"{cls.__name__}(clip=(0.0, 2.0), random_state=3, when='fit')"
+    for copy in (clone(noise), pickle.loads(pickle.dumps(noise))):
+        assert copy.get_params() == noise.get_params()
+    assert noise.set_params(clip=None).clip is None
+    assert noise.fit_transform(np.full((1, 8, 8), 7.0)).max() == 7
+    with pytest.raises(TypeError, match="unexpected keyword argument 'sd'"):
+        cls(sd=1)
+
+
+@pytest.mark.parametrize("cls", [Explicit, PassesOn, CallsNoParent])
+def test_the_common_parameters_of_any_noise_can_be_searched(cls):
+    X = np.linspace(0, 1, 640).reshape(10, 8, 8)
+    net = DenoisingAutoencoder("linear", noise=cls(), max_epochs=1, random_state=0)
+    search = GridSearchCV(net, {"noise__clip": [None, (0.0, 2.0)], "noise__share": [0.5]}, cv=2)
+    best = search.fit(X).best_estimator_.noise_
+    assert best.clip in (None, (0.0, 2.0))
+    assert best.share == 0.5

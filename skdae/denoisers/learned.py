@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.base import _fit_context, clone
+from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -39,6 +39,7 @@ from .._training.losses import OUTPUT_ACTIVATIONS
 from .._training.net import LR_SCHEDULES, OPTIMIZERS
 from ..architectures import ARCHITECTURES, BaseArchitecture
 from ..base import BaseDenoiser
+from ..noise._base import check_noise
 from .plan import plan_net
 
 
@@ -165,11 +166,12 @@ class LearnedDenoiser(BaseDenoiser):
             X,
             y,
             self.patch_size,
-            lambda *shapes: self._fit_noise(*shapes, seeds[0]),
+            None if self.noise is None else check_noise(self.noise),
+            seeds[0],
         )
         self._check_target_range(*plan.target_range)
         if noise is not None:
-            noise._check_range(*(plan.target_range if y is None else value_range(images)))
+            noise.warn_if_clipped(*(plan.target_range if y is None else value_range(images)))
         plan.check_sizes(self.tile_size, self.patch_size, images)
         if going_on:
             plan = plan.going_on_from(self._plan)
@@ -254,28 +256,6 @@ class LearnedDenoiser(BaseDenoiser):
         if self.random_state is None and checkpoint is not None and checkpoint.seed is not None:
             return checkpoint.seed
         return draw_seed(self.random_state)
-
-    def _fit_noise(self, shape, image_shape, seed):
-        """A fitted copy of the noise, with a seed and the shape of the images."""
-        if self.noise is None:
-            return None
-        if inspect.isclass(self.noise) or not hasattr(self.noise, "_corrupt"):
-            raise TypeError(
-                f"noise={self.noise!r} is not an injector; pass an object of skdae.noise such as "
-                "GaussianNoise(std=0.2)."
-            )
-        noise = clone(self.noise)
-        # Inside a fit, scikit-learn takes the parameters of held estimators for checked.
-        noise._validate_params()
-        noise.set_params(when="always")
-        if noise.random_state is None:
-            noise.set_params(random_state=seed % 2**31)
-        has_shape = "image_shape" in noise.get_params(deep=False)
-        if len(shape) == 2 and has_shape and noise._given_image_shape() is None:
-            noise.set_params(image_shape=image_shape)
-        noise.n_features_in_ = math.prod(shape[1:])
-        noise._set_up(np.broadcast_to(np.float32(0), shape))
-        return noise
 
     def _new_module(self, plan):
         """A net with fresh weights, or the user's own."""

@@ -152,7 +152,7 @@ class NetPlan(Persistent):
         return (self.architecture_name, self.latent_dim, self.flat, *sizes)
 
 
-def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, fit_noise):
+def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise, seed):
     """Plan a net for checked images.
 
     Parameters
@@ -170,13 +170,15 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, fit_n
         Their targets; None where they are the images.
     patch_size : int or None
         Side of the crops, which stand for images of different sizes.
-    fit_noise : callable
-        From the shapes of a batch and of one image to a fitted noise, or None.
+    noise : BaseNoise or None
+    seed : int
+        Of the noise.
 
     Returns
     -------
     plan : NetPlan
     noise : BaseNoise or None
+        A fitted clone.
     images, targets : ndarray of shape (n_samples, height, width, n_channels), or list of images
         `X` and `y`; the same object where `y` is None.
     """
@@ -189,8 +191,6 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, fit_n
         image_shape = guess_image_shape(shape[1])
     else:
         image_shape = resolve_image_shape(shape, image_shape)
-    noise = fit_noise(shape, image_shape)
-
     images = targets = _to_images(X, image_shape)
     if y is not None:
         scaled = None if ragged else _scaled_shape(image_shape, y.size / X.size)
@@ -201,11 +201,10 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, fit_n
         scale = [t // n for t, n in zip(targets[0].shape, images[0].shape, strict=True)]
         target_hwc = tuple(n * s for n, s in zip(hwc, scale, strict=True))
     if noise is not None:
-        noisy_shape = noise.image_shape_
-        noisy_hwc = noise._output_hwc(to_hwc(noisy_shape))
-        if noisy_hwc != to_hwc(noisy_shape):
-            hwc = noisy_hwc
-            image_shape = hwc[1:2] if len(noisy_shape) == 1 else hwc[: len(noisy_shape)]
+        noise = noise.for_training(shape, image_shape, seed)
+        noisy_shape = noise.output_shape(noise.image_shape_)
+        if noisy_shape != noise.image_shape_:
+            hwc, image_shape = to_hwc(noisy_shape), noisy_shape
     latent_dim = None if latent_dim is None else int(latent_dim)
     any_size = bool(architecture) and architecture.any_size(latent_dim)
     plan = NetPlan(

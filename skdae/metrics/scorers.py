@@ -10,6 +10,7 @@ from sklearn.base import clone
 
 from .._images import check_images, check_target
 from .._random import draw_seed
+from ..noise._base import check_noise
 from .full_reference import (
     mean_absolute_error,
     mean_squared_error,
@@ -166,16 +167,6 @@ def resolve_metric(metric):
             "(X_true, X_pred) -> float."
         )
     return METRICS[metric]
-
-
-def check_noise(noise):
-    """The injector; a TypeError where it is none."""
-    if isinstance(noise, type) or not hasattr(noise, "fit_transform"):
-        raise TypeError(
-            f"noise={noise!r} must be a noise injector, an instance with fit and transform, such "
-            "as GaussianNoise(0.2)."
-        )
-    return noise
 
 
 def seeded_noise(noise):

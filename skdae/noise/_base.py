@@ -1,12 +1,14 @@
 """What all noise injectors share: checks, seeds, clipping, and one verb for arrays and tensors."""
 
-import warnings
+import inspect
+import math
+from functools import wraps
 from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -23,6 +25,7 @@ from .._images import (
     to_float,
     to_hwc,
     validate_images,
+    warn_user,
 )
 from .._random import KeyedGenerator, draw_seed
 from ..base import ImageFeaturesOutMixin, unchanged_on_error
@@ -52,15 +55,53 @@ def level(kind, low, high):
     return [Interval(kind, low, high, closed="both"), LevelRange(kind, low, high, closed="both")]
 
 
+def _with_common_parameters(init):
+    """Let an ``__init__`` that leaves out some of the common parameters take them all the same."""
+    own = inspect.signature(init).parameters.values()
+    names = {parameter.name for parameter in own}
+    common = [p for p in inspect.signature(BaseNoise).parameters.values() if p.name not in names]
+
+    @wraps(init)
+    def __init__(self, *args, **kwargs):
+        given = {p.name: kwargs.pop(p.name) for p in common if p.name in kwargs}
+        init(self, *args, **kwargs)
+        vars(self).update(given)
+
+    # scikit-learn reads the parameters of an estimator from the signature.
+    named = [p for p in own if p.kind is not p.VAR_KEYWORD]
+    __init__.__signature__ = inspect.Signature([*named, *common])
+    return __init__ if common else init
+
+
+def check_noise(noise):
+    """The injector; a TypeError where it is not one."""
+    if not isinstance(noise, BaseNoise):
+        raise TypeError(
+            f"noise={noise!r} is not an injector; pass an object of skdae.noise, such as "
+            "GaussianNoise(0.2), or NoiseSequence([...]) for several."
+        )
+    return noise
+
+
 class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Base class of the noise injectors; write your own by giving it `_corrupt`.
 
-    A subclass has an ``__init__`` with its levels and the common parameters ``clip``, ``when`` and
-    ``random_state``, its ``_parameter_constraints``, and the verb ``_corrupt(images, rng)``. There
-    `images` has shape ``(n_samples, height, width, n_channels)``, and `rng` offers ``normal(loc,
-    scale, size)``, ``uniform(low, high, size)``, ``integers(low, high, size)`` and
-    ``poisson(rates)``. The verb gets NumPy arrays in `transform`, and torch tensors where a
-    denoiser corrupts its batches while it trains; operators and methods that both know serve both.
+    A subclass has the verb ``_corrupt(images, rng)`` and, for parameters of its own, an
+    ``__init__`` that remembers them and ``_parameter_constraints``. Every noise also takes the
+    parameters below, whether its ``__init__`` names them or not. In the verb, `images` has shape
+    ``(n_samples, height, width, n_channels)``, and `rng` offers ``normal(loc, scale, size)``,
+    ``uniform(low, high, size)``, ``integers(low, high, size)`` and ``poisson(rates)``. The verb
+    gets NumPy arrays in `transform`, and torch tensors where a denoiser corrupts its batches while
+    it trains; operators and methods that both know serve both.
+
+    Parameters
+    ----------
+    clip : (float, float) or None, default=(0.0, 1.0)
+        Range to which the noisy images are clipped. None does not clip.
+    when : {"always", "fit"}, default="always"
+        "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
+    random_state : int, RandomState instance or None, default=None
+        Seed. With the pixels of an image it decides its noise. None draws a seed in `fit`.
 
     Attributes
     ----------
@@ -78,12 +119,12 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimato
     >>> import numpy as np
     >>> from skdae.noise import BaseNoise
     >>> class DeadColumns(BaseNoise):
-    ...     def __init__(self, clip=(0.0, 1.0), when="always", random_state=None):
-    ...         self.clip, self.when, self.random_state = clip, when, random_state
+    ...     def __init__(self, share=0.25):
+    ...         self.share = share
     ...
     ...     def _corrupt(self, images, rng):
     ...         n, _, width, _ = images.shape
-    ...         return images * (rng.uniform(0.0, 1.0, (n, 1, width, 1)) > 0.25)
+    ...         return images * (rng.uniform(0.0, 1.0, (n, 1, width, 1)) > self.share)
     >>> DeadColumns(random_state=1).fit_transform(np.ones((1, 2, 6)))
     array([[[1., 1., 1., 0., 1., 0.],
             [1., 1., 1., 0., 1., 0.]]])
@@ -94,6 +135,27 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimato
         "when": [StrOptions({"always", "fit"})],
         "random_state": ["random_state"],
     }
+
+    # Those of a subclass whose __init__ does not call this class's.
+    clip: tuple[float, float] | None = (0.0, 1.0)
+    when: str = "always"
+    random_state: int | np.random.RandomState | None = None
+
+    def __init__(
+        self,
+        *,
+        clip: tuple[float, float] | None = (0.0, 1.0),
+        when: str = "always",
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.clip = clip
+        self.when = when
+        self.random_state = random_state
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = _with_common_parameters(cls.__init__)
 
     # Whether flat rows must be seen as images, because neighbours or channels matter.
     _spatial = False
@@ -115,34 +177,66 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimato
         """
         with unchanged_on_error(self):
             images = validate_images(self, stand_in(X), reset=True)
-            self._set_up(images)
+            self._set_up(images.shape)
             scale = 255 if images.dtype == np.uint8 else 1
-            self._check_range(images.min() / scale, images.max() / scale)
+            self.warn_if_clipped(images.min() / scale, images.max() / scale)
         return self
 
-    def _set_up(self, images):
-        """Fit on checked images, of which only the shape counts."""
+    def for_training(self, batch_shape, image_shape, seed):
+        """A clone fitted to the shape of a batch, for a denoiser that corrupts its own batches.
+
+        Parameters
+        ----------
+        batch_shape : tuple of int
+            Shape of the clean images.
+        image_shape : tuple of int
+            Shape of one image, for a noise that got none and must see flat rows as images.
+        seed : int
+            Used where `random_state` is None.
+
+        Returns
+        -------
+        noise : injector
+        """
+        noise = clone(self)
+        # Inside a fit, scikit-learn takes the parameters of held estimators for checked.
+        noise._validate_params()
+        noise.when = "always"
+        if noise.random_state is None:
+            noise.random_state = seed % 2**31
+        has_shape = "image_shape" in noise.get_params(deep=False)
+        if len(batch_shape) == 2 and has_shape and noise._given_image_shape() is None:
+            noise.image_shape = image_shape
+        noise.n_features_in_ = math.prod(batch_shape[1:])
+        noise._set_up(batch_shape)
+        return noise
+
+    def output_shape(self, image_shape):
+        """Shape of a corrupted image; some noises change the size."""
+        hwc = self._output_hwc(to_hwc(image_shape))
+        return tuple(hwc[1:2] if len(image_shape) == 1 else hwc[: len(image_shape)])
+
+    def _set_up(self, batch_shape):
+        """Fit to the shape of a batch."""
         self._check_parameters()
-        shape, given = images.shape, self._given_image_shape()
-        if given is None and not self._spatial and len(shape) == 2:
+        given = self._given_image_shape()
+        if given is None and not self._spatial and len(batch_shape) == 2:
             # Where neighbours do not matter, flat rows are signals of any length.
-            given = shape[1:]
-        self.image_shape_ = resolve_image_shape(shape, given)
-        self._n_features_out = int(np.prod(self._output_hwc(to_hwc(self.image_shape_))))
+            given = batch_shape[1:]
+        self.image_shape_ = resolve_image_shape(batch_shape, given)
+        self._n_features_out = math.prod(self.output_shape(self.image_shape_))
         self.seed_ = draw_seed(self.random_state)
 
-    def _check_range(self, low, high):
+    def warn_if_clipped(self, low, high):
         """Warn where clipping would change the images themselves, not only their noise."""
         if self.clip is None:
             return
         margin = 0.1 * (self.clip[1] - self.clip[0])
         if low < self.clip[0] - margin or high > self.clip[1] + margin:
-            warnings.warn(
+            warn_user(
                 f"X spans [{low:.3g}, {high:.3g}], but {type(self).__name__} clips noisy images to "
                 f"clip={tuple(self.clip)}. Pass uint8 images, or divide by 255, to have [0, 1]; or "
-                "set clip=None.",
-                UserWarning,
-                stacklevel=3,
+                "set clip=None."
             )
 
     def transform(self, X: ArrayLike) -> np.ndarray:

@@ -69,11 +69,9 @@ class GaussianNoise(BaseNoise):
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):
+        super().__init__(clip=clip, when=when, random_state=random_state)
         self.std = std
         self.mean = mean
-        self.clip = clip
-        self.when = when
-        self.random_state = random_state
 
     def _corrupt(self, images, rng):
         std = self._level(self.std, rng, len(images))
@@ -131,10 +129,8 @@ class UniformNoise(BaseNoise):
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):
+        super().__init__(clip=clip, when=when, random_state=random_state)
         self.half_width = half_width
-        self.clip = clip
-        self.when = when
-        self.random_state = random_state
 
     def _corrupt(self, images, rng):
         half_width = self._level(self.half_width, rng, len(images))
@@ -204,12 +200,10 @@ class StripeNoise(BaseNoise):
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):
+        super().__init__(clip=clip, when=when, random_state=random_state)
         self.std = std
         self.axis = axis
         self.image_shape = image_shape
-        self.clip = clip
-        self.when = when
-        self.random_state = random_state
 
     def _corrupt(self, images, rng):
         n_samples, height, width, _ = images.shape

@@ -8,6 +8,25 @@ from ._base import BaseNoise
 class _ComposedNoise(BaseNoise):
     """Holds a list `noises`; the parameters of the first are ``0__...``."""
 
+    _parameter_constraints: dict = {
+        **BaseNoise._parameter_constraints,
+        "noises": [list, tuple],
+        "image_shape": [tuple, list, None],
+    }
+
+    def __init__(
+        self,
+        noises: list[BaseNoise] | tuple[BaseNoise, ...],
+        *,
+        image_shape: tuple[int, ...] | None = None,
+        clip: tuple[float, float] | None = (0.0, 1.0),
+        when: str = "always",
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        super().__init__(clip=clip, when=when, random_state=random_state)
+        self.noises = noises
+        self.image_shape = image_shape
+
     def get_params(self, deep=True):
         """Parameters of this noise and, as ``0__std``, ``1__amount``, ..., of those it holds.
 
@@ -120,27 +139,6 @@ class NoiseSequence(_ComposedNoise):
     (2, 8, 8)
     """
 
-    _parameter_constraints: dict = {
-        **_ComposedNoise._parameter_constraints,
-        "noises": [list, tuple],
-        "image_shape": [tuple, list, None],
-    }
-
-    def __init__(
-        self,
-        noises: list[BaseNoise] | tuple[BaseNoise, ...],
-        *,
-        image_shape: tuple[int, ...] | None = None,
-        clip: tuple[float, float] | None = (0.0, 1.0),
-        when: str = "always",
-        random_state: int | np.random.RandomState | None = None,
-    ):
-        self.noises = noises
-        self.image_shape = image_shape
-        self.clip = clip
-        self.when = when
-        self.random_state = random_state
-
     def _corrupt(self, images, rng):
         for noise in self.noises:
             images = noise.corrupt(images, rng)
@@ -196,27 +194,6 @@ class OneOf(_ComposedNoise):
     >>> either.fit_transform(np.full((2, 8, 8), 0.5)).shape
     (2, 8, 8)
     """
-
-    _parameter_constraints: dict = {
-        **_ComposedNoise._parameter_constraints,
-        "noises": [list, tuple],
-        "image_shape": [tuple, list, None],
-    }
-
-    def __init__(
-        self,
-        noises: list[BaseNoise] | tuple[BaseNoise, ...],
-        *,
-        image_shape: tuple[int, ...] | None = None,
-        clip: tuple[float, float] | None = (0.0, 1.0),
-        when: str = "always",
-        random_state: int | np.random.RandomState | None = None,
-    ):
-        self.noises = noises
-        self.image_shape = image_shape
-        self.clip = clip
-        self.when = when
-        self.random_state = random_state
 
     def _corrupt(self, images, rng):
         choice = rng.integers(0, len(self.noises), (len(images), 1, 1, 1))

@@ -75,12 +75,10 @@ class SaltPepper(BaseNoise):
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):
+        super().__init__(clip=clip, when=when, random_state=random_state)
         self.amount = amount
         self.salt_ratio = salt_ratio
         self.image_shape = image_shape
-        self.clip = clip
-        self.when = when
-        self.random_state = random_state
 
     def _corrupt(self, images, rng):
         amount = self._level(self.amount, rng, len(images))
@@ -156,11 +154,9 @@ class MaskingNoise(BaseNoise):
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):
+        super().__init__(clip=clip, when=when, random_state=random_state)
         self.amount = amount
         self.value = value
-        self.clip = clip
-        self.when = when
-        self.random_state = random_state
 
     def _corrupt(self, images, rng):
         amount = self._level(self.amount, rng, len(images))

@@ -67,10 +67,8 @@ class PoissonNoise(BaseNoise):
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):
+        super().__init__(clip=clip, when=when, random_state=random_state)
         self.peak = peak
-        self.clip = clip
-        self.when = when
-        self.random_state = random_state
 
     def _corrupt(self, images, rng):
         peak = self._level(self.peak, rng, len(images))
@@ -138,11 +136,9 @@ class SpeckleNoise(BaseNoise):
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):
+        super().__init__(clip=clip, when=when, random_state=random_state)
         self.std = std
         self.distribution = distribution
-        self.clip = clip
-        self.when = when
-        self.random_state = random_state
 
     def _corrupt(self, images, rng):
         std = self._level(self.std, rng, len(images))

@@ -86,14 +86,12 @@ class Occlusion(BaseNoise):
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):
+        super().__init__(clip=clip, when=when, random_state=random_state)
         self.size = size
         self.orientation = orientation
         self.start = start
         self.value = value
         self.image_shape = image_shape
-        self.clip = clip
-        self.when = when
-        self.random_state = random_state
 
     def _corrupt(self, images, rng):
         n_samples, height, width, _ = images.shape
@@ -188,11 +186,9 @@ class Downsample(BaseNoise):
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):
+        super().__init__(clip=clip, when=when, random_state=random_state)
         self.factor = factor
         self.image_shape = image_shape
-        self.clip = clip
-        self.when = when
-        self.random_state = random_state
 
     def _corrupt(self, images, rng):
         n_samples, height, width, n_channels = images.shape

@@ -1,5 +1,7 @@
 """What displays share: colours, axes, and the place of the noise in a Pipeline."""
 
+from ..noise import BaseNoise
+
 # The palette of Okabe and Ito, told apart also by the colour-blind, without its yellow, which is
 # too pale for a line on white.
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
@@ -16,5 +18,5 @@ def one_axes(ax):
 def split_injectors(estimator):
     """The fitted steps of a Pipeline up to its last noise injector, or None, and what follows."""
     steps = getattr(estimator, "steps", ())
-    ends = [i for i, (_, step) in enumerate(steps, start=1) if hasattr(step, "_corrupt")]
+    ends = [i for i, (_, step) in enumerate(steps, start=1) if isinstance(step, BaseNoise)]
     return (estimator[: ends[-1]], estimator[ends[-1] :]) if ends else (None, estimator)

@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike
 
 from .._images import check_images, resolve_image_shape, to_batch, to_float, to_hwc
 from ..metrics.scorers import (
-    check_noise,
     corrupted,
     fitted_attribute,
     fitted_image_shape,
     resolve_metric,
 )
+from ..noise._base import check_noise
 from ._base import BLUE, split_injectors
 
 if TYPE_CHECKING:
