@@ -24,7 +24,7 @@ def without_noise(pipeline: Pipeline) -> Pipeline:
     Raises
     ------
     TypeError
-        If `pipeline` is no Pipeline.
+        If `pipeline` is not a Pipeline.
     ValueError
         If nothing but noise is in it.
 

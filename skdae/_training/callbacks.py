@@ -33,7 +33,7 @@ class ProgressBar(Callback):
         self.n_batches_, self.n_before_ = n_batches, len(net.history)
 
     def on_epoch_begin(self, net, **kwargs):
-        """Catch up with a training that goes on from a checkpoint."""
+        """Catch up with training that resumes from a checkpoint."""
         done = (len(net.history) - 1 - self.n_before_) * self.n_batches_
         self.bar_.update(done - self.bar_.n)
 

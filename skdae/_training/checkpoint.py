@@ -1,6 +1,6 @@
 """Checkpoints: all that a fit needs to go on after its process is gone.
 
-A checkpoint is a file of `_files`: the state of a training as JSON and arrays, without code, beside
+A checkpoint is a file of `_files`: the state of training as JSON and arrays, without code, beside
 a description of the fit that it belongs to.
 """
 
@@ -110,7 +110,7 @@ class Checkpoint:
             )
 
     def resume(self, training):
-        """Bring a training to where the file left it; write it, to see that this works.
+        """Bring training to where the file left it; write it, to see that this works.
 
         Parameters
         ----------
@@ -136,7 +136,7 @@ class Checkpoint:
             raise
 
     def save(self, training):
-        """Write a training between two epochs; a failure is a warning, once."""
+        """Write the state between two epochs; a failure is a warning, once."""
         try:
             self._write(training)
         except Exception as error:

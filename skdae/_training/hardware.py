@@ -1,13 +1,21 @@
 """Devices, precisions and threads."""
 
 import os
+from functools import cache
 
 import torch
 
-if hasattr(os, "register_at_fork"):
-    # A forked child has OpenMP's books on the threads of its parent, but not the threads, and would
-    # wait for them forever. With one thread it asks for none.
-    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+
+@cache
+def _prepare_for_forks():
+    """Let children of this process compute with one thread.
+
+    A forked child has OpenMP's books on the threads of its parent, but not the threads, and would
+    wait for them forever. With one thread it asks for none. Only a process that uses nets needs
+    this, so nothing is registered at import.
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 def resolve_device(device):
@@ -18,6 +26,7 @@ def resolve_device(device):
     ValueError
         If the name is unknown, or the device is not there.
     """
+    _prepare_for_forks()
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:

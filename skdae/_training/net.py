@@ -32,7 +32,7 @@ LR_SCHEDULES = ("cosine", "onecycle", "plateau")
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
-# Pixels a step of `predict`: large enough to fill the cores, small enough for their caches.
+# Pixels per step of `predict`: large enough to fill the cores, small enough for their caches.
 _PREDICT_PIXELS = 2**18
 
 
@@ -68,7 +68,7 @@ class ImageNet(NeuralNet):
             self.criterion_.load_state_dict(learnt)
         for mine, theirs in zip(self.optimizers(), other.optimizers(), strict=True):
             if keep_optimizer and type(mine) is type(theirs):
-                # A copy: a training that fails must not reach the net before.
+                # A copy: training that fails must not reach the net before.
                 state = copy.deepcopy(theirs.state_dict()["state"])
                 mine.load_state_dict({**mine.state_dict(), "state": state})
 
@@ -264,7 +264,7 @@ class ImageNet(NeuralNet):
         )
 
     def _diverged(self, epoch):
-        """Say that the loss is no number any more."""
+        """Say that the loss is not a number any more."""
         cause = (
             f"The loss became NaN or infinite in epoch {epoch + 1}: the net diverged with "
             f"lr={self.lr}; try a smaller lr, or precision='float32'"

@@ -50,7 +50,7 @@ class UNet(_ResidualArchitecture):
 
     Each stage halves height and width with a convolution of stride 2; on the way back the outputs
     of the same resolution are added, so that no detail has to pass the innermost stage. Sizes that
-    are no multiple of ``stride * 2 ** (len(filters) - 1)`` are padded by reflection (by repetition
+    are not a multiple of ``stride * 2 ** (len(filters) - 1)`` are padded by reflection (by repetition
     where the image is too small for that), and the output is cropped. A 1-D signal is convolved
     along its length. Targets may be larger by a whole factor: the net then corrects the input
     enlarged by repetition.

@@ -64,7 +64,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
     image_shape : tuple of int or None, default=None
         ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
         means, for nets that look at neighbours, a square grey image, or a 1-D signal where the
-        number of values is no square.
+        number of values is not a perfect square.
     loss : {"mse", "mae", "huber", "charbonnier", "bce", "ssim"} or callable, default="mse"
         Training loss. A callable takes ``(prediction, target)``, tensors in the net's layout, and
         returns a tensor with one value. "bce" needs targets in [0, 1].
@@ -73,7 +73,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         clipped to the range of the training targets when that lies in [0, 1].
     optimizer : {"adamw", "adam", "sgd", "rmsprop", "muon"} or class, default="adamw"
         A name, or a `torch.optim.Optimizer` class. "sgd" has a momentum of 0.9. "muon" [2]_ makes
-        the directions of each step of a matrix or filter bank equally strong: more time a step,
+        the directions of each step of a matrix or filter bank equally strong: more time per step,
         fewer steps; learning rates are about those of "adamw".
     lr : float, default=1e-3
         Learning rate, greater than 0; the highest one of a schedule.
@@ -85,9 +85,9 @@ class DenoisingAutoencoder(LearnedDenoiser):
     max_epochs : int, default=20
         Passes over the images.
     batch_size : int, default=32
-        Images a step.
+        Images per step.
     validation_fraction : float or None, default=0.1
-        Share in (0, 1) of the images set aside to watch the loss. None trains on all.
+        Share in [0, 1) of the images set aside to watch the loss. 0 and None train on all.
     early_stopping : bool, default=False
         Whether to stop when the validation loss has not improved for `patience` epochs, and to go
         back to the best weights.
@@ -114,10 +114,10 @@ class DenoisingAutoencoder(LearnedDenoiser):
     callbacks : list of skorch callbacks or None, default=None
         Called while training, as in skorch.
     checkpoint : str, path or None, default=None
-        File that a training is kept in. `fit` writes it after each epoch, and goes on from it when
-        it is called again with the same data and parameters, in another process too: the weights
-        are those of a training without interruption, bit by bit, on the same machine with the same
-        number of threads. A finished training is not repeated. The file of another fit is an error;
+        File that keeps the state of training. `fit` writes it after each epoch, and goes on from
+        it when it is called again with the same data and parameters, in another process too: the
+        weights are those of uninterrupted training, bit by bit, on the same machine with the same
+        number of threads. A finished fit is not repeated. The file of another fit is an error;
         `device`, `precision` and the versions of skdae and PyTorch count, while `callbacks`,
         `tile_size`, `transform_to`, `verbose` and `warm_start` are free to change. With
         ``random_state=None`` the seed is the file's. What `callbacks` of your own remember is not
@@ -130,7 +130,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         Seed of weights, order of the images, validation split, dropout and noise. The same int
         gives the same bits on the same machine with the same number of threads.
     verbose : {0, 1, 2}, default=0
-        0 is silent, 1 shows a bar, 2 prints a line an epoch.
+        0 is silent, 1 shows a bar, 2 prints one line per epoch.
 
     Attributes
     ----------
@@ -141,7 +141,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
     image_shape_ : tuple of int
         Shape of one image; of a crop where the images had different sizes.
     history_ : list of dict
-        One row an epoch: ``epoch``, ``train_loss``, ``valid_loss``, ``lr``, ``dur`` in seconds.
+        One row per epoch: ``epoch``, ``train_loss``, ``valid_loss``, ``lr``, ``dur`` in seconds.
     n_iter_ : int
         Number of epochs run.
     noise_ : injector or None
@@ -281,7 +281,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
 
     @property
     def _one_to_one(self):
-        """Codes are no pixels, be there as many of them."""
+        """Codes are not pixels, however many there are."""
         return self.transform_to == "denoised" and super()._one_to_one
 
     def transform(self, X: ArrayLike) -> np.ndarray:

@@ -33,7 +33,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         As in `DenoisingAutoencoder`. None is a `UNet` that is not residual: around the pixel that
         it must not look at, a residual net has a short way.
     masked_fraction : float, default=0.02
-        Share of the pixels hidden in a step, in (0, 0.5]; at least one an image.
+        Share of the pixels hidden in a step, in (0, 0.5]; at least one per image.
     mask_radius : int, default=2
         A hidden pixel takes the value of another one at most as far away, in pixels, at least 1.
     image_shape : tuple of int or None, default=None
@@ -48,7 +48,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
     random_state : int, RandomState instance or None, default=None
         Seed of weights, order, crops and hidden pixels.
     verbose : {0, 1, 2}, default=0
-        0 is silent, 1 shows a bar, 2 prints a line an epoch.
+        0 is silent, 1 shows a bar, 2 prints one line per epoch.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
     image_shape_ : tuple of int
         Shape of one image; of a crop where the images had different sizes.
     history_ : list of dict
-        One row an epoch: ``epoch``, ``train_loss``, ``valid_loss``, ``lr``, ``dur`` in seconds.
+        One row per epoch: ``epoch``, ``train_loss``, ``valid_loss``, ``lr``, ``dur`` in seconds.
     n_iter_ : int
         Number of epochs run.
     device_ : torch.device

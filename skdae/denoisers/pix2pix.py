@@ -58,7 +58,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
     random_state : int, RandomState instance or None, default=None
         Seed of weights, order of the images, validation split and noise.
     verbose : {0, 1, 2}, default=0
-        0 is silent, 1 shows a bar, 2 prints a line an epoch.
+        0 is silent, 1 shows a bar, 2 prints one line per epoch.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
     image_shape_ : tuple of int
         Shape of one image; of a crop where the images had different sizes.
     history_ : list of dict
-        One row an epoch: ``epoch``, ``train_loss`` and ``valid_loss`` (mean absolute errors),
+        One row per epoch: ``epoch``, ``train_loss`` and ``valid_loss`` (mean absolute errors),
         ``generator_loss``, ``discriminator_loss``, ``real_score`` and ``fake_score`` (mean
         probabilities that the discriminator gives to clean and to generated images), ``lr``,
         ``dur`` in seconds.

@@ -226,7 +226,7 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise
 
 
 def _resolve_architecture(given, latent_dim, takes_rows):
-    """The parameter object of the architecture, or None where a module stands in its place."""
+    """The parameter object of the architecture, or None where a module takes its place."""
     architecture = given
     if isinstance(architecture, str):
         name = ("dense" if takes_rows else "conv") if architecture == "auto" else architecture
