@@ -3,6 +3,7 @@
 import pickle
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -23,21 +24,14 @@ from skdae import DenoisingAutoencoder, Downsample, GaussianNoise, MeanFilter, M
 from skdae._training.losses import LOSSES
 from skdae._training.net import LR_SCHEDULES, OPTIMIZERS
 from skdae.architectures import Conv, Dense
-from skdae.datasets import load_digits_images
 from skdae.metrics import structural_similarity
 
 NOISE = GaussianNoise(std=0.3, clip=None, random_state=0)
 
 
-@pytest.fixture(scope="module")
-def digits():
-    X_clean = load_digits_images().images
-    return NOISE.fit_transform(X_clean), X_clean
-
-
-def small(**params):
-    params = {"architecture": Dense(hidden=(16,)), "max_epochs": 2, "random_state": 0, **params}
-    return DenoisingAutoencoder(**params)
+small = partial(
+    DenoisingAutoencoder, architecture=Dense(hidden=(16,)), max_epochs=2, random_state=0
+)
 
 
 # Truths

@@ -1,6 +1,7 @@
 """Training on crops, prediction by tiles, images of any sizes."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,16 +18,14 @@ from skdae.architectures import Conv, Dense, DnCNN, UNet
 NET = UNet(filters=(4, 8))
 
 
-def small(**params):
-    params = {
-        "architecture": NET,
-        "noise": GaussianNoise(0.1),
-        "max_epochs": 1,
-        "batch_size": 8,
-        "random_state": 0,
-        **params,
-    }
-    return DenoisingAutoencoder(**params)
+small = partial(
+    DenoisingAutoencoder,
+    architecture=NET,
+    noise=GaussianNoise(0.1),
+    max_epochs=1,
+    batch_size=8,
+    random_state=0,
+)
 
 
 def photographs(*shapes, dtype=np.float32):

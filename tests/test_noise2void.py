@@ -1,5 +1,7 @@
 """A net that learns from noisy images alone."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -78,9 +80,13 @@ def smooth():
     return X.astype(np.float32)
 
 
-def small(**params):
-    params = {"architecture": UNet((8, 16), residual=False), "batch_size": 32, **params}
-    return Noise2VoidDenoiser(**{"max_epochs": 2, "random_state": 0, **params})
+small = partial(
+    Noise2VoidDenoiser,
+    architecture=UNet((8, 16), residual=False),
+    batch_size=32,
+    max_epochs=2,
+    random_state=0,
+)
 
 
 def test_noisy_images_alone_teach_to_denoise(smooth):

@@ -1,6 +1,7 @@
 """A generator and a discriminator, trained in turn."""
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,28 +10,19 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skdae import DenoisingAutoencoder, Downsample, GaussianNoise, Pix2PixDenoiser, SaltPepper
 from skdae.architectures import Conv, Dense, UNet
-from skdae.datasets import load_digits_images
 from skdae.denoisers.pix2pix import PatchDiscriminator
 
 NOISE = SaltPepper(amount=0.1, random_state=0)
 
 
-@pytest.fixture(scope="module")
-def digits():
-    X_clean = load_digits_images().images
-    return NOISE.fit_transform(X_clean), X_clean
-
-
-def small(**params):
-    params = {
-        "architecture": UNet(filters=(8, 16)),
-        "discriminator_filters": (4, 8),
-        "noise": NOISE,
-        "max_epochs": 1,
-        "random_state": 0,
-        **params,
-    }
-    return Pix2PixDenoiser(**params)
+small = partial(
+    Pix2PixDenoiser,
+    architecture=UNet(filters=(8, 16)),
+    discriminator_filters=(4, 8),
+    noise=NOISE,
+    max_epochs=1,
+    random_state=0,
+)
 
 
 def test_it_denoises(digits):

@@ -15,9 +15,9 @@ class Conv(BaseArchitecture):
     """A convolutional autoencoder: each stage halves height and width, the decoder mirrors it.
 
     ``latent_dim=None`` keeps the code as a feature map, and the net takes images of any size; an
-    integer adds a dense bottleneck between the two halves, which fixes the size. Sizes that are not a
-    multiple of ``2 ** len(filters)`` are padded by reflection (by repetition where the image is too
-    small for that), and the output is cropped. A 1-D signal is convolved along its length.
+    integer adds a dense bottleneck between the two halves, which fixes the size. Images whose sides
+    are not multiples of ``2 ** len(filters)`` are padded by reflection (by repetition where they
+    are too small for that), and the output is cropped. A 1-D signal is convolved along its length.
 
     Parameters
     ----------

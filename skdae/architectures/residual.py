@@ -49,11 +49,11 @@ class UNet(_ResidualArchitecture):
     """A U-Net of residual blocks that predicts what to take away from its input.
 
     Each stage halves height and width with a convolution of stride 2; on the way back the outputs
-    of the same resolution are added, so that no detail has to pass the innermost stage. Sizes that
-    are not a multiple of ``stride * 2 ** (len(filters) - 1)`` are padded by reflection (by repetition
-    where the image is too small for that), and the output is cropped. A 1-D signal is convolved
-    along its length. Targets may be larger by a whole factor: the net then corrects the input
-    enlarged by repetition.
+    of the same resolution are added, so that no detail has to pass the innermost stage. Images
+    whose sides are not multiples of ``stride * 2 ** (len(filters) - 1)`` are padded by reflection
+    (by repetition where they are too small for that), and the output is cropped. A 1-D signal is
+    convolved along its length. Targets may be larger by a whole factor: the net then corrects the
+    input enlarged by repetition.
 
     Parameters
     ----------

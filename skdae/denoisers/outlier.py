@@ -25,10 +25,10 @@ _CHUNK_VALUES = 2**20
 class ReconstructionOutlierDetector(SaveMixin, OutlierMixin, BaseEstimator):
     r"""Detect the images that a denoiser cannot reconstruct.
 
-    A denoiser :math:`f` that learnt from ordinary images reconstructs every image as if it were ordinary, and leaves
-    what is ordinary as it is. The score of an image is minus its reconstruction error, in which
-    the error of each of the :math:`m` values counts in units of its own spread :math:`s_j` over
-    the training images :math:`x_1, \ldots, x_n`:
+    A denoiser :math:`f` that learnt from ordinary images reconstructs every image as if it were
+    ordinary, and leaves what is ordinary as it is. The score of an image is minus its
+    reconstruction error, in which the error of each of the :math:`m` values counts in units of its
+    own spread :math:`s_j` over the training images :math:`x_1, \ldots, x_n`:
 
     .. math::
 
