@@ -10,36 +10,22 @@ import scipy.sparse
 import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from test_common import examples
 from torch import nn
 
 from skdae import (
-    BilateralFilter,
     DenoisingAutoencoder,
-    GaussianFilter,
     GaussianNoise,
     MeanFilter,
     MedianFilter,
-    NLMeansFilter,
-    Occlusion,
-    TVFilter,
-    WaveletFilter,
 )
 from skdae.architectures import Conv, Dense
+from skdae.filters._base import BaseFilter
+from skdae.noise import BaseNoise
 
 GOOD = np.random.default_rng(0).random((20, 8, 8)).astype(np.float32)
 DAE = DenoisingAutoencoder(Dense(hidden=(8,)), max_epochs=1, noise=GaussianNoise(), random_state=0)
-ESTIMATORS = [
-    GaussianNoise(),
-    Occlusion(),
-    MeanFilter(),
-    MedianFilter(),
-    GaussianFilter(),
-    BilateralFilter(),
-    NLMeansFilter(),
-    TVFilter(),
-    WaveletFilter(),
-    DAE,
-]
+ESTIMATORS = [*examples(BaseNoise), *examples(BaseFilter), DAE]
 
 
 def with_value(value):

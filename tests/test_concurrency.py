@@ -12,20 +12,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_common import examples
 
-import skdae
 from skdae import DenoisingAutoencoder, GaussianNoise
 from skdae.architectures import Conv, Dense, UNet
+from skdae.filters._base import BaseFilter
+from skdae.noise import BaseNoise
 
 ROOT = Path(__file__).parents[1]
 X = np.random.default_rng(0).random((12, 16, 16)).astype(np.float32)
 TINY = {"max_epochs": 1, "batch_size": 8, "random_state": 0, "noise": GaussianNoise(0.1)}
 MODELS = {
     **{
-        name: cls(random_state=0) if hasattr(cls, "corrupt") else cls()
-        for name in skdae.__all__
-        if name.endswith(("Filter", "Noise")) or name in ("SaltPepper", "Occlusion", "Downsample")
-        for cls in [getattr(skdae, name)]
+        repr(model): model.set_params(random_state=0) if isinstance(model, BaseNoise) else model
+        for model in [*examples(BaseNoise), *examples(BaseFilter)]
     },
     "dense": DenoisingAutoencoder(Dense(hidden=(8,)), **TINY),
     "conv": DenoisingAutoencoder(Conv(filters=(4,)), **TINY),
