@@ -6,23 +6,10 @@ baselines (`skdae.filters`), image metrics and scorers (`skdae.metrics`), honest
 without code (`skdae.save`, `skdae.load`).
 """
 
+from . import denoisers, filters, noise
 from ._files.estimators import load, save
-from .denoisers import (
-    DenoisingAutoencoder,
-    Noise2VoidDenoiser,
-    Pix2PixDenoiser,
-    ReconstructionOutlierDetector,
-    SelfEnsembleDenoiser,
-)
-from .filters import (
-    BilateralFilter,
-    GaussianFilter,
-    MeanFilter,
-    MedianFilter,
-    NLMeansFilter,
-    TVFilter,
-    WaveletFilter,
-)
+from .denoisers import *
+from .filters import *
 from .metrics import (
     SCORERS,
     j_invariant_scorer,
@@ -32,47 +19,13 @@ from .metrics import (
     ssim_scorer,
 )
 from .model_selection import denoising_scorer, without_noise
-from .noise import (
-    Downsample,
-    GaussianNoise,
-    MaskingNoise,
-    NoiseSequence,
-    Occlusion,
-    OneOf,
-    PoissonNoise,
-    SaltPepper,
-    SpeckleNoise,
-    StripeNoise,
-    UniformNoise,
-)
+from .noise import *
 
 __version__ = "0.1.0.dev0"
 
+# Every noise, filter and denoiser of its folder, and these.
 __all__ = [
     "SCORERS",
-    "BilateralFilter",
-    "DenoisingAutoencoder",
-    "Downsample",
-    "GaussianFilter",
-    "GaussianNoise",
-    "MaskingNoise",
-    "MeanFilter",
-    "MedianFilter",
-    "NLMeansFilter",
-    "Noise2VoidDenoiser",
-    "NoiseSequence",
-    "Occlusion",
-    "OneOf",
-    "Pix2PixDenoiser",
-    "PoissonNoise",
-    "ReconstructionOutlierDetector",
-    "SaltPepper",
-    "SelfEnsembleDenoiser",
-    "SpeckleNoise",
-    "StripeNoise",
-    "TVFilter",
-    "UniformNoise",
-    "WaveletFilter",
     "denoising_scorer",
     "j_invariant_scorer",
     "load",
@@ -83,3 +36,6 @@ __all__ = [
     "ssim_scorer",
     "without_noise",
 ]
+__all__ += denoisers.__all__
+__all__ += filters.__all__
+__all__ += noise.__all__

@@ -20,7 +20,7 @@ from skdae import (
     MedianFilter,
 )
 from skdae.architectures import Conv, Dense
-from skdae.filters._base import BaseFilter
+from skdae.filters import BaseFilter
 from skdae.noise import BaseNoise
 
 GOOD = np.random.default_rng(0).random((20, 8, 8)).astype(np.float32)

@@ -16,7 +16,7 @@ from test_common import examples
 
 from skdae import DenoisingAutoencoder, GaussianNoise
 from skdae.architectures import Conv, Dense, UNet
-from skdae.filters._base import BaseFilter
+from skdae.filters import BaseFilter
 from skdae.noise import BaseNoise
 
 ROOT = Path(__file__).parents[1]

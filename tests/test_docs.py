@@ -11,7 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from textwrap import dedent
 
+import numpy as np
 import pytest
+from sklearn.base import clone
 
 import skdae
 from skdae.datasets import load_digits_images
@@ -37,6 +39,23 @@ def test_readme_code_runs_as_written(capsys, monkeypatch, tmp_path):
 )
 def test_readme_links_lead_somewhere(name):
     assert (ROOT / name).exists()
+
+
+def test_templates_for_contributors_run(digits):
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    parts: dict = {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(block, parts)
+    X_clean = digits[1][:40]
+    noise = clone(parts["QuantizationNoise"](step=0.5, random_state=0))
+    X_noisy = noise.fit_transform(X_clean)
+    assert set(np.unique(X_noisy)) == {0.0, 0.5, 1.0}
+    assert parts["MaximumFilter"]().fit_transform(X_noisy).shape == X_noisy.shape
+    dae = skdae.DenoisingAutoencoder(
+        parts["TwoLayers"](), noise=noise, loss=parts["squared_log_error"], max_epochs=1
+    ).fit(X_clean)
+    scorer = skdae.denoising_scorer(parts["median_absolute_error"], noise=noise)
+    assert 0 <= scorer(dae, X_clean) < 1
 
 
 # The API reference

@@ -4,11 +4,13 @@ Three of them need libraries of the extra ``baselines``, which are imported when
 fitted, not here.
 """
 
+from ._base import BaseFilter
 from .baselines import NLMeansFilter, TVFilter, WaveletFilter
 from .noise_level import estimate_noise_std
 from .windows import BilateralFilter, GaussianFilter, MeanFilter, MedianFilter
 
 __all__ = [
+    "BaseFilter",
     "BilateralFilter",
     "GaussianFilter",
     "MeanFilter",

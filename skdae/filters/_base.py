@@ -23,7 +23,25 @@ from ..base import BaseDenoiser, unchanged_on_error
 
 
 class BaseFilter(BaseDenoiser):
-    """Base class of the filters; a subclass brings ``_filter(images)``."""
+    """Base class of the filters; write your own by giving it ``_filter(images)``.
+
+    There `images` is an array of shape ``(n_samples, height, width, n_channels)``, `float32` or
+    `float64`, and so is what it returns. A subclass has the parameter `image_shape`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae.filters import BaseFilter
+    >>> class Floor(BaseFilter):
+    ...     def __init__(self, level=0.1, *, image_shape=None):
+    ...         self.level = level
+    ...         self.image_shape = image_shape
+    ...
+    ...     def _filter(self, images):
+    ...         return np.where(images < self.level, 0, images)
+    >>> Floor().fit_transform(np.array([[0.05, 0.5, 0.02, 0.9]]))
+    array([[0. , 0.5, 0. , 0.9]])
+    """
 
     _parameter_constraints: dict = {"image_shape": [tuple, list, None]}
 
