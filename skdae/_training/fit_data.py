@@ -4,7 +4,7 @@ from functools import partial
 
 import torch
 
-from .._images import is_ragged, to_batch
+from .._images import is_ragged, to_nhwc
 from . import crops
 from .batches import ImageDataset, data_tensors, value_range
 
@@ -66,8 +66,8 @@ def to_batches(X, y, image_shape):
     if is_ragged(X):
         images = [image.reshape(*image.shape[:2], -1) for image in X]
         return images, images if y is None else [t.reshape(*t.shape[:2], -1) for t in y]
-    images = to_batch(X, image_shape)
-    return images, images if y is None else to_batch(y, _scaled_shape(image_shape, y.size / X.size))
+    images = to_nhwc(X, image_shape)
+    return images, images if y is None else to_nhwc(y, _scaled_shape(image_shape, y.size / X.size))
 
 
 def range_of(images):

@@ -13,9 +13,9 @@ from torch import nn
 from .._files import weights
 from .._files.onnx import UserImages, export_onnx
 from .._images import (
-    from_batch,
+    from_nhwc,
     is_ragged,
-    to_batch,
+    to_nhwc,
     validate_images,
 )
 from .._random import seeded
@@ -97,7 +97,7 @@ class NetPredictor(BaseDenoiser):
         """A batch of images whose size and range the net takes."""
         if X.dtype == np.float64:
             batches.value_range(X)
-        images = to_batch(X, self.image_shape_)
+        images = to_nhwc(X, self.image_shape_)
         expected, got = self._input_hwc, images.shape[1:]
         if got[2] != expected[2] or (got != expected and not self._any_size):
             raise ValueError(
@@ -111,14 +111,14 @@ class NetPredictor(BaseDenoiser):
         images = self._checked_batch(X)
         self._check_tile_size()
         if self._field is None:
-            return from_batch(self._run("forward", images, self._layout.enter), X.ndim)
+            return from_nhwc(self._run("forward", images, self._layout.enter), X.ndim)
         sides, tile = images.shape[1:3], self.tile_size
         if tile is None or max(sides) <= tile:
             try:
-                return from_batch(self._run("forward", images, self._layout.enter), X.ndim)
+                return from_nhwc(self._run("forward", images, self._layout.enter), X.ndim)
             except torch.OutOfMemoryError:
                 tile = self._smaller_tile(max(sides))
-        return from_batch(self._predict_tiles(images, tile), X.ndim)
+        return from_nhwc(self._predict_tiles(images, tile), X.ndim)
 
     def _predict_tiles(self, images, tile):
         """Denoise a batch tile by tile."""

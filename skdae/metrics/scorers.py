@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from .._images import check_images, check_target
+from .._images import check_images, check_target, image_by_image, mean_score
 from .._random import draw_seed
-from ..noise._base import check_noise
+from ..noise._base import BaseNoise, check_noise
 from .full_reference import (
     mean_absolute_error,
     mean_squared_error,
@@ -79,6 +79,7 @@ class DenoisingScorer:
         self.metric = metric
         self.noise = None if noise is None else seeded_noise(noise)
 
+    @image_by_image(mean_score)
     def __call__(self, estimator: Any, X: ArrayLike, y: ArrayLike | None = None) -> float:
         """Score a fitted estimator.
 
@@ -88,10 +89,12 @@ class DenoisingScorer:
             Anything with `predict`.
         X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
                 (n_samples, height, width, n_channels)
-            Clean images when `noise` is set or `y` is None; otherwise noisy ones.
+            Clean images when `noise` is set or `y` is None; otherwise noisy ones. Images of
+            different sizes may come as a list of arrays.
         y : array-like shaped like the denoised images, or None, default=None
             Clean images. None, or a 1-D array of labels, means `X` itself, which is corrupted
-            by the estimator's own ``noise_`` where the scorer has no noise.
+            by the denoiser's own ``noise_`` where neither the scorer nor the Pipeline brings
+            noise.
 
         Returns
         -------
@@ -101,13 +104,13 @@ class DenoisingScorer:
         metric = resolve_metric(self.metric)
         values = check_images(X)
         target = check_target(values, y)
-        noise = getattr(estimator, "noise_", None) if target is None else None
-        target = values if target is None else target
         if self.noise is not None:
             X = corrupted(X, self.noise)
-        elif noise is not None:
-            # As in the estimator's own score: the clean images get the noise that it learnt.
-            X = noise.transform(values)
+        elif target is None and not has_injector(estimator):
+            # As in the denoiser's own score: the clean images get the noise that it learnt.
+            noise = fitted_attribute(estimator, "noise_")
+            X = X if noise is None else like(X, noise.transform(values))
+        target = values if target is None else target
         X_pred = estimator.predict(X)
         options = {}
         if metric.spatial and target.ndim == 2:
@@ -187,6 +190,20 @@ def corrupted(X, noise):
         noise.set_output(transform="pandas")
     # Not transform, which adds nothing where the noise has when="fit".
     return noise.fit_transform(X)
+
+
+def like(X, values):
+    """`values` as a DataFrame where `X` is one, and of the same shape."""
+    if not hasattr(X, "iloc") or X.shape != values.shape:
+        return values
+    return type(X)(values, index=X.index, columns=X.columns)
+
+
+def has_injector(estimator):
+    """Whether a Pipeline, or the best one of a search, corrupts images itself."""
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    steps = [step for _, step in getattr(estimator, "steps", ())]
+    return isinstance(estimator, BaseNoise) or any(map(has_injector, steps))
 
 
 def fitted_attribute(estimator, name):
