@@ -31,9 +31,7 @@ from skdae.datasets import load_digits_images
 from skdae.metrics import (
     METRICS,
     SCORERS,
-    DenoisingScorer,
     JInvariantScorer,
-    denoising_scorer,
     full_reference,
     j_invariant_scorer,
     mae_scorer,
@@ -45,6 +43,7 @@ from skdae.metrics import (
     ssim_scorer,
     structural_similarity,
 )
+from skdae.model_selection import denoising_scorer
 from skdae.noise import BaseNoise
 
 SHAPES = [(3, 64), (3, 9, 11), (2, 12, 8, 3), (2, 8, 9, 1)]
@@ -402,7 +401,7 @@ def test_scorers_survive_pickle_and_clone(scorer):
 
 
 def test_repr_can_be_read():
-    scorer = DenoisingScorer("psnr", noise=SeededNoise(std=0.2, random_state=0))
+    scorer = denoising_scorer("psnr", noise=SeededNoise(std=0.2, random_state=0))
     expected = "denoising_scorer('psnr', noise=SeededNoise(random_state=0, std=0.2))"
     assert repr(scorer) == expected
     composed = NoiseSequence([SeededNoise()] * 4)

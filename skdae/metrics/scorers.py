@@ -42,36 +42,10 @@ METRICS: dict[str, Metric] = {
 }
 
 
-class DenoisingScorer:
+class _DenoisingScorer:
     """Scorer that compares what an estimator predicts with the clean images.
 
-    Pass it as ``scoring=`` to `GridSearchCV`, `cross_val_score` and the like, alone or in a dict.
-    Greater is better: errors are negated.
-
-    Parameters
-    ----------
-    metric : {"mse", "mae", "psnr", "ssim"} or callable
-        A callable gets ``(X_true, X_pred)`` and returns a float, greater for better images.
-    noise : noise injector or None, default=None
-        Corrupts the images that the estimator gets. The scorer keeps a clone, in which every
-        ``random_state`` is a fixed seed, drawn now where there is none: all candidates of a
-        search see the same noisy images.
-
-    Raises
-    ------
-    ValueError
-        If `metric` is an unknown name.
-    TypeError
-        If `noise` is not an injector.
-
-    Examples
-    --------
-    >>> from sklearn.dummy import DummyRegressor
-    >>> from skdae.metrics import DenoisingScorer
-    >>> X = [[0.0, 1.0], [1.0, 1.0]]
-    >>> mean_image = DummyRegressor().fit(X, X)
-    >>> DenoisingScorer("mse")(mean_image, X)
-    -0.125
+    `skdae.model_selection.denoising_scorer` makes it, and tells its parameters.
     """
 
     def __init__(self, metric: str | Callable[..., float], noise: Any = None) -> None:
@@ -122,41 +96,6 @@ class DenoisingScorer:
         # scikit-learn breaks long reprs into lines.
         noise = "" if self.noise is None else ", noise=" + " ".join(repr(self.noise).split())
         return f"denoising_scorer({name}{noise})"
-
-
-def denoising_scorer(metric: str | Callable[..., float], noise: Any = None) -> DenoisingScorer:
-    """Make a scorer that corrupts clean validation images itself, and compares with them.
-
-    ``GridSearchCV(dae, grid, scoring=denoising_scorer("psnr", noise=GaussianNoise(0.2)))`` can
-    then be fitted on clean images alone.
-
-    Parameters
-    ----------
-    metric : {"mse", "mae", "psnr", "ssim"} or callable
-        A callable gets ``(X_true, X_pred)`` and returns a float, greater for better images.
-    noise : noise injector or None, default=None
-        Corrupts the images that the estimator gets; None leaves them as they are.
-
-    Returns
-    -------
-    scorer : DenoisingScorer
-        Called as ``scorer(estimator, X, y=None)``; errors are negated.
-
-    Raises
-    ------
-    ValueError
-        If `metric` is an unknown name.
-    TypeError
-        If `noise` is not an injector.
-
-    Examples
-    --------
-    >>> from skdae.metrics import denoising_scorer
-    >>> from skdae.noise import GaussianNoise
-    >>> denoising_scorer("psnr", noise=GaussianNoise(std=0.2, random_state=0))
-    denoising_scorer('psnr', noise=GaussianNoise(random_state=0, std=0.2))
-    """
-    return DenoisingScorer(metric, noise)
 
 
 def resolve_metric(metric):
@@ -228,7 +167,7 @@ def fitted_image_shape(estimator, n_features):
     return tuple(image_shape) if fits else None
 
 
-SCORERS: dict[str, DenoisingScorer] = {name: DenoisingScorer(name) for name in METRICS}
+SCORERS: dict[str, _DenoisingScorer] = {name: _DenoisingScorer(name) for name in METRICS}
 mse_scorer = SCORERS["mse"]
 mae_scorer = SCORERS["mae"]
 psnr_scorer = SCORERS["psnr"]
