@@ -7,8 +7,10 @@ image of height 1. This module converts to and from what users hold.
 import inspect
 import math
 import warnings
+from collections.abc import Callable
+from functools import wraps
 from numbers import Integral
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 from sklearn.utils.validation import (
@@ -24,7 +26,7 @@ FLOAT_DTYPES = (np.float64, np.float32)
 MAX_LEVEL = 1e30
 
 # Between the user's line and the place in skdae that warns.
-_BETWEEN = {"skdae", "sklearn", "skorch", "torch", "numpy", "contextlib"}
+_BETWEEN = {"skdae", "sklearn", "joblib", "skorch", "torch", "numpy", "contextlib"}
 
 
 def warn_user(message, category=UserWarning):
@@ -137,12 +139,12 @@ def to_hwc(image_shape):
     return tuple(image_shape) if len(image_shape) == 3 else (*image_shape, 1)
 
 
-def to_batch(X, image_shape):
+def to_nhwc(X, image_shape):
     """View `X` as ``(n_samples, height, width, n_channels)``; `image_shape` serves flat rows."""
     return X.reshape(len(X), *to_hwc(image_shape if X.ndim == 2 else X.shape[1:]))
 
 
-def from_batch(images, ndim):
+def from_nhwc(images, ndim):
     """Give a batch back in the number of dimensions that came in."""
     if ndim == 2:
         return images.reshape(len(images), -1)
@@ -171,12 +173,13 @@ def to_float(X):
 
 
 def as_one_array(X):
-    """A list of arrays of one shape as one array; anything else as it is.
+    """A list, or an object array, of arrays of one shape as one array; anything else as it is.
 
     ``check_array`` knows the dtype of arrays alone: `uint8` in a list would become floats to 255.
     """
-    is_list = isinstance(X, (list, tuple)) and all(isinstance(x, np.ndarray) for x in X)
-    return np.stack(X) if is_list and len({x.shape for x in X}) == 1 else X
+    if not is_listed(X) or not all(isinstance(x, np.ndarray) for x in X):
+        return X
+    return np.stack(list(X)) if len({x.shape for x in X}) == 1 else X
 
 
 def refuse_overflow(result, X, maker):
@@ -200,8 +203,9 @@ def check_images(X, *, name="X", min_samples=1, estimator=None):
     TypeError
         If it is sparse.
     """
+    X = as_one_array(X)
     X = check_array(
-        as_one_array(X),
+        X,
         dtype=[*FLOAT_DTYPES, np.uint8],
         allow_nd=True,
         ensure_min_samples=min_samples,
@@ -234,11 +238,12 @@ def validate_images(estimator, X, *, reset, min_samples=1, any_size=False):
     -------
     X : ndarray of float64, float32 or uint8
     """
+    X = as_one_array(X)
     if n_dims(X) <= 2:
         # Flat rows are scikit-learn's own case: feature names, DataFrames and messages come free.
         return validate_data(
             estimator,
-            as_one_array(X),
+            X,
             reset=reset,
             dtype=[*FLOAT_DTYPES, np.uint8],
             ensure_min_samples=min_samples,
@@ -268,6 +273,7 @@ def check_target(X, y):
     ValueError
         If `y` has any other shape, or holds NaN or infinity.
     """
+    y = as_one_array(y)
     if y is None or n_dims(y) == 1:
         check_consistent_length(X, y)
         return None
@@ -295,22 +301,83 @@ def _is_scaled(shape, target_shape):
     return len(factors) <= 1 >= len(growths) and all(rest == 0 for _, rest in factors)
 
 
+# Images of different sizes
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def is_listed(X):
+    """Whether `X` is a list, a tuple or a 1-D array of objects."""
+    if isinstance(X, np.ndarray):
+        return X.dtype == object and X.ndim == 1
+    return isinstance(X, list | tuple)
+
+
 def is_ragged(X: Any) -> TypeGuard[list[np.ndarray]]:
     """Whether `X` is a list of images of different shapes."""
-    if isinstance(X, np.ndarray) and (X.dtype != object or X.ndim != 1):
-        return False
-    if not isinstance(X, (list, tuple, np.ndarray)):
+    if not is_listed(X):
         return False
     shapes = {getattr(image, "shape", ()) for image in X}
     return len(shapes) > 1 and all(len(shape) in (2, 3) for shape in shapes)
 
 
-def one_by_one(method, X):
-    """Apply a method that takes a batch to images of different sizes."""
-    return [method(image[None])[0] for image in X]
+def image_by_image(
+    join: Callable[[list], Any], images: str = "X", targets: str | None = "y"
+) -> Callable[[Function], Function]:
+    """Let a function of batches also take lists of images of different sizes.
+
+    This is the one door for such lists: for each image, the function gets a batch of one.
+
+    Parameters
+    ----------
+    join : callable
+        Makes one result of the list of all: `image_list` or `mean_score`, say.
+    images : str, default="X"
+        The function's parameter for the images.
+    targets : str or None, default="y"
+        Its parameter for the images that belong to them, if it has one; None leaves it alone.
+
+    Returns
+    -------
+    decorator : callable
+    """
+
+    def decorate(function):
+        signature = inspect.signature(function)
+
+        @wraps(function)
+        def on_lists(*args, **params):
+            call = signature.bind(*args, **params)
+            given = call.arguments
+            given.update({n: as_one_array(given[n]) for n in (images, targets) if n in given})
+            if not is_ragged(given[images]):
+                return function(*call.args, **call.kwargs)
+            X = check_image_list(given[images], images)
+            y = check_target_list(X, given.get(targets), targets)
+            results = []
+            for i, image in enumerate(X):
+                given[images] = image[None]
+                if targets in given:
+                    given[targets] = None if y is None else y[i][None]
+                results.append(function(*call.args, **call.kwargs))
+            return join(results)
+
+        return on_lists
+
+    return decorate
 
 
-def stand_in(X):
+def image_list(batches):
+    """Join batches of one image: a list of images of different sizes."""
+    return [batch[0] for batch in batches]
+
+
+def mean_score(scores):
+    """Join the scores of single images."""
+    return float(np.mean(scores))
+
+
+def first_image(X):
     """The first of some images of different sizes, all checked; any other `X` as it is."""
     return check_image_list(X)[0][None] if is_ragged(X) else X
 
@@ -340,7 +407,7 @@ def check_image_list(X, name="X"):
     return images
 
 
-def check_target_list(X, y):
+def check_target_list(X, y, name="y"):
     """The clean images that belong to a list of images, or None where `y` holds none.
 
     Raises
@@ -351,13 +418,13 @@ def check_target_list(X, y):
     check_consistent_length(X, y)
     if y is None or np.ndim(next(iter(y))) == 0:
         return None
-    y = check_image_list(y, "y")
+    y = check_image_list(y, name)
     scale = y[0].shape[0] // X[0].shape[0]
     for i, (image, target) in enumerate(zip(X, y, strict=True)):
         height, width, *channels = image.shape
         if scale < 1 or target.shape != (scale * height, scale * width, *channels):
             raise ValueError(
-                f"y[{i}] has shape {target.shape}, but X[{i}] has shape {image.shape}; each target "
+                f"{name}[{i}] has shape {target.shape}, but X[{i}] has {image.shape}; each target "
                 "must have the shape of its image, or height and width all the same whole number "
                 "of times larger."
             )

@@ -11,9 +11,9 @@ from ._images import (
     check_image_list,
     check_images,
     check_target,
-    check_target_list,
-    is_ragged,
-    one_by_one,
+    image_by_image,
+    image_list,
+    mean_score,
     squared_errors,
 )
 
@@ -89,7 +89,7 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstim
 
     def _predict_list(self, images):
         """Denoise images of different sizes."""
-        return one_by_one(self.predict, check_image_list(images))
+        return image_list([self.predict(image[None]) for image in check_image_list(images)])
 
     def transform(self, X):
         """Denoise images; the same as `predict`.
@@ -106,6 +106,7 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstim
         """
         return self.predict(X)
 
+    @image_by_image(mean_score)
     def score(self, X, y=None):
         """Minus the mean squared error against the clean images; greater is better, 0 is best.
 
@@ -123,11 +124,6 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstim
         score : float
         """
         check_is_fitted(self)
-        if is_ragged(X):
-            X = check_image_list(X)
-            targets = check_target_list(X, y)
-            y = [None] * len(X) if targets is None else [target[None] for target in targets]
-            return float(np.mean([self.score(X[i][None], y[i]) for i in range(len(X))]))
         images = check_images(X)
         target = check_target(images, y)
         noise = getattr(self, "noise_", None)

@@ -1,11 +1,53 @@
-"""Honest evaluation: scorers that corrupt or need no clean image, and pipelines without noise."""
+"""Honest evaluation: scorers that corrupt clean images, and pipelines without noise."""
+
+from collections.abc import Callable
 
 from sklearn.pipeline import Pipeline
 
-from .metrics import denoising_scorer, j_invariant_scorer
+from .metrics.scorers import _DenoisingScorer
 from .noise import BaseNoise
 
-__all__ = ["denoising_scorer", "j_invariant_scorer", "without_noise"]
+__all__ = ["denoising_scorer", "without_noise"]
+
+
+def denoising_scorer(
+    metric: str | Callable[..., float], noise: BaseNoise | None = None
+) -> _DenoisingScorer:
+    """Make a scorer that corrupts clean validation images itself, and compares with them.
+
+    ``GridSearchCV(dae, grid, scoring=denoising_scorer("psnr", noise=GaussianNoise(0.2)))`` can
+    then be fitted on clean images alone.
+
+    Parameters
+    ----------
+    metric : {"mse", "mae", "psnr", "ssim"} or callable
+        A callable gets ``(X_true, X_pred)`` and returns a float, greater for better images.
+    noise : noise injector or None, default=None
+        Corrupts the images that the estimator gets. The scorer keeps a clone, in which every
+        ``random_state`` is a fixed seed, drawn now where there is none: all candidates of a
+        search see the same noisy images. None leaves the images as they are, or, where `y` is
+        None, corrupts them with the denoiser's own ``noise_``.
+
+    Returns
+    -------
+    scorer : callable
+        Called as ``scorer(estimator, X, y=None)``; greater is better, so errors are negated.
+
+    Raises
+    ------
+    ValueError
+        If `metric` is an unknown name.
+    TypeError
+        If `noise` is not an injector.
+
+    Examples
+    --------
+    >>> from skdae.model_selection import denoising_scorer
+    >>> from skdae.noise import GaussianNoise
+    >>> denoising_scorer("psnr", noise=GaussianNoise(std=0.2, random_state=0))
+    denoising_scorer('psnr', noise=GaussianNoise(random_state=0, std=0.2))
+    """
+    return _DenoisingScorer(metric, noise)
 
 
 def without_noise(pipeline: Pipeline) -> Pipeline:
@@ -26,7 +68,7 @@ def without_noise(pipeline: Pipeline) -> Pipeline:
     TypeError
         If `pipeline` is not a Pipeline.
     ValueError
-        If nothing but noise is in it.
+        If it holds nothing but noise.
 
     Examples
     --------

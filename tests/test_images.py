@@ -11,11 +11,11 @@ from skdae import GaussianNoise, MedianFilter, Occlusion, StripeNoise
 from skdae._images import (
     check_images,
     check_target,
-    from_batch,
+    from_nhwc,
     resolve_image_shape,
-    to_batch,
     to_float,
     to_hwc,
+    to_nhwc,
 )
 from skdae.metrics import peak_signal_noise_ratio, structural_similarity
 
@@ -69,9 +69,9 @@ def test_image_shape_that_does_not_fit_is_refused(batch_shape, image_shape, mess
 def test_batch_and_back_changes_nothing(shape, n_samples, flat):
     X = np.random.default_rng(0).random((n_samples, *shape))
     X = X.reshape(n_samples, -1) if flat or len(shape) == 1 else X
-    batch = to_batch(X, tuple(shape))
+    batch = to_nhwc(X, tuple(shape))
     assert batch.shape == (n_samples, *to_hwc(tuple(shape)))
-    np.testing.assert_array_equal(from_batch(batch, X.ndim), X)
+    np.testing.assert_array_equal(from_nhwc(batch, X.ndim), X)
 
 
 def test_uint8_spans_exactly_zero_to_one():
@@ -150,8 +150,9 @@ def test_images_of_different_sizes_come_as_a_list(part, dtype):
     assert [image.shape for image in out] == [image.shape for image in X]
     for image, transformed in zip(X, out, strict=True):
         np.testing.assert_array_equal(part.transform(image[None])[0], transformed)
-    for a, b in zip(part.fit_transform(X), out, strict=True):
-        np.testing.assert_array_equal(a, b)
+    for same in (part.fit_transform(X), part.transform(objects(X))):
+        for a, b in zip(same, out, strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 def test_list_of_images_is_checked_as_a_batch_is():
@@ -164,6 +165,14 @@ def test_list_of_images_is_checked_as_a_batch_is():
     assert MedianFilter().fit(X).score(X, X) == 0.0
 
 
+def objects(X):
+    """An array of objects, one per image."""
+    array = np.empty(len(X), dtype=object)
+    for i, image in enumerate(X):
+        array[i] = image
+    return array
+
+
 @pytest.mark.parametrize("shape", [(64,), (8, 8), (8, 8, 3)])
 def test_a_list_of_uint8_images_is_the_array_of_them(shape):
     X = np.random.default_rng(0).integers(0, 256, (3, *shape), dtype=np.uint8)
@@ -172,6 +181,10 @@ def test_a_list_of_uint8_images_is_the_array_of_them(shape):
         expected = method(X)
         method = getattr(estimator.fit(list(X)), "predict", None) or estimator.transform
         assert_array_equal(method(list(X)), expected)
+        assert_array_equal(method(objects(X)), expected)
+        assert_array_equal(estimator.fit_transform(objects(X)), estimator.fit_transform(X))
+    assert MedianFilter().fit(X).score(objects(X), objects(X)) == MedianFilter().fit(X).score(X, X)
+    assert peak_signal_noise_ratio(objects(X), list(X // 2)) == peak_signal_noise_ratio(X, X // 2)
     assert peak_signal_noise_ratio(list(X), list(X // 2)) == peak_signal_noise_ratio(X, X // 2)
 
 

@@ -17,15 +17,21 @@ from skimage.restoration import denoise_invariant
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
 from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 
-from skdae import GaussianFilter, GaussianNoise, MeanFilter, MedianFilter, NoiseSequence
+from skdae import (
+    DenoisingAutoencoder,
+    GaussianFilter,
+    GaussianNoise,
+    MeanFilter,
+    MedianFilter,
+    NoiseSequence,
+)
 from skdae.datasets import load_digits_images
 from skdae.metrics import (
     METRICS,
     SCORERS,
-    DenoisingScorer,
     JInvariantScorer,
-    denoising_scorer,
     full_reference,
     j_invariant_scorer,
     mae_scorer,
@@ -37,6 +43,7 @@ from skdae.metrics import (
     ssim_scorer,
     structural_similarity,
 )
+from skdae.model_selection import denoising_scorer
 from skdae.noise import BaseNoise
 
 SHAPES = [(3, 64), (3, 9, 11), (2, 12, 8, 3), (2, 8, 9, 1)]
@@ -394,7 +401,7 @@ def test_scorers_survive_pickle_and_clone(scorer):
 
 
 def test_repr_can_be_read():
-    scorer = DenoisingScorer("psnr", noise=SeededNoise(std=0.2, random_state=0))
+    scorer = denoising_scorer("psnr", noise=SeededNoise(std=0.2, random_state=0))
     expected = "denoising_scorer('psnr', noise=SeededNoise(random_state=0, std=0.2))"
     assert repr(scorer) == expected
     composed = NoiseSequence([SeededNoise()] * 4)
@@ -424,6 +431,53 @@ def test_images_of_different_sizes_count_one_by_one(name):
     assert metric(X, P) == pytest.approx(each.mean())
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         metric(X, P[:1])
+
+
+@pytest.mark.parametrize(
+    "scorer",
+    [*SCORERS.values(), denoising_scorer("mse", SeededNoise(random_state=0)), j_invariant_scorer],
+    ids=repr,
+)
+def test_scorers_take_images_of_different_sizes(scorer):
+    rng = np.random.default_rng(0)
+    X = [rng.random(shape) for shape in [(9, 12), (16, 8)]]
+    Y = [np.clip(x + rng.normal(0, 0.1, x.shape), 0, 1) for x in X]
+    denoiser = MedianFilter().fit(X)
+    each = [scorer(denoiser, x[None], y[None]) for x, y in zip(X, Y, strict=True)]
+    assert scorer(denoiser, X, Y) == pytest.approx(np.mean(each))
+    assert scorer(denoiser, X, [0, 1]) == scorer(denoiser, X)
+    search = GridSearchCV(MedianFilter(), {"size": [1, 3]}, scoring=scorer, cv=2)
+    assert np.isfinite(search.fit(X, Y).best_score_)
+
+
+class Learned(Shrink):
+    """A denoiser that learnt with a noise of its own."""
+
+    def fit(self, X, y=None):
+        self.noise_ = SeededNoise(0.3, random_state=0).fit(X)
+        return self
+
+
+def test_scorer_corrupts_with_the_noise_of_the_denoiser_in_a_pipeline():
+    X, _ = pair((6, 64))
+    expected = mse_scorer(Learned().fit(X), X)
+    assert expected < 0
+    pipe = make_pipeline("passthrough", Learned()).fit(X)
+    search = GridSearchCV(pipe, {"learned__factor": [1.0]}, scoring=mse_scorer, cv=2).fit(X, X)
+    for estimator in (pipe, make_pipeline(pipe).fit(X), search):
+        assert mse_scorer(estimator, X) == expected
+    # An injector of its own corrupts already, or shows that clean images are meant.
+    for noise in (SeededNoise(0.0), SeededNoise(0.0).set_params(when="fit")):
+        assert mse_scorer(make_pipeline(noise, Learned()).fit(X), X) == 0
+
+
+def test_noise_of_the_denoiser_keeps_the_names_of_features():
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(np.random.default_rng(0).random((8, 9)))
+    X.columns = [f"pixel{i}" for i in range(9)]
+    dae = DenoisingAutoencoder("linear", noise=SeededNoise(0.3), max_epochs=1, random_state=0)
+    assert mse_scorer(dae.fit(X), X) == dae.score(X)
+    assert mse_scorer(make_pipeline(MinMaxScaler(), dae).fit(X), X) < 0
 
 
 # The self-supervised scorer

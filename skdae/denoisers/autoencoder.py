@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import nn
 
-from .._images import from_batch, squared_errors
+from .._images import from_nhwc, squared_errors
 from .._training.losses import LOSSES, OUTPUT_ACTIVATIONS, Loss
 from .._training.net import ImageNet
 from ..architectures import BaseArchitecture
@@ -343,7 +343,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
                 f"{n_codes}; pass what encode(X) returns."
             )
         codes = codes.reshape(-1, *self._plan.code_shape)
-        return from_batch(self._run("decode", codes, lambda codes: codes), self._plan.ndim)
+        return from_nhwc(self._run("decode", codes, lambda codes: codes), self._plan.ndim)
 
     @available_if(_gives_codes)
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:

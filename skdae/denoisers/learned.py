@@ -24,7 +24,7 @@ from .._images import (
     check_image_list,
     check_target,
     check_target_list,
-    from_batch,
+    from_nhwc,
     is_ragged,
     validate_images,
     warn_user,
@@ -385,12 +385,12 @@ class LearnedDenoiser(BaseDenoiser):
 
         if tile is None or max(images.shape[1:3]) <= tile:
             try:
-                return from_batch(run(images), X.ndim)
+                return from_nhwc(run(images), X.ndim)
             except torch.OutOfMemoryError:
                 if not plan.any_size:
                     raise
                 tile = tiles.smaller_tile(max(images.shape[1:3]), *plan.receptive_field)
-        return from_batch(
+        return from_nhwc(
             tiles.in_tiles(run, images, plan.scale, tile, *plan.receptive_field), X.ndim
         )
 

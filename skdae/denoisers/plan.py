@@ -9,7 +9,7 @@ from sklearn.base import clone
 from torch import nn
 
 from .._files.estimators import Persistent
-from .._images import guess_image_shape, resolve_image_shape, to_batch, to_hwc
+from .._images import guess_image_shape, resolve_image_shape, to_hwc, to_nhwc
 from .._training import tiles
 from .._training.batches import value_range
 from .._training.losses import OUTPUT_ACTIVATIONS
@@ -84,7 +84,7 @@ class NetPlan(Persistent):
         """Checked images as a batch, if the net takes their size and values."""
         if X.dtype == np.float64:
             value_range(X)
-        images = to_batch(X, self.image_shape)
+        images = to_nhwc(X, self.image_shape)
         expected, got = self.input_hwc, images.shape[1:]
         if got[2] != expected[2] or (got != expected and not self.any_size):
             raise ValueError(
@@ -254,7 +254,7 @@ def _to_images(X, image_shape):
     """Images with height, width and channels."""
     if isinstance(X, list):
         return [image.reshape(*image.shape[:2], -1) for image in X]
-    return to_batch(X, image_shape)
+    return to_nhwc(X, image_shape)
 
 
 def _scaled_shape(image_shape, ratio):

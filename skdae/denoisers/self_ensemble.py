@@ -11,13 +11,13 @@ from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
 from .._images import (
-    from_batch,
+    first_image,
+    from_nhwc,
     guess_image_shape,
     is_ragged,
-    stand_in,
-    to_batch,
     to_float,
     to_hwc,
+    to_nhwc,
     validate_images,
 )
 from ..base import BaseDenoiser, unchanged_on_error
@@ -115,7 +115,7 @@ class SelfEnsembleDenoiser(BaseDenoiser):
             images. The fitted state from before is kept.
         """
         with unchanged_on_error(self):
-            images = validate_images(self, stand_in(X), reset=True)
+            images = validate_images(self, first_image(X), reset=True)
             # Of a DataFrame the values alone: its names are checked here.
             X_fit = X if is_ragged(X) else images
             self.denoiser_ = clone(self.denoiser).fit(X_fit, X_fit if y is X else y)
@@ -159,7 +159,7 @@ class SelfEnsembleDenoiser(BaseDenoiser):
 
     def _predict(self, X):
         """Denoise checked images."""
-        images = to_batch(to_float(X), self.image_shape_)
+        images = to_nhwc(to_float(X), self.image_shape_)
         poses = _poses(*images.shape[1:3])
         total = 0
         for n_turns, is_flipped in poses:
@@ -169,7 +169,7 @@ class SelfEnsembleDenoiser(BaseDenoiser):
             denoised = np.flip(denoised, axis=2) if is_flipped else denoised
             # Divided first: the sum of huge values would overflow where their mean does not.
             total = total + np.rot90(denoised, -n_turns, axes=(1, 2)) / len(poses)
-        return from_batch(total, X.ndim)
+        return from_nhwc(total, X.ndim)
 
     def _denoise(self, X):
         """What the denoiser makes of images, as a batch."""

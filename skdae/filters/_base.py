@@ -10,13 +10,16 @@ from sklearn.utils.validation import check_is_fitted
 from .._images import (
     FLOAT_DTYPES,
     check_target,
-    from_batch,
+    check_target_list,
+    first_image,
+    from_nhwc,
+    image_by_image,
+    image_list,
     is_ragged,
     refuse_overflow,
     resolve_image_shape,
-    stand_in,
-    to_batch,
     to_float,
+    to_nhwc,
     validate_images,
 )
 from ..base import BaseDenoiser, unchanged_on_error
@@ -63,13 +66,16 @@ class BaseFilter(BaseDenoiser):
         """
         with unchanged_on_error(self):
             self._check()
-            images = validate_images(self, stand_in(X), reset=True)
-            if not is_ragged(X):
+            images = validate_images(self, first_image(X), reset=True)
+            if is_ragged(X):
+                check_target_list(X, y)
+            else:
                 check_target(images, y)
             self.image_shape_ = resolve_image_shape(images.shape, self.image_shape)
             self._n_features_out = self.n_features_in_
         return self
 
+    @image_by_image(image_list)
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Filter images.
 
@@ -85,13 +91,11 @@ class BaseFilter(BaseDenoiser):
         X_denoised : ndarray, shaped like `X`
         """
         check_is_fitted(self)
-        if is_ragged(X):
-            return self._predict_list(X)
         images = validate_images(self, X, reset=False, any_size=True)
         with np.errstate(all="ignore"):
-            filtered = self._filter(to_float(to_batch(images, self.image_shape_)))
+            filtered = self._filter(to_float(to_nhwc(images, self.image_shape_)))
         refuse_overflow(filtered, images, type(self).__name__)
-        return from_batch(filtered, images.ndim)
+        return from_nhwc(filtered, images.ndim)
 
     def _check(self):
         """Refuse, in `fit`, what the ranges of the parameters do not tell."""

@@ -6,12 +6,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._images import (
     check_images,
+    image_by_image,
     resolve_image_shape,
-    to_batch,
+    to_nhwc,
 )
 from ._base import plane_of
 
 
+@image_by_image(np.concatenate)
 def estimate_noise_std(
     X: ArrayLike, image_shape: tuple[int, ...] | None = None
 ) -> NDArray[np.float64]:
@@ -25,7 +27,7 @@ def estimate_noise_std(
     ----------
     X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
             (n_samples, height, width, n_channels)
-        Noisy images.
+        Noisy images; images of different sizes may come as a list of arrays.
     image_shape : tuple of int or None, default=None
         ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
         means a square grey image, or a 1-D signal where the number of values is no square.
@@ -65,7 +67,7 @@ def estimate_noise_std(
     array([0.1, 0.1])
     """
     batch = check_images(X)
-    images = to_batch(batch, resolve_image_shape(batch.shape, image_shape))
+    images = to_nhwc(batch, resolve_image_shape(batch.shape, image_shape))
     channels = range(images.shape[-1])
     stds = [[noise_std(plane_of(image, channel)) for channel in channels] for image in images]
     return np.mean(stds, axis=1)

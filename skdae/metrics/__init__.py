@@ -15,8 +15,6 @@ from .j_invariance import JInvariantScorer, j_invariant_scorer
 from .scorers import (
     METRICS,
     SCORERS,
-    DenoisingScorer,
-    denoising_scorer,
     mae_scorer,
     mse_scorer,
     psnr_scorer,
@@ -26,9 +24,7 @@ from .scorers import (
 __all__ = [
     "METRICS",
     "SCORERS",
-    "DenoisingScorer",
     "JInvariantScorer",
-    "denoising_scorer",
     "j_invariant_scorer",
     "mae_scorer",
     "mean_absolute_error",

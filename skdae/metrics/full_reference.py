@@ -1,43 +1,33 @@
 """Metrics that compare with clean images."""
 
 import math
-from functools import partial, wraps
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import uniform_filter
-from sklearn.utils.validation import check_consistent_length
 
 from .._images import (
-    check_image_list,
     check_images,
-    is_ragged,
+    image_by_image,
     refuse_overflow,
     resolve_image_shape,
     squared_errors,
-    to_batch,
     to_float,
+    to_nhwc,
 )
 
 # Values in a chunk of images: 1 MB as float64, which stays in the processor's cache.
 _CHUNK_VALUES = 2**17
 
 
-def _lists_too(metric):
-    """Let a metric of batches also take lists of images of different sizes."""
+def _joined(values):
+    """What a metric gives for all images, from what it gives for each."""
+    return np.concatenate(values) if np.ndim(values[0]) else float(np.mean(values))
 
-    @wraps(metric)
-    def on_lists(X_true, X_pred, *, per_image=False, **params):
-        if not is_ragged(X_true):
-            return metric(X_true, X_pred, per_image=per_image, **params)
-        check_consistent_length(X_true, X_pred)
-        both = check_image_list(X_true, "X_true"), check_image_list(X_pred, "X_pred")
-        pairs = zip(*both, strict=True)
-        values = [metric(x[None], p[None], per_image=True, **params) for x, p in pairs]
-        return _average(np.concatenate(values), per_image)
 
-    return on_lists
+_lists_too = image_by_image(_joined, "X_true", "X_pred")
 
 
 @_lists_too
@@ -221,7 +211,7 @@ def structural_similarity(
     _check_data_range(data_range)
     X, P = _check_pair(X_true, X_pred)
     image_shape = resolve_image_shape(X.shape, image_shape)
-    X, P = to_batch(X, image_shape), to_batch(P, image_shape)
+    X, P = to_nhwc(X, image_shape), to_nhwc(P, image_shape)
     window = _window(X.shape, win_size)
     ssim = partial(_windowed_similarities, window=window, data_range=data_range)
     with np.errstate(all="ignore"):

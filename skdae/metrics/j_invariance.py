@@ -7,8 +7,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.ndimage import correlate1d
 
-from .._images import check_images, from_batch, resolve_image_shape, to_batch, to_float
-from .scorers import fitted_image_shape
+from .._images import (
+    check_images,
+    from_nhwc,
+    image_by_image,
+    mean_score,
+    resolve_image_shape,
+    to_float,
+    to_nhwc,
+)
+from .scorers import fitted_image_shape, like
 
 
 class JInvariantScorer:
@@ -83,6 +91,7 @@ class JInvariantScorer:
         self.spacing: int = spacing
         self.image_shape: tuple[int, ...] | None = image_shape
 
+    @image_by_image(mean_score, targets=None)
     def __call__(self, estimator: Any, X: ArrayLike, y: Any = None) -> float:
         """Score a fitted denoiser.
 
@@ -92,7 +101,7 @@ class JInvariantScorer:
             Anything whose `predict` gives images of the shape that it gets.
         X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
                 (n_samples, height, width, n_channels)
-            Noisy images.
+            Noisy images; images of different sizes may come as a list of arrays.
         y : object, default=None
             Ignored.
 
@@ -111,20 +120,20 @@ class JInvariantScorer:
         if image_shape is None and values.ndim == 2:
             image_shape = fitted_image_shape(estimator, values.shape[1])
         image_shape = resolve_image_shape(values.shape, image_shape)
-        images = to_float(to_batch(values, image_shape))
+        images = to_float(to_nhwc(values, image_shape))
         guesses = _neighbour_means(images)
         loss = 0.0
         for hidden in _grids(images.shape, self.spacing):
             masked = images.copy()
             masked[hidden] = guesses[hidden]
-            X_pred = np.asarray(estimator.predict(_like(X, from_batch(masked, values.ndim))))
+            X_pred = np.asarray(estimator.predict(like(X, from_nhwc(masked, values.ndim))))
             if X_pred.shape != values.shape:
                 raise ValueError(
                     f"{type(estimator).__name__} turned images of shape {values.shape} into "
                     f"{X_pred.shape}; the score compares them pixel by pixel, so pass a denoiser "
                     "that keeps the shape."
                 )
-            prediction = to_batch(X_pred, image_shape)[hidden]
+            prediction = to_nhwc(X_pred, image_shape)[hidden]
             with np.errstate(over="ignore"):
                 difference = np.subtract(prediction, images[hidden], dtype=np.float64)
                 loss += np.square(difference).sum()
@@ -153,11 +162,6 @@ def _grids(batch_shape, spacing):
     for row in range(min(spacing, height)):
         for column in range(min(spacing, width)):
             yield np.s_[:, row::spacing, column::spacing]
-
-
-def _like(X, values):
-    """`values` as a DataFrame where `X` is one."""
-    return type(X)(values, index=X.index, columns=X.columns) if hasattr(X, "iloc") else values
 
 
 j_invariant_scorer = JInvariantScorer()

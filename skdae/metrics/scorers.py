@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from .._images import check_images, check_target
+from .._images import check_images, check_target, image_by_image, mean_score
 from .._random import draw_seed
-from ..noise._base import check_noise
+from ..noise._base import BaseNoise, check_noise
 from .full_reference import (
     mean_absolute_error,
     mean_squared_error,
@@ -42,36 +42,10 @@ METRICS: dict[str, Metric] = {
 }
 
 
-class DenoisingScorer:
+class _DenoisingScorer:
     """Scorer that compares what an estimator predicts with the clean images.
 
-    Pass it as ``scoring=`` to `GridSearchCV`, `cross_val_score` and the like, alone or in a dict.
-    Greater is better: errors are negated.
-
-    Parameters
-    ----------
-    metric : {"mse", "mae", "psnr", "ssim"} or callable
-        A callable gets ``(X_true, X_pred)`` and returns a float, greater for better images.
-    noise : noise injector or None, default=None
-        Corrupts the images that the estimator gets. The scorer keeps a clone, in which every
-        ``random_state`` is a fixed seed, drawn now where there is none: all candidates of a
-        search see the same noisy images.
-
-    Raises
-    ------
-    ValueError
-        If `metric` is an unknown name.
-    TypeError
-        If `noise` is not an injector.
-
-    Examples
-    --------
-    >>> from sklearn.dummy import DummyRegressor
-    >>> from skdae.metrics import DenoisingScorer
-    >>> X = [[0.0, 1.0], [1.0, 1.0]]
-    >>> mean_image = DummyRegressor().fit(X, X)
-    >>> DenoisingScorer("mse")(mean_image, X)
-    -0.125
+    `skdae.model_selection.denoising_scorer` makes it, and tells its parameters.
     """
 
     def __init__(self, metric: str | Callable[..., float], noise: Any = None) -> None:
@@ -79,6 +53,7 @@ class DenoisingScorer:
         self.metric = metric
         self.noise = None if noise is None else seeded_noise(noise)
 
+    @image_by_image(mean_score)
     def __call__(self, estimator: Any, X: ArrayLike, y: ArrayLike | None = None) -> float:
         """Score a fitted estimator.
 
@@ -88,10 +63,12 @@ class DenoisingScorer:
             Anything with `predict`.
         X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
                 (n_samples, height, width, n_channels)
-            Clean images when `noise` is set or `y` is None; otherwise noisy ones.
+            Clean images when `noise` is set or `y` is None; otherwise noisy ones. Images of
+            different sizes may come as a list of arrays.
         y : array-like shaped like the denoised images, or None, default=None
             Clean images. None, or a 1-D array of labels, means `X` itself, which is corrupted
-            by the estimator's own ``noise_`` where the scorer has no noise.
+            by the denoiser's own ``noise_`` where neither the scorer nor the Pipeline brings
+            noise.
 
         Returns
         -------
@@ -101,13 +78,13 @@ class DenoisingScorer:
         metric = resolve_metric(self.metric)
         values = check_images(X)
         target = check_target(values, y)
-        noise = getattr(estimator, "noise_", None) if target is None else None
-        target = values if target is None else target
         if self.noise is not None:
             X = corrupted(X, self.noise)
-        elif noise is not None:
-            # As in the estimator's own score: the clean images get the noise that it learnt.
-            X = noise.transform(values)
+        elif target is None and not has_injector(estimator):
+            # As in the denoiser's own score: the clean images get the noise that it learnt.
+            noise = fitted_attribute(estimator, "noise_")
+            X = X if noise is None else like(X, noise.transform(values))
+        target = values if target is None else target
         X_pred = estimator.predict(X)
         options = {}
         if metric.spatial and target.ndim == 2:
@@ -119,41 +96,6 @@ class DenoisingScorer:
         # scikit-learn breaks long reprs into lines.
         noise = "" if self.noise is None else ", noise=" + " ".join(repr(self.noise).split())
         return f"denoising_scorer({name}{noise})"
-
-
-def denoising_scorer(metric: str | Callable[..., float], noise: Any = None) -> DenoisingScorer:
-    """Make a scorer that corrupts clean validation images itself, and compares with them.
-
-    ``GridSearchCV(dae, grid, scoring=denoising_scorer("psnr", noise=GaussianNoise(0.2)))`` can
-    then be fitted on clean images alone.
-
-    Parameters
-    ----------
-    metric : {"mse", "mae", "psnr", "ssim"} or callable
-        A callable gets ``(X_true, X_pred)`` and returns a float, greater for better images.
-    noise : noise injector or None, default=None
-        Corrupts the images that the estimator gets; None leaves them as they are.
-
-    Returns
-    -------
-    scorer : DenoisingScorer
-        Called as ``scorer(estimator, X, y=None)``; errors are negated.
-
-    Raises
-    ------
-    ValueError
-        If `metric` is an unknown name.
-    TypeError
-        If `noise` is not an injector.
-
-    Examples
-    --------
-    >>> from skdae.metrics import denoising_scorer
-    >>> from skdae.noise import GaussianNoise
-    >>> denoising_scorer("psnr", noise=GaussianNoise(std=0.2, random_state=0))
-    denoising_scorer('psnr', noise=GaussianNoise(random_state=0, std=0.2))
-    """
-    return DenoisingScorer(metric, noise)
 
 
 def resolve_metric(metric):
@@ -189,6 +131,20 @@ def corrupted(X, noise):
     return noise.fit_transform(X)
 
 
+def like(X, values):
+    """`values` as a DataFrame where `X` is one, and of the same shape."""
+    if not hasattr(X, "iloc") or X.shape != values.shape:
+        return values
+    return type(X)(values, index=X.index, columns=X.columns)
+
+
+def has_injector(estimator):
+    """Whether a Pipeline, or the best one of a search, corrupts images itself."""
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    steps = [step for _, step in getattr(estimator, "steps", ())]
+    return isinstance(estimator, BaseNoise) or any(map(has_injector, steps))
+
+
 def fitted_attribute(estimator, name):
     """The attribute of an estimator, of its best candidate or of its last step that has one."""
     value = getattr(estimator, name, None)
@@ -211,7 +167,7 @@ def fitted_image_shape(estimator, n_features):
     return tuple(image_shape) if fits else None
 
 
-SCORERS: dict[str, DenoisingScorer] = {name: DenoisingScorer(name) for name in METRICS}
+SCORERS: dict[str, _DenoisingScorer] = {name: _DenoisingScorer(name) for name in METRICS}
 mse_scorer = SCORERS["mse"]
 mae_scorer = SCORERS["mae"]
 psnr_scorer = SCORERS["psnr"]

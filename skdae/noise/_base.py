@@ -14,16 +14,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._files.estimators import SaveMixin
 from .._images import (
-    check_image_list,
-    from_batch,
-    is_ragged,
-    one_by_one,
+    first_image,
+    from_nhwc,
+    image_by_image,
+    image_list,
     refuse_overflow,
     resolve_image_shape,
-    stand_in,
-    to_batch,
     to_float,
     to_hwc,
+    to_nhwc,
     validate_images,
     warn_user,
 )
@@ -176,7 +175,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimato
         self : object
         """
         with unchanged_on_error(self):
-            images = validate_images(self, stand_in(X), reset=True)
+            images = validate_images(self, first_image(X), reset=True)
             self._set_up(images.shape)
             scale = 255 if images.dtype == np.uint8 else 1
             self.warn_if_clipped(images.min() / scale, images.max() / scale)
@@ -239,6 +238,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimato
                 "set clip=None."
             )
 
+    @image_by_image(image_list)
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Corrupt images; an image gets the same noise in any batch, order and process.
 
@@ -255,8 +255,6 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimato
             With ``when="fit"`` this is `X` itself.
         """
         check_is_fitted(self)
-        if is_ragged(X):
-            return one_by_one(self.transform, check_image_list(X))
         images = validate_images(self, X, reset=False, any_size=True)
         return to_float(images) if self.when == "fit" else self._corrupt_keyed(images)
 
@@ -274,14 +272,16 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimato
         -------
         X_noisy : ndarray, shaped like `X`
         """
-        self.fit(X)
-        if is_ragged(X):
-            return one_by_one(self._corrupt_keyed, check_image_list(X))
+        return self.fit(X)._add_noise(X)
+
+    @image_by_image(image_list)
+    def _add_noise(self, X):
+        """Corrupt images, whatever `when` says."""
         return self._corrupt_keyed(validate_images(self, X, reset=False, any_size=True))
 
     def _corrupt_keyed(self, X):
         """Corrupt a validated batch with noise keyed by its images."""
-        images = to_batch(X, self.image_shape_)
+        images = to_nhwc(X, self.image_shape_)
         dtype = np.float32 if X.dtype == np.uint8 else X.dtype
         out = np.empty((len(X), *self._output_hwc(images.shape[1:])), dtype=dtype)
         for start in range(0, len(X), _CHUNK):
@@ -291,7 +291,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimato
             with np.errstate(over="ignore", invalid="ignore"):
                 out[start : start + _CHUNK] = self.corrupt(chunk, rng)
             refuse_overflow(out[start : start + _CHUNK], chunk, type(self).__name__)
-        return from_batch(out, X.ndim)
+        return from_nhwc(out, X.ndim)
 
     def corrupt(self, images, rng):
         """Corrupt and clip one batch, an array or a tensor, with numbers from `rng`.

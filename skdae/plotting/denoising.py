@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._images import check_images, resolve_image_shape, to_batch, to_float, to_hwc
+from .._images import check_images, resolve_image_shape, to_float, to_hwc, to_nhwc
 from ..metrics.scorers import (
     corrupted,
     fitted_attribute,
@@ -249,7 +249,7 @@ class DenoisingDisplay:
 
     def _images(self, X):
         """Images of one row as Matplotlib draws them; signals are 1-D."""
-        images = to_float(to_batch(X, self._shape_of(X)))
+        images = to_float(to_nhwc(X, self._shape_of(X)))
         if len(self.image_shape) == 1:
             return images[:, 0, :, 0]
         return np.clip(images if images.shape[-1] == 3 else images[..., 0], 0, 1)
