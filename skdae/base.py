@@ -2,8 +2,7 @@
 
 from contextlib import contextmanager
 
-import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from ._files.estimators import SaveMixin
@@ -32,7 +31,7 @@ def unchanged_on_error(estimator):
         raise
 
 
-class ImageFeaturesOutMixin:
+class ImageFeaturesOutMixin(ClassNamePrefixFeaturesOutMixin):
     """Names of the values of an output image: the input's own where the size stays.
 
     Needs the fitted attributes ``n_features_in_`` and ``_n_features_out``.
@@ -58,11 +57,9 @@ class ImageFeaturesOutMixin:
             another size.
         """
         check_is_fitted(self, "n_features_in_")
-        names = _check_feature_names_in(self, input_features)
         if self._one_to_one:
-            return names
-        prefix = type(self).__name__.lower()
-        return np.array([f"{prefix}{i}" for i in range(self._n_features_out)], dtype=object)
+            return _check_feature_names_in(self, input_features)
+        return super().get_feature_names_out(input_features)
 
 
 class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):

@@ -30,30 +30,15 @@ def resolve_device(device):
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        device = torch.device(device)
-    except (RuntimeError, TypeError) as error:
-        raise ValueError(f'device={device!r} is unknown; use "auto", "cpu" or "cuda".') from error
-    if device.type == "cuda":
-        if not torch.cuda.is_available():
-            raise ValueError(
-                f'device="{device}" was asked for, but torch {torch.__version__} finds no CUDA '
-                'device here; use device="auto" or "cpu".'
-            )
-        if (device.index or 0) >= torch.cuda.device_count():
-            raise ValueError(
-                f'device="{device}" was asked for, but there are {torch.cuda.device_count()} '
-                "CUDA devices, counted from 0."
-            )
-        # Tensors carry the number of their device.
-        return torch.device("cuda", device.index or 0)
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, NotImplementedError, AssertionError) as error:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, TypeError, NotImplementedError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
         raise ValueError(
-            f'device="{device}" was asked for, but torch {torch.__version__} finds none here; use '
-            'device="auto" or "cpu".'
+            f"device={str(device)!r} cannot be used here ({reason}); use device='auto' or 'cpu'."
         ) from error
-    return device
+    # Tensors carry the number of their GPU.
+    return torch.device("cuda", found.index or 0) if found.type == "cuda" else found
 
 
 def resolve_loaded_device(device):

@@ -112,14 +112,11 @@ class ImageNet(NeuralNet):
                     # From here on an interruption finds these weights whole, but not the copy.
                     is_good = True
                     _copy(weights, last_good)
-            except BaseException:
+            finally:
                 if not is_good:
                     del self.history[n_rows:]
                     _copy(last_good, weights)
-                raise
             if not is_good:
-                del self.history[n_rows:]
-                _copy(last_good, weights)
                 self._diverged(training.epoch)
                 break
             try:
