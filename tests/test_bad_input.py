@@ -174,7 +174,7 @@ def test_bad_parameter_is_named_and_the_old_fit_kept(params, message):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
 def test_cuda_without_a_device():
-    with pytest.raises(ValueError, match=r"device='cuda' cannot be used here \(.*CUDA"):
+    with pytest.raises(ValueError, match=r"device='cuda' cannot be used here \(.*(CUDA|NVIDIA)"):
         clone(DAE).set_params(device="cuda").fit(GOOD)
 
 
