@@ -1,0 +1,148 @@
+"""The house: what may import what, and what a fitted denoiser remembers."""
+
+import ast
+from dataclasses import FrozenInstanceError
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+import skdae
+from skdae import DenoisingAutoencoder, Downsample, GaussianNoise, Noise2VoidDenoiser, load
+from skdae.architectures import Conv, Dense, UNet
+
+ROOT = Path(skdae.__file__).parent
+
+# From the ground up. A file may import from floors below its own, and from its own folder.
+FLOORS = [
+    ["_images", "_random"],
+    ["_files"],
+    ["base", "architectures", "datasets"],
+    ["noise", "filters"],
+    ["metrics"],
+    ["_training"],
+    ["denoisers"],
+    ["model_selection"],
+    ["plotting"],
+    ["__init__"],
+]
+FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
+
+
+def imports(path):
+    """Dotted names of what a file of skdae imports from skdae, at any depth."""
+    package = path.relative_to(ROOT.parent).with_suffix("").parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - node.level + 1]
+            module = [*base, *(node.module.split(".") if node.module else [])]
+            for alias in node.names:
+                yield [*module, alias.name] if len(module) == 1 else module
+
+
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_downward(path):
+    here = path.relative_to(ROOT).with_suffix("").parts[0]
+    for _, there, *_ in imports(path):
+        assert there == here or FLOOR[there] < FLOOR[here], f"{here} imports {there}"
+
+
+def test_skorch_is_imported_by_the_engine_alone():
+    users = {
+        path.relative_to(ROOT).parts[0]
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "skorch"
+    }
+    assert users == {"_training"}
+
+
+def test_the_root_is_small():
+    assert len([path for path in ROOT.iterdir() if path.name != "__pycache__"]) <= 15
+
+
+# The plan
+
+X = np.random.default_rng(0).random((12, 8, 8)).astype(np.float32)
+dense = partial(DenoisingAutoencoder, Dense(hidden=(4,)), max_epochs=1, random_state=0)
+
+
+def private(estimator):
+    return {name for name in vars(estimator) if name.startswith("_")}
+
+
+@pytest.mark.parametrize(
+    "denoiser",
+    [
+        dense(noise=GaussianNoise()),
+        dense(noise=Downsample(2)),
+        Noise2VoidDenoiser(UNet((2, 4), residual=False), max_epochs=1),
+    ],
+    ids=lambda denoiser: type(denoiser).__name__,
+)
+def test_a_fitted_denoiser_remembers_the_plan_and_its_seed(denoiser):
+    assert private(clone(denoiser).fit(X)) == {"_plan", "_seed", "_n_fits"}
+
+
+def test_a_plan_is_not_changed():
+    plan = dense().fit(X, X)._plan
+    with pytest.raises(FrozenInstanceError):
+        plan.latent_dim = 3
+
+
+def test_a_plan_comes_back_from_a_file(tmp_path):
+    dae = DenoisingAutoencoder(Conv((2,)), noise=Downsample(2), max_epochs=1).fit(X)
+    dae.save(tmp_path / "dae")
+    assert repr(load(tmp_path / "dae")._plan) == repr(dae._plan)
+    assert dae._plan.scale == (2, 2, 1)
+    assert dae._plan.any_size
+
+
+def test_a_fit_that_fails_had_not_begun():
+    dae = dense(noise=GaussianNoise()).fit(X)
+    before = dict(vars(dae))
+    dae.set_params(lr=1e30)
+    with pytest.raises(ValueError, match="diverged"):
+        dae.fit(X)
+    assert vars(dae) == {**before, "lr": 1e30}
+    unfitted = dense(patch_size=4)
+    with pytest.raises(ValueError, match="patch_size=4 needs a net"):
+        unfitted.fit(X, X)
+    assert set(vars(unfitted)) == set(unfitted.get_params(deep=False))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8])
+def test_the_same_images_twice_and_a_copy_of_them_mean_the_same(dtype, tmp_path):
+    images = (255 * X).astype(dtype) if dtype == np.uint8 else X.astype(dtype)
+    kept = tmp_path / "checkpoint"
+    once = dense(checkpoint=kept).fit(images, images)
+    # The file of one is that of the other: nothing is left to train.
+    again = dense(checkpoint=kept).fit(images, images.copy())
+    assert again.n_iter_ == 1
+    np.testing.assert_array_equal(once.predict(images), again.predict(images))
+    other = dense().fit(images, images.copy())
+    np.testing.assert_array_equal(once.predict(images), other.predict(images))
+
+
+def test_no_validation_is_zero_or_none():
+    zero, none = (dense(validation_fraction=v).fit(X, X) for v in (0, None))
+    assert "valid_loss" not in zero.history_[-1]
+    np.testing.assert_array_equal(zero.predict(X), none.predict(X))
+
+
+def test_numpy_integers_are_integers(tmp_path):
+    params = {"max_epochs": 2, "batch_size": 4, "patience": 2, "tile_size": 32, "patch_size": 8}
+    numbers = {name: np.int64(value) for name, value in params.items()}
+    options = {"lr_schedule": "onecycle", "noise": GaussianNoise(), "random_state": 0}
+    plain = DenoisingAutoencoder(Conv((2,)), **params, **options).fit(X)
+    numpy = DenoisingAutoencoder(Conv((np.int64(2),)), **numbers, **options).fit(X)
+    np.testing.assert_array_equal(plain.predict(X), numpy.predict(X))
+    numpy.save(tmp_path / "dae")
+    np.testing.assert_array_equal(load(tmp_path / "dae").predict(X), plain.predict(X))
+    code = DenoisingAutoencoder("dense", latent_dim=np.int32(3), max_epochs=1).fit(X, X).encode(X)
+    assert code.shape == (12, 3)
