@@ -1,40 +1,27 @@
-"""Files: written whole or not at all, and read with distrust.
+"""Arrays and text in safetensors files: written whole or not at all, and read with distrust.
 
-A file of skdae is a safetensors file: eight bytes with the length of the header, the header in
-JSON (names, dtypes, shapes and places of the arrays, and text of its writer's), the bytes of the
-arrays. skdae adds a version and a checksum over every byte.
+The text lies in the file's metadata as one JSON object under the name ``skdae``, with a version and
+a checksum over arrays and text. safetensors itself checks that header and arrays fit the file.
 """
 
 import hashlib
 import json
-import math
-import os
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
 from .atomic import atomic_write
 
-# The file format's, not skdae's: raised when older versions could no longer read a new file.
-FORMAT_VERSION = 1
+# Raised when older versions could no longer read a new file.
+FORMAT_VERSION = 2
 
-# Bytes; long attributes are stored among the arrays, so that a header stays far below this.
-_MAX_HEADER = 2**24
+_SIZES = {"int": (8, 16, 32, 64), "uint": (8, 16, 32, 64), "float": (16, 32, 64)}
 
-#: What a file holds: booleans, integers and floats, by their names in safetensors.
-DTYPES = {
-    "BOOL": np.dtype("?"),
-    **{f"U{8 * size}": np.dtype(f"<u{size}") for size in (1, 2, 4, 8)},
-    **{f"I{8 * size}": np.dtype(f"<i{size}") for size in (1, 2, 4, 8)},
-    **{f"F{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)},
+#: What a file holds, by name: booleans, integers and floats.
+DTYPES = {"bool": np.dtype(bool)} | {
+    f"{kind}{size}": np.dtype(f"{kind}{size}") for kind, sizes in _SIZES.items() for size in sizes
 }
-_NAMES = {dtype: name for name, dtype in DTYPES.items()}
-
-_NO_CHECKSUM = "0" * 64
-
-
-def dtype_name(dtype):
-    """Name of a dtype in safetensors, or None where a file cannot hold it."""
-    return _NAMES.get(dtype.newbyteorder("<"))
 
 
 def write_arrays(path, arrays, metadata):
@@ -46,40 +33,20 @@ def write_arrays(path, arrays, metadata):
     arrays : dict of str to ndarray
     metadata : dict of str to str
     """
-    # The widest first, so that each starts at a multiple of its items' size.
     arrays = {
-        name: np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
-        for name, array in sorted(arrays.items(), key=lambda item: -item[1].itemsize)
+        name: np.asarray(array, dtype=DTYPES[array.dtype.name], order="C")
+        for name, array in arrays.items()
     }
-    own = {"format": "skdae", "format_version": str(FORMAT_VERSION), "checksum": _NO_CHECKSUM}
-    header: dict = {"__metadata__": {**own, **metadata}}
-    end = 0
-    for name, array in arrays.items():
-        start, end = end, end + array.nbytes
-        header[name] = {
-            "dtype": dtype_name(array.dtype),
-            "shape": list(array.shape),
-            "data_offsets": [start, end],
-        }
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    if len(text) > _MAX_HEADER:
-        raise ValueError(f"The header would have {len(text)} bytes, above the {_MAX_HEADER}.")
-    length = len(text).to_bytes(8, "little")
-    digest = hashlib.sha256(length + text)
-    for array in arrays.values():
-        digest.update(_bytes(array))
-    text = text.replace(_NO_CHECKSUM.encode(), digest.hexdigest().encode(), 1)
+    text = {"format_version": FORMAT_VERSION, **metadata}
+    text["checksum"] = _checksum(arrays, text)
+    # One entry, because safetensors writes several in any order.
+    content = save(arrays, {"skdae": json.dumps(text)})
     with atomic_write(path) as file:
-        file.write(length + text)
-        for array in arrays.values():
-            file.write(_bytes(array))
+        file.write(content)
 
 
 def read_arrays(path):
     """Read what `write_arrays` wrote, and nothing else.
-
-    Every number of the header is held against the file's size before it is believed.
 
     Parameters
     ----------
@@ -93,84 +60,52 @@ def read_arrays(path):
     Raises
     ------
     ValueError
-        If the file is something else, of a newer version, or damaged.
+        If the file is something else, of another version, or damaged.
     OSError
         If it cannot be read.
     """
-    with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        length = file.read(8)
-        n = int.from_bytes(length, "little")
-        if len(length) < 8 or not 2 <= n <= size - 8:
-            raise ValueError(
-                "it is no safetensors file, or only the beginning of one. Files of joblib or "
-                "pickle are read by joblib.load."
-            )
-        if n > _MAX_HEADER:
-            raise ValueError(f"its header has {n} bytes, above the {_MAX_HEADER} of any skdae file")
-        text = file.read(n)
-        header = parse_json(text)
-        metadata = _check_metadata(header)
-        shapes = _check_index(header, size - 8 - n)
-        checksum = metadata["checksum"].encode()
-        digest = hashlib.sha256(length + text.replace(checksum, _NO_CHECKSUM.encode()))
-        arrays = {}
-        for name, (dtype, shape) in shapes.items():
-            array = np.empty(shape, dtype)
-            if file.readinto(_bytes(array)) != array.nbytes:
-                raise ValueError("it ended while it was read")
-            digest.update(_bytes(array))
-            arrays[name] = array.astype(dtype.newbyteorder("="), copy=False)
-    if digest.hexdigest().encode() != checksum:
-        raise ValueError("it is damaged: its checksum does not fit its bytes; copy it anew")
+    # safetensors has an error of its own for what the system refuses.
+    open(path, "rb").close()
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = _check_metadata(file.metadata() or {})
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(
+            f"it is not a safetensors file, or is damaged or only the beginning of one ({error}). "
+            "Files of joblib or pickle are read by joblib.load."
+        ) from error
+    if metadata.pop("checksum") != _checksum(arrays, metadata):
+        raise ValueError("it is damaged: its checksum does not fit its content; copy it anew")
+    del metadata["format_version"]
     return arrays, metadata
 
 
 def parse_json(text):
-    """The value that JSON text stands for; a ValueError whatever is wrong with it."""
+    """The value in JSON text; a ValueError whatever is wrong with it."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError("it is damaged, or no skdae file: its JSON cannot be read") from error
+        raise ValueError("it is damaged: its JSON cannot be read") from error
 
 
-def _check_metadata(header):
-    """The metadata of a header, if skdae wrote it in a version that this one knows."""
-    metadata = header.get("__metadata__") if isinstance(header, dict) else None
-    if not isinstance(metadata, dict) or metadata.get("format") != "skdae":
-        raise ValueError("it is a safetensors file, but not one that skdae wrote")
-    version, checksum = metadata.get("format_version"), metadata.get("checksum")
-    if not all(isinstance(v, str) for v in metadata.values()) or not (version and checksum):
-        raise ValueError("it is damaged: its metadata are incomplete")
-    if version != str(FORMAT_VERSION):
+def _check_metadata(metadata):
+    """The text of a file, if skdae wrote it in the version that this one reads."""
+    text = parse_json(metadata.get("skdae", "null"))
+    if not isinstance(text, dict) or not {"format_version", "checksum"} <= set(text):
+        raise ValueError("it is a safetensors file, but not one of this version of skdae")
+    if text["format_version"] != FORMAT_VERSION:
         raise ValueError(
-            f"it is of format {version!r}, but this version of skdae reads {FORMAT_VERSION}; "
-            "update skdae"
+            f"it has format {text['format_version']!r}, but this version of skdae reads "
+            f"{FORMAT_VERSION}; use the version of skdae that wrote it, or a newer one"
         )
-    return metadata
+    return text
 
 
-def _check_index(header, n_bytes):
-    """Dtype and shape of each array, in the order of the file, which they must fill exactly."""
-    arrays, end = {}, 0
-    entries = [(name, entry) for name, entry in header.items() if name != "__metadata__"]
-    for name, entry in sorted(entries, key=lambda item: item[1]["data_offsets"]):
-        dtype, shape = DTYPES.get(entry["dtype"]), tuple(entry["shape"])
-        sound = (
-            dtype is not None
-            and len(shape) <= 32
-            and all(type(side) is int and 0 <= side < 2**48 for side in shape)
-            and entry["data_offsets"] == [end, end + dtype.itemsize * math.prod(shape)]
-        )
-        if not sound:
-            raise ValueError(f"it is damaged: its array {name!r} does not lie where it should")
-        arrays[name] = (dtype, shape)
-        end = entry["data_offsets"][1]
-    if end != n_bytes:
-        raise ValueError(f"it is damaged: its arrays have {end} bytes, but {n_bytes} are there")
-    return arrays
-
-
-def _bytes(array):
-    """The memory of a contiguous array."""
-    return memoryview(array.reshape(-1).view(np.uint8))
+def _checksum(arrays, text):
+    """A hash over names, dtypes, shapes and values of arrays, and over text."""
+    index = [[name, a.dtype.name, a.shape] for name, a in sorted(arrays.items())]
+    digest = hashlib.sha256(json.dumps([index, sorted(text.items())]).encode())
+    for _, array in sorted(arrays.items()):
+        digest.update(array.reshape(-1).view(np.uint8))
+    return digest.hexdigest()

@@ -19,7 +19,7 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
-from .arrays import DTYPES, dtype_name, parse_json, read_arrays, write_arrays
+from .arrays import DTYPES, parse_json, read_arrays, write_arrays
 
 #: The classes that `load` makes objects of.
 CLASSES: dict[str, type] = {"Pipeline": Pipeline}
@@ -261,9 +261,9 @@ class Writer:
             return {"dict": {k: self.encode(v, (*where, k)) for k, v in value.items()}}
         if kind is np.str_:
             return str(value)
-        if isinstance(value, np.generic) and dtype_name(value.dtype):
-            return {"scalar": [dtype_name(value.dtype), self.encode(value.item(), where)]}
-        if kind in (np.ndarray, np.memmap) and dtype_name(value.dtype):
+        if isinstance(value, np.generic) and value.dtype.name in DTYPES:
+            return {"scalar": [value.dtype.name, self.encode(value.item(), where)]}
+        if kind in (np.ndarray, np.memmap) and value.dtype.name in DTYPES:
             return {"array": self._store(value, where)}
         if kind is np.ndarray and _are_names(value):
             return {"names": value.tolist()}
