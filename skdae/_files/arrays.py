@@ -91,13 +91,14 @@ def parse_json(text):
 
 def _check_metadata(metadata):
     """The text of a file, if skdae wrote it in the version that this one reads."""
-    text = parse_json(metadata.get("skdae", "null"))
-    if not isinstance(text, dict) or not {"format_version", "checksum"} <= set(text):
-        raise ValueError("it is a safetensors file, but not one of this version of skdae")
-    if text["format_version"] != FORMAT_VERSION:
+    text = parse_json(metadata["skdae"]) if "skdae" in metadata else metadata
+    version = text.get("format_version") if isinstance(text, dict) else None
+    if version is None or "checksum" not in text:
+        raise ValueError("it is a safetensors file, but not one that skdae wrote")
+    if version != FORMAT_VERSION:
         raise ValueError(
-            f"it has format {text['format_version']!r}, but this version of skdae reads "
-            f"{FORMAT_VERSION}; use the version of skdae that wrote it, or a newer one"
+            f"it has format {version}, but this version of skdae reads format {FORMAT_VERSION}; "
+            "use the version of skdae that wrote it, or a newer one"
         )
     return text
 
