@@ -1,6 +1,7 @@
 """What `save` writes, `load` gives back; and what it did not write, `load` refuses."""
 
 import copy
+import io
 import json
 import os
 import pickle
@@ -190,19 +191,6 @@ def test_any_noise_comes_back(noise, folder):
     assert_same(again.transform(X), fitted.transform(X))
 
 
-@settings(max_examples=30, deadline=None)
-@given(
-    st.one_of(
-        st.builds(MeanFilter, st.integers(1, 5), mode=st.sampled_from(["wrap", "mirror"])),
-        st.builds(MedianFilter, st.integers(1, 5).map(np.int64)),
-        st.builds(GaussianFilter, st.floats(0, 5) | st.integers(0, 3).map(np.float32)),
-    )
-)
-def test_any_filter_comes_back(folder, denoiser):
-    denoiser.fit(X)
-    assert_works_the_same(there_and_back(denoiser, folder), denoiser, X)
-
-
 @settings(max_examples=15, deadline=None)
 @given(
     architecture=st.one_of(
@@ -315,14 +303,6 @@ def test_parameters_set_after_fit_do_not_change_the_net(tmp_path):
     assert again.architecture.hidden == (5, 5)
 
 
-def test_long_histories_stay_outside_the_header(tmp_path, fitted):
-    dae = copy.deepcopy(fitted)
-    dae.history_[0]["batches"] = [{"train_loss": i / 7} for i in range(10_000)]
-    dae.save(tmp_path / "file")
-    assert int.from_bytes((tmp_path / "file").read_bytes()[:8], "little") < 2**14
-    assert load(tmp_path / "file").history_ == dae.history_
-
-
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # by torch of torch
 def test_weights_of_a_compiled_net_have_their_own_names():
     module = nn.Linear(2, 3)
@@ -427,11 +407,9 @@ def test_file_is_a_safetensors_file_for_others(folder, good, fitted):
     weights = safetensors.numpy.load_file(folder / "good")
     for name, value in fitted.module_.state_dict().items():
         np.testing.assert_array_equal(weights[f"net_.weights.{name}"], value.numpy())
-    with safetensors.safe_open(folder / "good", framework="numpy") as file:
-        metadata = file.metadata()
-    assert metadata["format"] == "skdae"
-    assert json.loads(metadata["versions"])["skdae"] == skdae.__version__
-    estimator = json.loads(metadata["estimator"])["object"]
+    content = json.loads(weights["__skdae__"].tobytes())
+    assert content["versions"]["skdae"] == skdae.__version__
+    estimator = content["estimator"]["object"]
     assert estimator["class"] == "DenoisingAutoencoder"
     assert estimator["params"]["noise"]["object"]["params"]["std"] == 0.1
 
@@ -465,10 +443,14 @@ def test_failure_while_saving_leaves_the_old_file(step, error, tmp_path, monkeyp
     def fail(*args):
         raise error
 
+    class Full(io.FileIO):
+        def write(self, content):
+            super().write(content[: len(content) // 2])
+            raise error
+
     with monkeypatch.context() as patch:
         if step == "write":
-            # The header is written by then, the arrays are not.
-            patch.setattr("skdae._files.arrays._bytes", FailsLater(fail))
+            patch.setattr("skdae._files.atomic.open", Full, raising=False)
         else:
             patch.setattr(os, step, fail)
         with pytest.raises(type(error)):
@@ -484,20 +466,6 @@ def test_new_name_is_given_between_two_syncs(tmp_path, monkeypatch):
         monkeypatch.setattr(os, step, lambda *a, s=step, r=real: (calls.append(s), r(*a)))
     save(MeanFilter(), tmp_path / "file")
     assert calls == ["fsync", "replace", "fsync"]
-
-
-class FailsLater:
-    """Gives the bytes of arrays while they are hashed, and fails when they are written."""
-
-    def __init__(self, fail):
-        self.seen = set()
-        self.fail = fail
-
-    def __call__(self, array):
-        if id(array) in self.seen:
-            self.fail()
-        self.seen.add(id(array))
-        return memoryview(array.reshape(-1).view(np.uint8))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links and modes are POSIX's")
@@ -617,7 +585,7 @@ def test_any_flipped_bit_is_noticed(data, folder, good):
     broken = bytearray(good)
     broken[bit // 8] ^= 1 << bit % 8
     (folder / "flipped").write_bytes(broken)
-    refuses(folder / "flipped", "damaged|no safetensors|not one that skdae wrote|is of format")
+    refuses(folder / "flipped", "damaged|did not write it|is of format")
 
 
 @settings(max_examples=100, deadline=None)
@@ -625,14 +593,14 @@ def test_any_flipped_bit_is_noticed(data, folder, good):
 def test_any_truncation_is_noticed(data, folder, good):
     n = data.draw(st.integers(0, len(good) - 1))
     (folder / "short").write_bytes(good[:n])
-    refuses(folder / "short", "only the beginning|damaged")
+    refuses(folder / "short", "truncated")
 
 
 @settings(max_examples=100, deadline=None)
 @given(junk=st.binary(max_size=200), length=st.booleans())
 def test_random_bytes_are_refused(junk, length, folder):
     (folder / "junk").write_bytes((len(junk).to_bytes(8, "little") if length else b"") + junk)
-    refuses(folder / "junk", "no safetensors|damaged|not one that skdae wrote")
+    refuses(folder / "junk", "not a safetensors file|did not write it")
 
 
 def test_appended_bytes_are_noticed(folder, good):
@@ -640,100 +608,58 @@ def test_appended_bytes_are_noticed(folder, good):
     refuses(folder / "long", "damaged")
 
 
-@pytest.mark.parametrize("size", [16, 2**28])
-@pytest.mark.parametrize("claim", [10**8, 2**63, 2**64 - 1])
-def test_huge_headers_are_refused_unread(claim, size, tmp_path):
-    with open(tmp_path / "file", "wb") as file:
-        file.write(claim.to_bytes(8, "little") + b"{")
-        file.truncate(size)
-    refuses(tmp_path / "file", "only the beginning|its header has 100000000 bytes")
+def test_large_files_of_others_are_refused_unread(tmp_path):
+    with open(tmp_path / "junk", "wb") as file:
+        file.truncate(2**28)
+    refuses(tmp_path / "junk", "not a safetensors file")
+    weights = {"weight": np.zeros(2**25, np.uint8)}
+    safetensors.numpy.save_file(weights, tmp_path / "weights", {"format": "pt"})
+    refuses(tmp_path / "weights", "skdae did not write it")
 
 
 def test_files_of_others_are_refused(tmp_path):
     path = tmp_path / "file"
     safetensors.numpy.save_file({"weight": np.zeros(3)}, path)
-    refuses(path, "not one that skdae wrote")
-    safetensors.numpy.save_file({"weight": np.zeros(3)}, path, {"format": "pt"})
-    refuses(path, "not one that skdae wrote")
+    refuses(path, "skdae did not write it")
     joblib.dump(MeanFilter(), path)
     refuses(path, "read by joblib.load")
     torch.save({"weight": torch.zeros(3)}, path)
     refuses(path, "read by joblib.load")
 
 
-def with_header(path, header, data=b""):
-    text = header if isinstance(header, bytes) else json.dumps(header).encode()
-    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
-
-
-def test_newer_versions_are_refused_by_name(folder, good):
-    (folder / "newer").write_bytes(good.replace(b'"format_version": "1"', b'"format_version": "2"'))
-    refuses(folder / "newer", "is of format '2', but this version of skdae reads 1; update skdae")
-
-
-META = {"format": "skdae", "format_version": "1", "checksum": "0" * 64}
-ARRAY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
-
-
 @pytest.mark.parametrize(
-    "header",
+    ("metadata", "message"),
     [
-        b"[" * 100_000,
-        b"{" + b'"a":{' * 100_000,
-        b"9" * 10_000,
-        b"\xff\xfe{}",
-        [],
-        {"__metadata__": []},
-        {"__metadata__": {**META, "checksum": 3}},
-        {"__metadata__": {**META, "estimator": None}},
-        {"__metadata__": META, "a": 3},
-        {"__metadata__": META, "a": {**ARRAY, "dtype": "F128"}},
-        {"__metadata__": META, "a": {**ARRAY, "dtype": ["F32"]}},
-        {"__metadata__": META, "a": {**ARRAY, "shape": [2**60]}},
-        {"__metadata__": META, "a": {**ARRAY, "shape": [-1, -2]}},
-        {"__metadata__": META, "a": {**ARRAY, "shape": [2.0]}},
-        {"__metadata__": META, "a": {**ARRAY, "shape": [True, 2]}},
-        {"__metadata__": META, "a": {**ARRAY, "shape": [1] * 100 + [2]}},
-        {"__metadata__": META, "a": {**ARRAY, "shape": [10**9], "data_offsets": [0, 4 * 10**9]}},
-        {"__metadata__": META, "a": {**ARRAY, "data_offsets": [-8, 0]}},
-        {"__metadata__": META, "a": {**ARRAY, "data_offsets": [8, 16]}},
-        {"__metadata__": META, "a": {**ARRAY, "data_offsets": [0, 8, 8]}},
-        {"__metadata__": META, "a": ARRAY, "b": ARRAY},
-        {"__metadata__": META, "a": {"dtype": "F32"}},
-        {"__metadata__": META},
-        {"__metadata__": META, "a": ARRAY},
+        ({"skdae": "3 abc"}, "is of format 3, but this version of skdae reads format 2: update"),
+        ({"format": "skdae", "format_version": "1"}, "is of format 1, .* train again"),
     ],
-    ids=lambda header: str(header)[:60].replace("\\", "/"),
 )
-def test_inconsistent_headers_are_refused(header, tmp_path):
-    with_header(tmp_path / "file", header, bytes(8))
-    refuses(tmp_path / "file", "damaged|not one that skdae wrote")
+def test_other_versions_are_refused_by_name(metadata, message, tmp_path):
+    safetensors.numpy.save_file({"weight": np.zeros(3)}, tmp_path / "file", metadata)
+    refuses(tmp_path / "file", message)
+
+
+@pytest.mark.parametrize("dtype", ["BF16", "F8_E5M2", "F128"])
+def test_dtypes_that_numpy_lacks_are_refused(dtype, tmp_path):
+    array = {"dtype": dtype, "shape": [4], "data_offsets": [0, 8 if dtype == "BF16" else 4]}
+    header = json.dumps({"__metadata__": {"skdae": "2 abc"}, "a": array}).encode()
+    content = len(header).to_bytes(8, "little") + header + bytes(array["data_offsets"][1])
+    (tmp_path / "file").write_bytes(content)
+    refuses(tmp_path / "file", "damaged")
 
 
 def forge(folder, estimator, change):
     """A file with a sound checksum whose contents were changed by `change(tree, arrays)`."""
     path = folder / "forged"
     save(estimator, path)
-    arrays, metadata = read_arrays(path)
-    tree = json.loads(metadata["estimator"])
+    arrays, content = read_arrays(path)
+    tree = content["estimator"]
     tree = change(tree["object"], arrays) or tree
-    write_arrays(path, arrays, {"estimator": json.dumps(tree), "versions": '{"skdae": "9.9"}'})
+    write_arrays(path, arrays, {"estimator": tree, "versions": {"skdae": "9.9"}})
     return path
 
 
-FOREIGN = [
-    "os.system",
-    "system",
-    "builtins.eval",
-    "eval",
-    "subprocess.Popen",
-    "antigravity",
-    "sklearn.svm.SVC",
-    "torch.nn.Linear",
-    "skdae._files.estimators.load",
-    "__class__",
-    "",
-]
+FOREIGN = ["os.system", "builtins.eval", "eval", "antigravity", "sklearn.svm.SVC", "__class__", ""]
 
 
 @pytest.mark.parametrize("name", FOREIGN)
@@ -764,6 +690,16 @@ def put(*keys, value):
     return change
 
 
+def weigh(change):
+    """A change of the first weight of the net."""
+
+    def change_weight(tree, arrays):
+        name = "net_.weights.encoder.0.weight"
+        arrays[name] = change(arrays[name])
+
+    return change_weight
+
+
 ARCHITECTURE = ("state", "_architecture", "object", "params")
 FORGED = {
     "unknown parameter": (put("params", "command", value="rm"), r"\['command'\] of DenoisingAuto"),
@@ -773,16 +709,16 @@ FORGED = {
     "parameter out of range": (put("params", "lr", value=-1), "'lr' parameter"),
     "parameter of another type": (put("params", "loss", value=["mse"]), "'loss' parameter"),
     "unknown device": (put("params", "device", value="os.system"), "os.system"),
-    "unknown kind of value": (put("state", "a_", value={"eval": "1"}), "'eval'. stands for no"),
-    "two kinds of value": (put("state", "a_", value={"tuple": [], "dict": {}}), "stands for no"),
-    "no kind of value": (put("state", "a_", value={}), "stands for no value"),
+    "unknown kind of value": (put("state", "a_", value={"eval": "1"}), "'eval'. is not a kind"),
+    "two kinds of value": (put("state", "a_", value={"tuple": [], "dict": {}}), "is not a kind"),
+    "no kind of value": (put("state", "a_", value={}), "is not a kind"),
     "unknown array": (put("state", "a_", value={"array": "none"}), "'none'"),
     "array used twice": (
         put("state", "a_", value={"array": "net_.weights.encoder.0.bias"}),
         "encoder.0.bias",
     ),
     "unknown dtype": (put("state", "a_", value={"scalar": ["O", 1]}), "damaged"),
-    "names of numbers": (put("state", "a_", value={"names": [1, 2]}), "names"),
+    "names without end": (put("state", "a_", value={"names": 1}), "damaged"),
     "missing net": (put("state", "net_", value={"dict": {}}), "damaged"),
     "other filters": (put(*ARCHITECTURE, "filters", value=[3]), "weights differ"),
     "huge filters": (put(*ARCHITECTURE, "filters", value=[10**6]), "weights differ"),
@@ -791,6 +727,11 @@ FORGED = {
     "huge kernel": (put(*ARCHITECTURE, "kernel_size", value=10**4 + 1), "weights differ"),
     "many layers": (put(*ARCHITECTURE, "filters", value=[1] * 100_000), "more layers than"),
     "no filters": (put(*ARCHITECTURE, "filters", value="abc"), "'filters' parameter|filters="),
+    "fewer weights": (weigh(lambda weight: weight[:1]), "encoder.0.weight"),
+    "wider weights": (weigh(lambda weight: weight.astype(np.float64)), "encoder.0.weight"),
+    "flat weights": (weigh(lambda weight: weight.reshape(-1)), "encoder.0.weight"),
+    "missing weights": (lambda tree, arrays: arrays.pop(WEIGHT) and None, "encoder.0.weight"),
+    "additional weights": (lambda tree, arrays: arrays.update(a=X), "not hold exactly one"),
     "huge bottleneck": (put("state", "_built", value=["", 10**12]), "weights differ"),
 }
 
@@ -812,47 +753,24 @@ def test_computed_buffers_are_not_as_large_as_a_file_likes():
         rebuild(build, weights)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda weight: weight[:1],
-        lambda weight: weight.astype(np.float64),
-        lambda weight: weight.reshape(-1),
-        lambda weight: np.zeros((0,), np.float32),
-    ],
-    ids=["rows", "dtype", "flat", "empty"],
-)
-def test_wrong_weights_are_refused(change, folder, fitted):
-    def replace(tree, arrays):
-        name = "net_.weights.encoder.0.weight"
-        arrays[name] = change(arrays[name])
-
-    refuses(forge(folder, fitted, replace), "encoder.0.weight")
-
-
-def test_missing_and_additional_weights_are_refused(folder, fitted):
-    def drop(tree, arrays):
-        del arrays["net_.weights.encoder.0.weight"]
-
-    def add(tree, arrays):
-        arrays["another"] = np.zeros(3)
-
-    refuses(forge(folder, fitted, drop), "encoder.0.weight")
-    refuses(forge(folder, fitted, add), "arrays of none")
-
-
 def test_deeply_nested_values_are_refused(folder):
     deep = []
-    for _ in range(500):
+    for _ in range(2000):
         deep = [deep]
-    refuses(forge(folder, MeanFilter(), put("state", "a_", value=deep)), "nested too deep")
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(20_000)
+    try:
+        path = forge(folder, MeanFilter(), put("state", "a_", value=deep))
+    finally:
+        sys.setrecursionlimit(limit)
+    refuses(path, "damaged .*recursion")
 
 
 @pytest.mark.parametrize("pos", [-1, 625, 2**40, "0"])
 def test_impossible_random_states_are_refused(pos, folder):
     estimator = GaussianNoise(random_state=np.random.RandomState(0))
     path = forge(folder, estimator, put("params", "random_state", "random_state", 1, value=pos))
-    refuses(path, "damaged")
+    refuses(path, "not in ")
 
 
 def test_pipeline_cannot_bring_a_cache(folder):
@@ -864,5 +782,5 @@ def test_file_without_an_estimator_is_refused(folder):
     def layout(tree, arrays):
         return {"object": {"class": "Layout", "params": {}, "state": {"flat": True}}}
 
-    refuses(forge(folder, MeanFilter(), layout), "no estimator")
-    refuses(forge(folder, MeanFilter(), lambda tree, arrays: [1, 2]), "no estimator")
+    refuses(forge(folder, MeanFilter(), layout), "not hold exactly one")
+    refuses(forge(folder, MeanFilter(), lambda tree, arrays: [1, 2]), "not hold exactly one")
