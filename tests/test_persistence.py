@@ -15,8 +15,8 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-import safetensors
 import safetensors.numpy
+import safetensors.torch
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,14 +33,10 @@ import skdae
 from skdae import (
     DenoisingAutoencoder,
     Downsample,
-    GaussianFilter,
     GaussianNoise,
     MeanFilter,
     MedianFilter,
-    NoiseSequence,
     Occlusion,
-    OneOf,
-    SaltPepper,
     load,
     noise,
     save,
@@ -158,65 +154,21 @@ def test_table_holds_every_public_class():
     assert others == {"sklearn"}
 
 
-levels = st.floats(0, 1) | st.tuples(st.floats(0, 0.5), st.floats(0.5, 1))
-clips = st.none() | st.tuples(st.floats(-1, 0), st.floats(1, 2)) | st.just([0.0, 1.0])
-seeds = st.none() | st.integers(0, 2**32 - 1) | st.integers(0, 9).map(np.random.RandomState)
-single_noises = st.one_of(
-    st.builds(GaussianNoise, levels, clip=clips, random_state=seeds),
-    st.builds(SaltPepper, levels, st.floats(0, 1), clip=clips, random_state=seeds),
-    st.builds(
-        Occlusion,
-        st.integers(0, 9) | st.tuples(st.integers(0, 2), st.integers(2, 9)),
-        st.sampled_from(["random", "rows", "columns", "rectangle"]),
-        random_state=seeds,
-        when=st.sampled_from(["always", "fit"]),
-    ),
-)
-noises = st.recursive(
-    single_noises,
-    lambda inner: (
-        st.builds(NoiseSequence, st.lists(inner, min_size=1, max_size=3))
-        | st.builds(OneOf, st.lists(inner, min_size=1, max_size=3).map(tuple))
-    ),
-    max_leaves=4,
-)
-
-
-@settings(max_examples=50, deadline=None)
-@given(noise=noises)
-def test_any_noise_comes_back(noise, folder):
-    fitted = noise.fit(X)
-    again = there_and_back(fitted, folder)
-    assert_same(again, fitted)
-    assert_same(again.transform(X), fitted.transform(X))
-
-
 @settings(max_examples=15, deadline=None)
 @given(
     architecture=st.one_of(
         st.builds(
-            Dense,
-            st.lists(st.integers(1, 5), min_size=1, max_size=3).map(tuple),
-            st.sampled_from(["relu", "gelu"]),
-            st.booleans(),
-            st.floats(0, 0.9),
+            Dense, st.lists(st.integers(1, 5), min_size=1).map(tuple), dropout=st.floats(0, 0.9)
         ),
-        st.builds(
-            Conv,
-            st.lists(st.integers(1, 3), min_size=1, max_size=2),
-            st.sampled_from([1, 3, 5]),
-            st.sampled_from(["pool", "stride"]),
-            batch_norm=st.booleans(),
-        ),
+        st.builds(Conv, st.just([2]), st.sampled_from([1, 5]), st.sampled_from(["pool", "stride"])),
     ),
     latent_dim=st.none() | st.integers(1, 4),
-    noise=st.none() | single_noises,
     loss=st.sampled_from(["mse", "bce", "ssim"]),
     flat=st.booleans(),
 )
-def test_any_denoiser_comes_back(folder, architecture, latent_dim, noise, loss, flat):
+def test_any_denoiser_comes_back(folder, architecture, latent_dim, loss, flat):
     images = X.reshape(20, -1) if flat else X
-    dae = small(architecture, latent_dim=latent_dim, noise=noise, loss=loss).fit(images, images)
+    dae = small(architecture, latent_dim=latent_dim, loss=loss).fit(images, images)
     assert_works_the_same(there_and_back(dae, folder), dae, images)
 
 
@@ -236,7 +188,11 @@ scalars = st.one_of(
         st.sampled_from(["bool", "u1", "i2", "f2", "f4", "f8", "i8"]),
     ),
     st.lists(st.text(), max_size=3).map(lambda names: np.array(names, dtype=object)),
-    single_noises,
+    st.builds(
+        GaussianNoise,
+        st.floats(0, 1) | st.tuples(st.floats(0, 0.5), st.floats(0.5, 1)),
+        random_state=st.none() | st.integers(0, 9).map(np.random.RandomState),
+    ),
 )
 values = st.recursive(
     scalars,
@@ -312,9 +268,10 @@ def test_weights_of_a_compiled_net_have_their_own_names():
 # What a loaded denoiser does next
 
 
-def test_loaded_denoiser_trains_on(tmp_path, fitted):
-    again = there_and_back(fitted, tmp_path)
+def test_loaded_denoiser_trains_on_alone(tmp_path, fitted):
+    again, other = (there_and_back(fitted, tmp_path) for _ in range(2))
     again.partial_fit(X)
+    assert_same(other.predict(X), fitted.predict(X))
     assert [row["epoch"] for row in again.history_] == [1, 2]
     assert np.isfinite(again.predict(X)).all()
     warm = there_and_back(fitted, tmp_path).set_params(warm_start=True, max_epochs=30).fit(X)
@@ -331,22 +288,10 @@ def test_loaded_denoiser_is_cloned_copied_pickled_and_saved_again(tmp_path, fitt
     assert_works_the_same(there_and_back(again, tmp_path), fitted, X)
 
 
-def test_loaded_weights_are_its_own(tmp_path, fitted):
-    first, second = (there_and_back(fitted, tmp_path) for _ in range(2))
-    first.partial_fit(X)
-    assert_same(second.predict(X), fitted.predict(X))
-
-
 def test_loading_leaves_the_global_generators_alone(tmp_path, fitted):
-    fitted.save(tmp_path / "file")
-    torch.manual_seed(0)
-    np.random.seed(0)
-    expected = torch.rand(3), np.random.rand(3)
-    torch.manual_seed(0)
-    np.random.seed(0)
-    load(tmp_path / "file")
-    assert torch.equal(torch.rand(3), expected[0])
-    np.testing.assert_array_equal(np.random.rand(3), expected[1])
+    before = torch.get_rng_state().tolist(), pickle.dumps(np.random.get_state())
+    there_and_back(fitted, tmp_path)
+    assert before == (torch.get_rng_state().tolist(), pickle.dumps(np.random.get_state()))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
@@ -361,20 +306,30 @@ def test_net_of_another_machine_loads_where_its_device_is_not(device, tmp_path, 
         again.partial_fit(X)
 
 
+def predicted_elsewhere(dae, folder, **environment):
+    """What a fresh process predicts with the file of a denoiser."""
+    dae.save(folder / "file")
+    np.save(folder / "X.npy", X)
+    code = (
+        "import sys, numpy; from skdae import load;"
+        "numpy.save(sys.argv[3], load(sys.argv[1]).predict(numpy.load(sys.argv[2])))"
+    )
+    paths = [folder / name for name in ("file", "X.npy", "out.npy")]
+    environment = {**os.environ, **environment}
+    subprocess.run([sys.executable, "-c", code, *paths], check=True, env=environment)
+    return np.load(folder / "out.npy")
+
+
+def test_fresh_process_predicts_the_same(tmp_path, fitted):
+    assert_same(predicted_elsewhere(fitted, tmp_path), fitted.predict(X))
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 def test_net_trained_on_cuda_loads_without_it(tmp_path):
     dae = small(device="cuda", precision="float32").fit(X, X)
-    dae.save(tmp_path / "file")
-    assert load(tmp_path / "file").device_.type == "cuda"
-    code = (
-        "import sys, numpy, skdae; dae = skdae.load(sys.argv[1]); assert dae.device_.type == 'cpu';"
-        "numpy.save(sys.argv[3], dae.predict(numpy.load(sys.argv[2])))"
-    )
-    np.save(tmp_path / "X.npy", X)
-    paths = [tmp_path / name for name in ("file", "X.npy", "out.npy")]
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
-    subprocess.run([sys.executable, "-c", code, *paths], check=True, env=environment)
-    np.testing.assert_allclose(np.load(paths[2]), dae.predict(X), atol=1e-5)
+    assert there_and_back(dae, tmp_path).device_.type == "cuda"
+    X_denoised = predicted_elsewhere(dae, tmp_path, CUDA_VISIBLE_DEVICES="")
+    np.testing.assert_allclose(X_denoised, dae.predict(X), atol=1e-5)
 
 
 @pytest.mark.parametrize("has_bfloat16", [True, False])
@@ -386,18 +341,6 @@ def test_bfloat16_is_kept_where_the_hardware_has_it(has_bfloat16, tmp_path, monk
     again = there_and_back(dae, tmp_path)
     assert again.precision_ == ("bfloat16" if has_bfloat16 else "float32")
     np.testing.assert_allclose(again.predict(X), dae.predict(X), atol=0.05)
-
-
-def test_fresh_process_predicts_the_same(tmp_path, fitted):
-    fitted.save(tmp_path / "file")
-    np.save(tmp_path / "X.npy", X)
-    code = (
-        "import sys, numpy; from skdae import load;"
-        "numpy.save(sys.argv[3], load(sys.argv[1]).predict(numpy.load(sys.argv[2])))"
-    )
-    paths = [tmp_path / name for name in ("file", "X.npy", "out.npy")]
-    subprocess.run([sys.executable, "-c", code, *paths], check=True)
-    assert_same(np.load(paths[2]), fitted.predict(X))
 
 
 # The file
@@ -590,10 +533,10 @@ def test_any_flipped_bit_is_noticed(data, folder, good):
 
 @settings(max_examples=100, deadline=None)
 @given(data=st.data())
-def test_any_truncation_is_noticed(data, folder, good):
-    n = data.draw(st.integers(0, len(good) - 1))
-    (folder / "short").write_bytes(good[:n])
-    refuses(folder / "short", "truncated")
+def test_any_other_length_is_noticed(data, folder, good):
+    n = data.draw(st.integers(0, len(good) + 9).filter(lambda n: n != len(good)))
+    (folder / "short").write_bytes((good + bytes(9))[:n])
+    refuses(folder / "short", "truncated or damaged")
 
 
 @settings(max_examples=100, deadline=None)
@@ -603,48 +546,37 @@ def test_random_bytes_are_refused(junk, length, folder):
     refuses(folder / "junk", "not a safetensors file|did not write it")
 
 
-def test_appended_bytes_are_noticed(folder, good):
-    (folder / "long").write_bytes(good + b"\0")
-    refuses(folder / "long", "damaged")
-
-
 def test_large_files_of_others_are_refused_unread(tmp_path):
     with open(tmp_path / "junk", "wb") as file:
         file.truncate(2**28)
     refuses(tmp_path / "junk", "not a safetensors file")
-    weights = {"weight": np.zeros(2**25, np.uint8)}
-    safetensors.numpy.save_file(weights, tmp_path / "weights", {"format": "pt"})
+    safetensors.numpy.save_file({"weight": np.zeros(2**25, np.uint8)}, tmp_path / "weights")
     refuses(tmp_path / "weights", "skdae did not write it")
 
 
-def test_files_of_others_are_refused(tmp_path):
-    path = tmp_path / "file"
-    safetensors.numpy.save_file({"weight": np.zeros(3)}, path)
-    refuses(path, "skdae did not write it")
-    joblib.dump(MeanFilter(), path)
-    refuses(path, "read by joblib.load")
-    torch.save({"weight": torch.zeros(3)}, path)
-    refuses(path, "read by joblib.load")
+def test_files_of_joblib_and_torch_are_refused_with_a_hint(tmp_path):
+    for dump in (joblib.dump, torch.save):
+        dump({"weight": np.zeros(3)}, tmp_path / "file")
+        refuses(tmp_path / "file", "read by joblib.load")
 
 
 @pytest.mark.parametrize(
     ("metadata", "message"),
     [
+        (None, "skdae did not write it"),
+        ({"format": "pt"}, "skdae did not write it"),
         ({"skdae": "3 abc"}, "is of format 3, but this version of skdae reads format 2: update"),
         ({"format": "skdae", "format_version": "1"}, "is of format 1, .* train again"),
     ],
 )
-def test_other_versions_are_refused_by_name(metadata, message, tmp_path):
+def test_files_of_others_and_of_other_versions_are_refused(metadata, message, tmp_path):
     safetensors.numpy.save_file({"weight": np.zeros(3)}, tmp_path / "file", metadata)
     refuses(tmp_path / "file", message)
 
 
-@pytest.mark.parametrize("dtype", ["BF16", "F8_E5M2", "F128"])
-def test_dtypes_that_numpy_lacks_are_refused(dtype, tmp_path):
-    array = {"dtype": dtype, "shape": [4], "data_offsets": [0, 8 if dtype == "BF16" else 4]}
-    header = json.dumps({"__metadata__": {"skdae": "2 abc"}, "a": array}).encode()
-    content = len(header).to_bytes(8, "little") + header + bytes(array["data_offsets"][1])
-    (tmp_path / "file").write_bytes(content)
+def test_dtypes_that_numpy_lacks_are_refused(tmp_path):
+    tensors = {"a": torch.zeros(3, dtype=torch.bfloat16)}
+    safetensors.torch.save_file(tensors, tmp_path / "file", {"skdae": "2 abc"})
     refuses(tmp_path / "file", "damaged")
 
 
@@ -690,16 +622,12 @@ def put(*keys, value):
     return change
 
 
-def weigh(change):
+def put_weight(change):
     """A change of the first weight of the net."""
-
-    def change_weight(tree, arrays):
-        name = "net_.weights.encoder.0.weight"
-        arrays[name] = change(arrays[name])
-
-    return change_weight
+    return lambda tree, arrays: arrays.update({WEIGHT: change(arrays[WEIGHT])})
 
 
+WEIGHT = "net_.weights.encoder.0.weight"
 ARCHITECTURE = ("state", "_architecture", "object", "params")
 FORGED = {
     "unknown parameter": (put("params", "command", value="rm"), r"\['command'\] of DenoisingAuto"),
@@ -711,28 +639,21 @@ FORGED = {
     "unknown device": (put("params", "device", value="os.system"), "os.system"),
     "unknown kind of value": (put("state", "a_", value={"eval": "1"}), "'eval'. is not a kind"),
     "two kinds of value": (put("state", "a_", value={"tuple": [], "dict": {}}), "is not a kind"),
-    "no kind of value": (put("state", "a_", value={}), "is not a kind"),
     "unknown array": (put("state", "a_", value={"array": "none"}), "'none'"),
-    "array used twice": (
-        put("state", "a_", value={"array": "net_.weights.encoder.0.bias"}),
-        "encoder.0.bias",
-    ),
+    "array used twice": (put("state", "a_", value={"array": WEIGHT}), "encoder.0.weight"),
     "unknown dtype": (put("state", "a_", value={"scalar": ["O", 1]}), "damaged"),
-    "names without end": (put("state", "a_", value={"names": 1}), "damaged"),
     "missing net": (put("state", "net_", value={"dict": {}}), "damaged"),
-    "other filters": (put(*ARCHITECTURE, "filters", value=[3]), "weights differ"),
     "huge filters": (put(*ARCHITECTURE, "filters", value=[10**6]), "weights differ"),
-    "enormous filters": (put(*ARCHITECTURE, "filters", value=[10**9]), "damaged"),
     "impossible filters": (put(*ARCHITECTURE, "filters", value=[10**30]), "damaged"),
     "huge kernel": (put(*ARCHITECTURE, "kernel_size", value=10**4 + 1), "weights differ"),
+    "huge bottleneck": (put("state", "_built", value=["", 10**12]), "weights differ"),
     "many layers": (put(*ARCHITECTURE, "filters", value=[1] * 100_000), "more layers than"),
     "no filters": (put(*ARCHITECTURE, "filters", value="abc"), "'filters' parameter|filters="),
-    "fewer weights": (weigh(lambda weight: weight[:1]), "encoder.0.weight"),
-    "wider weights": (weigh(lambda weight: weight.astype(np.float64)), "encoder.0.weight"),
-    "flat weights": (weigh(lambda weight: weight.reshape(-1)), "encoder.0.weight"),
-    "missing weights": (lambda tree, arrays: arrays.pop(WEIGHT) and None, "encoder.0.weight"),
-    "additional weights": (lambda tree, arrays: arrays.update(a=X), "not hold exactly one"),
-    "huge bottleneck": (put("state", "_built", value=["", 10**12]), "weights differ"),
+    "fewer weights": (put_weight(lambda weight: weight[:1]), WEIGHT[13:]),
+    "wider weights": (put_weight(lambda weight: weight.astype(np.float64)), WEIGHT[13:]),
+    "missing weights": (lambda tree, arrays: arrays.pop(WEIGHT) is None, WEIGHT[13:]),
+    "additional array": (lambda tree, arrays: arrays.update(a=X), "not hold exactly one"),
+    "not an estimator": (lambda tree, arrays: arrays.clear() or [1], "not hold exactly one"),
 }
 
 
@@ -776,11 +697,3 @@ def test_impossible_random_states_are_refused(pos, folder):
 def test_pipeline_cannot_bring_a_cache(folder):
     pipe = make_pipeline(MeanFilter())
     refuses(forge(folder, pipe, put("params", "memory", value="/tmp")), "memory='/tmp'")
-
-
-def test_file_without_an_estimator_is_refused(folder):
-    def layout(tree, arrays):
-        return {"object": {"class": "Layout", "params": {}, "state": {"flat": True}}}
-
-    refuses(forge(folder, MeanFilter(), layout), "not hold exactly one")
-    refuses(forge(folder, MeanFilter(), lambda tree, arrays: [1, 2]), "not hold exactly one")

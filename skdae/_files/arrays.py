@@ -17,10 +17,8 @@ from .atomic import atomic_write
 FORMAT_VERSION = 2
 
 #: What a file holds: booleans, integers and floats, by name.
-DTYPES = {
-    np.dtype(code).name: np.dtype(code).type
-    for code in "? u1 u2 u4 u8 i1 i2 i4 i8 f2 f4 f8".split()
-}
+_CODES = ["?", "u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8"]
+DTYPES = {np.dtype(code).name: np.dtype(code).type for code in _CODES}
 
 # No attribute of an estimator has such a name.
 _TREE = "__skdae__"
