@@ -313,7 +313,7 @@ def test_what_cannot_change_the_weights_may_differ(path):
     assert trained(denoiser) == trained(net(architecture=Conv(filters=(4,))).fit(X))
 
 
-# A file that is none
+# A file that is not a checkpoint
 
 
 def damages(good):
@@ -332,12 +332,12 @@ def test_damaged_checkpoint_is_an_error_before_training(path):
         assert path.read_bytes() == bits
 
 
-def test_saved_estimator_is_no_checkpoint_and_the_other_way_round(path, tmp_path):
+def test_saved_estimator_is_not_a_checkpoint_and_the_other_way_round(path, tmp_path):
     denoiser = net(max_epochs=1, checkpoint=path).fit(X)
-    with pytest.raises(ValueError, match="cannot be loaded: it is no estimator; a checkpoint"):
+    with pytest.raises(ValueError, match="cannot be loaded: it is not an estimator; a checkpoint"):
         load(path)
     save(denoiser, tmp_path / "saved")
-    with pytest.raises(ValueError, match="cannot be read: it is a file of skdae, but no checkp"):
+    with pytest.raises(ValueError, match="cannot be read: it is a file of skdae, but not a ch"):
         denoiser.set_params(checkpoint=tmp_path / "saved").fit(X)
 
 
@@ -416,6 +416,6 @@ def test_state_that_no_file_can_hold_is_an_error_before_training(path):
 
 def test_file_holds_no_code(path):
     net(max_epochs=1, checkpoint=path, loss=Weighted()).fit(X)
-    arrays, metadata = read_arrays(path)
-    assert set(metadata) == {"fit"}
+    arrays, tree = read_arrays(path)
+    assert set(tree) == {"fit", "state"}
     assert all(array.dtype != object for array in arrays.values())

@@ -9,19 +9,17 @@ import re
 import subprocess
 import sys
 import tracemalloc
-from functools import partial
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
-import safetensors
 import safetensors.numpy
+import safetensors.torch
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.numpy import save as save_arrays
 from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -35,14 +33,10 @@ import skdae
 from skdae import (
     DenoisingAutoencoder,
     Downsample,
-    GaussianFilter,
     GaussianNoise,
     MeanFilter,
     MedianFilter,
-    NoiseSequence,
     Occlusion,
-    OneOf,
-    SaltPepper,
     load,
     noise,
     save,
@@ -160,78 +154,21 @@ def test_table_holds_every_public_class():
     assert others == {"sklearn"}
 
 
-levels = st.floats(0, 1) | st.tuples(st.floats(0, 0.5), st.floats(0.5, 1))
-clips = st.none() | st.tuples(st.floats(-1, 0), st.floats(1, 2)) | st.just([0.0, 1.0])
-seeds = st.none() | st.integers(0, 2**32 - 1) | st.integers(0, 9).map(np.random.RandomState)
-single_noises = st.one_of(
-    st.builds(GaussianNoise, levels, clip=clips, random_state=seeds),
-    st.builds(SaltPepper, levels, st.floats(0, 1), clip=clips, random_state=seeds),
-    st.builds(
-        Occlusion,
-        st.integers(0, 9) | st.tuples(st.integers(0, 2), st.integers(2, 9)),
-        st.sampled_from(["random", "rows", "columns", "rectangle"]),
-        random_state=seeds,
-        when=st.sampled_from(["always", "fit"]),
-    ),
-)
-noises = st.recursive(
-    single_noises,
-    lambda inner: (
-        st.builds(NoiseSequence, st.lists(inner, min_size=1, max_size=3))
-        | st.builds(OneOf, st.lists(inner, min_size=1, max_size=3).map(tuple))
-    ),
-    max_leaves=4,
-)
-
-
-@settings(max_examples=50, deadline=None)
-@given(noise=noises)
-def test_any_noise_comes_back(noise, folder):
-    fitted = noise.fit(X)
-    again = there_and_back(fitted, folder)
-    assert_same(again, fitted)
-    assert_same(again.transform(X), fitted.transform(X))
-
-
-@settings(max_examples=30, deadline=None)
-@given(
-    st.one_of(
-        st.builds(MeanFilter, st.integers(1, 5), mode=st.sampled_from(["wrap", "mirror"])),
-        st.builds(MedianFilter, st.integers(1, 5).map(np.int64)),
-        st.builds(GaussianFilter, st.floats(0, 5) | st.integers(0, 3).map(np.float32)),
-    )
-)
-def test_any_filter_comes_back(folder, denoiser):
-    denoiser.fit(X)
-    assert_works_the_same(there_and_back(denoiser, folder), denoiser, X)
-
-
 @settings(max_examples=15, deadline=None)
 @given(
     architecture=st.one_of(
         st.builds(
-            Dense,
-            st.lists(st.integers(1, 5), min_size=1, max_size=3).map(tuple),
-            st.sampled_from(["relu", "gelu"]),
-            st.booleans(),
-            st.floats(0, 0.9),
+            Dense, st.lists(st.integers(1, 5), min_size=1).map(tuple), dropout=st.floats(0, 0.9)
         ),
-        st.builds(
-            Conv,
-            st.lists(st.integers(1, 3), min_size=1, max_size=2),
-            st.sampled_from([1, 3, 5]),
-            st.sampled_from(["pool", "stride"]),
-            batch_norm=st.booleans(),
-        ),
+        st.builds(Conv, st.just([2]), st.sampled_from([1, 5]), st.sampled_from(["pool", "stride"])),
     ),
     latent_dim=st.none() | st.integers(1, 4),
-    noise=st.none() | single_noises,
     loss=st.sampled_from(["mse", "bce", "ssim"]),
     flat=st.booleans(),
 )
-def test_any_denoiser_comes_back(folder, architecture, latent_dim, noise, loss, flat):
+def test_any_denoiser_comes_back(folder, architecture, latent_dim, loss, flat):
     images = X.reshape(20, -1) if flat else X
-    dae = small(architecture, latent_dim=latent_dim, noise=noise, loss=loss).fit(images, images)
+    dae = small(architecture, latent_dim=latent_dim, loss=loss).fit(images, images)
     assert_works_the_same(there_and_back(dae, folder), dae, images)
 
 
@@ -251,7 +188,11 @@ scalars = st.one_of(
         st.sampled_from(["bool", "u1", "i2", "f2", "f4", "f8", "i8"]),
     ),
     st.lists(st.text(), max_size=3).map(lambda names: np.array(names, dtype=object)),
-    single_noises,
+    st.builds(
+        GaussianNoise,
+        st.floats(0, 1) | st.tuples(st.floats(0, 0.5), st.floats(0.5, 1)),
+        random_state=st.none() | st.integers(0, 9).map(np.random.RandomState),
+    ),
 )
 values = st.recursive(
     scalars,
@@ -318,14 +259,6 @@ def test_parameters_set_after_fit_do_not_change_the_net(tmp_path):
     assert again.architecture.hidden == (5, 5)
 
 
-def test_long_histories_stay_outside_the_header(tmp_path, fitted):
-    dae = copy.deepcopy(fitted)
-    dae.history_[0]["batches"] = [{"train_loss": i / 7} for i in range(10_000)]
-    dae.save(tmp_path / "file")
-    assert int.from_bytes((tmp_path / "file").read_bytes()[:8], "little") < 2**14
-    assert load(tmp_path / "file").history_ == dae.history_
-
-
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # by torch of torch
 def test_weights_of_a_compiled_net_have_their_own_names():
     module = nn.Linear(2, 3)
@@ -335,9 +268,10 @@ def test_weights_of_a_compiled_net_have_their_own_names():
 # What a loaded denoiser does next
 
 
-def test_loaded_denoiser_trains_on(tmp_path, fitted):
-    again = there_and_back(fitted, tmp_path)
+def test_loaded_denoiser_trains_on_alone(tmp_path, fitted):
+    again, other = (there_and_back(fitted, tmp_path) for _ in range(2))
     again.partial_fit(X)
+    assert_same(other.predict(X), fitted.predict(X))
     assert [row["epoch"] for row in again.history_] == [1, 2]
     assert np.isfinite(again.predict(X)).all()
     warm = there_and_back(fitted, tmp_path).set_params(warm_start=True, max_epochs=30).fit(X)
@@ -354,22 +288,10 @@ def test_loaded_denoiser_is_cloned_copied_pickled_and_saved_again(tmp_path, fitt
     assert_works_the_same(there_and_back(again, tmp_path), fitted, X)
 
 
-def test_loaded_weights_are_its_own(tmp_path, fitted):
-    first, second = (there_and_back(fitted, tmp_path) for _ in range(2))
-    first.partial_fit(X)
-    assert_same(second.predict(X), fitted.predict(X))
-
-
 def test_loading_leaves_the_global_generators_alone(tmp_path, fitted):
-    fitted.save(tmp_path / "file")
-    torch.manual_seed(0)
-    np.random.seed(0)
-    expected = torch.rand(3), np.random.rand(3)
-    torch.manual_seed(0)
-    np.random.seed(0)
-    load(tmp_path / "file")
-    assert torch.equal(torch.rand(3), expected[0])
-    np.testing.assert_array_equal(np.random.rand(3), expected[1])
+    before = torch.get_rng_state().tolist(), pickle.dumps(np.random.get_state())
+    there_and_back(fitted, tmp_path)
+    assert before == (torch.get_rng_state().tolist(), pickle.dumps(np.random.get_state()))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
@@ -384,20 +306,30 @@ def test_net_of_another_machine_loads_where_its_device_is_not(device, tmp_path, 
         again.partial_fit(X)
 
 
+def predicted_elsewhere(dae, folder, **environment):
+    """What a fresh process predicts with the file of a denoiser."""
+    dae.save(folder / "file")
+    np.save(folder / "X.npy", X)
+    code = (
+        "import sys, numpy; from skdae import load;"
+        "numpy.save(sys.argv[3], load(sys.argv[1]).predict(numpy.load(sys.argv[2])))"
+    )
+    paths = [folder / name for name in ("file", "X.npy", "out.npy")]
+    environment = {**os.environ, **environment}
+    subprocess.run([sys.executable, "-c", code, *paths], check=True, env=environment)
+    return np.load(folder / "out.npy")
+
+
+def test_fresh_process_predicts_the_same(tmp_path, fitted):
+    assert_same(predicted_elsewhere(fitted, tmp_path), fitted.predict(X))
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 def test_net_trained_on_cuda_loads_without_it(tmp_path):
     dae = small(device="cuda", precision="float32").fit(X, X)
-    dae.save(tmp_path / "file")
-    assert load(tmp_path / "file").device_.type == "cuda"
-    code = (
-        "import sys, numpy, skdae; dae = skdae.load(sys.argv[1]); assert dae.device_.type == 'cpu';"
-        "numpy.save(sys.argv[3], dae.predict(numpy.load(sys.argv[2])))"
-    )
-    np.save(tmp_path / "X.npy", X)
-    paths = [tmp_path / name for name in ("file", "X.npy", "out.npy")]
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
-    subprocess.run([sys.executable, "-c", code, *paths], check=True, env=environment)
-    np.testing.assert_allclose(np.load(paths[2]), dae.predict(X), atol=1e-5)
+    assert there_and_back(dae, tmp_path).device_.type == "cuda"
+    X_denoised = predicted_elsewhere(dae, tmp_path, CUDA_VISIBLE_DEVICES="")
+    np.testing.assert_allclose(X_denoised, dae.predict(X), atol=1e-5)
 
 
 @pytest.mark.parametrize("has_bfloat16", [True, False])
@@ -411,18 +343,6 @@ def test_bfloat16_is_kept_where_the_hardware_has_it(has_bfloat16, tmp_path, monk
     np.testing.assert_allclose(again.predict(X), dae.predict(X), atol=0.05)
 
 
-def test_fresh_process_predicts_the_same(tmp_path, fitted):
-    fitted.save(tmp_path / "file")
-    np.save(tmp_path / "X.npy", X)
-    code = (
-        "import sys, numpy; from skdae import load;"
-        "numpy.save(sys.argv[3], load(sys.argv[1]).predict(numpy.load(sys.argv[2])))"
-    )
-    paths = [tmp_path / name for name in ("file", "X.npy", "out.npy")]
-    subprocess.run([sys.executable, "-c", code, *paths], check=True)
-    assert_same(np.load(paths[2]), fitted.predict(X))
-
-
 # The file
 
 
@@ -430,10 +350,9 @@ def test_file_is_a_safetensors_file_for_others(folder, good, fitted):
     weights = safetensors.numpy.load_file(folder / "good")
     for name, value in fitted.module_.state_dict().items():
         np.testing.assert_array_equal(weights[f"net_.weights.{name}"], value.numpy())
-    with safetensors.safe_open(folder / "good", framework="numpy") as file:
-        metadata = json.loads(file.metadata()["skdae"])
-    assert json.loads(metadata["versions"])["skdae"] == skdae.__version__
-    estimator = json.loads(metadata["estimator"])["object"]
+    content = json.loads(weights["__skdae__"].tobytes())
+    assert content["versions"]["skdae"] == skdae.__version__
+    estimator = content["estimator"]["object"]
     assert estimator["class"] == "DenoisingAutoencoder"
     assert estimator["params"]["noise"]["object"]["params"]["std"] == 0.1
 
@@ -467,11 +386,14 @@ def test_failure_while_saving_leaves_the_old_file(step, error, tmp_path, monkeyp
     def fail(*args):
         raise error
 
+    class Full(io.FileIO):
+        def write(self, content):
+            super().write(content[: len(content) // 2])
+            raise error
+
     with monkeypatch.context() as patch:
         if step == "write":
-            # One half is written by then, the other is not.
-            patch.setattr("skdae._files.arrays.save", partial(halves, fail))
-            patch.setattr("skdae._files.atomic.open", open_for_halves, raising=False)
+            patch.setattr("skdae._files.atomic.open", Full, raising=False)
         else:
             patch.setattr(os, step, fail)
         with pytest.raises(type(error)):
@@ -487,29 +409,6 @@ def test_new_name_is_given_between_two_syncs(tmp_path, monkeypatch):
         monkeypatch.setattr(os, step, lambda *a, s=step, r=real: (calls.append(s), r(*a)))
     save(MeanFilter(), tmp_path / "file")
     assert calls == ["fsync", "replace", "fsync"]
-
-
-class Halves(bytes):
-    """Bytes of which the first half can be written, then something fails."""
-
-    def __new__(cls, content, fail):
-        halves = super().__new__(cls, content)
-        halves.fail = fail
-        return halves
-
-
-class HalfWriter(io.FileIO):
-    def write(self, content):
-        super().write(content[: len(content) // 2])
-        content.fail()
-
-
-def halves(fail, *args):
-    return Halves(save_arrays(*args), fail)
-
-
-def open_for_halves(path, mode):
-    return HalfWriter(path, mode.replace("b", ""))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links and modes are POSIX's")
@@ -629,94 +528,70 @@ def test_any_flipped_bit_is_noticed(data, folder, good):
     broken = bytearray(good)
     broken[bit // 8] ^= 1 << bit % 8
     (folder / "flipped").write_bytes(broken)
-    refuses(folder / "flipped", "damaged|not one that skdae wrote|has format")
+    refuses(folder / "flipped", "damaged|did not write it|is of format")
 
 
 @settings(max_examples=100, deadline=None)
 @given(data=st.data())
-def test_any_truncation_is_noticed(data, folder, good):
-    n = data.draw(st.integers(0, len(good) - 1))
-    (folder / "short").write_bytes(good[:n])
-    refuses(folder / "short", "only the beginning|damaged")
+def test_any_other_length_is_noticed(data, folder, good):
+    n = data.draw(st.integers(0, len(good) + 9).filter(lambda n: n != len(good)))
+    (folder / "short").write_bytes((good + bytes(9))[:n])
+    refuses(folder / "short", "truncated or damaged")
 
 
 @settings(max_examples=100, deadline=None)
 @given(junk=st.binary(max_size=200), length=st.booleans())
 def test_random_bytes_are_refused(junk, length, folder):
     (folder / "junk").write_bytes((len(junk).to_bytes(8, "little") if length else b"") + junk)
-    refuses(folder / "junk", "damaged|not one that skdae wrote")
+    refuses(folder / "junk", "not a safetensors file|did not write it")
 
 
-def test_appended_bytes_are_noticed(folder, good):
-    (folder / "long").write_bytes(good + b"\0")
-    refuses(folder / "long", "damaged")
+def test_large_files_of_others_are_refused_unread(tmp_path):
+    with open(tmp_path / "junk", "wb") as file:
+        file.truncate(2**28)
+    refuses(tmp_path / "junk", "not a safetensors file")
+    safetensors.numpy.save_file({"weight": np.zeros(2**25, np.uint8)}, tmp_path / "weights")
+    refuses(tmp_path / "weights", "skdae did not write it")
 
 
-@pytest.mark.parametrize("size", [16, 2**28])
-@pytest.mark.parametrize("claim", [10**8, 2**63, 2**64 - 1])
-def test_huge_headers_are_refused_unread(claim, size, tmp_path):
-    with open(tmp_path / "file", "wb") as file:
-        file.write(claim.to_bytes(8, "little") + b"{")
-        file.truncate(size)
-    refuses(tmp_path / "file", "only the beginning")
-
-
-def test_files_of_others_are_refused(tmp_path):
-    path = tmp_path / "file"
-    safetensors.numpy.save_file({"weight": np.zeros(3)}, path)
-    refuses(path, "not one that skdae wrote")
-    safetensors.numpy.save_file({"weight": np.zeros(3)}, path, {"format": "pt"})
-    refuses(path, "not one that skdae wrote")
-    joblib.dump(MeanFilter(), path)
-    refuses(path, "read by joblib.load")
-    torch.save({"weight": torch.zeros(3)}, path)
-    refuses(path, "read by joblib.load")
-
-
-def test_other_versions_are_refused_by_name(folder, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr("skdae._files.arrays.FORMAT_VERSION", 3)
-        save(MeanFilter(), folder / "newer")
-    refuses(folder / "newer", "has format 3, but this .* reads format 2; use the version")
-    metadata = {"format": "skdae", "format_version": "1", "checksum": "0" * 64}
-    safetensors.numpy.save_file({"weight": np.zeros(3)}, folder / "older", metadata)
-    refuses(folder / "older", "has format 1, but")
+def test_files_of_joblib_and_torch_are_refused_with_a_hint(tmp_path):
+    for dump in (joblib.dump, torch.save):
+        dump({"weight": np.zeros(3)}, tmp_path / "file")
+        refuses(tmp_path / "file", "read by joblib.load")
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["[" * 100_000, '{"a":' * 100_000, "9" * 10_000, "[]", "3", '{"format_version": 2}', "{"],
-    ids=lambda text: text[:20],
+    ("metadata", "message"),
+    [
+        (None, "skdae did not write it"),
+        ({"format": "pt"}, "skdae did not write it"),
+        ({"skdae": "3 abc"}, "is of format 3, but this version of skdae reads format 2: update"),
+        ({"format": "skdae", "format_version": "1"}, "is of format 1, .* train again"),
+    ],
 )
-def test_text_that_skdae_did_not_write_is_refused(text, tmp_path):
-    safetensors.numpy.save_file({"weight": np.zeros(3)}, tmp_path / "file", {"skdae": text})
-    refuses(tmp_path / "file", "damaged|not one that skdae wrote")
+def test_files_of_others_and_of_other_versions_are_refused(metadata, message, tmp_path):
+    safetensors.numpy.save_file({"weight": np.zeros(3)}, tmp_path / "file", metadata)
+    refuses(tmp_path / "file", message)
+
+
+def test_dtypes_that_numpy_lacks_are_refused(tmp_path):
+    tensors = {"a": torch.zeros(3, dtype=torch.bfloat16)}
+    safetensors.torch.save_file(tensors, tmp_path / "file", {"skdae": "2 abc"})
+    refuses(tmp_path / "file", "damaged")
 
 
 def forge(folder, estimator, change):
     """A file with a sound checksum whose contents were changed by `change(tree, arrays)`."""
     path = folder / "forged"
     save(estimator, path)
-    arrays, metadata = read_arrays(path)
-    tree = json.loads(metadata["estimator"])
+    arrays, content = read_arrays(path)
+    tree = content["estimator"]
     tree = change(tree["object"], arrays) or tree
-    write_arrays(path, arrays, {"estimator": json.dumps(tree), "versions": '{"skdae": "9.9"}'})
+    write_arrays(path, arrays, {"estimator": tree, "versions": {"skdae": "9.9"}})
     return path
 
 
-FOREIGN = [
-    "os.system",
-    "system",
-    "builtins.eval",
-    "eval",
-    "subprocess.Popen",
-    "antigravity",
-    "sklearn.svm.SVC",
-    "torch.nn.Linear",
-    "skdae._files.estimators.load",
-    "__class__",
-    "",
-]
+FOREIGN = ["os.system", "builtins.eval", "eval", "antigravity", "sklearn.svm.SVC", "__class__", ""]
 
 
 @pytest.mark.parametrize("name", FOREIGN)
@@ -747,6 +622,12 @@ def put(*keys, value):
     return change
 
 
+def put_weight(change):
+    """A change of the first weight of the net."""
+    return lambda tree, arrays: arrays.update({WEIGHT: change(arrays[WEIGHT])})
+
+
+WEIGHT = "net_.weights.encoder.0.weight"
 PLAN = ("state", "_plan", "object", "state")
 ARCHITECTURE = (*PLAN, "architecture", "object", "params")
 FORGED = {
@@ -757,25 +638,23 @@ FORGED = {
     "parameter out of range": (put("params", "lr", value=-1), "'lr' parameter"),
     "parameter of another type": (put("params", "loss", value=["mse"]), "'loss' parameter"),
     "unknown device": (put("params", "device", value="os.system"), "os.system"),
-    "unknown kind of value": (put("state", "a_", value={"eval": "1"}), "'eval'. stands for no"),
-    "two kinds of value": (put("state", "a_", value={"tuple": [], "dict": {}}), "stands for no"),
-    "no kind of value": (put("state", "a_", value={}), "stands for no value"),
+    "unknown kind of value": (put("state", "a_", value={"eval": "1"}), "'eval'. is not a kind"),
+    "two kinds of value": (put("state", "a_", value={"tuple": [], "dict": {}}), "is not a kind"),
     "unknown array": (put("state", "a_", value={"array": "none"}), "'none'"),
-    "array used twice": (
-        put("state", "a_", value={"array": "net_.weights.encoder.0.bias"}),
-        "encoder.0.bias",
-    ),
+    "array used twice": (put("state", "a_", value={"array": WEIGHT}), "encoder.0.weight"),
     "unknown dtype": (put("state", "a_", value={"scalar": ["O", 1]}), "damaged"),
-    "names of numbers": (put("state", "a_", value={"names": [1, 2]}), "names"),
     "missing net": (put("state", "net_", value={"dict": {}}), "damaged"),
-    "other filters": (put(*ARCHITECTURE, "filters", value=[3]), "weights differ"),
     "huge filters": (put(*ARCHITECTURE, "filters", value=[10**6]), "weights differ"),
-    "enormous filters": (put(*ARCHITECTURE, "filters", value=[10**9]), "damaged"),
     "impossible filters": (put(*ARCHITECTURE, "filters", value=[10**30]), "damaged"),
     "huge kernel": (put(*ARCHITECTURE, "kernel_size", value=10**4 + 1), "weights differ"),
+    "huge bottleneck": (put(*PLAN, "latent_dim", value=10**12), "weights differ"),
     "many layers": (put(*ARCHITECTURE, "filters", value=[1] * 100_000), "more layers than"),
     "no filters": (put(*ARCHITECTURE, "filters", value="abc"), "'filters' parameter|filters="),
-    "huge bottleneck": (put(*PLAN, "latent_dim", value=10**12), "weights differ"),
+    "fewer weights": (put_weight(lambda weight: weight[:1]), WEIGHT[13:]),
+    "wider weights": (put_weight(lambda weight: weight.astype(np.float64)), WEIGHT[13:]),
+    "missing weights": (lambda tree, arrays: arrays.pop(WEIGHT) is None, WEIGHT[13:]),
+    "additional array": (lambda tree, arrays: arrays.update(a=X), "not hold exactly one"),
+    "not an estimator": (lambda tree, arrays: arrays.clear() or [1], "not hold exactly one"),
 }
 
 
@@ -796,57 +675,26 @@ def test_computed_buffers_are_not_as_large_as_a_file_likes():
         rebuild(build, weights)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda weight: weight[:1],
-        lambda weight: weight.astype(np.float64),
-        lambda weight: weight.reshape(-1),
-        lambda weight: np.zeros((0,), np.float32),
-    ],
-    ids=["rows", "dtype", "flat", "empty"],
-)
-def test_wrong_weights_are_refused(change, folder, fitted):
-    def replace(tree, arrays):
-        name = "net_.weights.encoder.0.weight"
-        arrays[name] = change(arrays[name])
-
-    refuses(forge(folder, fitted, replace), "encoder.0.weight")
-
-
-def test_missing_and_additional_weights_are_refused(folder, fitted):
-    def drop(tree, arrays):
-        del arrays["net_.weights.encoder.0.weight"]
-
-    def add(tree, arrays):
-        arrays["another"] = np.zeros(3)
-
-    refuses(forge(folder, fitted, drop), "encoder.0.weight")
-    refuses(forge(folder, fitted, add), "arrays of none")
-
-
 def test_deeply_nested_values_are_refused(folder):
     deep = []
-    for _ in range(500):
+    for _ in range(2000):
         deep = [deep]
-    refuses(forge(folder, MeanFilter(), put("state", "a_", value=deep)), "nested too deep")
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(20_000)
+    try:
+        path = forge(folder, MeanFilter(), put("state", "a_", value=deep))
+    finally:
+        sys.setrecursionlimit(limit)
+    refuses(path, "damaged .*recursion")
 
 
 @pytest.mark.parametrize("pos", [-1, 625, 2**40, "0"])
 def test_impossible_random_states_are_refused(pos, folder):
     estimator = GaussianNoise(random_state=np.random.RandomState(0))
     path = forge(folder, estimator, put("params", "random_state", "random_state", 1, value=pos))
-    refuses(path, "damaged")
+    refuses(path, "not in ")
 
 
 def test_pipeline_cannot_bring_a_cache(folder):
     pipe = make_pipeline(MeanFilter())
     refuses(forge(folder, pipe, put("params", "memory", value="/tmp")), "memory='/tmp'")
-
-
-def test_file_without_an_estimator_is_refused(folder, fitted):
-    def plan(tree, arrays):
-        return tree["state"]["_plan"]
-
-    refuses(forge(folder, fitted, plan), "does not hold an estimator|no estimator")
-    refuses(forge(folder, MeanFilter(), lambda tree, arrays: [1, 2]), "no estimator")

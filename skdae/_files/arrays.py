@@ -1,46 +1,48 @@
-"""Arrays and text in safetensors files: written whole or not at all, and read with distrust.
+"""Files of arrays and JSON: written whole or not at all, and checked before they are believed.
 
-The text lies in the file's metadata as one JSON object under the name ``skdae``, with a version and
-a checksum over arrays and text. safetensors itself checks that header and arrays fit the file.
+A file is a safetensors file, whose library checks that its header fits its bytes. skdae adds the
+version of its format, a checksum, and JSON, which is one of the arrays because a header is limited.
 """
 
 import hashlib
 import json
 
 import numpy as np
+import safetensors.numpy
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from .atomic import atomic_write
 
-# Raised when older versions could no longer read a new file.
+# The file format's, not skdae's: raised when a file changes such that other versions misread it.
 FORMAT_VERSION = 2
 
-_SIZES = {"int": (8, 16, 32, 64), "uint": (8, 16, 32, 64), "float": (16, 32, 64)}
+#: What a file holds: booleans, integers and floats, by name.
+_CODES = ["?", "u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8"]
+DTYPES = {np.dtype(code).name: np.dtype(code).type for code in _CODES}
 
-#: What a file holds, by name: booleans, integers and floats.
-DTYPES = {"bool": np.dtype(bool)} | {
-    f"{kind}{size}": np.dtype(f"{kind}{size}") for kind, sizes in _SIZES.items() for size in sizes
-}
+# No attribute of an estimator has such a name.
+_TREE = "__skdae__"
 
 
-def write_arrays(path, arrays, metadata):
-    """Write arrays and text, whole or not at all.
+def write_arrays(path, arrays, tree):
+    """Write arrays and JSON, whole or not at all; equal contents give equal bytes.
 
     Parameters
     ----------
     path : str or os.PathLike
     arrays : dict of str to ndarray
-    metadata : dict of str to str
+        Of a dtype in `DTYPES`, and in any order of bytes and axes.
+    tree : dict
+        Anything that JSON can hold.
     """
+    text = json.dumps(tree, allow_nan=False).encode()
     arrays = {
-        name: np.asarray(array, dtype=DTYPES[array.dtype.name], order="C")
-        for name, array in arrays.items()
+        name: np.asarray(array, array.dtype.newbyteorder("<"), order="C")
+        for name, array in {**arrays, _TREE: np.frombuffer(text, np.uint8)}.items()
     }
-    text = {"format_version": FORMAT_VERSION, **metadata}
-    text["checksum"] = _checksum(arrays, text)
-    # One entry, because safetensors writes several in any order.
-    content = save(arrays, {"skdae": json.dumps(text)})
+    # One entry, because safetensors writes several in random order.
+    metadata = {"skdae": f"{FORMAT_VERSION} {_digest(arrays)}"}
+    content = safetensors.numpy.save(arrays, metadata)
     with atomic_write(path) as file:
         file.write(content)
 
@@ -55,58 +57,54 @@ def read_arrays(path):
     Returns
     -------
     arrays : dict of str to ndarray
-    metadata : dict of str to str
+    tree : dict
 
     Raises
     ------
     ValueError
-        If the file is something else, of another version, or damaged.
+        If the file is not from skdae, is of another version, or is damaged.
     OSError
         If it cannot be read.
     """
-    # safetensors has an error of its own for what the system refuses.
-    open(path, "rb").close()
     try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = _check_metadata(file.metadata() or {})
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        # Python's open names what is wrong with a path.
+        with open(path, "rb"), safe_open(path, "np") as file:
+            checksum = _check_version(file.metadata() or {})
+            arrays = {name: file.get_tensor(name) for name in sorted(file.keys())}
     except SafetensorError as error:
         raise ValueError(
-            f"it is not a safetensors file, or is damaged or only the beginning of one ({error}). "
-            "Files of joblib or pickle are read by joblib.load."
+            f"it is not a safetensors file, or it is truncated or damaged ({error}). Files of "
+            "joblib or pickle are read by joblib.load."
         ) from error
-    if metadata.pop("checksum") != _checksum(arrays, metadata):
-        raise ValueError("it is damaged: its checksum does not fit its content; copy it anew")
-    del metadata["format_version"]
-    return arrays, metadata
+    if _digest(arrays) != checksum:
+        raise ValueError("it is damaged: its contents do not match its checksum; copy it again")
+    return arrays, json.loads(arrays.pop(_TREE).tobytes())
 
 
-def parse_json(text):
-    """The value in JSON text; a ValueError whatever is wrong with it."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError("it is damaged: its JSON cannot be read") from error
-
-
-def _check_metadata(metadata):
-    """The text of a file, if skdae wrote it in the version that this one reads."""
-    text = parse_json(metadata["skdae"]) if "skdae" in metadata else metadata
-    version = text.get("format_version") if isinstance(text, dict) else None
-    if version is None or "checksum" not in text:
-        raise ValueError("it is a safetensors file, but not one that skdae wrote")
-    if version != FORMAT_VERSION:
-        raise ValueError(
-            f"it has format {version}, but this version of skdae reads format {FORMAT_VERSION}; "
-            "use the version of skdae that wrote it, or a newer one"
+def _check_version(metadata):
+    """The checksum in the metadata of a file, if skdae wrote it in this version of the format."""
+    # Format 1 had entries of its own.
+    entry = "1" if metadata.get("format") == "skdae" else metadata.get("skdae", "")
+    version, _, checksum = entry.partition(" ")
+    if not entry:
+        raise ValueError("it is a safetensors file, but skdae did not write it")
+    if version != str(FORMAT_VERSION):
+        way_out = (
+            "an earlier development version wrote it; train again, or load it with that version"
+            if version == "1"
+            else "update skdae"
         )
-    return text
+        raise ValueError(
+            f"it is of format {version}, but this version of skdae reads format {FORMAT_VERSION}: "
+            f"{way_out}"
+        )
+    return checksum
 
 
-def _checksum(arrays, text):
-    """A hash over names, dtypes, shapes and values of arrays, and over text."""
-    index = [[name, a.dtype.name, a.shape] for name, a in sorted(arrays.items())]
-    digest = hashlib.sha256(json.dumps([index, sorted(text.items())]).encode())
-    for _, array in sorted(arrays.items()):
-        digest.update(array.reshape(-1).view(np.uint8))
+def _digest(arrays):
+    """The checksum of arrays: over their names, dtypes, shapes and bytes."""
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        digest.update(json.dumps([name, array.dtype.name, array.shape]).encode())
+        digest.update(array)
     return digest.hexdigest()

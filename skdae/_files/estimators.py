@@ -1,11 +1,10 @@
 """Estimators in files that hold no code: `save` and `load`.
 
 An estimator is its parameters and its fitted attributes. Both become JSON, in which an object with
-one key stands for what JSON lacks, ``{"tuple": [1, 2]}``; arrays lie beside it. A class is only
-a name, which `load` looks up in the table that skdae's own classes fill.
+one key stands for what JSON lacks, ``{"tuple": [1, 2]}``; arrays are stored beside it. A class is
+only a name, which `load` looks up in the table that skdae's own classes fill.
 """
 
-import json
 import math
 import os
 import platform
@@ -19,7 +18,7 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
-from .arrays import DTYPES, parse_json, read_arrays, write_arrays
+from .arrays import DTYPES, read_arrays, write_arrays
 
 #: The classes that `load` makes objects of.
 CLASSES: dict[str, type] = {"Pipeline": Pipeline}
@@ -29,9 +28,6 @@ _LOCAL_PARAMETERS = {"checkpoint"}
 
 # Far deeper than pipelines in pipelines go, far less deep than Python's recursion.
 _MAX_DEPTH = 60
-
-# Characters; a longer attribute, such as the history of a long fit, is stored among the arrays.
-_MAX_INLINE = 2**16
 
 
 class Persistent:
@@ -122,16 +118,16 @@ def save(estimator: BaseEstimator, path: str | os.PathLike) -> None:
             f"{best}use joblib.dump(estimator, path), which keeps every estimator."
         )
     writer = Writer()
-    tree = json.dumps(writer.encode(estimator, (type(estimator).__name__,)), allow_nan=False)
-    write_arrays(path, writer.arrays, {"estimator": tree, "versions": json.dumps(versions())})
+    tree = writer.encode(estimator, (type(estimator).__name__,))
+    write_arrays(path, writer.arrays, {"estimator": tree, "versions": versions()})
 
 
 def load(path: str | os.PathLike) -> Any:
     """Load an estimator that `save` wrote.
 
     Loading is safe whoever wrote the file: nothing in it is run or imported, only classes of skdae
-    (and scikit-learn's Pipeline) are made, and no more memory is taken than the file is large. A
-    net goes where `device` says, and where that device is not there, to what "auto" finds.
+    (and scikit-learn's Pipeline) are made, and the memory taken is about the size of the file. A
+    net goes to `device`, or to what "auto" finds where that device does not exist.
 
     Parameters
     ----------
@@ -145,7 +141,7 @@ def load(path: str | os.PathLike) -> Any:
     Raises
     ------
     ValueError
-        If the file is damaged, was written by a newer version, or is none of skdae's.
+        If the file is damaged, is of another version of the format, or is not from skdae.
     OSError
         If it cannot be read.
 
@@ -169,22 +165,23 @@ def load(path: str | os.PathLike) -> Any:
     """
     path = os.fspath(path)
     try:
-        arrays, metadata = read_arrays(path)
-        if "estimator" not in metadata:
-            raise ValueError("it is no estimator; a checkpoint is read by fit, as checkpoint=")
-        written_by = parse_json(metadata["versions"]).get("skdae")
-        estimator = _decode(parse_json(metadata["estimator"]), arrays, written_by)
+        arrays, tree = read_arrays(path)
+        if "estimator" not in tree:
+            raise ValueError("it is not an estimator; a checkpoint is read by fit, as checkpoint=")
+        estimator = Reader(arrays, tree["versions"]["skdae"]).decode(tree["estimator"])
+        if not isinstance(estimator, BaseEstimator) or arrays:
+            raise ValueError("it is damaged: it does not hold exactly one estimator")
     except OSError:
         raise
     except Exception as error:
-        # Whatever decoding a file trips over is the file's fault, in more ways than can be listed.
+        # A forged file can break decoding in more ways than can be listed.
         reason = error if isinstance(error, ValueError) else f"it is damaged ({error!r})"
         raise ValueError(f"{path} cannot be loaded: {reason}") from error
     return estimator
 
 
 def versions():
-    """The libraries at work; nothing reads them but whoever wonders where a file comes from."""
+    """Versions of the libraries that write a file, for whoever wonders where it comes from."""
     return {
         "skdae": metadata.version("skdae"),
         "python": platform.python_version(),
@@ -211,7 +208,7 @@ def _saved_parameters(thing):
 
 
 def _attributes(thing):
-    """All attributes that are no parameters."""
+    """All attributes that are not parameters."""
     parameters = _parameters(thing)
     return {name: value for name, value in vars(thing).items() if name not in parameters}
 
@@ -243,7 +240,7 @@ class Writer:
         self.arrays = {}
 
     def encode(self, value, where):
-        """JSON for `value`, which stands at the path `where`, a tuple of names."""
+        """JSON for `value`, which is found at the path `where`, a tuple of names."""
         if len(where) > _MAX_DEPTH:
             raise ValueError(
                 f"{'.'.join(where[:4])}... is nested too deep to be saved, or in itself."
@@ -299,14 +296,8 @@ class Writer:
             name: self.encode(value, (*where, name))
             for name, value in _saved_parameters(thing).items()
         }
-        state = {}
         saved = thing._get_saved_state() if isinstance(thing, Persistent) else _attributes(thing)
-        for name, value in saved.items():
-            state[name] = self.encode(value, (*where, name))
-            text = json.dumps(state[name], allow_nan=False)
-            if len(text) > _MAX_INLINE:
-                text = np.frombuffer(text.encode(), np.uint8)
-                state[name] = {"json": self._store(text, (*where, name))}
+        state = {name: self.encode(value, (*where, name)) for name, value in saved.items()}
         return {"class": type(thing).__name__, "params": parameters, "state": state}
 
     def _store(self, array, where):
@@ -319,96 +310,75 @@ class Writer:
         return name
 
 
-def _decode(tree, arrays, written_by):
-    """The estimator behind a tree of JSON, and arrays, each of which it must use once."""
-    reader = Reader(arrays, written_by)
-    estimator = reader.decode(tree)
-    if not isinstance(estimator, BaseEstimator) or arrays:
-        raise ValueError("it is damaged: it holds no estimator, or arrays of none")
-    return estimator
-
-
 class Reader:
-    """Turns JSON and arrays back into values, `Writer` reversed."""
+    """Turns JSON and arrays back into values, `Writer` reversed; each array is used once."""
 
     def __init__(self, arrays, written_by):
         self.arrays = arrays
         self.written_by = written_by
         self.decoders = {
-            "float": lambda text, depth: float(text),
-            "tuple": lambda items, depth: tuple(self.decode(items, depth)),
+            "float": float,
+            "tuple": lambda items: tuple(map(self.decode, items)),
             "dict": self._dict,
             "scalar": self._scalar,
-            "array": lambda name, depth: self.arrays.pop(name),
-            "names": self._names,
-            "json": lambda name, depth: self.decode(
-                parse_json(self.arrays.pop(name).tobytes()), depth
-            ),
-            "device": lambda name, depth: torch.device(name),
+            "array": arrays.pop,
+            "names": lambda names: np.array([str(name) for name in names], dtype=object),
+            "device": torch.device,
             "random_state": self._random_state,
             "object": self._object,
         }
 
-    def decode(self, node, depth=0):
+    def decode(self, node):
         """The value behind a node of JSON."""
-        if depth > 2 * _MAX_DEPTH:
-            raise ValueError("it is nested too deep")
         if isinstance(node, list):
-            return [self.decode(item, depth + 1) for item in node]
+            return [self.decode(item) for item in node]
         if not isinstance(node, dict):
             return node
-        if len(node) != 1 or (kind := next(iter(node))) not in self.decoders:
-            raise ValueError(f"it is damaged: {sorted(node)} stands for no value")
-        return self.decoders[kind](node[kind], depth + 1)
+        if len(node) != 1 or not node.keys() <= self.decoders.keys():
+            raise ValueError(f"it is damaged: {sorted(node)} is not a kind of value")
+        [(kind, content)] = node.items()
+        return self.decoders[kind](content)
 
-    def _dict(self, items, depth):
-        return {key: self.decode(value, depth) for key, value in items.items()}
+    def _dict(self, items):
+        return {key: self.decode(value) for key, value in items.items()}
 
-    def _scalar(self, content, depth):
+    def _scalar(self, content):
         name, value = content
-        return DTYPES[name].type(self.decode(value, depth))
+        return DTYPES[name](self.decode(value))
 
-    def _names(self, names, depth):
-        array = np.array(names, dtype=object)
-        if not _are_names(array):
-            raise ValueError("it is damaged: names in it are no strings")
-        return array
-
-    def _random_state(self, content, depth):
+    def _random_state(self, content):
         name, pos, has_gauss, gauss = content
-        key = self.arrays.pop(name)
-        # NumPy believes the position.
-        if key.shape != (624,) or key.dtype != np.uint32 or not 0 <= pos <= 624:
-            raise ValueError("it is damaged: a random_state in it is none")
         random_state = np.random.RandomState()
-        random_state.set_state(("MT19937", key, pos, has_gauss, gauss))
+        # NumPy does not check the position, and would read beyond the key.
+        pos = range(625).index(pos)
+        random_state.set_state(("MT19937", self.arrays.pop(name), pos, has_gauss, gauss))
         return random_state
 
-    def _object(self, content, depth):
+    def _object(self, content):
         name, parameters, state = content["class"], content["params"], content["state"]
         cls = CLASSES.get(name)
-        if cls is None:
-            raise self._unknown(f"the class {name!r}")
-        is_estimator = issubclass(cls, BaseEstimator)
-        known = cls._get_param_names() if is_estimator else []
-        unknown = [key for key in parameters if key not in known or key in _LOCAL_PARAMETERS]
-        unknown += [key for key in state if key in known or hasattr(cls, key)]
+        unknown = f"the class {name!r}" if cls is None else _unknown(cls, parameters, state)
         if unknown:
-            raise self._unknown(f"{unknown} of {name}")
-        if is_estimator:
-            thing = cls(**{key: self.decode(value, depth) for key, value in parameters.items()})
+            raise ValueError(
+                f"it names {unknown}, which this version of skdae does not know; it was written by "
+                f"skdae {self.written_by}"
+            )
+        if issubclass(cls, BaseEstimator):
+            thing = cls(**self._dict(parameters))
         else:
             thing = cls.__new__(cls)
         _validate(thing)
-        state = {key: self.decode(value, depth) for key, value in state.items()}
+        state = self._dict(state)
         if isinstance(thing, Persistent):
             thing._set_saved_state(state)
         else:
             vars(thing).update(state)
         return thing
 
-    def _unknown(self, what):
-        return ValueError(
-            f"it names {what}, which this version of skdae does not know; it was written by skdae "
-            f"{self.written_by}"
-        )
+
+def _unknown(cls, parameters, state):
+    """What is not a parameter or an attribute of a class, as text; None where nothing is."""
+    known = cls._get_param_names() if issubclass(cls, BaseEstimator) else []
+    names = [name for name in parameters if name not in known or name in _LOCAL_PARAMETERS]
+    names += [name for name in state if name in known or hasattr(cls, name)]
+    return f"{names} of {cls.__name__}" if names else None

@@ -6,7 +6,6 @@ a description of the fit that it belongs to.
 
 import hashlib
 import inspect
-import json
 import os
 from collections.abc import Mapping
 from functools import partial
@@ -16,7 +15,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from .._files.arrays import parse_json, read_arrays, write_arrays
+from .._files.arrays import read_arrays, write_arrays
 from .._files.atomic import remove_leftovers
 from .._files.estimators import Reader, Writer, versions
 from .._images import is_ragged, warn_user
@@ -49,7 +48,7 @@ class Checkpoint:
     Raises
     ------
     ValueError
-        If the file is damaged, or no checkpoint.
+        If the file is damaged, or is not a checkpoint.
     OSError
         If it cannot be read.
     """
@@ -61,15 +60,15 @@ class Checkpoint:
         if not os.path.exists(self.path):
             return
         try:
-            arrays, metadata = read_arrays(self.path)
-            if "fit" not in metadata:
-                raise ValueError("it is a file of skdae, but no checkpoint")
-            self._fit = parse_json(metadata["fit"])
-            self._state = StateReader(arrays).decode(parse_json(arrays.pop("state").tobytes()))
+            arrays, tree = read_arrays(self.path)
+            if "fit" not in tree:
+                raise ValueError("it is a file of skdae, but not a checkpoint")
+            self._fit = tree["fit"]
+            self._state = StateReader(arrays).decode(tree["state"])
         except OSError:
             raise
         except Exception as error:
-            # As in `load`: whatever decoding trips over is the file's fault.
+            # As in `load`: a forged file can break decoding in more ways than can be listed.
             reason = error if isinstance(error, ValueError) else f"it is damaged ({error!r})"
             raise ValueError(
                 f"checkpoint={self.path!r} cannot be read: {reason}. Delete the file to train from "
@@ -151,9 +150,8 @@ class Checkpoint:
 
     def _write(self, training):
         writer = StateWriter()
-        text = json.dumps(writer.encode(training.state_dict(), ("training",)), allow_nan=False)
-        arrays = {**writer.arrays, "state": np.frombuffer(text.encode(), np.uint8)}
-        write_arrays(self.path, arrays, {"fit": json.dumps(self._fit)})
+        state = writer.encode(training.state_dict(), ("training",))
+        write_arrays(self.path, writer.arrays, {"fit": self._fit, "state": state})
 
 
 class StateWriter(Writer):
@@ -184,8 +182,8 @@ class StateReader(Reader):
 
     def __init__(self, arrays):
         super().__init__(arrays, written_by=None)
-        self.decoders["tensor"] = lambda node, depth: torch.from_numpy(self.decode(node, depth))
-        self.decoders["items"] = lambda items, depth: {k: self.decode(v, depth) for k, v in items}
+        self.decoders["tensor"] = lambda node: torch.from_numpy(self.decode(node))
+        self.decoders["items"] = lambda items: {key: self.decode(value) for key, value in items}
 
 
 # What a fit depends on
