@@ -1,4 +1,4 @@
-"""What an autoencoder makes of images before it makes images again: their codes."""
+"""The codes that an autoencoder makes of images."""
 
 from itertools import cycle, product
 from typing import Any
@@ -96,9 +96,9 @@ class LatentSpaceDisplay:
             If the estimator has no codes.
         """
         estimator = getattr(estimator, "best_estimator_", estimator)
-        for _, step in getattr(estimator, "steps", ())[:-1]:
+        *steps, (_, encoder) = getattr(estimator, "steps", [("encoder", estimator)])
+        for _, step in steps:
             X = X if step in (None, "passthrough") else step.transform(X)
-        encoder = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
         if not hasattr(encoder, "encode"):
             raise TypeError(
                 f"{type(encoder).__name__} has no codes to show; pass a denoiser that encodes, "

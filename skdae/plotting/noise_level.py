@@ -1,4 +1,4 @@
-"""How denoisers bear more, or less, noise."""
+"""How well denoisers do with more, or less, noise."""
 
 from collections.abc import Callable, Mapping
 from itertools import cycle
