@@ -332,7 +332,7 @@ def test_estimator_without_history_is_refused():
 
 
 def test_losses_of_another_length_are_refused():
-    with pytest.raises(ValueError, match=r"\(2,\).*\(3,\)"):
+    with pytest.raises(ValueError, match=r"valid_loss has shape \(3,\); expected 2 numbers"):
         TrainingDisplay([1, 2], [0.1, 0.2], [0.1, 0.2, 0.3])
 
 
@@ -466,9 +466,9 @@ def test_noise_level_on_given_axes():
 
 
 def test_values_of_another_length_are_refused():
-    with pytest.raises(ValueError, match=r"'mine' have shape \(3,\).*\(2,\)"):
+    with pytest.raises(ValueError, match=r"'mine' has shape \(3,\); expected 2 numbers"):
         NoiseLevelDisplay([0.1, 0.2], {"mine": [1, 2, 3]})
-    with pytest.raises(ValueError, match="at least one number"):
+    with pytest.raises(ValueError, match="expected one or more numbers"):
         NoiseLevelDisplay([], {})
     with pytest.raises(ValueError, match="'psnr'"):
         NoiseLevelDisplay([1], {"mine": [1]}, metric="rmse")

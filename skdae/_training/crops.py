@@ -35,12 +35,6 @@ class PatchDataset(ImageDataset):
         self.patch_hw = patch_hw
         first = indices[0]
         self._target_scale = (targets.sizes[first] // images.sizes[first]).tolist()
-        if min(self._target_scale) < 1:
-            raise ValueError(
-                f"patch_size= needs targets at least as large as the images, but those of the "
-                f"first image have sides {targets.sizes[first].tolist()} and "
-                f"{images.sizes[first].tolist()}; leave patch_size=None to train on whole images."
-            )
         if (images.sizes < torch.tensor(patch_hw)).any():
             raise ValueError(
                 f"Crops of {patch_hw[0]} by {patch_hw[1]} pixels do not fit into the smallest "
@@ -52,7 +46,7 @@ class PatchDataset(ImageDataset):
         self.rows = self._draw(torch.Generator().manual_seed(seed + 2))
 
     def _draw(self, generator):
-        """Crops of one epoch, a row each: image, top, left, pose."""
+        """Crops of one epoch, one row per crop: image, top, left, pose."""
         n = self._n_patches
         pixel = torch.randint(int(self._ends[-1]), (n,), generator=generator)
         # Each pixel counts alike, so that large images are shown more often.
@@ -125,7 +119,7 @@ def pixel_stores(images, targets, device):
 
 
 def _pixel_rows(images):
-    """All pixels, a row each."""
+    """All pixels, one row per pixel."""
     if isinstance(images, np.ndarray):
         return images.reshape(-1, images.shape[-1])
     return np.concatenate([image.reshape(-1, image.shape[-1]) for image in images])

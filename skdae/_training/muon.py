@@ -11,7 +11,7 @@ _ITERATIONS = 3
 _SMALLEST_NORM = 1e-7
 
 _MOMENTUM = 0.95
-_ADAMW_BETAS = (0.9, 0.999)
+_ADAMW = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "amsgrad": False, "maximize": False}
 
 # Root mean square of the entries of an update of AdamW, so that both have the same learning rates.
 _ADAMW_RMS = 0.2
@@ -20,9 +20,9 @@ _ADAMW_RMS = 0.2
 class Muon(torch.optim.Optimizer):
     """Muon for matrices and filters, AdamW for all else.
 
-    A filter bank counts as a matrix with a row each. Its momentum is replaced by about the nearest
-    matrix with orthonormal rows or columns [1]_, scaled so that the learning rates of AdamW fit
-    [2]_. PyTorch's own Muon takes neither filters nor vectors.
+    A filter bank counts as a matrix with one row per filter. Its momentum is replaced by about the
+    nearest matrix with orthonormal rows or columns [1]_, scaled so that the learning rates of AdamW
+    fit [2]_. PyTorch's own Muon takes neither filters nor vectors.
 
     Parameters
     ----------
@@ -73,22 +73,12 @@ class Muon(torch.optim.Optimizer):
             if not state:
                 state["step"] = torch.zeros(())
                 state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(p), torch.zeros_like(p)
-        adamw(
-            params,
-            [p.grad for p in params],
-            [state["exp_avg"] for state in states],
-            [state["exp_avg_sq"] for state in states],
-            [],
-            [state["step"] for state in states],
-            foreach=True,
-            amsgrad=False,
-            beta1=_ADAMW_BETAS[0],
-            beta2=_ADAMW_BETAS[1],
-            lr=lr,
-            weight_decay=weight_decay,
-            eps=1e-8,
-            maximize=False,
+        gradients = [p.grad for p in params]
+        means, squares, steps = (
+            [state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step")
         )
+        rates = {"lr": lr, "weight_decay": weight_decay}
+        adamw(params, gradients, means, squares, [], steps, foreach=True, **rates, **_ADAMW)
 
 
 def orthogonalize(matrix):

@@ -1,6 +1,6 @@
 """Architectures: small parameter objects that build nets.
 
-Each name that `skdae.DenoisingAutoencoder` takes stands for one of them with its defaults.
+Each name that `skdae.DenoisingAutoencoder` takes is one of them with its defaults.
 """
 
 from ._base import ACTIVATIONS, BaseArchitecture

@@ -46,7 +46,7 @@ class BaseArchitecture(Persistent, BaseEstimator):
         input_shape, output_shape : (int, int, int)
             ``(height, width, n_channels)`` of the noisy and of the denoised images.
         latent_dim : int or None, default=None
-            Number of values in a code; None sets no bottleneck of its own.
+            Number of values in a code; None adds no bottleneck.
 
         Returns
         -------
@@ -119,9 +119,8 @@ class Float32(nn.Module):
 
 def hidden_layer(linear, norm, activation, dropout, pool=None):
     """A linear map, then what there is of batch norm, pooling, activation and dropout."""
-    layers = [linear, norm, pool, ACTIVATIONS[activation]()]
-    if dropout:
-        layers.append(nn.Dropout(dropout))
+    dropped = nn.Dropout(dropout) if dropout else None
+    layers = [linear, norm, pool, ACTIVATIONS[activation](), dropped]
     return [layer for layer in layers if layer is not None]
 
 
@@ -129,5 +128,5 @@ def check_sizes(name, sizes):
     """Raise a ValueError unless `sizes` holds at least one positive integer, and only such."""
     if not sizes or not all(isinstance(n, Integral) and n > 0 for n in sizes):
         raise ValueError(
-            f"{name}={sizes!r} must be a tuple of positive integers, one a layer, such as (32, 64)."
+            f"{name}={sizes!r} must be a tuple of positive integers, one per layer, as in (32, 64)."
         )

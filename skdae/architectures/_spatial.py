@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 
 def along(image_shape, n):
-    """`n` along height and width; a signal has height 1 and is nowhere touched across it."""
+    """`n` along height and width; a signal has height 1, and keeps it."""
     return (1, n) if image_shape[0] == 1 else (n, n)
 
 
@@ -55,7 +55,7 @@ class UpConv(nn.Conv2d):
     Computed at the low resolution (Shi et al. 2016, "Is the deconvolution layer the same as a
     convolutional layer?"): each output pixel of a block of ``scale × scale`` becomes an output
     channel, whose kernel sums the taps that fall on the same input pixel. For a 3 × 3 kernel and a
-    scale of 2 that is 16 products an input pixel instead of 36, and no enlarged input in memory.
+    scale of 2 that is 16 products per input pixel instead of 36, and no enlarged input in memory.
     """
 
     def __init__(self, n_in, n_out, kernel, scale):
@@ -124,18 +124,16 @@ def _pad_unknown(x, multiple):
     return x
 
 
-def check_scale(input_shape, output_shape):
-    """The whole factor by which the output is larger than the input.
+def find_scale(input_shape, output_shape):
+    """The whole factors by which height and width of the output are larger than the input's.
 
     Raises
     ------
     ValueError
-        If the output is smaller, or larger by no whole factor.
+        If the output is smaller, or not larger by a whole factor.
     """
-    scale = output_shape[1] // input_shape[1]
-    # A signal has height 1 and keeps it.
-    height = input_shape[0] * scale if input_shape[0] > 1 else 1
-    if scale < 1 or tuple(output_shape[:2]) != (height, input_shape[1] * scale):
+    scale = along(input_shape, output_shape[1] // input_shape[1])
+    if any(m != n * s for m, n, s in zip(output_shape, input_shape, scale, strict=False)):
         raise ValueError(
             f"A convolutional net enlarges images by a whole factor, but the input has shape "
             f"{tuple(input_shape)} and the target {tuple(output_shape)} (height, width, "

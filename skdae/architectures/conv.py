@@ -1,6 +1,6 @@
 """Convolutional autoencoders."""
 
-from functools import partial
+import math
 from itertools import pairwise
 from numbers import Integral, Real
 
@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
 from ._base import ACTIVATIONS, Autoencoder, BaseArchitecture, Float32, check_sizes, hidden_layer
-from ._spatial import UpConv, along, check_scale, pad_to_multiple
+from ._spatial import UpConv, along, find_scale, pad_to_multiple
 
 
 class Conv(BaseArchitecture):
@@ -110,47 +110,32 @@ class Conv(BaseArchitecture):
         check_sizes("filters", self.filters)
         if self.kernel_size % 2 == 0:
             raise ValueError(f"kernel_size={self.kernel_size} must be odd, such as 3 or 5.")
-        height, width, n_channels = input_shape
-        scale = check_scale(input_shape, output_shape)
-        square = partial(along, input_shape)
-        kernel, step = square(self.kernel_size), square(2)
+        kernel, step = along(input_shape, self.kernel_size), along(input_shape, 2)
+        scale = find_scale(input_shape, output_shape)
+        first, last = self.filters[0], self.filters[-1]
+        multiple = [s ** len(self.filters) for s in step]
 
-        stages = [n_channels, *self.filters]
-        encoder = [
-            layer
-            for n_in, n_out in pairwise(stages)
-            for layer in self._down(n_in, n_out, kernel, step)
-        ]
-        inwards = [*self.filters, self.filters[-1]]
-        decoder = self._layers(nn.Conv2d(inwards[-1], inwards[-1], kernel, padding="same"))
-        for n_in, n_out in zip(inwards[-2:0:-1], inwards[-3::-1], strict=False):
+        encoder = []
+        for n_in, n_out in pairwise([input_shape[2], *self.filters]):
+            encoder += self._down(n_in, n_out, kernel, step)
+        decoder = self._layers(nn.Conv2d(last, last, kernel, padding="same"))
+        for n_in, n_out in pairwise(reversed(self.filters)):
             decoder += self._layers(UpConv(n_in, n_out, kernel, step))
-        if scale > 1:
-            decoder += self._layers(UpConv(inwards[0], inwards[0], kernel, step))
-            step = square(scale)
-        decoder.append(Float32(UpConv(inwards[0], output_shape[2], kernel, step)))
+        if scale != (1, 1):
+            decoder += self._layers(UpConv(first, first, kernel, step))
+            step = scale
+        decoder.append(Float32(UpConv(first, output_shape[2], kernel, step)))
 
-        multiple = [s ** len(self.filters) for s in square(2)]
-        code_shape = (
-            self.filters[-1],
-            *(-(-n // m) for n, m in zip((height, width), multiple, strict=True)),
-        )
         if latent_dim is not None:
-            n_values = code_shape[0] * code_shape[1] * code_shape[2]
+            sides = (math.ceil(n / m) for n, m in zip(input_shape, multiple, strict=False))
+            code_shape = (last, *sides)
+            n_values = math.prod(code_shape)
             encoder += [nn.Flatten(), nn.Linear(n_values, latent_dim)]
-            decoder = [
-                nn.Linear(latent_dim, n_values),
-                ACTIVATIONS[self.activation](),
-                nn.Unflatten(1, code_shape),
-                *decoder,
-            ]
-        return ConvAutoencoder(
-            nn.Sequential(*encoder),
-            nn.Sequential(*decoder),
-            multiple,
-            square(scale),
-            output_shape[:2],
-        )
+            activation = ACTIVATIONS[self.activation]()
+            spread = nn.Unflatten(1, code_shape)
+            decoder = [nn.Linear(latent_dim, n_values), activation, spread, *decoder]
+        halves = nn.Sequential(*encoder), nn.Sequential(*decoder)
+        return ConvAutoencoder(*halves, multiple, scale, output_shape[:2])
 
     def _layers(self, conv, pool=None):
         """A convolution with its norm, pooling, activation and dropout."""
@@ -161,7 +146,7 @@ class Conv(BaseArchitecture):
     def _down(self, n_in, n_out, kernel, step):
         """A stage of the encoder."""
         if self.downsample == "stride":
-            padding = tuple(k // 2 for k in kernel)
+            padding = [k // 2 for k in kernel]
             return self._layers(nn.Conv2d(n_in, n_out, kernel, step, padding))
         return self._layers(nn.Conv2d(n_in, n_out, kernel, padding="same"), nn.MaxPool2d(step))
 

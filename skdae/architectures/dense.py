@@ -108,24 +108,19 @@ class Dense(BaseArchitecture):
         """
         check_sizes("hidden", self.hidden)
         encoder = self._stack([math.prod(input_shape), *self.hidden])
-        inner = self.hidden[-1]
+        outwards = [*reversed(self.hidden)]
         if latent_dim is not None:
-            encoder.append(nn.Linear(inner, latent_dim))
-            decoder = self._stack([latent_dim, *reversed(self.hidden)])
-        else:
-            decoder = self._stack([*reversed(self.hidden)])
+            encoder.append(nn.Linear(outwards[0], latent_dim))
+            outwards.insert(0, latent_dim)
+        decoder = self._stack(outwards)
         decoder.append(Float32(nn.Linear(self.hidden[0], math.prod(output_shape))))
         return Autoencoder(nn.Sequential(*encoder), nn.Sequential(*decoder))
 
     def _stack(self, sizes):
         """Hidden layers from each size to the next."""
-        return [
-            layer
-            for n_in, n_out in pairwise(sizes)
-            for layer in hidden_layer(
-                nn.Linear(n_in, n_out),
-                nn.BatchNorm1d(n_out) if self.batch_norm else None,
-                self.activation,
-                self.dropout,
-            )
-        ]
+        layers = []
+        for n_in, n_out in pairwise(sizes):
+            norm = nn.BatchNorm1d(n_out) if self.batch_norm else None
+            linear = nn.Linear(n_in, n_out)
+            layers += hidden_layer(linear, norm, self.activation, self.dropout)
+        return layers

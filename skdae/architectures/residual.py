@@ -1,6 +1,5 @@
 """Residual nets that predict the noise and take it away: U-Net and DnCNN."""
 
-from functools import partial
 from itertools import pairwise
 from numbers import Integral
 
@@ -8,15 +7,8 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
-from ._base import ACTIVATIONS, BaseArchitecture, Float32, check_sizes
-from ._spatial import (
-    SubpixelConv,
-    along,
-    check_scale,
-    enlarged,
-    pad_to_multiple,
-    space_to_depth,
-)
+from ._base import ACTIVATIONS, BaseArchitecture, Float32, check_sizes, hidden_layer
+from ._spatial import SubpixelConv, along, enlarged, find_scale, pad_to_multiple, space_to_depth
 
 
 class _ResidualArchitecture(BaseArchitecture):
@@ -117,7 +109,7 @@ class UNet(_ResidualArchitecture):
         stride, radius : int
         """
         inner = 2 ** (len(self.filters) - 1)
-        # First and last convolution, two a block, and the blocks of pixels that move together.
+        # First and last convolution, two per block, and the blocks of pixels that move together.
         radius = 2 + 2 * self.n_blocks * (2 * (inner - 1) + inner) + inner
         return self.stride * inner, self.stride * radius
 
@@ -136,48 +128,38 @@ class UNet(_ResidualArchitecture):
         """
         check_sizes("filters", self.filters)
         self._check_no_code(latent_dim)
-        return _UNetModule(
-            input_shape[2],
-            output_shape[2],
-            self.filters,
-            self.n_blocks,
-            ACTIVATIONS[self.activation],
-            stride=along(input_shape, self.stride),
-            scale=along(input_shape, check_scale(input_shape, output_shape)),
-            along=partial(along, input_shape),
-            residual=self.residual,
-        )
+        return _UNetModule(self, input_shape, output_shape)
 
 
 class _UNetModule(nn.Module):
     """The module of a `UNet`."""
 
-    def __init__(
-        self, n_channels, n_outputs, filters, n_blocks, activation, stride, scale, along, residual
-    ):
+    def __init__(self, unet, input_shape, output_shape):
         super().__init__()
-        kernel, step = along(3), along(2)
+        filters, activation = unet.filters, ACTIVATIONS[unet.activation]
+        point, step, kernel, stride = (along(input_shape, n) for n in (1, 2, 3, unet.stride))
 
         def stage(n):
-            return nn.Sequential(*[ResidualBlock(n, kernel, activation) for _ in range(n_blocks)])
+            blocks = [ResidualBlock(n, kernel, activation) for _ in range(unet.n_blocks)]
+            return nn.Sequential(*blocks)
 
         self.stride = stride
-        self.scale = scale
+        self.scale = find_scale(input_shape, output_shape)
+        self.residual = unet.residual
         self.multiple = [s * d ** (len(filters) - 1) for s, d in zip(stride, step, strict=True)]
-        n_stem = n_channels * stride[0] * stride[1]
+        n_stem = input_shape[2] * stride[0] * stride[1]
         self.stem = nn.Conv2d(n_stem, filters[0], kernel, padding="same")
         self.encoder = nn.ModuleList(stage(n) for n in filters[:-1])
         self.down = nn.ModuleList(nn.Conv2d(n, m, step, step) for n, m in pairwise(filters))
         self.inner = stage(filters[-1])
-        self.up = nn.ModuleList(SubpixelConv(m, n, along(1), step) for n, m in pairwise(filters))
+        self.up = nn.ModuleList(SubpixelConv(m, n, point, step) for n, m in pairwise(filters))
         self.decoder = nn.ModuleList(stage(n) for n in filters[:-1])
-        spread = tuple(s * t for s, t in zip(stride, scale, strict=True))
-        head = SubpixelConv(filters[0], n_outputs, kernel, spread)
-        if residual:
+        spread = tuple(s * t for s, t in zip(stride, self.scale, strict=True))
+        head = SubpixelConv(filters[0], output_shape[2], kernel, spread)
+        if self.residual:
             # A small correction first: training starts from the identity.
             _shrink(head)
         self.head = Float32(head)
-        self.residual = residual
 
     def encode(self, x):
         """The innermost features of a batch ``(n_samples, n_channels, height, width)``."""
@@ -290,14 +272,13 @@ class DnCNN(_ResidualArchitecture):
         """
         self._check_no_code(latent_dim)
         kernel, n = along(input_shape, 3), self.filters
-        scale = along(input_shape, check_scale(input_shape, output_shape))
+        scale = find_scale(input_shape, output_shape)
         layers = [nn.Conv2d(input_shape[2], n, kernel, padding="same"), nn.ReLU()]
         for _ in range(self.depth - 2):
             # Batch norm has a bias of its own.
-            layers.append(nn.Conv2d(n, n, kernel, padding="same", bias=not self.batch_norm))
-            if self.batch_norm:
-                layers.append(nn.BatchNorm2d(n))
-            layers.append(nn.ReLU())
+            conv = nn.Conv2d(n, n, kernel, padding="same", bias=not self.batch_norm)
+            norm = nn.BatchNorm2d(n) if self.batch_norm else None
+            layers += hidden_layer(conv, norm, "relu", dropout=0)
         head = SubpixelConv(n, output_shape[2], kernel, scale)
         for layer in layers:
             if isinstance(layer, nn.Conv2d):

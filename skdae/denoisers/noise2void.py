@@ -240,18 +240,11 @@ class BlindSpots:
         step = rng.integers(0, n_neighbours - 1, (n, count)).long()
         # The centre is left out.
         step = step + (step >= n_neighbours // 2)
-        neighbour = [
-            _inside(position, offset - r, side)
-            for position, offset, r, side in zip(
-                (row, column),
-                (step // sides[1], step % sides[1]),
-                reach,
-                (height, width),
-                strict=True,
-            )
-        ]
-        source = (neighbour[0] * width + neighbour[1])[..., None].expand(-1, -1, n_channels)
-        place = place[..., None].expand(-1, -1, n_channels)
+        row = _inside(row, step // sides[1] - reach[0], height)
+        column = _inside(column, step % sides[1] - reach[1], width)
+        source, place = (
+            pixel[..., None].expand(-1, -1, n_channels) for pixel in (row * width + column, place)
+        )
         pixels = images.flatten(1, 2)
         hidden = pixels.scatter(1, place, pixels.gather(1, source))
         targets = torch.full_like(pixels, torch.nan).scatter(1, place, pixels.gather(1, place))

@@ -36,7 +36,7 @@ class ReconstructionOutlierDetector(SaveMixin, OutlierMixin, BaseEstimator):
         \qquad s_j^2 = \frac{1}{n} \sum_{i=1}^{n} (x_{ij} - f(x_i)_j)^2
 
     So a bright pixel where all training images are dark weighs more than a pixel that nobody could
-    foresee. The floor :math:`s_0^2`, a hundredth of the mean of all :math:`s_j^2`, keeps the
+    predict. The floor :math:`s_0^2`, a hundredth of the mean of all :math:`s_j^2`, keeps the
     weight of pixels that never vary finite. An ordinary image scores about -1.
 
     Parameters
@@ -145,8 +145,8 @@ class ReconstructionOutlierDetector(SaveMixin, OutlierMixin, BaseEstimator):
         with unchanged_on_error(self):
             images = to_float(validate_images(self, X, reset=True, min_samples=2))
             self._image_shape = images.shape[1:]
-            own = self.denoiser is None
-            denoiser = self._default_denoiser(images) if own else clone(self.denoiser)
+            given = self.denoiser
+            denoiser = self._default_denoiser(images) if given is None else clone(given)
             # Images with themselves as targets: denoisers without noise of their own learn those.
             self.denoiser_ = denoiser.fit(images, images)
             predicted = self._reconstruct(images)
@@ -263,5 +263,5 @@ def _error_scale(X, X_pred):
     """Root mean square of the error of each value, with a floor."""
     squares = sum(errors.sum(axis=0) for errors in _squared_errors(X, X_pred)) / len(X)
     squares += 0.01 * squares.mean()
-    # A denoiser that makes no error at all has no spread; its errors on other images count plainly.
+    # Without any error there is no spread; errors on other images count as they are.
     return np.sqrt(squares) if squares.any() else np.ones_like(squares)

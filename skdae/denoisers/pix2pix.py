@@ -202,7 +202,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
     def _build_net(self, module, plan, options):
         check_sizes("discriminator_filters", self.discriminator_filters)
         shapes = (plan.input_hwc, plan.target_hwc)
-        if any(target < side for side, target in zip(*(s[:2] for s in shapes), strict=True)):
+        if 0 in plan.scale[:2]:
             raise ValueError("Pix2PixDenoiser needs targets at least as large as the images of X.")
         return AdversarialNet(
             module,
@@ -217,21 +217,16 @@ class Pix2PixDenoiser(LearnedDenoiser):
     def _warn_of_collapse(self):
         """Say so where one of the two nets has nothing to learn from the other any more."""
         real, fake = (self.history_[-1][f"{kind}_score"] for kind in ("real", "fake"))
-        scores = f"it gives {real:.3f} to clean images and {fake:.3f} to generated ones"
         if real - fake > 0.98:
-            problem = (
-                f"The discriminator has won: {scores}, and the generator learns nothing from it. "
-                "Try fewer discriminator_filters"
-            )
+            state, change, lesson = "won", "fewer", "nothing from it"
         elif self.n_iter_ >= 5 and real - fake < 1e-3:
-            problem = (
-                f"The discriminator has collapsed: {scores}, and the generator learns from the "
-                "mean absolute error alone. Try more discriminator_filters"
-            )
+            state, change, lesson = "collapsed", "more", "from the mean absolute error alone"
         else:
             return
         warn_user(
-            f"{problem}, another lr than {self.lr}, or another random_state.",
+            f"The discriminator has {state}: it gives {real:.3f} to clean images and {fake:.3f} to "
+            f"generated ones, and the generator learns {lesson}. Try {change} "
+            f"discriminator_filters, another lr than {self.lr}, or another random_state.",
             ConvergenceWarning,
         )
 
@@ -258,17 +253,14 @@ class AdversarialNet(ImageNet):
     def initialize_module(self):
         """Put both nets on the device."""
         super().initialize_module()
-        judge = self.discriminator.to(self.device, memory_format=torch.channels_last)
-        self.discriminator_ = judge
+        self.discriminator_ = self.discriminator.to(self.device, memory_format=torch.channels_last)
         return self
 
     def initialize_optimizer(self, *args, **kwargs):
         """Give each net its optimizer."""
         super().initialize_optimizer(*args, **kwargs)
-        options = self.get_params_for("optimizer")
-        self.discriminator_optimizer_ = self.optimizer(
-            self.discriminator_.parameters(), lr=self.lr, **options
-        )
+        weights, options = self.discriminator_.parameters(), self.get_params_for("optimizer")
+        self.discriminator_optimizer_ = self.optimizer(weights, lr=self.lr, **options)
         return self
 
     def continue_from(self, other, keep_optimizer):
@@ -358,9 +350,8 @@ class PatchDiscriminator(nn.Sequential):
     def __init__(self, input_shape, output_shape, filters):
         def conv(n_in, n_out, kernel, stride):
             padding = (0, 1) if output_shape[0] == 1 else (1, 1)
-            return nn.Conv2d(
-                n_in, n_out, along(output_shape, kernel), along(output_shape, stride), padding
-            )
+            sizes = (along(output_shape, n) for n in (kernel, stride))
+            return nn.Conv2d(n_in, n_out, *sizes, padding)
 
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise([input_shape[2] + output_shape[2], *filters]):

@@ -115,10 +115,9 @@ class PlaneFilter(BaseFilter):
 
     def _filter(self, images):
         filtered = np.empty_like(images)
-        for image, out in zip(images, filtered, strict=True):
-            for channel in range(image.shape[-1]):
-                denoised = self._filter_plane(plane_of(image, channel))
-                out[..., channel] = denoised.reshape(out.shape[:2])
+        for i, channel in np.ndindex(len(images), images.shape[-1]):
+            plane = self._filter_plane(plane_of(images[i], channel))
+            filtered[i, ..., channel] = plane.reshape(images.shape[1:3])
         return filtered
 
     def _filter_plane(self, plane):

@@ -15,9 +15,8 @@ from .._images import MAX_LEVEL
 from ._base import PlaneFilter
 from .noise_level import noise_std
 
-# What would take years is a slip of the pen.
+# Larger patches would take years.
 _LARGEST_PATCH = 999
-
 
 _WARNINGS = threading.Lock()
 
@@ -45,7 +44,7 @@ class NLMeansFilter(PlaneFilter):
         changes.
     image_shape : tuple of int or None, default=None
         ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is no square.
+        means a square grey image, or a 1-D signal where the number of values is not a square.
 
     Attributes
     ----------
@@ -116,14 +115,9 @@ class NLMeansFilter(PlaneFilter):
         h = 0.8 * std if self.h is None else self.h
         if h < np.finfo(plane.dtype).tiny:
             return plane
-        return import_baseline("skimage.restoration", self).denoise_nl_means(
-            np.atleast_2d(plane),
-            self.patch_size,
-            self.patch_distance,
-            h,
-            sigma=std,
-            preserve_range=True,
-        )
+        image, sizes = np.atleast_2d(plane), (self.patch_size, self.patch_distance)
+        nl_means = import_baseline("skimage.restoration", self).denoise_nl_means
+        return nl_means(image, *sizes, h, sigma=std, preserve_range=True)
 
 
 class TVFilter(PlaneFilter):
@@ -139,7 +133,7 @@ class TVFilter(PlaneFilter):
         means 0.75 times the noise of the channel, as `estimate_noise_std` finds it.
     image_shape : tuple of int or None, default=None
         ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is no square.
+        means a square grey image, or a 1-D signal where the number of values is not a square.
 
     Attributes
     ----------
@@ -221,7 +215,7 @@ class WaveletFilter(PlaneFilter):
         it allows. None means as many as that.
     image_shape : tuple of int or None, default=None
         ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is no square.
+        means a square grey image, or a 1-D signal where the number of values is not a square.
 
     Attributes
     ----------
@@ -289,7 +283,7 @@ class WaveletFilter(PlaneFilter):
         orthogonal = [w for w in pywt.wavelist(kind="discrete") if pywt.Wavelet(w).orthogonal]
         if self.wavelet not in orthogonal:
             raise ValueError(
-                f"wavelet={self.wavelet!r} is no orthogonal wavelet of PyWavelets, which the "
+                f"wavelet={self.wavelet!r} is not an orthogonal wavelet of PyWavelets, which the "
                 f"thresholds need; pass one of {orthogonal}."
             )
 
@@ -303,7 +297,7 @@ class WaveletFilter(PlaneFilter):
         with _WARNINGS, warnings.catch_warnings():
             # One level always works: an image shorter than the wavelet goes on beyond its border.
             warnings.filterwarnings("ignore", "Level value of 1 is too high", UserWarning)
-            # In units of the noise, because BayesShrink holds variances against a fixed epsilon.
+            # In units of the noise, because BayesShrink compares variances with a fixed epsilon.
             return std * import_baseline("skimage.restoration", self).denoise_wavelet(
                 plane / std,
                 sigma=1.0,

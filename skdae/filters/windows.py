@@ -16,11 +16,28 @@ from .noise_level import noise_std
 _PAD_MODES = {"reflect": "symmetric", "nearest": "edge", "mirror": "reflect", "wrap": "wrap"}
 _MODES = StrOptions(set(_PAD_MODES))
 
-# Windows that take all of the memory, or years, are slips of the pen.
+# Larger windows would take all of the memory, or years.
 _LARGEST_WINDOW, _LARGEST_SIGMA = 9999, 999
 
 
-class MeanFilter(BaseFilter):
+class _SquareWindowFilter(BaseFilter):
+    """Has a square window of `size` pixels on each side."""
+
+    _parameter_constraints: dict = {
+        **BaseFilter._parameter_constraints,
+        "size": [Interval(Integral, 1, _LARGEST_WINDOW, closed="both")],
+        "mode": [_MODES],
+    }
+
+    def __init__(
+        self, size: int = 3, *, mode: str = "reflect", image_shape: tuple[int, ...] | None = None
+    ):
+        self.size = size
+        self.mode = mode
+        self.image_shape = image_shape
+
+
+class MeanFilter(_SquareWindowFilter):
     r"""Replace each pixel by the mean of the window around it.
 
     The simplest remedy for Gaussian noise; it blurs edges.
@@ -33,7 +50,7 @@ class MeanFilter(BaseFilter):
         How the image goes on beyond its border, as in `scipy.ndimage`.
     image_shape : tuple of int or None, default=None
         ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is no square.
+        means a square grey image, or a 1-D signal where the number of values is not a square.
 
     Attributes
     ----------
@@ -64,24 +81,11 @@ class MeanFilter(BaseFilter):
             [0.11, 0.33, 0.56]]])
     """
 
-    _parameter_constraints: dict = {
-        **BaseFilter._parameter_constraints,
-        "size": [Interval(Integral, 1, _LARGEST_WINDOW, closed="both")],
-        "mode": [_MODES],
-    }
-
-    def __init__(
-        self, size: int = 3, *, mode: str = "reflect", image_shape: tuple[int, ...] | None = None
-    ):
-        self.size = size
-        self.mode = mode
-        self.image_shape = image_shape
-
     def _filter(self, images):
         return ndimage.uniform_filter(images, (1, self.size, self.size, 1), mode=self.mode)
 
 
-class MedianFilter(BaseFilter):
+class MedianFilter(_SquareWindowFilter):
     r"""Replace each pixel by the median of the window around it.
 
     The classical remedy for salt-and-pepper noise; it keeps edges.
@@ -94,7 +98,7 @@ class MedianFilter(BaseFilter):
         How the image goes on beyond its border, as in `scipy.ndimage`.
     image_shape : tuple of int or None, default=None
         ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is no square.
+        means a square grey image, or a 1-D signal where the number of values is not a square.
 
     Attributes
     ----------
@@ -124,19 +128,6 @@ class MedianFilter(BaseFilter):
     0.0
     """
 
-    _parameter_constraints: dict = {
-        **BaseFilter._parameter_constraints,
-        "size": [Interval(Integral, 1, _LARGEST_WINDOW, closed="both")],
-        "mode": [_MODES],
-    }
-
-    def __init__(
-        self, size: int = 3, *, mode: str = "reflect", image_shape: tuple[int, ...] | None = None
-    ):
-        self.size = size
-        self.mode = mode
-        self.image_shape = image_shape
-
     def _filter(self, images):
         return ndimage.median_filter(images, (1, self.size, self.size, 1), mode=self.mode)
 
@@ -153,7 +144,7 @@ class GaussianFilter(BaseFilter):
         How the image goes on beyond its border, as in `scipy.ndimage`.
     image_shape : tuple of int or None, default=None
         ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is no square.
+        means a square grey image, or a 1-D signal where the number of values is not a square.
 
     Attributes
     ----------
@@ -222,7 +213,7 @@ class BilateralFilter(PlaneFilter):
         How the image goes on beyond its border, as in `scipy.ndimage`.
     image_shape : tuple of int or None, default=None
         ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is no square.
+        means a square grey image, or a 1-D signal where the number of values is not a square.
 
     Attributes
     ----------

@@ -59,14 +59,10 @@ class _ComposedNoise(BaseNoise):
         -------
         self : object
         """
-        # The list first, then whole noises in it, then parameters of what stands there.
-        if "noises" in params:
-            self.noises = params.pop("noises")
-        swaps = {int(name): params.pop(name) for name in list(params) if name.isdigit()}
-        if swaps:
-            if max(swaps) >= len(self.noises or ()):
-                raise ValueError(f"There is no noise {max(swaps)} in noises={self.noises!r}.")
-            self.noises = [swaps.get(i, noise) for i, noise in enumerate(self.noises)]
+        # The list first, then whole noises in it, then the parameters of those.
+        self.noises = params.pop("noises", self.noises)
+        if any(name.isdigit() for name in params):
+            self.noises = [params.pop(str(i), noise) for i, noise in enumerate(self.noises or ())]
         return super().set_params(**params)
 
     @property
@@ -106,7 +102,7 @@ class NoiseSequence(_ComposedNoise):
         Applied in this order. Their levels and clipping count; their seeds and `when` do not.
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
-        grey image, or a 1-D signal where the number of values is no square.
+        grey image, or a 1-D signal where the number of values is not a square.
         Matters only where one of the noises looks at neighbours.
     clip : (float, float) or None, default=(0.0, 1.0)
         Range to which the noisy images are clipped. None does not clip.
@@ -162,7 +158,7 @@ class OneOf(_ComposedNoise):
         the images, or change it alike.
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
-        grey image, or a 1-D signal where the number of values is no square.
+        grey image, or a 1-D signal where the number of values is not a square.
         Matters only where one of the noises looks at neighbours.
     clip : (float, float) or None, default=(0.0, 1.0)
         Range to which the noisy images are clipped. None does not clip.

@@ -21,7 +21,7 @@ class Occlusion(BaseNoise):
     ----------
     size : int or (int, int), default=1
         Thickness of a strip, or side of a rectangle, in pixels, at least 0 (nothing is hidden). A
-        pair draws a size an image, for a rectangle height and width each, from low to high, both
+        pair draws a size per image, for a rectangle height and width each, from low to high, both
         included. What does not fit into the image hides all of it.
     orientation : {"random", "rows", "columns", "rectangle"}, default="random"
         "rows" hides full rows, "columns" full columns; "random" tosses a coin for each image.
@@ -32,7 +32,7 @@ class Occlusion(BaseNoise):
         What hidden pixels show, in the units of `X`.
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
-        grey image, or a 1-D signal where the number of values is no square.
+        grey image, or a 1-D signal where the number of values is not a square.
     clip : (float, float) or None, default=(0.0, 1.0)
         Range to which the noisy images are clipped. None does not clip.
     when : {"always", "fit"}, default="always"
@@ -94,39 +94,27 @@ class Occlusion(BaseNoise):
         self.image_shape = image_shape
 
     def _corrupt(self, images, rng):
-        n_samples, height, width, _ = images.shape
         rows = self._hidden(images, rng, axis=1)
         columns = self._hidden(images, rng, axis=2)
-        if self.orientation == "rows":
-            hidden = rows
-        elif self.orientation == "columns":
-            hidden = columns
-        elif self.orientation == "rectangle":
-            hidden = rows & columns
-        else:
-            lying = rng.integers(0, 2, (n_samples, 1, 1, 1)) == 1
+        if self.orientation == "random":
+            lying = rng.integers(0, 2, (len(images), 1, 1, 1)) == 1
             hidden = (rows & lying) | (columns & ~lying)
+        else:
+            masks = {"rows": rows, "columns": columns, "rectangle": rows & columns}
+            hidden = masks[self.orientation]
         return images * ~hidden + float(self.value) * hidden
 
     def _hidden(self, images, rng, axis):
         """Whether each row (`axis` 1) or column (`axis` 2) is hidden, a mask that broadcasts."""
         one_each = (len(images), 1, 1, 1)
-        length = images.shape[axis]
         low, high = self.size if isinstance(self.size, tuple | list) else (self.size, self.size)
         size = rng.integers(int(low), int(high) + 1, one_each)
-        if self.start is None:
-            start = rng.integers(0, (length - size).clip(0, None) + 1, one_each)
-        else:
-            start = rng.integers(int(self.start[0]), int(self.start[1]) + 1, one_each)
-        place = self._places(images, axis)
-        return (place >= start) & (place < start + size)
-
-    @staticmethod
-    def _places(images, axis):
-        """The index of each row or column, shaped to broadcast against `images`."""
-        # A running count of ones, because arrays and tensors both know it.
+        first, last = self.start or (0, (images.shape[axis] - size).clip(0, None))
+        start = rng.integers(first, last + 1, one_each)
+        # Places are a running count of ones, because arrays and tensors both know it.
         ones = images[:1, :, :1, :1] if axis == 1 else images[:1, :1, :, :1]
-        return (ones == ones).cumsum(axis) - 1
+        place = (ones == ones).cumsum(axis) - 1
+        return (place >= start) & (place < start + size)
 
 
 class Downsample(BaseNoise):
@@ -142,7 +130,7 @@ class Downsample(BaseNoise):
         Height and width are divided by this, at least 1, and must be multiples of it.
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
-        grey image, or a 1-D signal where the number of values is no square.
+        grey image, or a 1-D signal where the number of values is not a square.
     clip : (float, float) or None, default=(0.0, 1.0)
         Range to which the noisy images are clipped. None does not clip.
     when : {"always", "fit"}, default="always"
@@ -191,13 +179,9 @@ class Downsample(BaseNoise):
         self.image_shape = image_shape
 
     def _corrupt(self, images, rng):
-        n_samples, height, width, n_channels = images.shape
-        out_height, out_width, _ = self._output_hwc(images.shape[1:])
-        if (out_height, out_width) == (height, width):
-            return images
-        blocks = images.reshape(
-            n_samples, out_height, height // out_height, out_width, width // out_width, n_channels
-        )
+        n, height, width, n_channels = images.shape
+        rows, columns, _ = self._output_hwc(images.shape[1:])
+        blocks = images.reshape(n, rows, height // rows, columns, width // columns, n_channels)
         return blocks.mean((2, 4))
 
     def _output_hwc(self, hwc):

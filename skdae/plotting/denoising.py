@@ -3,23 +3,15 @@
 import math
 from collections.abc import Callable, Mapping
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .._images import check_images, resolve_image_shape, to_float, to_hwc, to_nhwc
-from ..metrics.scorers import (
-    corrupted,
-    fitted_attribute,
-    fitted_image_shape,
-    resolve_metric,
-)
+from ..metrics.scorers import corrupted, fitted_attribute, fitted_image_shape, resolve_metric
 from ..noise._base import check_noise
-from ._base import BLUE, split_injectors
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from ._base import BLUE, Axes, split_injectors
 
 
 class DenoisingDisplay:
@@ -46,7 +38,7 @@ class DenoisingDisplay:
     Attributes
     ----------
     axes_ : ndarray of Axes of shape (n_kinds, n_images)
-        One axes an image; ``axes_[0]`` holds the clean ones, wherever they stand.
+        One axes per image; ``axes_[0]`` holds the clean ones, wherever they are.
     figure_ : Figure
 
     Raises
@@ -87,17 +79,16 @@ class DenoisingDisplay:
     def _check(self):
         if self.metric is not None:
             resolve_metric(self.metric)
-        shape = self.X_clean.shape
-        if len(self.X_noisy) != len(self.X_clean) or self.X_noisy.ndim != self.X_clean.ndim:
-            raise ValueError(
-                f"X_noisy has shape {self.X_noisy.shape}, but X_clean has shape {shape}; pass "
-                "one noisy image for each clean one."
-            )
-        for name, X in self.X_denoised.items():
-            if X.shape != shape:
+        clean, noisy = self.X_clean.shape, self.X_noisy.shape
+        shapes = {f"X_denoised of {name!r}": X.shape for name, X in self.X_denoised.items()}
+        # Noisy images may have another size.
+        if len(noisy) != len(clean) or noisy[0] != clean[0]:
+            shapes["X_noisy"] = noisy
+        for name, shape in shapes.items():
+            if shape != clean:
                 raise ValueError(
-                    f"X_denoised of {name!r} has shape {X.shape}, but X_clean has shape {shape}; "
-                    "pass the denoised images in the shape of the clean ones."
+                    f"{name} has shape {shape}, but X_clean has shape {clean}; pass one image for "
+                    "each clean one, the denoised ones in the shape of the clean ones."
                 )
         n_channels = to_hwc(self.image_shape)[2]
         if n_channels not in (1, 3):
@@ -118,7 +109,7 @@ class DenoisingDisplay:
         image_shape: tuple[int, ...] | None = None,
         metric: str | Callable[..., float] | None = "psnr",
         name: str = "denoised",
-        ax: "Axes | None" = None,
+        ax: Axes | None = None,
     ) -> "DenoisingDisplay":
         """Corrupt clean images, denoise them with a fitted estimator, and plot all three.
 
@@ -158,9 +149,8 @@ class DenoisingDisplay:
         estimator = getattr(estimator, "best_estimator_", estimator)
         injectors, _ = split_injectors(estimator)
         X_clean = _first(X_clean, n_images)
-        if X_noisy is not None:
-            X_input = _first(X_noisy, n_images)
-        else:
+        X_input = _first(X_clean if X_noisy is None else X_noisy, n_images)
+        if X_noisy is None:
             X_input = _add_noise(estimator, X_clean, noise, injectors)
         if image_shape is None and np.ndim(X_clean) == 2:
             image_shape = fitted_image_shape(estimator, np.shape(X_clean)[1])
@@ -182,7 +172,7 @@ class DenoisingDisplay:
         n_images: int = 8,
         image_shape: tuple[int, ...] | None = None,
         metric: str | Callable[..., float] | None = "psnr",
-        ax: "Axes | None" = None,
+        ax: Axes | None = None,
     ) -> "DenoisingDisplay":
         """Plot images that are denoised already.
 
@@ -212,15 +202,11 @@ class DenoisingDisplay:
         """
         # Checked before cutting, so that arrays of different lengths do not pass for equal.
         whole = cls(X_clean, X_noisy, X_denoised, image_shape=image_shape, metric=metric)
-        return cls(
-            _first(whole.X_clean, n_images),
-            _first(whole.X_noisy, n_images),
-            {name: _first(X, n_images) for name, X in whole.X_denoised.items()},
-            image_shape=whole.image_shape,
-            metric=metric,
-        ).plot(ax=ax)
+        first = [_first(X, n_images) for X in (whole.X_clean, whole.X_noisy)]
+        denoised = {name: _first(X, n_images) for name, X in whole.X_denoised.items()}
+        return cls(*first, denoised, image_shape=whole.image_shape, metric=metric).plot(ax=ax)
 
-    def plot(self, ax: "Axes | None" = None) -> "DenoisingDisplay":
+    def plot(self, ax: Axes | None = None) -> "DenoisingDisplay":
         """Draw one row for the clean, the noisy and each kind of denoised images.
 
         Parameters
@@ -238,7 +224,12 @@ class DenoisingDisplay:
         limits = min(X.min() for X in rows.values()), max(X.max() for X in rows.values())
         for axes, X in zip(self.axes_, rows.values(), strict=True):
             for panel, image, label in zip(axes, self._images(X), self._labels(X), strict=True):
-                _draw(panel, image, limits)
+                if image.ndim == 1:
+                    panel.plot(image, color=BLUE, linewidth=1)
+                    panel.set_ylim(limits[0] - 0.05, limits[1] + 0.05)
+                else:
+                    panel.imshow(image, cmap="gray", vmin=0, vmax=1)
+                panel.set(xticks=[], yticks=[])
                 panel.set_xlabel(label, fontsize="small")
         return self
 
@@ -303,7 +294,7 @@ def _grid(ax, names, n_images, aspect):
     n_rows, n_columns = (n_images, len(names)) if upright else (len(names), n_images)
     if ax is None:
         longest = 0.085 * max(map(len, names))
-        # An inch an image at least, and more while the page has room.
+        # An inch per image at least, and more while the page has room.
         side = min(max(min(8 / n_columns, 8 / (n_rows * aspect)), 1), 2.5)
         side = max(side, longest) if upright else side
         width = n_columns * side + (0 if upright else 0.2 + longest)
@@ -331,14 +322,3 @@ def _insets(ax, n_rows, n_columns):
         bounds = (j * width, 1 - (i + 0.8) * height, 0.94 * width, 0.8 * height)
         cells[i, j] = ax.inset_axes(bounds)
     return cells
-
-
-def _draw(panel, image, limits):
-    """Draw one image or signal without ticks."""
-    if image.ndim == 1:
-        panel.plot(image, color=BLUE, linewidth=1)
-        panel.set_ylim(limits[0] - 0.05, limits[1] + 0.05)
-    else:
-        panel.imshow(image, cmap="gray", vmin=0, vmax=1)
-    panel.set_xticks([])
-    panel.set_yticks([])

@@ -1,15 +1,12 @@
 """Errors image by image."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..metrics import mean_squared_error
-from ._base import BLUE, GREEN, ORANGE, one_axes
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from ._base import BLUE, GREEN, ORANGE, Axes, as_numbers, figure_and_axes
 
 
 class ErrorHistogramDisplay:
@@ -39,11 +36,7 @@ class ErrorHistogramDisplay:
     """
 
     def __init__(self, errors: ArrayLike) -> None:
-        self.errors = np.asarray(errors, dtype=float)
-        if self.errors.ndim != 1 or not len(self.errors):
-            raise ValueError(
-                f"errors has shape {self.errors.shape}; expected one error an image, (n_samples,)."
-            )
+        self.errors = as_numbers(errors, "errors")
 
     @classmethod
     def from_estimator(
@@ -53,7 +46,7 @@ class ErrorHistogramDisplay:
         X_clean: ArrayLike,
         *,
         bins: int = 50,
-        ax: "Axes | None" = None,
+        ax: Axes | None = None,
     ) -> "ErrorHistogramDisplay":
         """Denoise images with a fitted estimator, and plot their errors.
 
@@ -82,7 +75,7 @@ class ErrorHistogramDisplay:
 
     @classmethod
     def from_predictions(
-        cls, X_clean: ArrayLike, X_denoised: ArrayLike, *, bins: int = 50, ax: "Axes | None" = None
+        cls, X_clean: ArrayLike, X_denoised: ArrayLike, *, bins: int = 50, ax: Axes | None = None
     ) -> "ErrorHistogramDisplay":
         """Plot the errors of images that are denoised already.
 
@@ -107,7 +100,7 @@ class ErrorHistogramDisplay:
         errors = mean_squared_error(X_clean, X_denoised, per_image=True)
         return cls(errors).plot(bins=bins, ax=ax)
 
-    def plot(self, *, bins: int = 50, ax: "Axes | None" = None) -> "ErrorHistogramDisplay":
+    def plot(self, *, bins: int = 50, ax: Axes | None = None) -> "ErrorHistogramDisplay":
         """Draw the histogram, with its mean and median.
 
         Parameters
@@ -120,8 +113,7 @@ class ErrorHistogramDisplay:
         -------
         self : ErrorHistogramDisplay
         """
-        self.ax_ = one_axes(ax)
-        self.figure_ = self.ax_.figure
+        self.figure_, self.ax_ = figure_and_axes(ax)
         self.ax_.hist(self.errors, bins=bins, color=BLUE, alpha=0.6)
         for name, value, color, style in (
             ("mean", self.errors.mean(), ORANGE, "-"),

@@ -1,7 +1,7 @@
-"""What an autoencoder makes of images before it makes images again: their codes."""
+"""The codes that an autoencoder makes of images."""
 
 from itertools import cycle, product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,10 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
 
-from ._base import BLUE, one_axes
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from ._base import BLUE, Axes, figure_and_axes
 
 # The muted palette of Paul Tol, and grey: ten colours, told apart also by the colour-blind.
 _MUTED = (
@@ -72,7 +69,7 @@ class LatentSpaceDisplay:
         X: ArrayLike,
         y: ArrayLike | None = None,
         *,
-        ax: "Axes | None" = None,
+        ax: Axes | None = None,
     ) -> "LatentSpaceDisplay":
         """Encode images with a fitted estimator, and plot their codes.
 
@@ -99,9 +96,9 @@ class LatentSpaceDisplay:
             If the estimator has no codes.
         """
         estimator = getattr(estimator, "best_estimator_", estimator)
-        for _, step in getattr(estimator, "steps", ())[:-1]:
+        *steps, (_, encoder) = getattr(estimator, "steps", [("encoder", estimator)])
+        for _, step in steps:
             X = X if step in (None, "passthrough") else step.transform(X)
-        encoder = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
         if not hasattr(encoder, "encode"):
             raise TypeError(
                 f"{type(encoder).__name__} has no codes to show; pass a denoiser that encodes, "
@@ -109,7 +106,7 @@ class LatentSpaceDisplay:
             )
         return cls(encoder.encode(X), y).plot(ax=ax)
 
-    def plot(self, ax: "Axes | None" = None) -> "LatentSpaceDisplay":
+    def plot(self, ax: Axes | None = None) -> "LatentSpaceDisplay":
         """Draw the points.
 
         Parameters
@@ -121,8 +118,7 @@ class LatentSpaceDisplay:
         -------
         self : LatentSpaceDisplay
         """
-        self.ax_ = one_axes(ax)
-        self.figure_ = self.ax_.figure
+        self.figure_, self.ax_ = figure_and_axes(ax)
         points, names = self._plane()
         style = {"s": 18, "alpha": 0.8, "linewidths": 0}
         if self.y is None:
@@ -141,10 +137,8 @@ class LatentSpaceDisplay:
             return self.Z, ("value 1 of the code", "value 2 of the code")
         pca = PCA(n_components=2, svd_solver="full").fit(self.Z)
         shares = zip(("first", "second"), pca.explained_variance_ratio_, strict=True)
-        names = [
-            f"{which} principal component ({share:.0%} of the variance)" for which, share in shares
-        ]
-        return pca.transform(self.Z), names
+        name = "{} principal component ({:.0%} of the variance)"
+        return pca.transform(self.Z), [name.format(*share) for share in shares]
 
     def _draw_classes(self, points, style):
         """Points and name of each class."""
@@ -152,14 +146,10 @@ class LatentSpaceDisplay:
 
         looks = cycle(product("os^D", _MUTED))
         outline = [withStroke(linewidth=3, foreground="white")]
+        text_style = {"ha": "center", "va": "center", "weight": "bold"}
         for label, (marker, color) in zip(np.unique(self.y), looks, strict=False):
             members = points[self.y == label]
             self.ax_.scatter(*members.T, color=color, marker=marker, label=str(label), **style)
             self.ax_.annotate(
-                str(label),
-                np.median(members, axis=0),
-                ha="center",
-                va="center",
-                weight="bold",
-                path_effects=outline,
+                str(label), np.median(members, axis=0), path_effects=outline, **text_style
             )

@@ -1,21 +1,19 @@
-"""How denoisers bear more, or less, noise."""
+"""How well denoisers do with more, or less, noise."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from itertools import cycle
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from ..metrics.scorers import corrupted, fitted_image_shape, resolve_metric, seeded_noise
-from ._base import COLORS, one_axes, split_injectors
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from ._base import COLORS, Axes, as_numbers, figure_and_axes, split_injectors
 
 
 class NoiseLevelDisplay:
-    """A metric against the level of the noise, one line a denoiser.
+    """A metric against the level of the noise, one line per denoiser.
 
     Make it with `from_estimator`. A denoiser is good over the range where its line lies above (of
     an error: below) that of the noisy images themselves.
@@ -28,7 +26,7 @@ class NoiseLevelDisplay:
         The metric of each denoiser at each level. Under the name ``"noisy"`` that of the noisy
         images, which is drawn in grey.
     level_name : str, default="noise level"
-        What stands at the horizontal axis.
+        Label of the horizontal axis.
     metric : {"mse", "mae", "psnr", "ssim"} or callable, default="psnr"
         Names the vertical axis.
 
@@ -37,12 +35,12 @@ class NoiseLevelDisplay:
     ax_ : Axes
     figure_ : Figure
     lines_ : list of Line2D
-        One a name in `values`, in that order.
+        One per name in `values`, in that order.
 
     Raises
     ------
     ValueError
-        If a denoiser has not one value for each level, or the metric is unknown.
+        If a denoiser does not have one value for each level, or the metric is unknown.
 
     Examples
     --------
@@ -66,21 +64,13 @@ class NoiseLevelDisplay:
         metric: str | Callable[..., float] = "psnr",
     ) -> None:
         resolve_metric(metric)
-        self.levels = np.asarray(levels, dtype=float)
-        self.values = {name: np.asarray(row, dtype=float) for name, row in values.items()}
+        self.levels = as_numbers(levels, "levels")
+        self.values = {
+            name: as_numbers(row, f"The row of {name!r}", len(self.levels))
+            for name, row in values.items()
+        }
         self.level_name = level_name
         self.metric = metric
-        if self.levels.ndim != 1 or not len(self.levels):
-            raise ValueError(
-                f"levels has shape {self.levels.shape}; pass at least one number, such as "
-                "levels=[0.1, 0.2, 0.4]."
-            )
-        for name, row in self.values.items():
-            if row.shape != self.levels.shape:
-                raise ValueError(
-                    f"The values of {name!r} have shape {row.shape}, but levels has shape "
-                    f"{self.levels.shape}; pass one value for each level."
-                )
 
     @classmethod
     def from_estimator(
@@ -92,7 +82,7 @@ class NoiseLevelDisplay:
         levels: ArrayLike,
         param_name: str = "std",
         metric: str | Callable[..., float] = "psnr",
-        ax: "Axes | None" = None,
+        ax: Axes | None = None,
     ) -> "NoiseLevelDisplay":
         """Corrupt images at each level, denoise them with every estimator, and plot the metric.
 
@@ -151,7 +141,7 @@ class NoiseLevelDisplay:
         level_name = f"{param_name} of {type(noise).__name__}"
         return cls(list(noisy_images), values, level_name=level_name, metric=metric).plot(ax=ax)
 
-    def plot(self, ax: "Axes | None" = None) -> "NoiseLevelDisplay":
+    def plot(self, ax: Axes | None = None) -> "NoiseLevelDisplay":
         """Draw the lines.
 
         Parameters
@@ -163,15 +153,13 @@ class NoiseLevelDisplay:
         -------
         self : NoiseLevelDisplay
         """
-        self.ax_ = one_axes(ax)
-        self.figure_ = self.ax_.figure
+        self.figure_, self.ax_ = figure_and_axes(ax)
         self.lines_ = []
-        denoisers = [name for name in self.values if name != "noisy"]
+        looks = zip(cycle(COLORS), cycle("osD^vPX*"), strict=True)
         for name, row in self.values.items():
             style = {"color": "0.5", "linestyle": "--"}
             if name != "noisy":
-                i = denoisers.index(name)
-                style = {"color": COLORS[i % len(COLORS)], "marker": "osD^vPX*"[i % 8]}
+                style = dict(zip(("color", "marker"), next(looks), strict=True))
             self.lines_ += self.ax_.plot(self.levels, row, label=name, markersize=4, **style)
         self.ax_.set(xlabel=self.level_name, ylabel=resolve_metric(self.metric).label)
         self.ax_.legend()

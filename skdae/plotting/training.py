@@ -1,16 +1,13 @@
 """Learning curves."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import NotFittedError
 
 from ..metrics.scorers import fitted_attribute
-from ._base import BLUE, ORANGE, one_axes
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from ._base import BLUE, ORANGE, Axes, as_numbers, figure_and_axes
 
 
 class TrainingDisplay:
@@ -43,17 +40,12 @@ class TrainingDisplay:
         self, epochs: ArrayLike, train_loss: ArrayLike, valid_loss: ArrayLike | None = None
     ) -> None:
         self.epochs = np.asarray(epochs)
-        self.train_loss = np.asarray(train_loss, dtype=float)
-        self.valid_loss = None if valid_loss is None else np.asarray(valid_loss, dtype=float)
-        for loss in (self.train_loss, self.valid_loss):
-            if loss is not None and loss.shape != self.epochs.shape:
-                raise ValueError(
-                    f"epochs has shape {self.epochs.shape}, but a loss has shape {loss.shape}; "
-                    "pass one loss for each epoch."
-                )
+        n = len(self.epochs)
+        self.train_loss = as_numbers(train_loss, "train_loss", n)
+        self.valid_loss = None if valid_loss is None else as_numbers(valid_loss, "valid_loss", n)
 
     @classmethod
-    def from_estimator(cls, estimator: Any, *, ax: "Axes | None" = None) -> "TrainingDisplay":
+    def from_estimator(cls, estimator: Any, *, ax: Axes | None = None) -> "TrainingDisplay":
         """Plot the learning curve of a fitted denoiser.
 
         Parameters
@@ -86,7 +78,7 @@ class TrainingDisplay:
             None if np.isnan(valid_loss).all() else valid_loss,
         ).plot(ax=ax)
 
-    def plot(self, ax: "Axes | None" = None) -> "TrainingDisplay":
+    def plot(self, ax: Axes | None = None) -> "TrainingDisplay":
         """Draw the curves.
 
         Parameters
@@ -98,8 +90,7 @@ class TrainingDisplay:
         -------
         self : TrainingDisplay
         """
-        self.ax_ = one_axes(ax)
-        self.figure_ = self.ax_.figure
+        self.figure_, self.ax_ = figure_and_axes(ax)
         # Points show a fit of one epoch, and clutter one of many.
         style = {"marker": "o" if len(self.epochs) <= 30 else "", "markersize": 3}
         self.lines_ = self.ax_.plot(
