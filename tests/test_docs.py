@@ -32,6 +32,17 @@ def test_readme_code_runs_as_written(capsys, monkeypatch, tmp_path):
     assert "dB" in capsys.readouterr().out
 
 
+def test_contributed_noise_works_as_written():
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    namespace = {}
+    exec(compile(block, "CONTRIBUTING.md", "exec"), namespace)
+    noise = namespace["UniformNoise"](0.2, random_state=0)
+    X = load_digits_images().images[:20]
+    assert (
+        noise.fit_transform(X) == skdae.UniformNoise(0.2, random_state=0).fit_transform(X)
+    ).all()
+
+
 @pytest.mark.parametrize(
     "name", re.findall(r"\]\(([^)h][^)]*)\)", (ROOT / "README.md").read_text())
 )

@@ -15,10 +15,6 @@ from .._images import MAX_LEVEL
 from ._base import PlaneFilter
 from .noise_level import noise_std
 
-# What would take years is a slip of the pen.
-_LARGEST_PATCH = 999
-
-
 _WARNINGS = threading.Lock()
 
 
@@ -33,9 +29,9 @@ class NLMeansFilter(PlaneFilter):
     Parameters
     ----------
     patch_size : int, default=5
-        Side of the patches that are compared, in pixels, odd, from 3 to 999.
+        Side of the patches that are compared, in pixels, odd, at least 3.
     patch_distance : int, default=6
-        How far away patches are looked for, in pixels along each axis, from 1 to 999.
+        How far away patches are looked for, in pixels along each axis, at least 1.
     h : float or None, default=None
         How different patches may be, in the units of `X`, above 0; greater smooths more. None means
         0.8 times the noise.
@@ -82,8 +78,8 @@ class NLMeansFilter(PlaneFilter):
 
     _parameter_constraints: dict = {
         **PlaneFilter._parameter_constraints,
-        "patch_size": [Interval(Integral, 3, _LARGEST_PATCH, closed="both")],
-        "patch_distance": [Interval(Integral, 1, _LARGEST_PATCH, closed="both")],
+        "patch_size": [Interval(Integral, 3, None, closed="left")],
+        "patch_distance": [Interval(Integral, 1, None, closed="left")],
         "h": [Interval(Real, 0, MAX_LEVEL, closed="right"), None],
         "std": [Interval(Real, 0, MAX_LEVEL, closed="both"), None],
     }
@@ -289,7 +285,7 @@ class WaveletFilter(PlaneFilter):
         orthogonal = [w for w in pywt.wavelist(kind="discrete") if pywt.Wavelet(w).orthogonal]
         if self.wavelet not in orthogonal:
             raise ValueError(
-                f"wavelet={self.wavelet!r} is no orthogonal wavelet of PyWavelets, which the "
+                f"wavelet={self.wavelet!r} is not an orthogonal wavelet of PyWavelets, which the "
                 f"thresholds need; pass one of {orthogonal}."
             )
 
@@ -303,7 +299,7 @@ class WaveletFilter(PlaneFilter):
         with _WARNINGS, warnings.catch_warnings():
             # One level always works: an image shorter than the wavelet goes on beyond its border.
             warnings.filterwarnings("ignore", "Level value of 1 is too high", UserWarning)
-            # In units of the noise, because BayesShrink holds variances against a fixed epsilon.
+            # In units of the noise, because BayesShrink compares variances with a fixed epsilon.
             return std * import_baseline("skimage.restoration", self).denoise_wavelet(
                 plane / std,
                 sigma=1.0,

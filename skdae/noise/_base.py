@@ -51,7 +51,8 @@ class LevelRange(Interval):
 
 def level(kind, low, high):
     """Constraints of a level: a number in an interval, or a pair of such numbers."""
-    return [Interval(kind, low, high, closed="both"), LevelRange(kind, low, high, closed="both")]
+    closed = "left" if high is None else "both"
+    return [Interval(kind, low, high, closed=closed), LevelRange(kind, low, high, closed=closed)]
 
 
 def _with_common_parameters(init):

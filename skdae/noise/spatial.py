@@ -8,9 +8,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from .._images import MAX_LEVEL
 from ._base import BaseNoise, LevelRange, level
 
-# Pixels; float32 knows no larger whole numbers apart.
-_LARGEST = 2**24
-
 
 class Occlusion(BaseNoise):
     r"""Hide a strip or a rectangle of each image behind a constant.
@@ -66,9 +63,9 @@ class Occlusion(BaseNoise):
 
     _parameter_constraints: dict = {
         **BaseNoise._parameter_constraints,
-        "size": level(Integral, 0, _LARGEST),
+        "size": level(Integral, 0, None),
         "orientation": [StrOptions({"random", "rows", "columns", "rectangle"})],
-        "start": [LevelRange(Integral, 0, _LARGEST, closed="both"), None],
+        "start": [LevelRange(Integral, 0, None, closed="left"), None],
         "value": [Interval(Real, -MAX_LEVEL, MAX_LEVEL, closed="both")],
         "image_shape": [tuple, list, None],
     }
