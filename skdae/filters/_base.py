@@ -26,7 +26,10 @@ from ..base import BaseDenoiser, unchanged_on_error
 
 
 class BaseFilter(BaseDenoiser):
-    """Base class of the filters; a subclass brings ``_filter(images)``."""
+    """Base class of the filters; a subclass brings ``_filter(images)``.
+
+    It filters a batch of shape ``(n_samples, height, width, n_channels)``.
+    """
 
     _parameter_constraints: dict = {"image_shape": [tuple, list, None]}
 
@@ -82,10 +85,6 @@ class BaseFilter(BaseDenoiser):
     def _check(self):
         """Refuse, in `fit`, what the ranges of the parameters do not tell."""
 
-    def _filter(self, images):
-        """Filter a batch of shape ``(n_samples, height, width, n_channels)``."""
-        raise NotImplementedError
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = [np.dtype(dtype).name for dtype in FLOAT_DTYPES]
@@ -93,7 +92,10 @@ class BaseFilter(BaseDenoiser):
 
 
 class PlaneFilter(BaseFilter):
-    """A filter that sees one channel at a time; a subclass brings ``_filter_plane(plane)``."""
+    """A filter that sees one channel at a time; a subclass brings ``_filter_plane(plane)``.
+
+    It filters an image of shape ``(height, width)`` or a signal of shape ``(length,)``.
+    """
 
     def _filter(self, images):
         filtered = np.empty_like(images)
@@ -102,10 +104,6 @@ class PlaneFilter(BaseFilter):
                 denoised = self._filter_plane(plane_of(image, channel))
                 out[..., channel] = denoised.reshape(out.shape[:2])
         return filtered
-
-    def _filter_plane(self, plane):
-        """Filter an image of shape ``(height, width)`` or a signal of shape ``(length,)``."""
-        raise NotImplementedError
 
 
 def plane_of(image, channel):

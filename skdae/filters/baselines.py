@@ -41,7 +41,7 @@ class NLMeansFilter(PlaneFilter):
         changes.
     image_shape : tuple of int or None, default=None
         ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is no square.
+        means a square grey image, or a 1-D signal where the number of values is not a square.
 
     Attributes
     ----------
@@ -114,8 +114,8 @@ class NLMeansFilter(PlaneFilter):
             return plane
         return import_baseline("skimage.restoration", self).denoise_nl_means(
             np.atleast_2d(plane),
-            self.patch_size,
-            self.patch_distance,
+            int(self.patch_size),
+            int(self.patch_distance),
             h,
             sigma=std,
             preserve_range=True,
@@ -135,7 +135,7 @@ class TVFilter(PlaneFilter):
         means 0.75 times the noise of the channel, as `estimate_noise_std` finds it.
     image_shape : tuple of int or None, default=None
         ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is no square.
+        means a square grey image, or a 1-D signal where the number of values is not a square.
 
     Attributes
     ----------
@@ -217,7 +217,7 @@ class WaveletFilter(PlaneFilter):
         it allows. None means as many as that.
     image_shape : tuple of int or None, default=None
         ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is no square.
+        means a square grey image, or a 1-D signal where the number of values is not a square.
 
     Attributes
     ----------

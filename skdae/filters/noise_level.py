@@ -30,7 +30,7 @@ def estimate_noise_std(
         Noisy images; images of different sizes may come as a list of arrays.
     image_shape : tuple of int or None, default=None
         ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is no square.
+        means a square grey image, or a 1-D signal where the number of values is not a square.
 
     Returns
     -------

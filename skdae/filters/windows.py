@@ -30,7 +30,7 @@ class MeanFilter(BaseFilter):
         How the image goes on beyond its border, as in `scipy.ndimage`.
     image_shape : tuple of int or None, default=None
         ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is no square.
+        means a square grey image, or a 1-D signal where the number of values is not a square.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class MedianFilter(BaseFilter):
         How the image goes on beyond its border, as in `scipy.ndimage`.
     image_shape : tuple of int or None, default=None
         ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is no square.
+        means a square grey image, or a 1-D signal where the number of values is not a square.
 
     Attributes
     ----------
@@ -150,7 +150,7 @@ class GaussianFilter(BaseFilter):
         How the image goes on beyond its border, as in `scipy.ndimage`.
     image_shape : tuple of int or None, default=None
         ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is no square.
+        means a square grey image, or a 1-D signal where the number of values is not a square.
 
     Attributes
     ----------
@@ -219,7 +219,7 @@ class BilateralFilter(PlaneFilter):
         How the image goes on beyond its border, as in `scipy.ndimage`.
     image_shape : tuple of int or None, default=None
         ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is no square.
+        means a square grey image, or a 1-D signal where the number of values is not a square.
 
     Attributes
     ----------

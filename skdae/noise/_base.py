@@ -29,7 +29,7 @@ from .._images import (
 from .._random import KeyedGenerator, draw_seed
 from ..base import ImageFeaturesOutMixin, unchanged_on_error
 
-# Images a step of `transform`: their noise stays in the processor's cache.
+# Images per step of `transform`: their noise stays in the processor's cache.
 _CHUNK = 512
 
 
@@ -335,7 +335,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimato
                 )
 
     def _level(self, value, rng, n_samples):
-        """One number for all images, or a number an image where `value` is a range."""
+        """One number for all images, or one number per image where `value` is a range."""
         if isinstance(value, tuple | list):
             low, high = map(float, value)
             return rng.uniform(low, high, (n_samples, 1, 1, 1))

@@ -62,10 +62,9 @@ class _ComposedNoise(BaseNoise):
         # The list first, then whole noises in it, then parameters of what stands there.
         if "noises" in params:
             self.noises = params.pop("noises")
-        swaps = {int(name): params.pop(name) for name in list(params) if name.isdigit()}
-        if swaps:
-            if max(swaps) >= len(self.noises or ()):
-                raise ValueError(f"There is no noise {max(swaps)} in noises={self.noises!r}.")
+        names = {str(i) for i in range(len(self.noises or ()))} & set(params)
+        if names:
+            swaps = {int(name): params.pop(name) for name in names}
             self.noises = [swaps.get(i, noise) for i, noise in enumerate(self.noises)]
         return super().set_params(**params)
 
@@ -106,7 +105,7 @@ class NoiseSequence(_ComposedNoise):
         Applied in this order. Their levels and clipping count; their seeds and `when` do not.
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
-        grey image, or a 1-D signal where the number of values is no square.
+        grey image, or a 1-D signal where the number of values is not a square.
         Matters only where one of the noises looks at neighbours.
     clip : (float, float) or None, default=(0.0, 1.0)
         Range to which the noisy images are clipped. None does not clip.
@@ -162,7 +161,7 @@ class OneOf(_ComposedNoise):
         the images, or change it alike.
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
-        grey image, or a 1-D signal where the number of values is no square.
+        grey image, or a 1-D signal where the number of values is not a square.
         Matters only where one of the noises looks at neighbours.
     clip : (float, float) or None, default=(0.0, 1.0)
         Range to which the noisy images are clipped. None does not clip.

@@ -18,7 +18,7 @@ class Occlusion(BaseNoise):
     ----------
     size : int or (int, int), default=1
         Thickness of a strip, or side of a rectangle, in pixels, at least 0 (nothing is hidden). A
-        pair draws a size an image, for a rectangle height and width each, from low to high, both
+        pair draws a size per image, for a rectangle height and width each, from low to high, both
         included. What does not fit into the image hides all of it.
     orientation : {"random", "rows", "columns", "rectangle"}, default="random"
         "rows" hides full rows, "columns" full columns; "random" tosses a coin for each image.
@@ -29,7 +29,7 @@ class Occlusion(BaseNoise):
         What hidden pixels show, in the units of `X`.
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
-        grey image, or a 1-D signal where the number of values is no square.
+        grey image, or a 1-D signal where the number of values is not a square.
     clip : (float, float) or None, default=(0.0, 1.0)
         Range to which the noisy images are clipped. None does not clip.
     when : {"always", "fit"}, default="always"
@@ -139,7 +139,7 @@ class Downsample(BaseNoise):
         Height and width are divided by this, at least 1, and must be multiples of it.
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
-        grey image, or a 1-D signal where the number of values is no square.
+        grey image, or a 1-D signal where the number of values is not a square.
     clip : (float, float) or None, default=(0.0, 1.0)
         Range to which the noisy images are clipped. None does not clip.
     when : {"always", "fit"}, default="always"
@@ -200,7 +200,7 @@ class Downsample(BaseNoise):
     def _output_hwc(self, hwc):
         height, width, n_channels = hwc
         # A signal is an image of height 1 and shrinks along its length alone.
-        factors = (self.factor if height > 1 else 1, self.factor)
+        factors = (int(self.factor) if height > 1 else 1, int(self.factor))
         if height % factors[0] or width % factors[1]:
             raise ValueError(
                 f"factor={self.factor} does not divide the images' height {height} and width "
