@@ -4,7 +4,7 @@ Your own noise and your own net
 
 What if the noise is none of those in the box?
 
-Here a scratch runs across each image. The noise is one class with one method; the net is an
+Here a scratch runs across each image. The noise is a class with one method; the net is an
 ordinary PyTorch module. Both go where those of skdae would.
 """
 
@@ -21,14 +21,15 @@ from skdae.plotting import DenoisingDisplay
 # Twenty lines
 # ------------
 # ``_corrupt`` gets ``(n, height, width, channels)``: arrays in ``transform``, tensors while the net
-# trains. What both know serves both. The random numbers come from ``rng``.
+# trains. What both know serves both. The random numbers come from ``rng``, and every noise also
+# takes ``clip``, ``when`` and ``random_state``.
 
 
 class Scratch(BaseNoise):
     """A bright line across each image, at a random place and slope."""
 
-    def __init__(self, value=1.0, clip=(0.0, 1.0), when="always", random_state=None):
-        self.value, self.clip, self.when, self.random_state = value, clip, when, random_state
+    def __init__(self, value=1.0):
+        self.value = value
 
     def _corrupt(self, images, rng):
         n, height, width, _ = images.shape

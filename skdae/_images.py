@@ -105,7 +105,7 @@ def guess_image_shape(n_features):
 
 
 def _check_image_shape(own_shape, image_shape):
-    """Return `image_shape` as a tuple of int after holding it against the images' own shape."""
+    """Return `image_shape` as a tuple of int after comparing it with the images' own shape."""
     is_shape = isinstance(image_shape, (tuple, list)) and 1 <= len(image_shape) <= 3
     if not is_shape or not all(isinstance(n, Integral) and n > 0 for n in image_shape):
         raise ValueError(

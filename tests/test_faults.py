@@ -157,8 +157,8 @@ class FailingNet(nn.Linear):
 
 
 class FailingNoise(BaseNoise):
-    def __init__(self, clip=None, when="always", random_state=None):
-        self.clip, self.when, self.random_state = clip, when, random_state
+    def __init__(self):
+        super().__init__(clip=None)
         self.count = Countdown(12)
 
     def _corrupt(self, images, rng):

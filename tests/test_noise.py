@@ -32,6 +32,7 @@ from skdae import (
     UniformNoise,
 )
 from skdae._random import KeyedGenerator, TorchGenerator
+from skdae.metrics import structural_similarity
 from skdae.noise import BaseNoise
 
 INJECTORS = [
@@ -465,6 +466,14 @@ def test_bad_parameters_are_named(noise, message):
         noise.fit(images())
     assert message in str(error.value)
     assert not hasattr(noise, "seed_")
+
+
+def test_numpy_integers_serve_as_integers():
+    X = np.random.default_rng(0).random((1, 300, 300))
+    assert Downsample(np.uint8(2)).fit_transform(X).shape == (1, 150, 150)
+    assert structural_similarity(X, X, win_size=np.uint8(7)) == 1.0
+    noise = Occlusion(np.uint8(3), image_shape=tuple(np.array([300, 300])))
+    assert noise.fit(X.reshape(1, -1)).image_shape_ == (300, 300)
 
 
 class Explicit(Hole):

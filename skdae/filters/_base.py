@@ -100,10 +100,6 @@ class BaseFilter(BaseDenoiser):
     def _check(self):
         """Refuse, in `fit`, what the ranges of the parameters do not tell."""
 
-    def _filter(self, images):
-        """Filter a batch of shape ``(n_samples, height, width, n_channels)``."""
-        raise NotImplementedError
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = [np.dtype(dtype).name for dtype in FLOAT_DTYPES]
@@ -111,7 +107,10 @@ class BaseFilter(BaseDenoiser):
 
 
 class PlaneFilter(BaseFilter):
-    """A filter that sees one channel at a time; a subclass brings ``_filter_plane(plane)``."""
+    """A filter that sees one channel at a time; a subclass brings ``_filter_plane(plane)``.
+
+    It filters an image of shape ``(height, width)`` or a signal of shape ``(length,)``.
+    """
 
     def _filter(self, images):
         filtered = np.empty_like(images)
@@ -119,10 +118,6 @@ class PlaneFilter(BaseFilter):
             plane = self._filter_plane(plane_of(images[i], channel))
             filtered[i, ..., channel] = plane.reshape(images.shape[1:3])
         return filtered
-
-    def _filter_plane(self, plane):
-        """Filter an image of shape ``(height, width)`` or a signal of shape ``(length,)``."""
-        raise NotImplementedError
 
 
 def plane_of(image, channel):

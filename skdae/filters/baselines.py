@@ -15,9 +15,6 @@ from .._images import MAX_LEVEL
 from ._base import PlaneFilter
 from .noise_level import noise_std
 
-# Larger patches would take years.
-_LARGEST_PATCH = 999
-
 _WARNINGS = threading.Lock()
 
 
@@ -32,9 +29,9 @@ class NLMeansFilter(PlaneFilter):
     Parameters
     ----------
     patch_size : int, default=5
-        Side of the patches that are compared, in pixels, odd, from 3 to 999.
+        Side of the patches that are compared, in pixels, odd, at least 3.
     patch_distance : int, default=6
-        How far away patches are looked for, in pixels along each axis, from 1 to 999.
+        How far away patches are looked for, in pixels along each axis, at least 1.
     h : float or None, default=None
         How different patches may be, in the units of `X`, above 0; greater smooths more. None means
         0.8 times the noise.
@@ -81,8 +78,8 @@ class NLMeansFilter(PlaneFilter):
 
     _parameter_constraints: dict = {
         **PlaneFilter._parameter_constraints,
-        "patch_size": [Interval(Integral, 3, _LARGEST_PATCH, closed="both")],
-        "patch_distance": [Interval(Integral, 1, _LARGEST_PATCH, closed="both")],
+        "patch_size": [Interval(Integral, 3, None, closed="left")],
+        "patch_distance": [Interval(Integral, 1, None, closed="left")],
         "h": [Interval(Real, 0, MAX_LEVEL, closed="right"), None],
         "std": [Interval(Real, 0, MAX_LEVEL, closed="both"), None],
     }
@@ -115,7 +112,7 @@ class NLMeansFilter(PlaneFilter):
         h = 0.8 * std if self.h is None else self.h
         if h < np.finfo(plane.dtype).tiny:
             return plane
-        image, sizes = np.atleast_2d(plane), (self.patch_size, self.patch_distance)
+        image, sizes = np.atleast_2d(plane), (int(self.patch_size), int(self.patch_distance))
         nl_means = import_baseline("skimage.restoration", self).denoise_nl_means
         return nl_means(image, *sizes, h, sigma=std, preserve_range=True)
 

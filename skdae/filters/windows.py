@@ -16,16 +16,13 @@ from .noise_level import noise_std
 _PAD_MODES = {"reflect": "symmetric", "nearest": "edge", "mirror": "reflect", "wrap": "wrap"}
 _MODES = StrOptions(set(_PAD_MODES))
 
-# Larger windows would take all of the memory, or years.
-_LARGEST_WINDOW, _LARGEST_SIGMA = 9999, 999
-
 
 class _SquareWindowFilter(BaseFilter):
     """Has a square window of `size` pixels on each side."""
 
     _parameter_constraints: dict = {
         **BaseFilter._parameter_constraints,
-        "size": [Interval(Integral, 1, _LARGEST_WINDOW, closed="both")],
+        "size": [Interval(Integral, 1, None, closed="left")],
         "mode": [_MODES],
     }
 
@@ -45,7 +42,7 @@ class MeanFilter(_SquareWindowFilter):
     Parameters
     ----------
     size : int, default=3
-        Side of the square window, in pixels, from 1 to 9999; 1 changes nothing.
+        Side of the square window, in pixels, at least 1; 1 changes nothing.
     mode : {"reflect", "nearest", "mirror", "wrap"}, default="reflect"
         How the image goes on beyond its border, as in `scipy.ndimage`.
     image_shape : tuple of int or None, default=None
@@ -93,7 +90,7 @@ class MedianFilter(_SquareWindowFilter):
     Parameters
     ----------
     size : int, default=3
-        Side of the square window, in pixels, from 1 to 9999; 1 changes nothing.
+        Side of the square window, in pixels, at least 1; 1 changes nothing.
     mode : {"reflect", "nearest", "mirror", "wrap"}, default="reflect"
         How the image goes on beyond its border, as in `scipy.ndimage`.
     image_shape : tuple of int or None, default=None
@@ -138,7 +135,7 @@ class GaussianFilter(BaseFilter):
     Parameters
     ----------
     sigma : float, default=1.0
-        Standard deviation of the window, in pixels, from 0 to 999; 0 changes nothing. The window
+        Standard deviation of the window, in pixels, at least 0; 0 changes nothing. The window
         ends at four standard deviations.
     mode : {"reflect", "nearest", "mirror", "wrap"}, default="reflect"
         How the image goes on beyond its border, as in `scipy.ndimage`.
@@ -175,7 +172,7 @@ class GaussianFilter(BaseFilter):
 
     _parameter_constraints: dict = {
         **BaseFilter._parameter_constraints,
-        "sigma": [Interval(Real, 0, _LARGEST_SIGMA, closed="both")],
+        "sigma": [Interval(Real, 0, None, closed="left")],
         "mode": [_MODES],
     }
 
@@ -207,7 +204,7 @@ class BilateralFilter(PlaneFilter):
         greater smooths across greater differences. None means 2.5 times the noise of the channel,
         as `estimate_noise_std` finds it.
     sigma_spatial : float, default=1.5
-        Standard deviation of the weight by distance, in pixels, above 0, at most 999. The window
+        Standard deviation of the weight by distance, in pixels, above 0. The window
         ends at three standard deviations.
     mode : {"reflect", "nearest", "mirror", "wrap"}, default="reflect"
         How the image goes on beyond its border, as in `scipy.ndimage`.
@@ -254,7 +251,7 @@ class BilateralFilter(PlaneFilter):
     _parameter_constraints: dict = {
         **BaseFilter._parameter_constraints,
         "sigma_color": [Interval(Real, 0, MAX_LEVEL, closed="right"), None],
-        "sigma_spatial": [Interval(Real, 0, _LARGEST_SIGMA, closed="right")],
+        "sigma_spatial": [Interval(Real, 0, None, closed="neither")],
         "mode": [_MODES],
     }
 

@@ -43,7 +43,7 @@ def mean_squared_error(
     X_pred : array-like, shaped like `X_true`
         Denoised images.
     per_image : bool, default=False
-        Whether to give one value an image instead of their mean.
+        Whether to give one value per image instead of their mean.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def mean_absolute_error(
     X_pred : array-like, shaped like `X_true`
         Denoised images.
     per_image : bool, default=False
-        Whether to give one value an image instead of their mean.
+        Whether to give one value per image instead of their mean.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def peak_signal_noise_ratio(
     X_pred : array-like, shaped like `X_true`
         Denoised images.
     per_image : bool, default=False
-        Whether to give one value an image instead of their mean.
+        Whether to give one value per image instead of their mean.
     data_range : float, default=1.0
         :math:`r`, the distance between the smallest and the largest possible value.
 
@@ -175,7 +175,7 @@ def structural_similarity(
     X_pred : array-like, shaped like `X_true`
         Denoised images.
     per_image : bool, default=False
-        Whether to give one value an image instead of their mean.
+        Whether to give one value per image instead of their mean.
     data_range : float, default=1.0
         :math:`r`, the distance between the smallest and the largest possible value.
     image_shape : tuple of int or None, default=None
@@ -251,6 +251,7 @@ def _window(batch_shape, win_size):
     """Shape of the window in a batch; images of height 1 are signals."""
     if not isinstance(win_size, Integral) or win_size < 3 or win_size % 2 == 0:
         raise ValueError(f"win_size={win_size!r} must be an odd integer of at least 3, such as 7.")
+    win_size = int(win_size)
     _, height, width, _ = batch_shape
     smallest = width if height == 1 else min(height, width)
     if smallest < win_size:

@@ -47,12 +47,12 @@ class JInvariantScorer:
     image_shape : tuple of int or None, default=None
         ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
         means the shape that the denoiser knows from its fit, else a square grey image, or a 1-D
-        signal where the number of values is no square.
+        signal where the number of values is not a square.
 
     Raises
     ------
     ValueError
-        If `spacing` is no integer of at least 2.
+        If `spacing` is not an integer of at least 2.
 
     See Also
     --------
@@ -88,7 +88,7 @@ class JInvariantScorer:
                 f"spacing={spacing!r} must be an integer of at least 2, such as 4: the neighbours "
                 "of a hidden pixel must be seen."
             )
-        self.spacing: int = spacing
+        self.spacing: int = int(spacing)
         self.image_shape: tuple[int, ...] | None = image_shape
 
     @image_by_image(mean_score, targets=None)

@@ -29,7 +29,7 @@ from .._images import (
 from .._random import KeyedGenerator, draw_seed
 from ..base import ImageFeaturesOutMixin, unchanged_on_error
 
-# Images a step of `transform`: their noise stays in the processor's cache.
+# Images per step of `transform`: their noise stays in the processor's cache.
 _CHUNK = 512
 
 
@@ -51,7 +51,8 @@ class LevelRange(Interval):
 
 def level(kind, low, high):
     """Constraints of a level: a number in an interval, or a pair of such numbers."""
-    return [Interval(kind, low, high, closed="both"), LevelRange(kind, low, high, closed="both")]
+    closed = "left" if high is None else "both"
+    return [Interval(kind, low, high, closed=closed), LevelRange(kind, low, high, closed=closed)]
 
 
 def _with_common_parameters(init):
@@ -334,7 +335,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimato
                 )
 
     def _level(self, value, rng, n_samples):
-        """One number for all images, or a number an image where `value` is a range."""
+        """One number for all images, or one number per image where `value` is a range."""
         if isinstance(value, tuple | list):
             low, high = map(float, value)
             return rng.uniform(low, high, (n_samples, 1, 1, 1))

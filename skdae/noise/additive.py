@@ -18,7 +18,7 @@ class GaussianNoise(BaseNoise):
     ----------
     std : float or (float, float), default=0.1
         Standard deviation :math:`\sigma \ge 0`, in the units of `X` (25 of 255 grey levels is
-        ``25 / 255``). A pair draws one level an image, uniformly from the range.
+        ``25 / 255``). A pair draws one level per image, uniformly from the range.
     mean : float, default=0.0
         Mean :math:`\mu`, in the units of `X`.
     clip : (float, float) or None, default=(0.0, 1.0)
@@ -86,7 +86,7 @@ class UniformNoise(BaseNoise):
     Parameters
     ----------
     half_width : float or (float, float), default=0.1
-        Half width :math:`a \ge 0` of the range, in the units of `X`. A pair draws one level an
+        Half width :math:`a \ge 0` of the range, in the units of `X`. A pair draws one level per
         image, uniformly from the range.
     clip : (float, float) or None, default=(0.0, 1.0)
         Range to which the noisy images are clipped. None does not clip.
@@ -141,19 +141,19 @@ class StripeNoise(BaseNoise):
     r"""Add one offset to each row or column, :math:`\tilde x_{ij} = x_{ij} + n_i`.
 
     The offsets are drawn from :math:`\mathcal N(0, \sigma^2)`. Line scanners, and
-    detectors with an amplifier a column, show such stripes. All channels of a stripe share its
+    detectors with one amplifier per column, show such stripes. All channels of a stripe share its
     offset.
 
     Parameters
     ----------
     std : float or (float, float), default=0.1
         Standard deviation :math:`\sigma \ge 0` of the offsets, in the units of `X`. A pair draws
-        one level an image, uniformly from the range.
+        one level per image, uniformly from the range.
     axis : {"rows", "columns"}, default="rows"
         Whether a row or a column is a stripe.
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
-        grey image, or a 1-D signal where the number of values is no square.
+        grey image, or a 1-D signal where the number of values is not a square.
     clip : (float, float) or None, default=(0.0, 1.0)
         Range to which the noisy images are clipped. None does not clip.
     when : {"always", "fit"}, default="always"

@@ -18,7 +18,7 @@ class SaltPepper(BaseNoise):
     Parameters
     ----------
     amount : float or (float, float), default=0.05
-        Probability in [0, 1] that a pixel is hit. A pair draws one level an image, uniformly from
+        Probability in [0, 1] that a pixel is hit. A pair draws one level per image, uniformly from
         the range.
     salt_ratio : float, default=0.5
         Share in [0, 1] of salt among the hit pixels.
@@ -82,7 +82,7 @@ class SaltPepper(BaseNoise):
 
     def _corrupt(self, images, rng):
         amount = self._level(self.amount, rng, len(images))
-        # One number a pixel decides both: below amount a hit, below the salt's share salt.
+        # One number per pixel decides both: below amount a hit, below the salt's share salt.
         chance = rng.uniform(0.0, 1.0, (*images.shape[:3], 1))
         hit = chance < amount
         salt = chance < amount * float(self.salt_ratio)
@@ -97,7 +97,7 @@ class MaskingNoise(BaseNoise):
     Parameters
     ----------
     amount : float or (float, float), default=0.1
-        Probability in [0, 1] that a value is lost. A pair draws one level an image, uniformly from
+        Probability in [0, 1] that a value is lost. A pair draws one level per image, uniformly from
         the range.
     value : float, default=0.0
         What lost values are set to, in the units of `X`.

@@ -21,7 +21,7 @@ class PoissonNoise(BaseNoise):
     ----------
     peak : float or (float, float), default=255.0
         Photons :math:`p` counted where the image is 1.0, from 1e-9 to 1e9; fewer photons are more
-        noise. A pair draws one peak an image, uniformly from the range.
+        noise. A pair draws one peak per image, uniformly from the range.
     clip : (float, float) or None, default=(0.0, 1.0)
         Range to which the noisy images are clipped. None does not clip.
     when : {"always", "fit"}, default="always"
@@ -84,7 +84,7 @@ class SpeckleNoise(BaseNoise):
     Parameters
     ----------
     std : float or (float, float), default=0.3
-        Standard deviation :math:`\sigma \ge 0` of :math:`n`, a ratio. A pair draws one level an
+        Standard deviation :math:`\sigma \ge 0` of :math:`n`, a ratio. A pair draws one level per
         image, uniformly from the range.
     distribution : {"gaussian", "uniform"}, default="gaussian"
         Distribution of :math:`n`, whose mean is 0; the uniform one spans

@@ -8,9 +8,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from .._images import MAX_LEVEL
 from ._base import BaseNoise, LevelRange, level
 
-# Pixels; float32 knows no larger whole numbers apart.
-_LARGEST = 2**24
-
 
 class Occlusion(BaseNoise):
     r"""Hide a strip or a rectangle of each image behind a constant.
@@ -66,9 +63,9 @@ class Occlusion(BaseNoise):
 
     _parameter_constraints: dict = {
         **BaseNoise._parameter_constraints,
-        "size": level(Integral, 0, _LARGEST),
+        "size": level(Integral, 0, None),
         "orientation": [StrOptions({"random", "rows", "columns", "rectangle"})],
-        "start": [LevelRange(Integral, 0, _LARGEST, closed="both"), None],
+        "start": [LevelRange(Integral, 0, None, closed="left"), None],
         "value": [Interval(Real, -MAX_LEVEL, MAX_LEVEL, closed="both")],
         "image_shape": [tuple, list, None],
     }
@@ -187,7 +184,7 @@ class Downsample(BaseNoise):
     def _output_hwc(self, hwc):
         height, width, n_channels = hwc
         # A signal is an image of height 1 and shrinks along its length alone.
-        factors = (self.factor if height > 1 else 1, self.factor)
+        factors = (int(self.factor) if height > 1 else 1, int(self.factor))
         if height % factors[0] or width % factors[1]:
             raise ValueError(
                 f"factor={self.factor} does not divide the images' height {height} and width "

@@ -310,7 +310,7 @@ def predict(draw, kind):
 
 def _own(denoiser):
     """Shape of an image in the layout of the fit."""
-    return denoiser.image_shape_ if denoiser._ndim > 2 else (denoiser.n_features_in_,)
+    return denoiser.image_shape_ if denoiser._plan.ndim > 2 else (denoiser.n_features_in_,)
 
 
 def _fits(images, any_size):
