@@ -67,7 +67,7 @@ class Muon(torch.optim.Optimizer):
         scale = _ADAMW_RMS * max(update.shape) ** 0.5
         p.mul_(1 - lr * weight_decay).add_(update.view(p.shape), alpha=-lr * scale)
 
-    def _step_others(self, params, lr, weight_decay):
+    def _step_others(self, params, **rates):
         states = [self.state[p] for p in params]
         for p, state in zip(params, states, strict=True):
             if not state:
@@ -77,7 +77,6 @@ class Muon(torch.optim.Optimizer):
         means, squares, steps = (
             [state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step")
         )
-        rates = {"lr": lr, "weight_decay": weight_decay}
         adamw(params, gradients, means, squares, [], steps, foreach=True, **rates, **_ADAMW)
 
 

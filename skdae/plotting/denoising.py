@@ -149,9 +149,10 @@ class DenoisingDisplay:
         estimator = getattr(estimator, "best_estimator_", estimator)
         injectors, _ = split_injectors(estimator)
         X_clean = _first(X_clean, n_images)
-        X_input = _first(X_clean if X_noisy is None else X_noisy, n_images)
         if X_noisy is None:
             X_input = _add_noise(estimator, X_clean, noise, injectors)
+        else:
+            X_input = _first(X_noisy, n_images)
         if image_shape is None and np.ndim(X_clean) == 2:
             image_shape = fitted_image_shape(estimator, np.shape(X_clean)[1])
         return cls(
@@ -201,10 +202,11 @@ class DenoisingDisplay:
             If the shapes do not fit.
         """
         # Checked before cutting, so that arrays of different lengths do not pass for equal.
-        whole = cls(X_clean, X_noisy, X_denoised, image_shape=image_shape, metric=metric)
-        first = [_first(X, n_images) for X in (whole.X_clean, whole.X_noisy)]
-        denoised = {name: _first(X, n_images) for name, X in whole.X_denoised.items()}
-        return cls(*first, denoised, image_shape=whole.image_shape, metric=metric).plot(ax=ax)
+        display = cls(X_clean, X_noisy, X_denoised, image_shape=image_shape, metric=metric)
+        display.X_clean = _first(display.X_clean, n_images)
+        display.X_noisy = _first(display.X_noisy, n_images)
+        display.X_denoised = {name: _first(X, n_images) for name, X in display.X_denoised.items()}
+        return display.plot(ax=ax)
 
     def plot(self, ax: Axes | None = None) -> "DenoisingDisplay":
         """Draw one row for the clean, the noisy and each kind of denoised images.
@@ -219,7 +221,10 @@ class DenoisingDisplay:
         self : DenoisingDisplay
         """
         rows = {"clean": self.X_clean, "noisy": self.X_noisy, **self.X_denoised}
-        self.axes_ = _grid(ax, list(rows), len(self.X_clean), self._aspect())
+        height, width, _ = to_hwc(self.image_shape)
+        # Height of a panel over its width.
+        aspect = 0.6 if len(self.image_shape) == 1 else min(max(height / width, 0.25), 4.0)
+        self.axes_ = _grid(ax, list(rows), len(self.X_clean), aspect)
         self.figure_ = self.axes_[0, 0].figure
         limits = min(X.min() for X in rows.values()), max(X.max() for X in rows.values())
         for axes, X in zip(self.axes_, rows.values(), strict=True):
@@ -232,11 +237,6 @@ class DenoisingDisplay:
                 panel.set(xticks=[], yticks=[])
                 panel.set_xlabel(label, fontsize="small")
         return self
-
-    def _aspect(self):
-        """Height of a panel over its width."""
-        height, width, _ = to_hwc(self.image_shape)
-        return 0.6 if len(self.image_shape) == 1 else min(max(height / width, 0.25), 4.0)
 
     def _images(self, X):
         """Images of one row as Matplotlib draws them; signals are 1-D."""
