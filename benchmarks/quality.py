@@ -5,22 +5,20 @@ writes docs/results.md from it; README.md beside this file says more.
 """
 
 import argparse
+import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import measure
 import numpy as np
-import reach
-import systems
-from measure import SEED, Images
+from engine import machine
 from sklearn.base import BaseEstimator, clone
-from store import NotRun, Reader, Store
 from studies import STUDIES
 
 from skdae import (
@@ -37,13 +35,15 @@ from skdae import (
     WaveletFilter,
 )
 from skdae.architectures import UNet
-from skdae.metrics import mean_squared_error
+from skdae.datasets import fetch_images, load_digits_images
+from skdae.metrics import METRICS, mean_squared_error
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "quality.jsonl"
 PAGE = ROOT / "docs" / "results.md"
 
-GOALS = {**reach.GOALS, **systems.GOALS}
+# Of noise, weights and the order of images, everywhere.
+SEED = 0
 
 # Training images on which the parameters of a filter are chosen.
 N_TUNING = 20
@@ -68,15 +68,11 @@ class DataSet:
     side: int | None = None  # of the centre that is cut out
     fit: tuple[tuple[str, Any], ...] = ()  # what else skdae's net is told
 
-    def settings(self):
-        """What the images depend on."""
-        return {"train": [self.train, self.n_train], "test": [self.test, self.n_test, self.side]}
-
     def __str__(self):
         cut = f"; the centre of {self.side} × {self.side} pixels" if self.side else ""
         return (
-            f"The first {self.n_train:,} training images of `{self.train}`, the first "
-            f"{self.n_test:,} test images of `{self.test}`{cut}."
+            f"- {self.title}: the first {self.n_train:,} training images of `{self.train}`, the "
+            f"first {self.n_test:,} test images of `{self.test}`{cut}."
         )
 
 
@@ -131,20 +127,58 @@ def level(noise: BaseEstimator, name: str) -> str:
     return f"{words}, {clipped}"
 
 
+def read_images(name: str, part: str) -> list[np.ndarray] | np.ndarray:
+    """Clean images of one part, "train" or "test", of a data set; a collection has but one."""
+    if name == "digits":
+        X = load_digits_images().images
+        return {"train": X[:-300], "test": X[-300:]}[part]
+    bunch = fetch_images(name)
+    if "images" not in bunch:
+        return bunch[f"X_{part}"]
+    same_size = len({image.shape for image in bunch.images}) == 1
+    return np.stack(bunch.images) if same_size else bunch.images
+
+
 @lru_cache(maxsize=1)
-def images(data: DataSet) -> tuple[np.ndarray, Images]:
+def images(data: DataSet):
     """Training images as they are stored, and test images in [0, 1]."""
-    X_train = measure.read_images(data.train, "train")[: data.n_train]
-    X_test = measure.read_images(data.test, "test")[: data.n_test]
+    X_train = read_images(data.train, "train")[: data.n_train]
+    X_test = read_images(data.test, "test")[: data.n_test]
     if data.side is not None:
-        X_train, X_test = (measure.centre(X, data.side) for X in (X_train, X_test))
-    return X_train, measure.as_floats(X_test)
+        cut = slice((X_train.shape[1] - data.side) // 2, (X_train.shape[1] + data.side) // 2)
+        X_train, X_test = X_train[:, cut, cut], X_test[:, cut, cut]
+    if isinstance(X_test, list):
+        return X_train, [as_floats(image) for image in X_test]
+    return X_train, as_floats(X_test)
+
+
+def as_floats(X: np.ndarray) -> np.ndarray:
+    """Images in [0, 1]."""
+    return X.astype(np.float32) / 255 if X.dtype == np.uint8 else X
+
+
+def corrupt(X, noise: BaseEstimator):
+    """Noisy images: always the same ones for the same images and the same seed."""
+    return clone(noise).fit_transform(X)
 
 
 @lru_cache(maxsize=1)
-def noisy_test_images(data: DataSet, noise: BaseEstimator) -> Images:
+def noisy_test_images(data: DataSet, noise: BaseEstimator):
     """The noisy images that all denoisers get."""
-    return measure.corrupt(images(data)[1], noise)
+    return corrupt(images(data)[1], noise)
+
+
+def denoise(denoiser: BaseEstimator, X):
+    """What a fitted denoiser makes of noisy images, clipped to [0, 1], where clean ones lie."""
+    X_denoised = denoiser.predict(X)
+    if isinstance(X_denoised, list):
+        return [image.clip(0, 1) for image in X_denoised]
+    return X_denoised.clip(0, 1)
+
+
+def errors(X_clean, X_denoised) -> dict[str, float]:
+    """Every metric, computed for each image, then averaged."""
+    return {name: metric.function(X_clean, X_denoised) for name, metric in METRICS.items()}
 
 
 # Denoisers. A row of the table plans its work: a function and what else it takes, or None.
@@ -201,25 +235,18 @@ FILTERS = ("mean", "median", "NL means", "TV", "wavelet")
 
 def measure_input(data, noise):
     """Figures of the noisy images."""
-    return measure.errors(images(data)[1], noisy_test_images(data, noise))
+    return errors(images(data)[1], noisy_test_images(data, noise))
 
 
 def measure_filter(data, noise, candidates, n_tuning):
     """Figures of the best of some filters."""
-    X_tuning = measure.as_floats(images(data)[0][:n_tuning])
-    X_noisy = measure.corrupt(X_tuning, noise)
+    X_tuning = as_floats(images(data)[0][:n_tuning])
+    X_noisy = corrupt(X_tuning, noise)
     filters = [clone(candidate).fit(X_noisy) for candidate in candidates]
-    scores = [mean_squared_error(X_tuning, measure.denoise(f, X_noisy)) for f in filters]
+    scores = [mean_squared_error(X_tuning, denoise(f, X_noisy)) for f in filters]
     best = filters[int(np.argmin(scores))]
-    X_noisy = noisy_test_images(data, noise)
-    start = time.perf_counter()
-    X_denoised = measure.denoise(best, X_noisy)
-    seconds = time.perf_counter() - start
-    return {
-        "chosen": varied(best, filters),
-        **measure.errors(images(data)[1], X_denoised),
-        "predict_seconds": seconds,
-    }
+    X_denoised = denoise(best, noisy_test_images(data, noise))
+    return {"chosen": varied(best, filters), **errors(images(data)[1], X_denoised)}
 
 
 def varied(best, filters):
@@ -234,46 +261,56 @@ def varied(best, filters):
 def measure_net(data, noise, net):
     """Figures of a net: one with a noise learns from clean images, one without from pairs."""
     X_train, X_clean = images(data)
-    pair = (X_train,) if net.noise is not None else (measure.corrupt(X_train, noise), X_train)
-    net, took = measure.fit(net, *pair)
+    pair = (X_train,) if net.noise is not None else (corrupt(X_train, noise), X_train)
     start = time.perf_counter()
-    X_denoised = measure.denoise(net, noisy_test_images(data, noise))
+    net = clone(net).fit(*pair)
+    seconds = time.perf_counter() - start
+    if net.n_iter_ < net.max_epochs:
+        # Such a fit keeps what it has learnt and returns; here it shall end the program.
+        raise RuntimeError(f"The fit ended after {net.n_iter_} of {net.max_epochs} epochs.")
+    X_denoised = denoise(net, noisy_test_images(data, noise))
     return {
-        "chosen": f"{took['epochs']} epochs",
-        **measure.errors(X_clean, X_denoised),
-        **took,
-        "predict_seconds": time.perf_counter() - start,
+        "chosen": f"{net.n_iter_} epochs",
+        **errors(X_clean, X_denoised),
+        "seconds": seconds,
     }
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A line of the table: a denoiser on one noise of one data set."""
-
-    sets: dict[str, DataSet]
-    data: str
-    noise: str
-    row: str
-
-    def run(self, store: Store | Reader) -> dict[str, Any] | None:
-        """Figures from the store; None where a data set has no such row."""
-        data = self.sets[self.data]
-        noise = noise_on(data, self.noise)
-        plan = ROWS[self.row](data, noise)
-        if plan is None:
-            return None
-        work, settings = plan
-        name = f"{self.data} / {self.noise} / {self.row}"
-        return store.run(name, work, data=data, noise=noise, **settings)
+# Results, one line of JSON each, so that a run goes on where it was stopped
 
 
-def run_goal(name: str, store: Store | Reader) -> Iterator:
-    """Lines of a goal, whose results are filed under its name."""
+def read_results(path: Path) -> dict[str, dict]:
+    """All records of a file, by name."""
+    if not path.exists():
+        return {}
+    records = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return {record["name"]: record for record in records}
 
-    def run(part, work, **settings):
-        return store.run(f"goal {name} / {part}", work, **settings)
 
-    return GOALS[name].lines(run)
+def cell_name(data: str, noise: str, row: str) -> str:
+    """What the figures of a denoiser on one noise of one data set are filed under."""
+    return f"{data} / {noise} / {row}"
+
+
+def run_cell(sets: dict[str, DataSet], data: str, noise: str, row: str, path: Path) -> None:
+    """Work out the figures of one cell, and add them to the file."""
+    injector = noise_on(sets[data], noise)
+    plan = ROWS[row](sets[data], injector)
+    if plan is None:
+        return
+    work, settings = plan
+    name = cell_name(data, noise, row)
+    print(f"{name} ...", flush=True)
+    figures = work(sets[data], injector, **settings)
+    print(f"    {figures}", flush=True)
+    today = datetime.now(UTC).date().isoformat()
+    record = {"name": name, "figures": figures, "machine": machine(), "date": today}
+    records = {**read_results(path), name: record}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    lines = [json.dumps(r, ensure_ascii=False) + "\n" for r in records.values()]
+    temporary.write_text("".join(lines), encoding="utf-8")
+    temporary.replace(path)
 
 
 # The page
@@ -284,152 +321,78 @@ INTRODUCTION = """\
 # Results
 
 `make quality` runs what is missing here, `make quality ARGS=--fresh` everything again, in some
-hours; `SKDAE_DATA` names the folder of the images. The figures stand in
-`benchmarks/results/quality.jsonl`, each with its settings. All seeds are {seed}.
+hours; `SKDAE_DATA` names the folder of the images. MSE, MAE, PSNR, SSIM and training seconds of every
+denoiser are in `benchmarks/results/quality.jsonl`. All seeds are {seed}.
 
-## How to read it
-
-- Each figure is the mean over the test images of what is computed for each image by itself; images
-  lie in [0, 1], and so does `data_range`. All denoisers get the same noisy images: noise is a
-  function of the image and the seed.
-- The noisy input counts as it is, all denoised images are clipped to [0, 1].
-- *Filters* learn nothing; their parameters, which are shown, are those of the least MSE on
-  {tuning} training images with the same noise, out of a few; *estimated* means from each image.
-- *The study's net* is that of a student project on these images (on faces of 28 × 28, where these
-  are CIFAR-10), with its loss, its optimiser where that is known, and noise drawn once, but with
-  fewer epochs and images. There was no such study of Set12.
+- A number is the mean over the test images of what is computed for each image; images lie in [0, 1],
+  and `data_range` is 1. All denoisers get the same noisy images. The noisy input counts as it is, all
+  denoised images are clipped to [0, 1].
+- *Filters* learn nothing; their parameters, shown in brackets, are those of the least MSE on {tuning}
+  training images with the same noise, out of a few; *estimated* means from each image.
+- *The study's net* is that of a student project on these images (on faces of 28 × 28, where these are
+  CIFAR-10), with its loss, its optimizer where that is known, and noise drawn once, but with fewer
+  epochs and images. There was no such study of Set12.
 - *skdae* is `DenoisingAutoencoder(UNet(), noise=...)` with its defaults, on clean images with fresh
-  noise at every step; on Set12 it learns from crops. It is a larger net than the study's.
+  noise at every step; on Set12 it learns from crops. It is a larger net than the study's. SSIM is
+  skdae's.
 - Both nets are trained for about as long, seconds on digits and clothes, one to two minutes on
-  CIFAR-10: what anyone can wait for, not their best. One net per noise and one seed: differences of
-  some percent mean nothing.
-- *Seconds* are those of training, on the machine named below, and vary with what else it does.
+  CIFAR-10: what anyone can wait for, not their best. With one net per noise and one seed, differences
+  of a few percent mean nothing.
 """
 
 
-def page(sets: dict[str, DataSet], store: Store) -> tuple[str, set[str]]:
-    """The page of what the store holds, and the names of results with other settings."""
-    reader = Reader(store)
-    parts = [*overview_table(sets, reader), *goals_table(reader)]
-    for data, noise in product(sets, NOISES):
-        parts += noise_table(sets, data, noise, reader)
-    parts = [INTRODUCTION.format(seed=SEED, tuning=N_TUNING), *machines(reader), *parts]
-    return "\n".join(parts).rstrip() + "\n", reader.stale
+def page(sets: dict[str, DataSet], records: dict[str, dict]) -> str:
+    """The page of some results."""
+    parts = [INTRODUCTION.format(seed=SEED, tuning=N_TUNING), *machines(records)]
+    parts += [str(data) for data in sets.values()] + [""]
+    parts += table(sets, records)
+    return "\n".join(parts).rstrip() + "\n"
 
 
-def machines(reader: Reader) -> Iterator[str]:
-    """What ran the figures, and what has not been run."""
+def machines(records: dict[str, dict]) -> Iterator[str]:
+    """What ran the figures."""
     dates: dict[str, list[str]] = {}
-    for record in reader.used.values():
+    for record in records.values():
         text = ", ".join(f"{name} {value}" for name, value in record["machine"].items())
         dates.setdefault(text, []).append(record["date"])
-    if dates:
-        yield from ["## Machine", ""]
-        for text, days in dates.items():
-            yield f"- {len(days)} results, {' to '.join(sorted({min(days), max(days)}))}: {text}"
-        yield ""
-    if reader.missing:
-        yield from [f"{len(reader.missing)} results have not been run yet.", ""]
+    yield from ["## Machine", ""]
+    for text, days in dates.items():
+        yield f"- {len(days)} results, {' to '.join(sorted({min(days), max(days)}))}: {text}"
+    yield ""
 
 
-def held(cell: Cell, reader: Reader) -> dict[str, Any] | None:
-    """Figures of a cell, or None where there are none."""
-    try:
-        return cell.run(reader)
-    except NotRun:
-        return None
+def figures_of(data: str, noise: str, records: dict[str, dict]) -> dict[str, dict[str, Any]]:
+    """Figures of all denoisers on one noise of one data set."""
+    names = {row: cell_name(data, noise, row) for row in ROWS}
+    return {row: records[name]["figures"] for row, name in names.items() if name in records}
 
 
-def markdown(header: Sequence[str], rows: Sequence[Sequence[str]], n_texts: int) -> list[str]:
-    """A table whose first columns are texts and whose others are numbers."""
-    rule = ["---"] * n_texts + ["---:"] * (len(header) - n_texts)
-    return [f"| {' | '.join(row)} |" for row in (header, rule, *rows)]
-
-
-def overview_table(sets: dict[str, DataSet], reader: Reader) -> Iterator[str]:
+def table(sets: dict[str, DataSet], records: dict[str, dict]) -> Iterator[str]:
     """PSNR of all data sets and noises; of the filters only the best."""
-    rows = []
+    yield from ["## PSNR in dB", "", "More is better.", ""]
+    yield "| images | noise | noisy input | best filter | the study's net | skdae | SSIM |"
+    yield "| --- | --- | ---: | ---: | ---: | ---: | ---: |"
     for data, noise in product(sets, NOISES):
-        figures = {row: held(Cell(sets, data, noise, row), reader) for row in ROWS}
-        psnr = {row: values["psnr"] for row, values in figures.items() if values}
-        if not psnr:
+        figures = figures_of(data, noise, records)
+        if not figures:
             continue
+        psnr = {row: values["psnr"] for row, values in figures.items()}
         best = max(FILTERS, key=lambda name: psnr.get(name, 0))
-        shown = [psnr.get(name) for name in ("noisy input", best, "the study's net", "skdae")]
-        noisy, filtered, *nets = _numbers(shown, "{:.2f}", max)
-        filtered += f" ({best})" if best in psnr else ""
-        rows.append([sets[data].title, noise, noisy, filtered, *nets])
-    if rows:
-        yield from ["## All at a glance", "", "PSNR in dB; more is better.", ""]
-        header = ["images", "noise", "noisy input", "best filter", "the study's net", "skdae"]
-        yield from [*markdown(header, rows, 2), ""]
+        names = ("noisy input", best, "the study's net", "skdae")
+        texts = _numbers([psnr.get(name) for name in names])
+        if best in psnr:
+            texts[1] += f" ({best}, {figures[best]['chosen']})"
+        ssim = "–" if "skdae" not in figures else f"{figures['skdae']['ssim']:.3f}"
+        words = level(noise_on(sets[data], noise), noise)
+        yield f"| {sets[data].title} | {noise}: {words} | {' | '.join(texts)} | {ssim} |"
 
 
-COLUMNS = {
-    "mse": ("MSE", "{:.5f}", min),
-    "mae": ("MAE", "{:.4f}", min),
-    "psnr": ("PSNR, dB", "{:.2f}", max),
-    "ssim": ("SSIM", "{:.3f}", max),
-    "seconds": ("seconds", "{:.0f}", None),
-}
-
-
-def noise_table(sets: dict[str, DataSet], data: str, noise: str, reader: Reader) -> Iterator[str]:
-    """All denoisers on one noise of one data set."""
-    figures = {row: held(Cell(sets, data, noise, row), reader) for row in ROWS}
-    figures = {row: values for row, values in figures.items() if values is not None}
-    if not figures:
-        return
-    if noise == next(iter(NOISES)):
-        yield from [f"## {sets[data].title}", "", str(sets[data]), ""]
-    yield from [f"### {sets[data].title}, {noise}", ""]
-    yield from [f"{level(noise_on(sets[data], noise), noise)}.", ""]
-    columns = [
-        _numbers([values.get(key) for values in figures.values()], form, best)
-        for key, (_, form, best) in COLUMNS.items()
-    ]
-    chosen = [values.get("chosen", "") for values in figures.values()]
-    rows = list(zip(figures, chosen, *columns, strict=True))
-    titles = [title for title, _, _ in COLUMNS.values()]
-    yield from [*markdown(["denoiser", "with", *titles], rows, 2), ""]
-
-
-def _numbers(values, form, best):
-    """Numbers as text, the best one bold."""
-    top = best((v for v in values if v is not None), default=None) if best else None
-    texts = ["–" if value is None else form.format(value) for value in values]
+def _numbers(values):
+    """Numbers as text, the largest one bold."""
+    texts = ["–" if value is None else f"{value:.2f}" for value in values]
     # Compared as texts: what looks equal is equally good.
-    shown = None if top is None else form.format(top)
-    return [f"**{text}**" if text == shown else text for text in texts]
-
-
-def goals_table(reader: Reader) -> Iterator[str]:
-    """Goals beside what was seen."""
-    rows = []
-    for name, goal in GOALS.items():
-        try:
-            for line in run_goal(name, reader):
-                rows.append(
-                    [
-                        *(goal.task, goal.reference, line.goal, line.seen),
-                        *("yes" if line.met else "**no**", f"`--reach {name}`"),
-                        f"{line.seconds:.0f}",
-                    ]
-                )
-        except NotRun:
-            continue
-    if rows:
-        yield from [
-            "## Goals",
-            "",
-            "What skdae set out to reach, and what it did. `benchmarks/reach.py` and `systems.py` "
-            "hold the parameters of each net. T is 20 times the mean time of two epochs in Keras, "
-            "taken on the same machine. `python benchmarks/quality.py --reach fashion` runs one "
-            "goal.",
-            "",
-        ]
-        header = ["task", "reference", "goal", "seen", "met", "command", "seconds"]
-        yield from [*markdown(header, rows, 6), ""]
+    top = f"{max(v for v in values if v is not None):.2f}"
+    return [f"**{text}**" if text == top else text for text in texts]
 
 
 # The command line
@@ -438,14 +401,8 @@ def goals_table(reader: Reader) -> Iterator[str]:
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    rows = parser.add_argument_group("the table", "Naming any of its parts leaves the goals out.")
-    rows.add_argument("--data", nargs="+", choices=DATA, metavar="NAME", help=", ".join(DATA))
-    rows.add_argument("--noise", nargs="+", choices=NOISES, metavar="NAME", help=", ".join(NOISES))
-    rows.add_argument("--row", nargs="+", choices=ROWS, metavar="NAME", help=", ".join(ROWS))
-    rows.add_argument("--train-images", type=int, metavar="N", help="of each data set, at most")
-    parser.add_argument(
-        "--reach", nargs="*", choices=GOALS, metavar="NAME", help=f"the goals: {', '.join(GOALS)}"
-    )
+    for name, table in (("data", DATA), ("noise", NOISES), ("row", ROWS)):
+        parser.add_argument(f"--{name}", nargs="+", choices=table, metavar="NAME")
     parser.add_argument("--fresh", action="store_true", help="run also what there are figures of")
     parser.add_argument("--table", action="store_true", help="run nothing, write the page")
     parser.add_argument("--quick", action="store_true", help="digits: a test of the script itself")
@@ -462,39 +419,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run what is missing, then write the page."""
     args = parse_args(argv)
     sets = QUICK_DATA if args.quick else DATA
-    if args.train_images:
-        sets = {
-            name: replace(data, n_train=min(args.train_images, data.n_train))
-            for name, data in sets.items()
-        }
-    store = Store(args.results, args.fresh)
     try:
-        if not args.table:
-            run_all(args, sets, store)
+        known = {} if args.fresh else read_results(args.results)
+        for cell in product(args.data or sets, args.noise or NOISES, args.row or ROWS):
+            if not args.table and cell_name(*cell) not in known:
+                run_cell(sets, *cell, args.results)
     finally:
         # After an interruption, too.
-        write_page(args.page, sets, store)
-
-
-def run_all(args: argparse.Namespace, sets: dict[str, DataSet], store: Store) -> None:
-    """Run the rows and goals that the command line names."""
-    some_rows = bool(args.data or args.noise or args.row)
-    if some_rows or args.reach is None:
-        for data, noise, row in product(args.data or sets, args.noise or NOISES, args.row or ROWS):
-            Cell(sets, data, noise, row).run(store)
-    if args.reach is not None or not (some_rows or args.quick):
-        for name in args.reach or GOALS:
-            for line in run_goal(name, store):
-                print(f"    {line}", flush=True)
-
-
-def write_page(path: Path, sets: dict[str, DataSet], store: Store) -> None:
-    """Write the page, and say what of it is out of date."""
-    text, stale = page(sets, store)
-    path.write_text(text, encoding="utf-8")
-    print(f"Wrote {path}.")
-    if stale:
-        print(f"{len(stale)} results were run with other settings: {', '.join(sorted(stale))}")
+        args.page.write_text(page(sets, read_results(args.results)), encoding="utf-8")
+        print(f"Wrote {args.page}.")
 
 
 if __name__ == "__main__":
