@@ -88,7 +88,7 @@ class JInvariantScorer:
                 f"spacing={spacing!r} must be an integer of at least 2, such as 4: the neighbours "
                 "of a hidden pixel must be seen."
             )
-        self.spacing = int(spacing)
+        self.spacing: int = int(spacing)
         self.image_shape: tuple[int, ...] | None = image_shape
 
     @image_by_image(mean_score, targets=None)
