@@ -62,9 +62,9 @@ class _ComposedNoise(BaseNoise):
         # The list first, then whole noises in it, then parameters of what stands there.
         if "noises" in params:
             self.noises = params.pop("noises")
-        names = {str(i) for i in range(len(self.noises or ()))} & set(params)
-        if names:
-            swaps = {int(name): params.pop(name) for name in names}
+        names = set(params) & set(self.get_params(deep=True))
+        swaps = {int(name): params.pop(name) for name in names if name.isdigit()}
+        if swaps:
             self.noises = [swaps.get(i, noise) for i, noise in enumerate(self.noises)]
         return super().set_params(**params)
 
