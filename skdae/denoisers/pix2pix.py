@@ -305,12 +305,8 @@ class AdversarialNet(ImageNet):
         scaler.scale(generator_loss).backward()
         if listens:
             scaler.unscale_(self.optimizer_)
-            self.notify(
-                "on_grad_computed",
-                named_parameters=list(self.module_.named_parameters()),
-                batch=(x, y),
-                training=True,
-            )
+            named = list(self.module_.named_parameters())
+            self.notify("on_grad_computed", named_parameters=named, batch=(x, y), training=True)
         scaler.step(self.optimizer_)
         scaler.update()
 

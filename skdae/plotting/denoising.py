@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils import check_scalar
 
 from .._images import check_images, resolve_image_shape, to_float, to_hwc, to_nhwc
 from ..metrics.scorers import corrupted, fitted_attribute, fitted_image_shape, resolve_metric
@@ -142,7 +143,7 @@ class DenoisingDisplay:
         Raises
         ------
         ValueError
-            If there is no noise to show or two kinds, or the shapes do not fit.
+            If there is no noise to show, or more than one, or the shapes do not fit.
         """
         if noise is not None and X_noisy is not None:
             raise ValueError("Both noise and X_noisy were passed; pass the one you want to see.")
@@ -266,8 +267,7 @@ class DenoisingDisplay:
 
 def _first(X, n_images):
     """The first images, a DataFrame where `X` is one."""
-    if not isinstance(n_images, Integral) or n_images < 1:
-        raise ValueError(f"n_images={n_images!r} must be a positive integer, such as 8.")
+    check_scalar(n_images, "n_images", Integral, min_val=1)
     return X.iloc[:n_images] if hasattr(X, "iloc") else X[:n_images]
 
 
@@ -289,7 +289,7 @@ def _grid(ax, names, n_images, aspect):
     """Axes of shape ``(len(names), n_images)``, in a new figure or in the place of `ax`."""
     import matplotlib.pyplot as plt
 
-    # Pages are wide: a few images get a row each, and their kinds the columns.
+    # Pages are wide: a few images get one row each, and their kinds are the columns.
     upright = n_images < len(names)
     n_rows, n_columns = (n_images, len(names)) if upright else (len(names), n_images)
     if ax is None:

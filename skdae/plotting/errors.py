@@ -1,4 +1,4 @@
-"""Errors image by image."""
+"""The errors of single images."""
 
 from typing import Any
 
@@ -115,11 +115,9 @@ class ErrorHistogramDisplay:
         """
         self.figure_, self.ax_ = figure_and_axes(ax)
         self.ax_.hist(self.errors, bins=bins, color=BLUE, alpha=0.6)
-        for name, value, color, style in (
-            ("mean", self.errors.mean(), ORANGE, "-"),
-            ("median", np.median(self.errors), GREEN, "--"),
-        ):
-            self.ax_.axvline(value, color=color, linestyle=style, label=f"{name} {value:.3g}")
+        mean, median = self.errors.mean(), np.median(self.errors)
+        self.ax_.axvline(mean, color=ORANGE, label=f"mean {mean:.3g}")
+        self.ax_.axvline(median, color=GREEN, linestyle="--", label=f"median {median:.3g}")
         self.ax_.set(xlabel="mean squared error of an image", ylabel="images")
         self.ax_.legend()
         return self
