@@ -21,7 +21,7 @@ help:
 	@echo "make lint             check style (ruff) and types (mypy)"
 	@echo "make docs             build the site in docs/_build/html"
 	@echo "make bench            time the training engine"
-	@echo "make quality          measure how well it denoises: hours; ARGS='--reach digits' picks some"
+	@echo "make quality          measure how well it denoises: hours; ARGS='--data mnist' picks some"
 	@echo "make clean            remove .venv and all that was built"
 	@echo "PYTHON=python3.12 chooses the Python that makes .venv (3.11 or newer)."
 
@@ -32,7 +32,7 @@ STUDIES := $(sort $(wildcard examples/studies/[a-e]_*.py))
 
 studies: $(VENV)/.installed
 	@set -e; for study in $(STUDIES); do $(RUN) $$study $(ARGS); done
-	$(RUN) examples/studies/page.py
+	$(RUN) docs/pages.py
 
 # One thread a worker: two workers that each use every core slow one another down. SCIPY_ARRAY_API
 # turns on those of scikit-learn's checks that are skipped without it.
@@ -41,7 +41,7 @@ test: $(VENV)/.installed-dev
 
 fuzz: $(VENV)/.installed-dev
 	PYTHONPATH=tests OMP_NUM_THREADS=1 $(RUN) -m fuzz $(ARGS)
-	OMP_NUM_THREADS=1 $(RUN) benchmarks/leaks.py
+	PYTHONPATH=tests OMP_NUM_THREADS=1 $(RUN) -m fuzz.leaks
 
 lint: $(VENV)/.installed-dev
 	$(RUN) -m ruff check .
@@ -57,6 +57,7 @@ bench: $(VENV)/.installed-dev
 
 quality: $(VENV)/.installed-dev
 	$(RUN) benchmarks/quality.py $(ARGS)
+	$(RUN) docs/pages.py
 
 clean:
 	rm -rf $(VENV) build dist docs/_build docs/api docs/gallery docs/sg_execution_times.rst

@@ -1,7 +1,7 @@
 """Measure how well skdae denoises, beside filters and the nets of the studies it starts from.
 
-``python benchmarks/quality.py`` runs what benchmarks/results/quality.jsonl does not hold yet, and
-writes docs/results.md from it; README.md beside this file says more.
+``python benchmarks/quality.py`` runs what benchmarks/results/quality.jsonl does not hold yet;
+docs/pages.py writes the page of results from it. README.md beside this file says more.
 """
 
 import argparse
@@ -40,7 +40,6 @@ from skdae.metrics import METRICS, mean_squared_error
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "quality.jsonl"
-PAGE = ROOT / "docs" / "results.md"
 
 # Of noise, weights and the order of images, everywhere.
 SEED = 0
@@ -316,28 +315,28 @@ def run_cell(sets: dict[str, DataSet], data: str, noise: str, row: str, path: Pa
 # The page
 
 INTRODUCTION = """\
-<!-- `python benchmarks/quality.py --table` writes this page; do not edit it. -->
+<!-- Written by docs/pages.py from benchmarks/results/quality.jsonl; do not edit it. -->
 
 # Results
 
 `make quality` runs what is missing here, `make quality ARGS=--fresh` everything again, in some
-hours; `SKDAE_DATA` names the folder of the images. MSE, MAE, PSNR, SSIM and training seconds of every
-denoiser are in `benchmarks/results/quality.jsonl`. All seeds are {seed}.
+hours; `SKDAE_DATA` names the folder of the images. MSE, MAE, PSNR, SSIM and training seconds of
+every denoiser are in `benchmarks/results/quality.jsonl`. All seeds are {seed}.
 
-- A number is the mean over the test images of what is computed for each image; images lie in [0, 1],
-  and `data_range` is 1. All denoisers get the same noisy images. The noisy input counts as it is, all
-  denoised images are clipped to [0, 1].
-- *Filters* learn nothing; their parameters, shown in brackets, are those of the least MSE on {tuning}
+- A number is the mean over the test images of what is computed for each image; images lie in
+  [0, 1], and `data_range` is 1. All denoisers get the same noisy images. The noisy input counts as
+  it is, all denoised images are clipped to [0, 1].
+- *Filters* learn nothing; their parameters, in brackets, are those of the least MSE on {tuning}
   training images with the same noise, out of a few; *estimated* means from each image.
-- *The study's net* is that of a student project on these images (on faces of 28 × 28, where these are
-  CIFAR-10), with its loss, its optimizer where that is known, and noise drawn once, but with fewer
-  epochs and images. There was no such study of Set12.
+- *The study's net* is that of a student project on these images (on faces of 28 × 28, where these
+  are CIFAR-10), with its loss, its optimizer where that is known, and noise drawn once, but with
+  fewer epochs and images. There was no such study of Set12.
 - *skdae* is `DenoisingAutoencoder(UNet(), noise=...)` with its defaults, on clean images with fresh
-  noise at every step; on Set12 it learns from crops. It is a larger net than the study's. SSIM is
-  skdae's.
+  noise at every step; on Set12 it learns from crops. It is a larger net than the study's. The last
+  column is skdae's SSIM.
 - Both nets are trained for about as long, seconds on digits and clothes, one to two minutes on
-  CIFAR-10: what anyone can wait for, not their best. With one net per noise and one seed, differences
-  of a few percent mean nothing.
+  CIFAR-10: what anyone can wait for, not their best. With one net per noise and one seed,
+  differences of a few percent mean nothing.
 """
 
 
@@ -404,30 +403,22 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     for name, table in (("data", DATA), ("noise", NOISES), ("row", ROWS)):
         parser.add_argument(f"--{name}", nargs="+", choices=table, metavar="NAME")
     parser.add_argument("--fresh", action="store_true", help="run also what there are figures of")
-    parser.add_argument("--table", action="store_true", help="run nothing, write the page")
     parser.add_argument("--quick", action="store_true", help="digits: a test of the script itself")
     parser.add_argument("--results", type=Path, metavar="PATH", help="instead of quality.jsonl")
-    parser.add_argument("--page", type=Path, metavar="PATH", help="instead of docs/results.md")
     args = parser.parse_args(argv)
-    folder = Path(tempfile.mkdtemp()) if args.quick else None
-    args.results = args.results or (folder / RESULTS.name if folder else RESULTS)
-    args.page = args.page or (folder / PAGE.name if folder else PAGE)
+    if args.results is None:
+        args.results = Path(tempfile.mkdtemp(), RESULTS.name) if args.quick else RESULTS
     return args
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run what is missing, then write the page."""
+    """Run what is missing."""
     args = parse_args(argv)
     sets = QUICK_DATA if args.quick else DATA
-    try:
-        known = {} if args.fresh else read_results(args.results)
-        for cell in product(args.data or sets, args.noise or NOISES, args.row or ROWS):
-            if not args.table and cell_name(*cell) not in known:
-                run_cell(sets, *cell, args.results)
-    finally:
-        # After an interruption, too.
-        args.page.write_text(page(sets, read_results(args.results)), encoding="utf-8")
-        print(f"Wrote {args.page}.")
+    known = {} if args.fresh else read_results(args.results)
+    for cell in product(args.data or sets, args.noise or NOISES, args.row or ROWS):
+        if cell_name(*cell) not in known:
+            run_cell(sets, *cell, args.results)
 
 
 if __name__ == "__main__":

@@ -70,13 +70,3 @@ def test_budget_decides_epochs_and_images(tmp_path, monkeypatch, capsys):
     assert study._affordable(dae, (X,)) == (2, len(X))
     study.seconds = 1e-9
     assert study._affordable(dae, (X,)) == (1, 16)
-
-
-def test_page_shows_the_results_that_are_kept(monkeypatch):
-    monkeypatch.syspath_prepend(FOLDER)
-    page = runpy.run_path(str(FOLDER / "page.py"))["page"]()
-    assert (ROOT / "docs" / "studies.md").read_text() == page
-    for line in page.splitlines():
-        if line.startswith("!["):
-            path = ROOT / "docs" / line.rpartition("(")[2].rstrip(")")
-            assert path.stat().st_size < 100_000

@@ -1,6 +1,6 @@
 """Fit many nets in one process, and tell what it leaves behind: memory, threads, open files.
 
-``python benchmarks/leaks.py [--fits 1000]``; 1 where memory has grown by more than 50 MB, or a
+``python -m fuzz.leaks [--fits 1000]``; 1 where memory has grown by more than 50 MB, or a
 thread or a file is left, since the first tenth of the fits.
 """
 
