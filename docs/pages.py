@@ -21,10 +21,10 @@ STUDIES = """\
 Student projects have trained denoising autoencoders on small images, and reported what they saw.
 Here are five of them, in a few lines of skdae each, with the studies' numbers beside ours. All
 errors are those of test images, which no net has seen, with values in [0, 1]; PSNR and SSIM are
-means over the images. `make studies` runs them again; `SKDAE_DATA` names the folder of the data, and
-`ARGS="--seconds 30"` sets the processor time that each net may take. That budget decides for how
-many epochs a net is trained, so the numbers move a little from machine to machine; longer training
-improves most of them.
+means over the images. `make studies` runs them again; `SKDAE_DATA` names the folder of the data,
+and `ARGS="--seconds 30"` sets the processor time that each net may take. That budget decides for
+how many epochs a net is trained, so the numbers move a little from machine to machine; longer
+training improves most of them.
 """
 
 

@@ -18,11 +18,9 @@ from sklearn.utils import Bunch
 
 from .._files.atomic import atomic_write
 
-__all__ = ["fetch_images", "load_digits_images"]
 
-
-class _Labelled(NamedTuple):
-    """A labelled data set with a training and a test part."""
+class _Source(NamedTuple):
+    """A labelled data set that OpenML has."""
 
     openml_name: str
     image_shape: tuple[int, ...]
@@ -30,44 +28,40 @@ class _Labelled(NamedTuple):
     n_test: int
     target_names: str
     descr: str
-    files: tuple[str, ...]
 
 
-_LABELLED = {
-    "mnist": _Labelled(
+_SOURCES = {
+    "mnist": _Source(
         "mnist_784",
         (28, 28),
         60000,
         10000,
         "0,1,2,3,4,5,6,7,8,9",
         "MNIST: handwritten digits. LeCun, Cortes and Burges. CC BY-SA 3.0.",
-        ("mnist.npz",),
     ),
-    "fashion_mnist": _Labelled(
+    "fashion_mnist": _Source(
         "Fashion-MNIST",
         (28, 28),
         60000,
         10000,
         "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot",
         "Fashion-MNIST: articles of clothing. Zalando Research. MIT licence.",
-        ("fashion_mnist.npz",),
     ),
-    "cifar10": _Labelled(
+    "cifar10": _Source(
         "CIFAR_10",
         (32, 32, 3),
         50000,
         10000,
         "airplane,automobile,bird,cat,deer,dog,frog,horse,ship,truck",
         "CIFAR-10: small colour photographs. Krizhevsky 2009. For research.",
-        ("cifar10.npz", "cifar10_subset.npz"),
     ),
 }
 
-_COLLECTIONS = {
-    "set12": "Set12: 12 standard grey test images, as published with DnCNN. For research.",
-    "train400": "Train400: 400 grey Berkeley (BSD) images of 180 x 180 pixels, on which DnCNN was "
-    "trained. For research.",
-}
+_LAYOUT = (
+    "the arrays x_train and x_test, uint8 of shape (n, height, width) or (n, height, width, "
+    "n_channels), and y_train and y_test, integers of shape (n,); or one array per image, uint8 of "
+    "shape (height, width) or (height, width, n_channels), under any keys, which become the names"
+)
 
 
 @overload
@@ -118,30 +112,30 @@ def fetch_images(
 
     Parameters
     ----------
-    name : {"mnist", "fashion_mnist", "cifar10", "set12", "train400"}
-        The first three are labelled data sets that OpenML has; the others are collections of grey
-        images, read from a file only.
+    name : str
+        "mnist", "fashion_mnist" and "cifar10" are downloaded from OpenML. Any other name is that of
+        a file ``<name>.npz`` in the folder.
     data_home : str, path or None, default=None
         Folder that holds ``<name>.npz``. ``None`` means the environment variable ``SKDAE_DATA``,
-        else the folder ``skdae`` in scikit-learn's data home. ``"cifar10"`` is also found as
-        ``cifar10_subset.npz``.
+        else the folder ``skdae`` in scikit-learn's data home.
     download_if_missing : bool, default=True
-        Whether to download a labelled data set that is not there, and store it there.
+        Whether to download a data set that is not there, and store it there.
 
     Returns
     -------
     data : Bunch
-        Of a labelled data set ``X_train`` and ``X_test``, ndarrays of uint8 of shape (n_samples,
-        height, width) or (n_samples, height, width, n_channels); ``y_train`` and ``y_test``,
-        ndarrays of int64 of shape (n_samples,); ``target_names``. Of a collection ``images``, a
-        list of ndarrays of uint8, and ``names``, a list of str. Always ``DESCR``.
+        Of a file with the arrays ``x_train``, ``y_train``, ``x_test`` and ``y_test``: ``X_train``
+        and ``X_test``, ndarrays of uint8 of shape (n_samples, height, width) or (n_samples, height,
+        width, n_channels); ``y_train`` and ``y_test``, ndarrays of int64 of shape (n_samples,);
+        ``target_names``. Of a file with one array per image: ``images``, a list of ndarrays of
+        uint8, and ``names``, a list of str. Always ``DESCR``.
 
     Raises
     ------
     FileNotFoundError
         If the file is missing and cannot or must not be downloaded.
     ValueError
-        If the name is unknown, or the file is damaged or holds something else.
+        If the name is not that of a file, or the file is damaged or holds something else.
 
     Examples
     --------
@@ -150,13 +144,31 @@ def fetch_images(
     >>> mnist.X_train.shape  # doctest: +SKIP
     (60000, 28, 28)
     """
-    if name not in {*_LABELLED, *_COLLECTIONS}:
-        known = sorted({*_LABELLED, *_COLLECTIONS})
-        raise ValueError(f"name={name!r} is unknown; pass one of {known}.")
-    folder = _data_home(data_home)
-    if name in _COLLECTIONS:
-        return _fetch_collection(name, folder)
-    return _fetch_labelled(name, folder, download_if_missing)
+    if not isinstance(name, str) or not name or Path(name).name != name:
+        raise ValueError(f"name={name!r} must be one of {sorted(_SOURCES)} or the name of a file.")
+    path = _data_home(data_home) / f"{name}.npz"
+    if path.is_file():
+        arrays = _read(path)
+    elif name in _SOURCES and download_if_missing:
+        arrays = _download(_SOURCES[name], path)
+    else:
+        raise FileNotFoundError(_absent(path))
+    source = _SOURCES.get(name)
+    descr = source.descr if source else f"{name}: {_contents(arrays)}."
+    if "x_train" not in arrays:
+        _check(arrays, path, all(a.ndim in (2, 3) for a in arrays.values()))
+        return Bunch(images=list(arrays.values()), names=list(arrays), DESCR=descr)
+    _check(arrays, path, _is_labelled(arrays))
+    y_train, y_test = (arrays[f"y_{part}"].astype(np.int64) for part in ("train", "test"))
+    names = source.target_names.split(",") if source else np.unique(y_train).astype(str)
+    return Bunch(
+        X_train=arrays["x_train"],
+        y_train=y_train,
+        X_test=arrays["x_test"],
+        y_test=y_test,
+        target_names=np.array(names),
+        DESCR=descr,
+    )
 
 
 def _data_home(data_home):
@@ -168,68 +180,37 @@ def _data_home(data_home):
     return Path(home).expanduser()
 
 
-# Labelled data sets
-
-
-def _fetch_labelled(name, folder, download_if_missing):
-    """Bunch of a labelled data set."""
-    source = _LABELLED[name]
-    found = [folder / file for file in source.files if (folder / file).is_file()]
-    if found:
-        arrays = _read(found[0])
-        _check_labelled(arrays, source, found[0])
-    else:
-        path = folder / source.files[0]
-        if not download_if_missing:
-            raise FileNotFoundError(_absent(name, path) + " Or pass download_if_missing=True.")
-        arrays = _download(name, path)
-        _store(path, arrays)
-    return Bunch(
-        X_train=arrays["x_train"],
-        y_train=arrays["y_train"].astype(np.int64),
-        X_test=arrays["x_test"],
-        y_test=arrays["y_test"].astype(np.int64),
-        target_names=np.array(source.target_names.split(",")),
-        DESCR=source.descr,
-    )
-
-
-def _layout(source):
-    """What the file of a labelled data set holds, in words."""
-    size = ", ".join(map(str, source.image_shape))
+def _absent(path):
+    """What to do about a file that is not there."""
+    there = ", ".join(sorted(file.stem for file in path.parent.glob("*.npz"))) or "nothing"
     return (
-        f"x_train and x_test, uint8 of shape (n, {size}), and y_train and y_test, integers of "
-        f"shape (n,), with n = {source.n_train} and {source.n_test} in the complete set"
+        f"There is no {path}. {', '.join(_SOURCES)} are downloaded with download_if_missing=True; "
+        f"the folder, chosen by data_home= or by the environment variable SKDAE_DATA, has {there}. "
+        f"Or put that file there, an npz with {_LAYOUT}."
     )
 
 
-def _absent(name, path):
-    return (
-        f"{name} is not there: put a file {path} there, an npz with the arrays "
-        f"{_layout(_LABELLED[name])}. Its folder is chosen by data_home= or by the environment "
-        "variable SKDAE_DATA."
-    )
-
-
-def _check_labelled(arrays, source, path):
-    """Refuse an npz that holds something else."""
-    ok = {"x_train", "y_train", "x_test", "y_test"} <= set(arrays) and all(
-        arrays[f"x_{part}"].dtype == np.uint8
-        and arrays[f"x_{part}"].shape == (len(arrays[f"y_{part}"]), *source.image_shape)
-        and arrays[f"y_{part}"].ndim == 1
+def _is_labelled(arrays):
+    """Whether arrays are images and labels of a training and a test part."""
+    return {"x_train", "y_train", "x_test", "y_test"} <= set(arrays) and all(
+        arrays[f"x_{part}"].ndim in (3, 4)
+        and arrays[f"y_{part}"].shape == arrays[f"x_{part}"].shape[:1]
         and arrays[f"y_{part}"].dtype.kind in "iu"
         for part in ("train", "test")
     )
-    if not ok:
+
+
+def _check(arrays, path, is_sound):
+    """Refuse an npz that holds something else than images of uint8."""
+    images = [array for name, array in arrays.items() if not name.startswith("y_")]
+    if not images or not is_sound or any(array.dtype != np.uint8 for array in images):
         raise ValueError(
-            f"{path} holds {_contents(arrays)}; expected {_layout(source)}. Delete the file or "
-            "replace it."
+            f"{path} holds {_contents(arrays)}; expected {_LAYOUT}. Delete the file or replace it."
         )
 
 
-def _download(name, path):
-    """Arrays of a labelled data set, from OpenML."""
-    source = _LABELLED[name]
+def _download(source, path):
+    """Arrays of a data set from OpenML, which are stored at `path`."""
     try:
         # No cache: the npz is the cache, and a broken download leaves nothing.
         data = fetch_openml(
@@ -237,18 +218,21 @@ def _download(name, path):
             version=1,
             as_frame=False,
             cache=False,
-            # pandas parses faster, but is no dependency of skdae.
+            # pandas parses faster, but is not a dependency of skdae.
             parser="pandas" if find_spec("pandas") else "liac-arff",
         )
     except (OSError, HTTPException, ValueError) as error:
         raise FileNotFoundError(
-            f"Could not download {source.openml_name!r} from OpenML ({error}). "
-            + _absent(name, path)
+            f"Could not download {source.openml_name!r} from OpenML ({error}). {_absent(path)}"
         ) from error
     images = _openml_images(data.data, source)
     y = np.asarray(data.target).astype(np.uint8)
     n = source.n_train
-    return {"x_train": images[:n], "y_train": y[:n], "x_test": images[n:], "y_test": y[n:]}
+    arrays = {"x_train": images[:n], "y_train": y[:n], "x_test": images[n:], "y_test": y[n:]}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as file:
+        np.savez_compressed(file, **arrays)
+    return arrays
 
 
 def _openml_images(rows, source):
@@ -264,33 +248,9 @@ def _openml_images(rows, source):
             f"OpenML's {source.openml_name!r} has shape {values.shape}; expected whole numbers "
             f"from 0 to 255 of shape {expected}. Nothing was stored."
         )
-    # A row holds one plane a channel: all red values, all green, all blue.
+    # A row holds one plane per channel: all red values, all green, all blue.
     planes = images.reshape(-1, n_channels, height, width)
     return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)).reshape(-1, *source.image_shape)
-
-
-# Collections
-
-
-def _fetch_collection(name, folder):
-    """Bunch of a collection of images of any size."""
-    path = folder / f"{name}.npz"
-    layout = "one array an image, uint8 of shape (height, width) or (height, width, n_channels)"
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{name} is not there, and OpenML does not have it: put a file {path} there, an npz "
-            f"with {layout}, under any keys, which become the names. Its folder is chosen by "
-            "data_home= or by the environment variable SKDAE_DATA."
-        )
-    arrays = _read(path)
-    if not arrays or any(a.dtype != np.uint8 or a.ndim not in (2, 3) for a in arrays.values()):
-        raise ValueError(
-            f"{path} holds {_contents(arrays)}; expected {layout}. Delete the file or replace it."
-        )
-    return Bunch(images=list(arrays.values()), names=list(arrays), DESCR=_COLLECTIONS[name])
-
-
-# Files
 
 
 def _read(path):
@@ -307,13 +267,6 @@ def _read(path):
             f"{path} cannot be read as an npz file of plain arrays ({error}); it is damaged or "
             "something else. Delete it or replace it."
         ) from error
-
-
-def _store(path, arrays):
-    """Write an npz whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as file:
-        np.savez_compressed(file, **arrays)
 
 
 def _contents(arrays):
