@@ -7,11 +7,9 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from ._files.estimators import SaveMixin
 from ._images import (
-    check_image_list,
     check_images,
     check_target,
     image_by_image,
-    image_list,
     mean_score,
     squared_errors,
 )
@@ -83,10 +81,6 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstim
         X_denoised : ndarray, shaped like `X`
         """
         raise NotImplementedError
-
-    def _predict_list(self, images):
-        """Denoise images of different sizes."""
-        return image_list([self.predict(image[None]) for image in check_image_list(images)])
 
     def transform(self, X):
         """Denoise images; the same as `predict`.

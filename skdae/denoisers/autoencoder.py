@@ -247,13 +247,6 @@ class DenoisingAutoencoder(LearnedDenoiser):
 
     # Training
 
-    def _check_target_range(self, low, high):
-        if self.loss == "bce" and not 0 <= low <= high <= 1:
-            raise ValueError(
-                f'loss="bce" needs targets in [0, 1], but they span [{low:.3g}, {high:.3g}]; scale '
-                'the images, or use loss="mse".'
-            )
-
     @property
     def _activation(self):
         if self.output_activation == "auto":
@@ -261,6 +254,12 @@ class DenoisingAutoencoder(LearnedDenoiser):
         return self.output_activation
 
     def _build_net(self, module, plan, options):
+        low, high = plan.target_range
+        if self.loss == "bce" and not 0 <= low <= high <= 1:
+            raise ValueError(
+                f'loss="bce" needs targets in [0, 1], but they span [{low:.3g}, {high:.3g}]; scale '
+                'the images, or use loss="mse".'
+            )
         if self.transform_to == "latent" and not hasattr(module, "encode"):
             raise ValueError(
                 f'transform_to="latent" needs a net with codes, but {type(module).__name__} has no '

@@ -25,6 +25,8 @@ from .._images import (
     check_target,
     check_target_list,
     from_nhwc,
+    image_by_image,
+    image_list,
     is_ragged,
     validate_images,
     warn_user,
@@ -96,9 +98,6 @@ class LearnedDenoiser(BaseDenoiser):
         """An initialised skorch net around `module`."""
         raise NotImplementedError
 
-    def _check_target_range(self, low, high):
-        """Refuse targets that the loss cannot take."""
-
     # Training
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -169,7 +168,6 @@ class LearnedDenoiser(BaseDenoiser):
             None if self.noise is None else check_noise(self.noise),
             seeds[0],
         )
-        self._check_target_range(*plan.target_range)
         if noise is not None:
             noise.warn_if_clipped(*(plan.target_range if y is None else value_range(images)))
         plan.check_sizes(self.tile_size, self.patch_size, images)
@@ -349,6 +347,7 @@ class LearnedDenoiser(BaseDenoiser):
         """Number of values that `transform` gives for an image."""
         return math.prod(self._plan.target_hwc)
 
+    @image_by_image(image_list)
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Denoise images.
 
@@ -365,8 +364,6 @@ class LearnedDenoiser(BaseDenoiser):
         X_denoised : ndarray of float32, shaped like `X`, or like the targets in super-resolution
             A list of arrays for a list of images of different sizes.
         """
-        if is_ragged(X):
-            return self._predict_list(X)
         return self._predict(self._check_input(X))
 
     def _check_input(self, X):

@@ -15,6 +15,8 @@ from .._images import (
     first_image,
     from_nhwc,
     guess_image_shape,
+    image_by_image,
+    image_list,
     is_ragged,
     to_float,
     to_hwc,
@@ -117,7 +119,7 @@ class SelfEnsembleDenoiser(BaseDenoiser):
             images = validate_images(self, first_image(X), reset=True)
             # Of a DataFrame the values alone: its names are checked here.
             X_fit = X if is_ragged(X) else images
-            self.denoiser_ = clone(self.denoiser).fit(X_fit, X_fit if y is X else y)
+            self.denoiser_ = clone(self.denoiser).fit(X_fit, y)
             n_features = getattr(self.denoiser_, "n_features_in_", self.n_features_in_)
             if n_features != self.n_features_in_:
                 # Its noise changes the size of the images; the names are those of the clean ones.
@@ -137,6 +139,7 @@ class SelfEnsembleDenoiser(BaseDenoiser):
         """Number of values that `transform` gives for an image."""
         return getattr(self.denoiser_, "_n_features_out", self.n_features_in_)
 
+    @image_by_image(image_list)
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Denoise images in all their poses.
 
@@ -152,8 +155,6 @@ class SelfEnsembleDenoiser(BaseDenoiser):
         X_denoised : ndarray, shaped like what the denoiser returns
         """
         check_is_fitted(self)
-        if is_ragged(X):
-            return self._predict_list(X)
         return self._predict(validate_images(self, X, reset=False, any_size=True))
 
     def _predict(self, X):

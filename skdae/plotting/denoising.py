@@ -228,8 +228,9 @@ class DenoisingDisplay:
         self.axes_ = _grid(ax, list(rows), len(self.X_clean), aspect)
         self.figure_ = self.axes_[0, 0].figure
         limits = min(X.min() for X in rows.values()), max(X.max() for X in rows.values())
-        for axes, X in zip(self.axes_, rows.values(), strict=True):
-            for panel, image, label in zip(axes, self._images(X), self._labels(X), strict=True):
+        for axes, (name, X) in zip(self.axes_, rows.items(), strict=True):
+            labels = [""] * len(X) if name == "clean" else self._labels(X)
+            for panel, image, label in zip(axes, self._images(X), labels, strict=True):
                 if image.ndim == 1:
                     panel.plot(image, color=BLUE, linewidth=1)
                     panel.set_ylim(limits[0] - 0.05, limits[1] + 0.05)
@@ -257,7 +258,7 @@ class DenoisingDisplay:
 
     def _labels(self, X):
         """The metric of each image in words; empty where there is nothing to compare."""
-        if X is self.X_clean or X.shape != self.X_clean.shape or self.metric is None:
+        if X.shape != self.X_clean.shape or self.metric is None:
             return [""] * len(X)
         metric = resolve_metric(self.metric)
         options = {"image_shape": self.image_shape} if metric.spatial else {}
