@@ -266,7 +266,7 @@ def check_target(X, y):
     """The clean images that belong to `X`, or None where `y` holds none.
 
     `y` has `X`'s shape, or the shape of images ``s`` times larger or smaller (super-resolution).
-    A 1-D `y`, class labels passed on by a Pipeline, is no target and gives None.
+    A 1-D `y`, class labels passed on by a Pipeline, is not a target and gives None.
 
     Raises
     ------

@@ -191,7 +191,7 @@ def _absent(path):
 
 
 def _is_labelled(arrays):
-    """Whether arrays are images and labels of a training and a test part."""
+    """Whether arrays are images and labels of a training part and a test part."""
     return {"x_train", "y_train", "x_test", "y_test"} <= set(arrays) and all(
         arrays[f"x_{part}"].ndim in (3, 4)
         and arrays[f"y_{part}"].shape == arrays[f"x_{part}"].shape[:1]
@@ -256,7 +256,7 @@ def _openml_images(rows, source):
 def _read(path):
     """All arrays of an npz; nothing in it is ever unpickled."""
     try:
-        # Opened here, because np.load leaves the file open when it is no zip.
+        # Opened here, because np.load leaves the file open when it is not a zip.
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
     except (MemoryError, PermissionError):

@@ -168,8 +168,6 @@ class LearnedDenoiser(BaseDenoiser):
             None if self.noise is None else check_noise(self.noise),
             seeds[0],
         )
-        if noise is not None:
-            noise.warn_if_clipped(*(plan.target_range if y is None else value_range(images)))
         plan.check_sizes(self.tile_size, self.patch_size, images)
         if going_on:
             plan = plan.going_on_from(self._plan)
@@ -188,6 +186,8 @@ class LearnedDenoiser(BaseDenoiser):
             if checkpoint is not None:
                 fit = describe_fit(self, X, y, net, device, precision, seed, n_fits)
                 checkpoint.check_belongs_to(fit)
+            if noise is not None:
+                noise.warn_if_clipped(*(plan.target_range if y is None else value_range(images)))
             n_before = len(net.history)
             train, valid = datasets(
                 images,
