@@ -114,16 +114,13 @@ def fit_quietly(denoiser):
 
 @pytest.mark.parametrize("name", NETS)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_training_in_parts_gives_the_bits_of_one_in_one_piece(name, path):
+def test_training_in_parts_gives_the_bits_of_one_in_one_piece(name, path, monkeypatch):
     denoiser = clone(NETS[name])
     in_parts = fit_in_parts(denoiser, path)
     if denoiser.random_state is None:
         # The seed of the first part served all of them.
-        whole = clone(denoiser)
-        whole._draw_seed = lambda checkpoint: in_parts._seed
-    else:
-        whole = clone(denoiser)
-    whole.fit(X)
+        monkeypatch.setattr("skdae.denoisers.learned.draw_seed", lambda _: in_parts._seed)
+    whole = clone(denoiser).fit(X)
     assert trained(in_parts) == trained(whole)
     assert in_parts.n_iter_ == whole.n_iter_
     assert (whole.n_iter_ < whole.max_epochs) == (name == "early stopping")

@@ -45,6 +45,41 @@ from ..noise._base import check_noise
 from .plan import plan_net
 
 
+class Start:
+    """How a fit starts.
+
+    Parameters
+    ----------
+    denoiser : LearnedDenoiser
+    going_on : bool
+        Whether the net that it has goes on training.
+    partial : bool, default=False
+        Whether it is a `partial_fit`: one epoch, no validation, no checkpoint.
+
+    Attributes
+    ----------
+    checkpoint : Checkpoint or None
+    seed, n_fits : int
+        The seed of the denoiser, and how often it has been fitted, this time included.
+    seeds : list of int
+        Of the noise, of weights and dropout, of training and validation data.
+    """
+
+    def __init__(self, denoiser, going_on, partial=False):
+        self.going_on, self.partial = going_on, partial
+        path = None if partial else denoiser.checkpoint
+        self.checkpoint = None if path is None else Checkpoint(path)
+        kept = self.checkpoint and self.checkpoint.seed
+        if going_on:
+            self.seed, self.n_fits = denoiser._seed, denoiser._n_fits + 1
+        else:
+            # Where none is asked for, that of the fit which a checkpoint goes on with.
+            is_kept = denoiser.random_state is None and kept is not None
+            self.seed = kept if is_kept else draw_seed(denoiser.random_state)
+            self.n_fits = 1
+        self.seeds = np.random.SeedSequence([self.seed, self.n_fits]).generate_state(4).tolist()
+
+
 class LearnedDenoiser(BaseDenoiser):
     """Base class of the denoisers that train a net.
 
@@ -125,7 +160,8 @@ class LearnedDenoiser(BaseDenoiser):
             If shapes do not fit, values are not finite, a parameter is out of range, or the loss
             diverges in the first epoch. The fitted state from before is kept.
         """
-        return self._fit(X, y, going_on=self.warm_start and hasattr(self, "net_"))
+        going_on = self.warm_start and hasattr(self, "net_")
+        return self._fit(X, y, going_on)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
@@ -150,13 +186,7 @@ class LearnedDenoiser(BaseDenoiser):
     def _fit(self, X, y, going_on, partial=False):
         """Read the data, plan the net, train it, keep the result."""
         X, y, names = self._read(X, y, going_on, partial)
-        checkpoint = None if self.checkpoint is None or partial else Checkpoint(self.checkpoint)
-        if going_on:
-            seed, n_fits = self._seed, self._n_fits + 1
-        else:
-            seed, n_fits = self._draw_seed(checkpoint), 1
-        seeds = np.random.SeedSequence([seed, n_fits]).generate_state(4).tolist()
-
+        start = Start(self, going_on, partial)
         plan, noise, images, targets = plan_net(
             self._architecture_to_build,
             getattr(self, "latent_dim", None),
@@ -166,54 +196,66 @@ class LearnedDenoiser(BaseDenoiser):
             y,
             self.patch_size,
             None if self.noise is None else check_noise(self.noise),
-            seeds[0],
+            start.seeds[0],
         )
         plan.check_sizes(self.tile_size, self.patch_size, images)
-        if going_on:
+        if start.going_on:
             plan = plan.going_on_from(self._plan)
+        plan, net = self._train(X, y, plan, noise, images, targets, start)
+        return self._keep(plan, net, noise, names, start)
+
+    def _train(self, X, y, plan, noise, images, targets, start):
+        """A net that has learnt, and its plan with the shape of its codes."""
         device = hardware.resolve_device(self.device)
         precision = hardware.resolve_precision(
             self.precision, device, convolutional=bool(plan.architecture) and not plan.flat
         )
-
-        with _own_generator(seeds[1], device), _memory_noted(self):
-            module = copy.deepcopy(self.module_ if going_on else self._new_module(plan))
-            options = self._net_options(device, precision, partial)
+        with _own_generator(start.seeds[1], device), _memory_noted(self):
+            module = copy.deepcopy(self.module_ if start.going_on else self._new_module(plan))
+            options = self._net_options(device, precision, start.partial)
             net = self._build_net(module, plan, options)
             plan = replace(plan, code_shape=net.find_code_shape(plan.input_hwc, plan.to_net))
-            if going_on:
-                net.continue_from(self.net_, keep_optimizer=partial)
-            if checkpoint is not None:
-                fit = describe_fit(self, X, y, net, device, precision, seed, n_fits)
-                checkpoint.check_belongs_to(fit)
+            if start.going_on:
+                net.continue_from(self.net_, keep_optimizer=start.partial)
+            if start.checkpoint is not None:
+                start.checkpoint.check_belongs_to(
+                    describe_fit(self, X, y, net, device, precision, start.seed, start.n_fits)
+                )
             if noise is not None:
                 noise.warn_if_clipped(*(plan.target_range if y is None else value_range(images)))
-            n_before = len(net.history)
             train, valid = datasets(
                 images,
                 targets,
-                n_validation=0 if partial else self._n_validation(len(images)),
+                n_validation=0 if start.partial else self._n_validation(len(images)),
                 patch_size=self.patch_size,
                 input_hwc=plan.input_hwc,
-                seeds=seeds[2:],
+                seeds=start.seeds[2:],
                 to_net=plan.to_net,
                 noise=noise,
                 pretext=self._pretext,
                 device=device,
             )
-            net.partial_fit(train, valid, checkpoint=checkpoint)
-            if not partial:
+            net.partial_fit(train, valid, checkpoint=start.checkpoint)
+            if not start.partial:
                 self._warn_unless_learnt(net, train, valid)
+        return plan, net
 
-        # The names are those of the clean images, which a noise may shrink.
+    def _keep(self, plan, net, noise, names, start):
+        """Assign all attributes of a fit that has succeeded."""
         n_features = math.prod(plan.input_hwc)
         vars(self).pop("feature_names_in_", None)
+        # The names are those of the clean images, which a noise may shrink.
         if names is not None and n_features == plan.n_clean_features:
             self.feature_names_in_ = names
+        n_before = len(self.net_.history) if start.going_on else 0
         self._plan, self.net_, self.noise_ = plan, net, noise
-        self._seed, self._n_fits, self.n_iter_ = seed, n_fits, len(net.history) - n_before
+        self._seed, self._n_fits, self.n_iter_ = (
+            start.seed,
+            start.n_fits,
+            len(net.history) - n_before,
+        )
         self.image_shape_, self.n_features_in_ = plan.image_shape, n_features
-        self.device_, self.precision_ = device, precision
+        self.device_, self.precision_ = net.device, net.precision
         return self
 
     def _read(self, X, y, going_on, partial):
@@ -248,12 +290,6 @@ class LearnedDenoiser(BaseDenoiser):
                 f"{self.validation_fraction} of {len(X)} images leaves none; raise it."
             )
         return X, y, names
-
-    def _draw_seed(self, checkpoint):
-        """A seed; where none is asked for, that of the fit which a checkpoint goes on with."""
-        if self.random_state is None and checkpoint is not None and checkpoint.seed is not None:
-            return checkpoint.seed
-        return draw_seed(self.random_state)
 
     def _new_module(self, plan):
         """A net with fresh weights, or the user's own."""
