@@ -6,6 +6,7 @@ of its images' PSNRs. `uint8` counts as ``value / 255``. A single image is a bat
 """
 
 from .full_reference import (
+    METRICS,
     mean_absolute_error,
     mean_squared_error,
     peak_signal_noise_ratio,
@@ -13,7 +14,6 @@ from .full_reference import (
 )
 from .j_invariance import JInvariantScorer, j_invariant_scorer
 from .scorers import (
-    METRICS,
     SCORERS,
     mae_scorer,
     mse_scorer,

@@ -1,8 +1,10 @@
-"""Metrics that compare with clean images."""
+"""Metrics that compare with clean images, and the table of them."""
 
 import math
+from collections.abc import Callable
 from functools import partial
 from numbers import Integral, Real
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -218,6 +220,29 @@ def structural_similarity(
         values = _by_chunk(ssim, X, P)
     refuse_overflow(values, X, "structural_similarity")
     return _average(values, per_image)
+
+
+class Metric(NamedTuple):
+    """A metric as scorers and plots need it."""
+
+    # (X_true, X_pred) -> float
+    function: Callable[..., Any]
+    # 1 where greater is better, -1 for errors.
+    sign: int
+    # How a plot writes a value.
+    text: str
+    # What stands at an axis, with the unit.
+    label: str
+    # Whether flat rows must be seen as images.
+    spatial: bool = False
+
+
+METRICS: dict[str, Metric] = {
+    "mse": Metric(mean_squared_error, -1, "MSE {:.4f}", "mean squared error"),
+    "mae": Metric(mean_absolute_error, -1, "MAE {:.4f}", "mean absolute error"),
+    "psnr": Metric(peak_signal_noise_ratio, 1, "{:.1f} dB", "PSNR (dB)"),
+    "ssim": Metric(structural_similarity, 1, "SSIM {:.2f}", "SSIM", spatial=True),
+}
 
 
 def _absolute_errors(X, P):

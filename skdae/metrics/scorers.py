@@ -1,9 +1,9 @@
-"""Scorers that compare with clean images, and may corrupt them first; the table of metrics."""
+"""Scorers that compare with clean images, and may corrupt them first."""
 
 import math
 from collections.abc import Callable
 from numbers import Integral
-from typing import Any, NamedTuple
+from typing import Any
 
 from numpy.typing import ArrayLike
 from sklearn.base import clone
@@ -11,35 +11,7 @@ from sklearn.base import clone
 from .._images import check_images, check_target, image_by_image, mean_score
 from .._random import draw_seed
 from ..noise._base import BaseNoise, check_noise
-from .full_reference import (
-    mean_absolute_error,
-    mean_squared_error,
-    peak_signal_noise_ratio,
-    structural_similarity,
-)
-
-
-class Metric(NamedTuple):
-    """A metric as scorers and plots need it."""
-
-    # (X_true, X_pred) -> float
-    function: Callable[..., Any]
-    # 1 where greater is better, -1 for errors.
-    sign: int
-    # How a plot writes a value.
-    text: str
-    # What stands at an axis, with the unit.
-    label: str
-    # Whether flat rows must be seen as images.
-    spatial: bool = False
-
-
-METRICS: dict[str, Metric] = {
-    "mse": Metric(mean_squared_error, -1, "MSE {:.4f}", "mean squared error"),
-    "mae": Metric(mean_absolute_error, -1, "MAE {:.4f}", "mean absolute error"),
-    "psnr": Metric(peak_signal_noise_ratio, 1, "{:.1f} dB", "PSNR (dB)"),
-    "ssim": Metric(structural_similarity, 1, "SSIM {:.2f}", "SSIM", spatial=True),
-}
+from .full_reference import METRICS, Metric
 
 
 class _DenoisingScorer:
