@@ -528,3 +528,20 @@ def test_the_common_parameters_of_any_noise_can_be_searched(cls):
     best = search.fit(X).best_estimator_.noise_
     assert best.clip in (None, (0.0, 2.0))
     assert best.share == 0.5
+
+
+class InPlace(BaseNoise):
+    """Adds one, and writes to what it gets."""
+
+    def _corrupt(self, images, rng):
+        images += 1
+        return images
+
+
+def test_one_of_gives_each_noise_images_of_its_own():
+    either = OneOf([InPlace(clip=None)] * 3, clip=None, random_state=0)
+    X = np.zeros((20, 4, 4))
+    assert (either.fit_transform(X) == 1).all()
+    noisy = either.corrupt(torch.zeros(20, 4, 4, 1), TorchGenerator(torch.Generator()))
+    assert (noisy == 1).all()
+    assert not X.any()

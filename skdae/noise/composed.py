@@ -193,9 +193,10 @@ class OneOf(_ComposedNoise):
 
     def _corrupt(self, images, rng):
         choice = rng.integers(0, len(self.noises), (len(images), 1, 1, 1))
-        # Every noise corrupts every image, so that the numbers of one do not shift another's.
+        # Every noise corrupts every image, so that the numbers of one do not shift another's; each
+        # gets images of its own, because it may write to them.
         return sum(
-            noise.corrupt(images, rng) * (choice == i) for i, noise in enumerate(self.noises)
+            noise.corrupt(images + 0, rng) * (choice == i) for i, noise in enumerate(self.noises)
         )
 
     def _output_hwc(self, hwc):
