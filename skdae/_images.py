@@ -347,7 +347,11 @@ def image_by_image(
 
         @wraps(function)
         def on_lists(*args, **params):
-            call = signature.bind(*args, **params)
+            try:
+                call = signature.bind(*args, **params)
+            except TypeError:
+                # Python's own message names the function.
+                return function(*args, **params)
             given = call.arguments
             given.update({n: as_one_array(given[n]) for n in (images, targets) if n in given})
             if not is_ragged(given[images]):

@@ -269,7 +269,16 @@ def test_foreign_npz_is_refused(change, tmp_path):
         fetch_images("mnist", data_home=tmp_path)
 
 
-@pytest.mark.parametrize("arrays", [{}, {"01": np.zeros((4, 4))}, {"01": np.zeros(4, np.uint8)}])
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {},
+        {"01": np.zeros((4, 4))},
+        {"01": np.zeros(4, np.uint8)},
+        {"01": np.zeros((0, 4), np.uint8)},
+        {"01": np.zeros((4, 4), np.uint8), "y_1": np.zeros((4, 4))},
+    ],
+)
 def test_foreign_collection_is_refused(arrays, tmp_path):
     np.savez(tmp_path / "set12.npz", **arrays)
     with pytest.raises(ValueError, match=r"set12\.npz holds .*expected .*one array per image"):

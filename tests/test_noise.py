@@ -545,3 +545,10 @@ def test_one_of_gives_each_noise_images_of_its_own():
     noisy = either.corrupt(torch.zeros(20, 4, 4, 1), TorchGenerator(torch.Generator()))
     assert (noisy == 1).all()
     assert not X.any()
+
+
+def test_a_common_parameter_is_not_an_attribute_of_the_class():
+    with pytest.raises(TypeError, match=r"\['clip'\] of Unclipped are parameters"):
+
+        class Unclipped(BaseNoise):
+            clip = None

@@ -156,9 +156,10 @@ def fetch_images(
     source = _SOURCES.get(name)
     descr = source.descr if source else f"{name}: {_contents(arrays)}."
     if "x_train" not in arrays:
-        _check(arrays, path, all(a.ndim in (2, 3) for a in arrays.values()))
+        _check(arrays, path, arrays.values(), all(a.ndim in (2, 3) for a in arrays.values()))
         return Bunch(images=list(arrays.values()), names=list(arrays), DESCR=descr)
-    _check(arrays, path, _is_labelled(arrays))
+    images = [arrays[f"x_{part}"] for part in ("train", "test") if f"x_{part}" in arrays]
+    _check(arrays, path, images, _is_labelled(arrays))
     y_train, y_test = (arrays[f"y_{part}"].astype(np.int64) for part in ("train", "test"))
     names = source.target_names.split(",") if source else np.unique(y_train).astype(str)
     return Bunch(
@@ -200,10 +201,9 @@ def _is_labelled(arrays):
     )
 
 
-def _check(arrays, path, is_sound):
+def _check(arrays, path, images, is_sound):
     """Refuse an npz that holds something else than images of uint8."""
-    images = [array for name, array in arrays.items() if not name.startswith("y_")]
-    if not images or not is_sound or any(array.dtype != np.uint8 for array in images):
+    if not arrays or not is_sound or any(X.dtype != np.uint8 or not X.size for X in images):
         raise ValueError(
             f"{path} holds {_contents(arrays)}; expected {_LAYOUT}. Delete the file or replace it."
         )

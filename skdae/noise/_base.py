@@ -154,6 +154,12 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
+        hidden = {"clip", "when", "random_state"} & set(vars(cls))
+        if hidden:
+            raise TypeError(
+                f"{sorted(hidden)} of {cls.__name__} are parameters, which hide attributes of the "
+                "class; give them to super().__init__ in its __init__."
+            )
         if "__init__" in vars(cls):
             cls.__init__ = _with_common_parameters(cls.__init__)
 
