@@ -97,7 +97,7 @@ def compare(work, runs, n_repeats):
 
 
 def denoiser(net, **params):
-    """skdae's estimator for one of `NETS`, with the peers' optimiser and no validation set."""
+    """skdae's estimator for one of `NETS`, with the peers' optimizer and no validation set."""
     peer, ours = NETS[net]
     common = {
         "optimizer": "adam",
@@ -287,7 +287,7 @@ def parse_args():
     parser.add_argument("--only", nargs="+", choices=WORKS, default=list(WORKS), metavar="NAME")
     parser.add_argument("--repeats", type=int, default=3, help="of each competitor, in turn")
     parser.add_argument("--data", default="mnist", help="a data set of skdae.datasets")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures here, too")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="also write the results here")
     return parser.parse_args()
 
 

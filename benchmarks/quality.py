@@ -77,6 +77,7 @@ class DataSet:
 
 STRONG = GaussianNoise(0.4, random_state=SEED)  # as in the Fashion-MNIST study
 PHOTO = GaussianNoise(25 / 255, clip=None, random_state=SEED)  # as in papers on photographs
+SUBSET = ("cifar10_subset", "cifar10_subset")  # what the kept results are of
 PATCHES = (("patch_size", 64), ("batch_size", 8))
 
 DATA = {
@@ -84,12 +85,8 @@ DATA = {
     "fashion": DataSet(
         "Fashion-MNIST", "fashion_mnist", "fashion_mnist", 6000, 1000, STRONG, 1, "fashion", 5
     ),
-    "cifar28": DataSet(
-        "CIFAR-10, 28 × 28 × 3", "cifar10", "cifar10", 6000, 1000, PHOTO, 5, "colour 28", 15, 28
-    ),
-    "cifar32": DataSet(
-        "CIFAR-10, 32 × 32 × 3", "cifar10", "cifar10", 6000, 1000, PHOTO, 5, "colour 32", 15
-    ),
+    "cifar28": DataSet("CIFAR-10, 28 × 28 × 3", *SUBSET, 6000, 1000, PHOTO, 5, "colour 28", 15, 28),
+    "cifar32": DataSet("CIFAR-10, 32 × 32 × 3", *SUBSET, 6000, 1000, PHOTO, 5, "colour 32", 15),
     "set12": DataSet("Set12", "train400", "set12", 400, 12, PHOTO, 1, fit=PATCHES),
 }
 
@@ -131,11 +128,7 @@ def read_images(name: str, part: str) -> list[np.ndarray] | np.ndarray:
     if name == "digits":
         X = load_digits_images().images
         return {"train": X[:-300], "test": X[-300:]}[part]
-    try:
-        bunch = fetch_images(name, download_if_missing=False)
-    except FileNotFoundError:
-        # A part of CIFAR-10 does.
-        bunch = fetch_images(f"{name}_subset" if name == "cifar10" else name)
+    bunch = fetch_images(name)
     if "images" not in bunch:
         return bunch[f"X_{part}"]
     same_size = len({image.shape for image in bunch.images}) == 1
@@ -406,7 +399,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, table in (("data", DATA), ("noise", NOISES), ("row", ROWS)):
         parser.add_argument(f"--{name}", nargs="+", choices=table, metavar="NAME")
-    parser.add_argument("--fresh", action="store_true", help="run also what there are figures of")
+    parser.add_argument("--fresh", action="store_true", help="run also what has results already")
     parser.add_argument("--quick", action="store_true", help="digits: a test of the script itself")
     parser.add_argument("--results", type=Path, metavar="PATH", help="instead of quality.jsonl")
     args = parser.parse_args(argv)

@@ -59,8 +59,8 @@ class ColourCodeNet32(ColourCodeNet):
 
 _COMMON = {"optimizer": "adam", "lr": 1e-3, "lr_schedule": None, "weight_decay": 0.0}
 
-# One a study and size of images. The batch size is stated for Fashion-MNIST alone; the optimiser is
-# not stated for the colour net.
+# One per study and size of images. The batch size is stated for Fashion-MNIST alone; the
+# optimizer is not stated for the colour net.
 STUDIES = {
     "mnist": DenoisingAutoencoder(
         DigitCodeNet,

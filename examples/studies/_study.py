@@ -1,6 +1,6 @@
 """What the five studies share: command line, data, time budget, tables and pictures.
 
-A study prints its tables, and keeps them with its pictures for `page.py`.
+A study prints its tables, and keeps them with its pictures for `docs/pages.py`.
 """
 
 import argparse
