@@ -11,6 +11,7 @@ from sklearn.base import clone
 
 import skdae
 from skdae import DenoisingAutoencoder, Downsample, GaussianNoise, Noise2VoidDenoiser, load
+from skdae._training.fit_data import gather
 from skdae.architectures import Conv, Dense, UNet
 
 ROOT = Path(skdae.__file__).parent
@@ -146,3 +147,25 @@ def test_numpy_integers_are_integers(tmp_path):
     np.testing.assert_array_equal(load(tmp_path / "dae").predict(X), plain.predict(X))
     code = DenoisingAutoencoder("dense", latent_dim=np.int32(3), max_epochs=1).fit(X, X).encode(X)
     assert code.shape == (12, 3)
+
+
+@pytest.mark.parametrize("y", [None, X], ids=["alone", "with targets"])
+def test_values_beyond_float32_are_refused_before_training(y):
+    with pytest.raises(ValueError, match="too large for dtype"):
+        dense(noise=None if y is not None else GaussianNoise()).fit(1e200 * X.astype(float), y)
+
+
+def test_clipping_is_judged_by_the_images_at_hand():
+    dae = dense(noise=GaussianNoise())
+    with pytest.warns(UserWarning, match="clips noisy images"):
+        dae.partial_fit(5 * X)
+    # Warnings are errors here: images in [0, 1] are not those before them.
+    dae.partial_fit(X)
+
+
+def test_the_same_memory_is_held_once():
+    for images in (X[..., None], [*X[..., None]]):
+        assert gather(images, images[:]).targets is images
+    data = gather(X[..., None], X[..., None].copy())
+    assert data.targets is not data.images
+    assert data.target_range == data.image_range

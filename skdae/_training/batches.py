@@ -137,9 +137,8 @@ def image_tensor(X):
 
 def data_tensors(images, targets, device):
     """Images and targets as tensors, on the device if it is a GPU with room for both."""
-    # The same memory twice is one tensor.
-    both = (images,) if _is_same_memory(images, targets) else (images, targets)
-    tensors = [image_tensor(X) for X in both]
+    # The same array twice is one tensor.
+    tensors = [image_tensor(X) for X in ((images,) if targets is images else (images, targets))]
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         # The other half is for the net and its batches.
@@ -177,8 +176,10 @@ def value_range(X):
     return low, high
 
 
-def _is_same_memory(a, b):
-    """Whether two arrays are views of the same values."""
+def is_same_memory(a, b):
+    """Whether two arrays, or lists of arrays, are views of the same values."""
+    if isinstance(a, list):
+        return all(map(is_same_memory, a, b))
     keys = ("data", "shape", "strides", "typestr")
     return all(a.__array_interface__[key] == b.__array_interface__[key] for key in keys)
 

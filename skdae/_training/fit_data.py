@@ -1,20 +1,49 @@
-"""The training and validation data of a fit."""
+"""The data of a fit: images, targets and their ranges, then training and validation data."""
 
 from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 
 from . import crops
-from .batches import ImageDataset, data_tensors
+from .batches import ImageDataset, data_tensors, is_same_memory, value_range
 
 
-def datasets(images, targets, *, n_validation, patch_size, input_hwc, seeds, **options):
+class FitData(NamedTuple):
+    """Images and targets with height, width and channels, and what they span.
+
+    `images` and `targets` are arrays of shape ``(n_samples, height, width, n_channels)``, or lists
+    of images of different sizes; one object where the targets are the images.
+    """
+
+    images: Any
+    targets: Any
+    image_range: tuple[float, float]
+    target_range: tuple[float, float]
+
+
+def gather(images, targets):
+    """The `FitData` of images and their targets.
+
+    Raises
+    ------
+    ValueError
+        If a value does not fit into the float32 of the nets.
+    """
+    if is_same_memory(images, targets):
+        # fit(X, X) needs the memory, and every crop, but once.
+        targets = images
+    image_range = value_range(images)
+    target_range = image_range if targets is images else value_range(targets)
+    return FitData(images, targets, image_range, target_range)
+
+
+def datasets(data, *, n_validation, patch_size, input_hwc, seeds, **options):
     """Training and validation data; the latter is None where no images are set aside.
 
     Parameters
     ----------
-    images, targets : ndarray of shape (n_samples, height, width, n_channels), or list of images
-        The same object where the targets are the images.
+    data : FitData
     n_validation : int
         Images to set aside.
     patch_size : int or None
@@ -25,6 +54,7 @@ def datasets(images, targets, *, n_validation, patch_size, input_hwc, seeds, **o
     **options : dict
         As in `ImageDataset`.
     """
+    images, targets = data.images, data.targets
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seeds[0]))
     device = options["device"]
     if patch_size is None:

@@ -33,7 +33,6 @@ from .._images import (
 )
 from .._random import draw_seed, seeded
 from .._training import hardware, tiles
-from .._training.batches import value_range
 from .._training.callbacks import standard_callbacks
 from .._training.checkpoint import Checkpoint, describe_fit
 from .._training.fit_data import datasets
@@ -187,7 +186,7 @@ class LearnedDenoiser(BaseDenoiser):
         """Read the data, plan the net, train it, keep the result."""
         X, y, names = self._read(X, y, going_on, partial)
         start = Start(self, going_on, partial)
-        plan, noise, images, targets = plan_net(
+        plan, noise, data = plan_net(
             self._architecture_to_build,
             getattr(self, "latent_dim", None),
             self.image_shape,
@@ -198,13 +197,13 @@ class LearnedDenoiser(BaseDenoiser):
             None if self.noise is None else check_noise(self.noise),
             start.seeds[0],
         )
-        plan.check_sizes(self.tile_size, self.patch_size, images)
+        plan.check_sizes(self.tile_size, self.patch_size, data.images)
         if start.going_on:
             plan = plan.going_on_from(self._plan)
-        plan, net = self._train(X, y, plan, noise, images, targets, start)
+        plan, net = self._train(X, y, plan, noise, data, start)
         return self._keep(plan, net, noise, names, start)
 
-    def _train(self, X, y, plan, noise, images, targets, start):
+    def _train(self, X, y, plan, noise, data, start):
         """A net that has learnt, and its plan with the shape of its codes."""
         device = hardware.resolve_device(self.device)
         precision = hardware.resolve_precision(
@@ -222,11 +221,10 @@ class LearnedDenoiser(BaseDenoiser):
                     describe_fit(self, X, y, net, device, precision, start.seed, start.n_fits)
                 )
             if noise is not None:
-                noise.warn_if_clipped(*(plan.target_range if y is None else value_range(images)))
+                noise.warn_if_clipped(*data.image_range)
             train, valid = datasets(
-                images,
-                targets,
-                n_validation=0 if start.partial else self._n_validation(len(images)),
+                data,
+                n_validation=0 if start.partial else self._n_validation(len(data.images)),
                 patch_size=self.patch_size,
                 input_hwc=plan.input_hwc,
                 seeds=start.seeds[2:],
@@ -249,11 +247,8 @@ class LearnedDenoiser(BaseDenoiser):
             self.feature_names_in_ = names
         n_before = len(self.net_.history) if start.going_on else 0
         self._plan, self.net_, self.noise_ = plan, net, noise
-        self._seed, self._n_fits, self.n_iter_ = (
-            start.seed,
-            start.n_fits,
-            len(net.history) - n_before,
-        )
+        self._seed, self._n_fits = start.seed, start.n_fits
+        self.n_iter_ = len(net.history) - n_before
         self.image_shape_, self.n_features_in_ = plan.image_shape, n_features
         self.device_, self.precision_ = net.device, net.precision
         return self

@@ -12,6 +12,7 @@ from .._files.estimators import Persistent
 from .._images import guess_image_shape, resolve_image_shape, to_hwc, to_nhwc
 from .._training import tiles
 from .._training.batches import value_range
+from .._training.fit_data import gather
 from .._training.losses import OUTPUT_ACTIVATIONS
 from ..architectures import ARCHITECTURES, BaseArchitecture
 
@@ -147,6 +148,7 @@ class NetPlan(Persistent):
         """What the weights of the net depend on."""
         sizes: tuple = (self.input_hwc, self.target_hwc)
         if self.any_size:
+            # Not `scale`, which is whole: targets may be smaller, too.
             scale = tuple(t / n for t, n in zip(self.target_hwc, self.input_hwc, strict=True))
             sizes = (self.input_hwc[2], scale, self.input_hwc[0] == 1)
         return (self.architecture_name, self.latent_dim, self.flat, *sizes)
@@ -179,8 +181,8 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise
     plan : NetPlan
     noise : BaseNoise or None
         A fitted clone.
-    images, targets : ndarray of shape (n_samples, height, width, n_channels), or list of images
-        `X` and `y`; the same object where `y` is None.
+    data : FitData
+        Of `X` and `y`.
     """
     ragged = isinstance(X, list)
     shape = (len(X), patch_size, patch_size, *X[0].shape[2:]) if ragged else X.shape
@@ -195,6 +197,7 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise
     if y is not None:
         scaled = None if ragged else _scaled_shape(image_shape, y.size / X.size)
         targets = _to_images(y, scaled)
+    data = gather(images, targets)
     hwc = to_hwc(image_shape)
     target_hwc = targets[0].shape
     if ragged:
@@ -218,11 +221,11 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise
         input_hwc=tuple(hwc),
         target_hwc=tuple(target_hwc),
         activation=activation,
-        target_range=value_range(targets),
+        target_range=data.target_range,
         receptive_field=tuple(architecture.receptive_field()) if any_size else None,
         code_shape=None,
     )
-    return plan, noise, images, targets
+    return plan, noise, data
 
 
 def _resolve_architecture(given, latent_dim, takes_rows):
