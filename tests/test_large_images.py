@@ -63,6 +63,11 @@ def crops(images, patch_hw, targets=None, seed=0):
     )
 
 
+def test_crops_need_targets_at_least_as_large():
+    with pytest.raises(ValueError, match="targets at least as large as the images"):
+        crops(numbered((20, 20)), (5, 5), targets=numbered((10, 10)))
+
+
 def test_crops_are_squares_of_one_image_in_all_eight_poses():
     data = crops(numbered((9, 12), (20, 7)), (5, 5))
     poses = set()

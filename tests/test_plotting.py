@@ -274,7 +274,7 @@ def test_arrays_that_do_not_belong_together_are_refused(arrays, message):
 
 @pytest.mark.parametrize("n_images", [0, -1, 2.5])
 def test_n_images_must_be_positive(n_images):
-    with pytest.raises((TypeError, ValueError), match="n_images"):
+    with pytest.raises(ValueError, match="n_images="):
         DenoisingDisplay.from_predictions(clean(), clean(), clean(), n_images=n_images)
 
 
@@ -561,7 +561,7 @@ def test_denoisers_without_codes_are_refused():
 
 
 def test_codes_that_make_no_plane_are_refused():
-    with pytest.raises(ValueError, match="1 feature.* minimum of 2 is required"):
+    with pytest.raises(ValueError, match="latent_dim=2"):
         LatentSpaceDisplay([[0.1], [0.2]])
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         LatentSpaceDisplay(clean((5, 2)), [0, 1])

@@ -35,6 +35,12 @@ class PatchDataset(ImageDataset):
         self.patch_hw = patch_hw
         first = indices[0]
         self._target_scale = (targets.sizes[first] // images.sizes[first]).tolist()
+        if min(self._target_scale) < 1:
+            raise ValueError(
+                "patch_size= needs targets at least as large as the images, but those of the first "
+                f"image have sides {targets.sizes[first].tolist()} and "
+                f"{images.sizes[first].tolist()}; leave patch_size=None to train on whole images."
+            )
         if (images.sizes < torch.tensor(patch_hw)).any():
             raise ValueError(
                 f"Crops of {patch_hw[0]} by {patch_hw[1]} pixels do not fit into the smallest "

@@ -154,7 +154,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        hidden = {"clip", "when", "random_state"} & set(vars(cls))
+        hidden = set(BaseNoise._parameter_constraints) & set(vars(cls))
         if hidden:
             raise TypeError(
                 f"{sorted(hidden)} of {cls.__name__} are parameters, which hide attributes of the "

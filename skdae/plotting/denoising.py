@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_scalar
 
 from .._images import check_images, resolve_image_shape, to_float, to_hwc, to_nhwc
 from ..metrics.scorers import corrupted, fitted_attribute, fitted_image_shape, resolve_metric
@@ -268,7 +267,8 @@ class DenoisingDisplay:
 
 def _first(X, n_images):
     """The first images, a DataFrame where `X` is one."""
-    check_scalar(n_images, "n_images", Integral, min_val=1)
+    if not isinstance(n_images, Integral) or n_images < 1:
+        raise ValueError(f"n_images={n_images!r} must be a positive integer, such as 8.")
     return X.iloc[:n_images] if hasattr(X, "iloc") else X[:n_images]
 
 

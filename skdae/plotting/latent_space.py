@@ -53,8 +53,12 @@ class LatentSpaceDisplay:
     """
 
     def __init__(self, Z: ArrayLike, y: ArrayLike | None = None) -> None:
-        # Codes of one value do not make a plane.
-        self.Z = check_array(Z, input_name="Z", ensure_min_features=2)
+        self.Z = check_array(Z, input_name="Z")
+        if self.Z.shape[1] < 2:
+            raise ValueError(
+                "Z has codes of one value, which do not make a plane; pass codes of at least two, "
+                "such as those of DenoisingAutoencoder(latent_dim=2)."
+            )
         self.y = None if y is None else column_or_1d(y)
         check_consistent_length(self.Z, self.y)
 
