@@ -137,20 +137,13 @@ def read_images(name: str, part: str) -> list[np.ndarray] | np.ndarray:
 
 @lru_cache(maxsize=1)
 def images(data: DataSet):
-    """Training images as they are stored, and test images in [0, 1]."""
+    """Training and test images as they are stored; skdae reads uint8 as [0, 1]."""
     X_train = read_images(data.train, "train")[: data.n_train]
     X_test = read_images(data.test, "test")[: data.n_test]
     if data.side is not None:
         cut = slice((X_train.shape[1] - data.side) // 2, (X_train.shape[1] + data.side) // 2)
         X_train, X_test = X_train[:, cut, cut], X_test[:, cut, cut]
-    if isinstance(X_test, list):
-        return X_train, [as_floats(image) for image in X_test]
-    return X_train, as_floats(X_test)
-
-
-def as_floats(X: np.ndarray) -> np.ndarray:
-    """Images in [0, 1]."""
-    return X.astype(np.float32) / 255 if X.dtype == np.uint8 else X
+    return X_train, X_test
 
 
 def corrupt(X, noise: BaseEstimator):
@@ -236,7 +229,7 @@ def measure_input(data, noise):
 
 def measure_filter(data, noise, candidates, n_tuning):
     """Figures of the best of some filters."""
-    X_tuning = as_floats(images(data)[0][:n_tuning])
+    X_tuning = images(data)[0][:n_tuning]
     X_noisy = corrupt(X_tuning, noise)
     filters = [clone(candidate).fit(X_noisy) for candidate in candidates]
     scores = [mean_squared_error(X_tuning, denoise(f, X_noisy)) for f in filters]
