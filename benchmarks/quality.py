@@ -333,7 +333,7 @@ every denoiser are in `benchmarks/results/quality.jsonl`. All seeds are {seed}.
 def page(sets: dict[str, DataSet], records: dict[str, dict]) -> str:
     """The page of some results."""
     parts = [INTRODUCTION.format(seed=SEED, tuning=N_TUNING), *machines(records)]
-    parts += [str(data) for data in sets.values()] + [""]
+    parts += ["## Images", "", *map(str, sets.values()), ""]
     parts += table(sets, records)
     return "\n".join(parts).rstrip() + "\n"
 
