@@ -1,6 +1,7 @@
 """DenoisingAutoencoder learns what it should, by the contract of all denoisers."""
 
 import pickle
+import shutil
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -24,7 +25,14 @@ from skorch.callbacks import (
 )
 from torch import nn
 
-from skdae import DenoisingAutoencoder, Downsample, GaussianNoise, MeanFilter, MedianFilter
+from skdae import (
+    DenoisingAutoencoder,
+    Downsample,
+    GaussianNoise,
+    MeanFilter,
+    MedianFilter,
+    load,
+)
 from skdae._training.losses import LOSSES
 from skdae._training.net import LR_SCHEDULES, OPTIMIZERS
 from skdae.architectures import Conv, Dense
@@ -716,3 +724,110 @@ def test_repr_shows_what_was_set():
     assert repr(DenoisingAutoencoder("dense", latent_dim=8)) == (
         "DenoisingAutoencoder(architecture='dense', latent_dim=8)"
     )
+
+
+# Units
+
+
+@pytest.mark.parametrize("architecture", [Conv((4, 8)), Dense((16,))], ids=repr)
+@pytest.mark.parametrize(("factor", "offset"), [(257, 0), (1, 1000), (4, -3000)])
+def test_units_come_out_as_they_went_in(digits, architecture, factor, offset):
+    counts = [np.round(100 + 4000 * X) for X in digits]
+    dae = small(architecture=architecture, max_epochs=3).fit(*counts)
+    expected = dae.predict(counts[0])
+    other = [factor * X + offset for X in counts]
+    got = clone(dae).fit(*other).predict(other[0])
+    span = 4000 * factor
+    assert np.abs(got - (factor * expected + offset)).max() <= 1e-4 * span
+    # The net has learnt something: an error below that of the noise.
+    assert np.mean((expected - counts[1]) ** 2) < np.mean((counts[0] - counts[1]) ** 2)
+
+
+def test_hot_pixels_do_not_decide_the_scale(digits):
+    counts = 100 + 4000 * digits[1].astype(float)
+    counts[3, 4, 4] = 1e6
+    dae = small().fit(counts, counts)
+    assert dae.scaling_[0] == pytest.approx(100)
+    assert dae.scaling_[1] == pytest.approx(4000, rel=0.01)
+
+
+@pytest.mark.parametrize("value", [0.5, 7.0])
+def test_constant_targets_have_a_scale(digits, value):
+    constant = np.full_like(digits[1], value)
+    with pytest.warns(ConvergenceWarning):
+        dae = small().fit(digits[0], constant)
+    assert dae.scaling_ == ((0, 1) if value < 1 else (7, 1))
+
+
+def test_images_in_the_unit_range_are_not_scaled(digits):
+    dae = small().fit(*digits)
+    assert dae.scaling_ == (0, 1)
+    levels = np.round(255 * digits[1]).astype(np.uint8)
+    assert small().fit(levels, levels).scaling_ == (0, 1)
+
+
+def test_a_net_that_goes_on_keeps_its_scale(digits):
+    counts = 100 + 4000 * digits[1]
+    dae = small(noise=GaussianNoise(900.0, clip=None)).partial_fit(counts)
+    scaling = dae.scaling_
+    dae.partial_fit(counts[counts.mean((1, 2)) < counts.mean()])
+    assert dae.scaling_ == scaling
+
+
+def test_codes_take_the_scale_along(digits, tmp_path):
+    counts = 100 + 4000 * digits[1]
+    dae = small(architecture=Conv((4,)), latent_dim=8).fit(counts, counts)
+    np.testing.assert_array_equal(dae.decode(dae.encode(counts)), dae.predict(counts))
+    dae.save(tmp_path / "dae")
+    again = load(tmp_path / "dae")
+    assert again.scaling_ == dae.scaling_
+    np.testing.assert_array_equal(again.predict(counts), dae.predict(counts))
+
+
+@pytest.mark.parametrize("name", ["conv", "unet", "dncnn", "dense"])
+def test_the_shape_of_a_code_is_known_without_computing_it(digits, name):
+    dae = small(architecture=name, max_epochs=1).fit(*digits)
+    module = dae.module_
+    shape = dae._plan.code_shape
+    if hasattr(module, "encode"):
+        X = dae._plan.to_net(torch.from_numpy(digits[0][:1].astype(np.float32))[..., None])
+        assert shape == tuple(module.encode(X).shape[1:])
+    else:
+        assert shape is None
+
+
+# While it trains, and elsewhere
+
+
+def test_predict_during_a_fit_knows_the_net_that_it_has(digits):
+    dae = small().fit(*digits)
+    expected, seen = dae.predict(digits[0]), []
+
+    class Predict(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            seen.append(dae.predict(digits[0]))
+
+    counts = 100 + 4000 * digits[1]
+    dae.set_params(callbacks=[Predict()]).fit(counts, counts)
+    assert len(seen) == 2
+    for got in seen:
+        np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a compiler")
+def test_compiled_nets_predict_the_same(digits):
+    plain, compiled = (
+        small(architecture=Dense((4,)), max_epochs=1, compile=c).fit(*digits) for c in (False, True)
+    )
+    np.testing.assert_allclose(
+        compiled.predict(digits[0]), plain.predict(digits[0]), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_float16_predicts_close_to_float32(digits):
+    half, single = (
+        small(precision=precision).fit(*digits).predict(digits[0])
+        for precision in ("float16", "float32")
+    )
+    assert np.abs(half - single).max() < 0.02

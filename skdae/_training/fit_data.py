@@ -35,7 +35,9 @@ class FitData(NamedTuple):
         images = [image.ravel() for image in self.targets]
         step = -(-sum(image.size for image in images) // _MOST_VALUES)
         values = np.concatenate([image[::step] for image in images])
-        typical_low, typical_high = np.percentile(values, (0.1, 99.9)).tolist()
+        # Values that are there: of whole counts, the net sees the same bits in any unit.
+        typical = np.percentile(values, (0.1, 99.9), method="nearest")
+        typical_low, typical_high = map(float, typical)
         if typical_low < typical_high:
             low, high = typical_low, typical_high
         return low, (high - low) or 1.0
