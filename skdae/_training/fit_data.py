@@ -78,7 +78,8 @@ def datasets(data, *, n_validation, patch_size, input_hwc, seeds, split_seed, **
         As in `ImageDataset`.
     """
     images, targets = data.images, data.targets
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(split_seed))
+    order_seed = split_seed if n_validation else seeds[0]
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(order_seed))
     device = options["device"]
     if patch_size is None:
         tensors = data_tensors(images, targets, device)
