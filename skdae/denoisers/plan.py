@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.base import clone
-from torch import nn
 
 from .._files.estimators import Persistent
 from .._images import guess_image_shape, resolve_image_shape, to_hwc, to_nhwc
@@ -240,11 +239,6 @@ def _resolve_architecture(given, latent_dim, takes_rows):
     if isinstance(architecture, BaseArchitecture):
         architecture._validate_params()
         return architecture
-    if is_class and not issubclass(architecture, nn.Module):
-        raise TypeError(
-            f"architecture={architecture!r} is not a net; pass one of {sorted(ARCHITECTURES)}, an "
-            "object of skdae.architectures, or a torch.nn.Module."
-        )
     if latent_dim is not None:
         raise ValueError(
             f"latent_dim={latent_dim} has no effect on a module of your own; build the module with "
