@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+from sklearn import config_context
 from sklearn.base import clone
 
 from .._files.estimators import Persistent
@@ -209,9 +210,12 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise
             hwc, image_shape = to_hwc(noisy_shape), noisy_shape
     latent_dim = None if latent_dim is None else int(latent_dim)
     any_size = bool(architecture) and architecture.any_size(latent_dim)
+    # Told apart by their text, however the user has them printed.
+    with config_context(print_changed_only=True):
+        architecture_name = repr(given)
     plan = NetPlan(
         architecture=clone(architecture) if architecture else None,
-        architecture_name=repr(given),
+        architecture_name=architecture_name,
         latent_dim=latent_dim,
         flat=flat,
         ndim=len(shape),
