@@ -21,7 +21,7 @@ def draw_seed(random_state):
     `numpy.random.RandomState` is advanced.
     """
     if random_state is None:
-        return int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> 1)
+        return int(np.random.SeedSequence().generate_state(1, np.uint64)[0]) >> 1
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 

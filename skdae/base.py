@@ -1,10 +1,14 @@
 """The contract of every denoiser, and what it shares with noises and detectors."""
 
+from abc import ABC, abstractmethod
 from contextlib import contextmanager
+from typing import Any
 
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from numpy.typing import ArrayLike
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from ._checks import CheckedEstimator
 from ._files.estimators import SaveMixin
 from ._images import (
     check_images,
@@ -60,14 +64,15 @@ class ImageFeaturesOutMixin(ClassNamePrefixFeaturesOutMixin):
         return super().get_feature_names_out(input_features)
 
 
-class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstimator, ABC):
     """What every denoiser offers; a subclass brings `fit` and `predict`.
 
     `predict` and `transform` give the denoised images, in the shape that came in, so that a
     denoiser stands at the end of a Pipeline or before a classifier.
     """
 
-    def predict(self, X):
+    @abstractmethod
+    def predict(self, X: ArrayLike) -> Any:
         """Denoise images.
 
         Parameters
@@ -80,7 +85,6 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstim
         -------
         X_denoised : ndarray, shaped like `X`
         """
-        raise NotImplementedError
 
     def transform(self, X):
         """Denoise images; the same as `predict`.

@@ -207,10 +207,10 @@ def test_parameter_objects_clone_and_print(name):
 @pytest.mark.parametrize(
     ("architecture", "message"),
     [
-        (Dense(hidden=()), r"hidden=\(\) must be"),
+        (Dense(hidden=()), "'hidden' parameter of Dense must be a tuple of positive integers"),
         (Dense(hidden=(8, 0)), "positive integers"),
         (Conv(filters=(8.5,)), "positive integers"),
-        (Conv(kernel_size=4), "kernel_size=4 must be odd"),
+        (Conv(kernel_size=4), "'kernel_size' parameter of Conv must be an odd int"),
     ],
 )
 def test_bad_sizes_are_named(architecture, message):

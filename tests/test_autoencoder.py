@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -471,6 +472,13 @@ def test_partial_fit_learns_from_parts(digits):
             dae.partial_fit(X_noisy[part], X_clean[part])
     assert len(dae.history_) == 20
     assert dae.history_[-1]["train_loss"] < 0.7 * dae.history_[0]["train_loss"]
+
+
+def test_partial_fit_goes_on_however_estimators_are_printed(digits):
+    with config_context(print_changed_only=False):
+        dae = small().partial_fit(*digits)
+    with config_context(print_changed_only=True):
+        assert len(dae.partial_fit(*digits).history_) == 2
 
 
 def test_partial_fit_after_fit_still_learns(digits):

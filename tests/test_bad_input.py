@@ -122,10 +122,11 @@ class NoNet:
 BAD_PARAMETERS = [
     ({"architecture": "transformer"}, "'architecture' parameter"),
     ({"architecture": 3}, "'architecture' parameter"),
-    ({"architecture": NoNet}, "is not a net"),
-    ({"architecture": Dense(hidden=())}, "hidden="),
+    ({"architecture": NoNet}, "'architecture' parameter"),
+    ({"loss": nn.MSELoss}, r"Pass an object of it: MSELoss\(\)"),
+    ({"architecture": Dense(hidden=())}, "'hidden' parameter"),
     ({"architecture": Dense(activation="step")}, "'activation' parameter of Dense"),
-    ({"architecture": Conv(filters=(0,))}, "filters="),
+    ({"architecture": Conv(filters=(0,))}, "'filters' parameter"),
     ({"latent_dim": 0}, "'latent_dim' parameter"),
     ({"latent_dim": 2, "architecture": nn.Conv2d(1, 1, 1)}, "no effect on a module of your own"),
     ({"noise": GaussianNoise}, "is not an injector"),
@@ -158,6 +159,29 @@ BAD_PARAMETERS = [
     ({"random_state": "seed"}, "'random_state' parameter"),
     ({"callbacks": "bar"}, "'callbacks' parameter"),
 ]
+
+
+MISSPELT = [
+    (clone(DAE).set_params(architecture="resunet"), "unet"),
+    (clone(DAE).set_params(architecture=Dense(activation="RELU")), "relu"),
+    (clone(DAE).set_params(loss="MSE"), "mse"),
+    (clone(DAE).set_params(optimizer="Adam"), "adam"),
+    (clone(DAE).set_params(lr_schedule="cosinus"), "cosine"),
+    (clone(DAE).set_params(output_activation="sigmoyd"), "sigmoid"),
+    (clone(DAE).set_params(noise=GaussianNoise(when="allways")), "always"),
+    (MedianFilter(mode="reflected"), "reflect"),
+]
+
+
+@pytest.mark.parametrize(("estimator", "meant"), MISSPELT, ids=lambda value: str(value)[:40])
+def test_misspelt_names_get_the_name_that_was_meant(estimator, meant):
+    with pytest.raises(ValueError, match=f"Did you mean {meant!r}"):
+        estimator.fit(GOOD)
+
+
+def test_names_like_no_other_get_no_guess():
+    with pytest.raises(ValueError, match=r"Got 'xyz' instead\.$"):
+        clone(DAE).set_params(loss="xyz").fit(GOOD)
 
 
 @pytest.mark.parametrize(("params", "message"), BAD_PARAMETERS)

@@ -287,7 +287,9 @@ def test_foreign_collection_is_refused(arrays, tmp_path):
 
 def test_unknown_name_is_answered_with_what_is_there(tmp_path):
     np.savez(tmp_path / "scans.npz", page=np.zeros((9, 7), np.uint8))
-    with pytest.raises(FileNotFoundError, match=r"MNIST.npz. mnist, .*cifar10 .*has scans\."):
+    with pytest.raises(
+        FileNotFoundError, match=r"MNIST.npz. Did you mean 'mnist'\? mnist, .*cifar10 .*has scans\."
+    ):
         fetch_images("MNIST", data_home=tmp_path)
 
 

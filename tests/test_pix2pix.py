@@ -155,8 +155,8 @@ def test_discriminator_that_learns_nothing_has_collapsed(digits):
     [
         ({"l1_weight": -1.0}, "l1_weight"),
         ({"l1_weight": "heavy"}, "l1_weight"),
-        ({"discriminator_filters": ()}, "discriminator_filters="),
-        ({"discriminator_filters": (4, 0)}, "discriminator_filters="),
+        ({"discriminator_filters": ()}, "discriminator_filters"),
+        ({"discriminator_filters": (4, 0)}, "discriminator_filters"),
         ({"lr": 0.0}, "lr"),
         ({"noise": "gaussian"}, "is not an injector"),
     ],

@@ -274,12 +274,12 @@ def test_arrays_that_do_not_belong_together_are_refused(arrays, message):
 
 @pytest.mark.parametrize("n_images", [0, -1, 2.5])
 def test_n_images_must_be_positive(n_images):
-    with pytest.raises(ValueError, match="n_images="):
+    with pytest.raises(ValueError, match="'n_images' parameter"):
         DenoisingDisplay.from_predictions(clean(), clean(), clean(), n_images=n_images)
 
 
 def test_unknown_metric_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="'mae', 'mse', 'psnr', 'ssim'"):
+    with pytest.raises(ValueError, match="'mse', 'mae', 'psnr', 'ssim'"):
         DenoisingDisplay.from_predictions(clean(), clean(), clean(), metric="rmse")
 
 

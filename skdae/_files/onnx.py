@@ -3,12 +3,12 @@
 import copy
 import math
 import warnings
-from importlib.util import find_spec
 
 import torch
 from torch import nn
 from torch.export import Dim
 
+from .._checks import import_extra
 from .atomic import atomic_write
 
 
@@ -59,11 +59,8 @@ def export_onnx(net, path, free_size):
     free_size : bool
         Whether height and width are free, beside the number of samples.
     """
-    missing = [name for name in ("onnx", "onnxscript") if find_spec(name) is None]
-    if missing:
-        raise ImportError(
-            f"to_onnx needs {' and '.join(missing)}, which pip install 'skdae[onnx]' brings."
-        )
+    for module in ("onnx", "onnxscript"):
+        import_extra(module, "onnx", "to_onnx")
     example = net.example()
     free = {0: Dim("n_samples")}
     if free_size:

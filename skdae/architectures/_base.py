@@ -1,12 +1,12 @@
 """What every architecture and its module share."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from numbers import Integral
 
 import torch
-from sklearn.base import BaseEstimator
 from torch import nn
 
+from .._checks import CheckedEstimator
 from .._files.estimators import Persistent
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -20,7 +20,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-class BaseArchitecture(Persistent, BaseEstimator):
+class BaseArchitecture(Persistent, CheckedEstimator, ABC):
     """Base class of the parameter objects that build a net; write your own by giving it `build`.
 
     It is a scikit-learn parameter object: `get_params`, `set_params` and `clone` work, so that a
@@ -33,6 +33,7 @@ class BaseArchitecture(Persistent, BaseEstimator):
     #: height, width)``.
     flat = False
 
+    @abstractmethod
     def build(
         self,
         input_shape: tuple[int, int, int],
@@ -53,7 +54,6 @@ class BaseArchitecture(Persistent, BaseEstimator):
         module : torch.nn.Module
             Its output has no activation. With ``encode`` and ``decode`` where it has codes.
         """
-        raise NotImplementedError
 
     def any_size(self, latent_dim: int | None) -> bool:
         """Whether the net takes images of another size than those it was built for.
@@ -122,11 +122,3 @@ def hidden_layer(linear, norm, activation, dropout, pool=None):
     dropped = nn.Dropout(dropout) if dropout else None
     layers = [linear, norm, pool, ACTIVATIONS[activation](), dropped]
     return [layer for layer in layers if layer is not None]
-
-
-def check_sizes(name, sizes):
-    """Raise a ValueError unless `sizes` holds at least one positive integer, and only such."""
-    if not sizes or not all(isinstance(n, Integral) and n > 0 for n in sizes):
-        raise ValueError(
-            f"{name}={sizes!r} must be a tuple of positive integers, one per layer, as in (32, 64)."
-        )

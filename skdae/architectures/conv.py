@@ -2,12 +2,13 @@
 
 import math
 from itertools import pairwise
-from numbers import Integral, Real
+from numbers import Real
 
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
-from ._base import ACTIVATIONS, Autoencoder, BaseArchitecture, Float32, check_sizes, hidden_layer
+from .._checks import ODD, SIZES
+from ._base import ACTIVATIONS, Autoencoder, BaseArchitecture, Float32, hidden_layer
 from ._spatial import UpConv, along, find_scale, pad_to_multiple
 
 
@@ -44,10 +45,10 @@ class Conv(BaseArchitecture):
     """
 
     _parameter_constraints: dict = {
-        "filters": [tuple, list],
-        "kernel_size": [Interval(Integral, 1, None, closed="left")],
+        "filters": [SIZES],
+        "kernel_size": [ODD],
         "downsample": [StrOptions({"pool", "stride"})],
-        "activation": [StrOptions(set(ACTIVATIONS))],
+        "activation": [StrOptions(ACTIVATIONS.keys())],
         "batch_norm": ["boolean"],
         "dropout": [Interval(Real, 0, 1, closed="left")],
     }
@@ -107,9 +108,7 @@ class Conv(BaseArchitecture):
         -------
         module : torch.nn.Module
         """
-        check_sizes("filters", self.filters)
-        if self.kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size={self.kernel_size} must be odd, such as 3 or 5.")
+        self._validate_params()
         kernel, step = along(input_shape, self.kernel_size), along(input_shape, 2)
         scale = find_scale(input_shape, output_shape)
         first, last = self.filters[0], self.filters[-1]

@@ -7,7 +7,8 @@ from numbers import Real
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
-from ._base import ACTIVATIONS, Autoencoder, BaseArchitecture, Float32, check_sizes, hidden_layer
+from .._checks import SIZES
+from ._base import ACTIVATIONS, Autoencoder, BaseArchitecture, Float32, hidden_layer
 
 
 class Linear(BaseArchitecture):
@@ -74,8 +75,8 @@ class Dense(BaseArchitecture):
     """
 
     _parameter_constraints: dict = {
-        "hidden": [tuple, list],
-        "activation": [StrOptions(set(ACTIVATIONS))],
+        "hidden": [SIZES],
+        "activation": [StrOptions(ACTIVATIONS.keys())],
         "batch_norm": ["boolean"],
         "dropout": [Interval(Real, 0, 1, closed="left")],
     }
@@ -106,7 +107,7 @@ class Dense(BaseArchitecture):
         -------
         module : torch.nn.Module
         """
-        check_sizes("hidden", self.hidden)
+        self._validate_params()
         encoder = self._stack([math.prod(input_shape), *self.hidden])
         outwards = [*reversed(self.hidden)]
         if latent_dim is not None:

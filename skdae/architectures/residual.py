@@ -7,7 +7,8 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
-from ._base import ACTIVATIONS, BaseArchitecture, Float32, check_sizes, hidden_layer
+from .._checks import POSITIVE_INT, SIZES
+from ._base import ACTIVATIONS, BaseArchitecture, Float32, hidden_layer
 from ._spatial import SubpixelConv, along, enlarged, find_scale, pad_to_multiple, space_to_depth
 
 
@@ -80,10 +81,10 @@ class UNet(_ResidualArchitecture):
     """
 
     _parameter_constraints: dict = {
-        "filters": [tuple, list],
-        "n_blocks": [Interval(Integral, 1, None, closed="left")],
-        "stride": [Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions(set(ACTIVATIONS))],
+        "filters": [SIZES],
+        "n_blocks": [POSITIVE_INT],
+        "stride": [POSITIVE_INT],
+        "activation": [StrOptions(ACTIVATIONS.keys())],
         "residual": ["boolean"],
     }
 
@@ -126,7 +127,7 @@ class UNet(_ResidualArchitecture):
         -------
         module : torch.nn.Module
         """
-        check_sizes("filters", self.filters)
+        self._validate_params()
         self._check_no_code(latent_dim)
         return _UNetModule(self, input_shape, output_shape)
 
@@ -239,7 +240,7 @@ class DnCNN(_ResidualArchitecture):
 
     _parameter_constraints: dict = {
         "depth": [Interval(Integral, 2, None, closed="left")],
-        "filters": [Interval(Integral, 1, None, closed="left")],
+        "filters": [POSITIVE_INT],
         "batch_norm": ["boolean"],
     }
 

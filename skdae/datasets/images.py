@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import fetch_openml, load_digits
 from sklearn.utils import Bunch
 
+from .._checks import did_you_mean
 from .._files.atomic import atomic_write
 
 
@@ -184,10 +185,11 @@ def _data_home(data_home):
 def _absent(path):
     """What to do about a file that is not there."""
     there = ", ".join(sorted(file.stem for file in path.parent.glob("*.npz"))) or "nothing"
+    meant = did_you_mean(path.stem, _SOURCES)
     return (
-        f"There is no {path}. {', '.join(_SOURCES)} are downloaded with download_if_missing=True; "
-        f"the folder, chosen by data_home= or by the environment variable SKDAE_DATA, has {there}. "
-        f"Or put that file there, an npz with {_LAYOUT}."
+        f"There is no {path}.{meant} {', '.join(_SOURCES)} are downloaded with "
+        "download_if_missing=True; the folder, chosen by data_home= or by the environment variable "
+        f"SKDAE_DATA, has {there}. Or put that file there, an npz with {_LAYOUT}."
     )
 
 

@@ -14,6 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import nn
 
+from .._checks import FUNCTION
 from .._images import from_nhwc, squared_errors
 from .._training.losses import LOSSES, OUTPUT_ACTIVATIONS, Loss
 from .._training.net import ImageNet
@@ -183,7 +184,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
     _parameter_constraints: dict = {
         **LearnedDenoiser._parameter_constraints,
         "latent_dim": [Interval(Integral, 1, None, closed="left"), None],
-        "loss": [StrOptions(set(LOSSES)), callable],
+        "loss": [StrOptions(LOSSES.keys()), FUNCTION],
         "output_activation": [StrOptions({"auto", *OUTPUT_ACTIVATIONS})],
         "transform_to": [StrOptions({"denoised", "latent"})],
     }

@@ -5,6 +5,7 @@ import functools
 import inspect
 import math
 import os
+from abc import abstractmethod
 from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Integral, Real
@@ -19,6 +20,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from .._checks import Is
 from .._files import weights
 from .._files.onnx import UserImages, export_onnx
 from .._images import (
@@ -44,6 +46,12 @@ from ..architectures import ARCHITECTURES, BaseArchitecture
 from ..base import BaseDenoiser
 from ..noise._base import check_noise
 from .plan import plan_net
+
+_KINDS = (BaseArchitecture, nn.Module)
+_NETS = Is(
+    lambda net: issubclass(net if isinstance(net, type) else type(net), _KINDS),
+    "an architecture object, a torch.nn.Module, or a class of these",
+)
 
 
 class Start:
@@ -96,7 +104,7 @@ class LearnedDenoiser(BaseDenoiser):
     """
 
     _parameter_constraints: dict = {
-        "architecture": [StrOptions({"auto", *ARCHITECTURES}), BaseArchitecture, nn.Module, type],
+        "architecture": [StrOptions({"auto", *ARCHITECTURES}), _NETS],
         "noise": "no_validation",
         "image_shape": [tuple, list, None],
         "optimizer": [StrOptions(set(OPTIMIZERS)), type, functools.partial],
@@ -137,9 +145,9 @@ class LearnedDenoiser(BaseDenoiser):
         """From a batch of images and random numbers to input and target, or None."""
         return None
 
+    @abstractmethod
     def _build_net(self, module, plan, options):
         """An initialised skorch net around `module`."""
-        raise NotImplementedError
 
     # Training
 

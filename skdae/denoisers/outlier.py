@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, OutlierMixin, _fit_context, clone
+from sklearn.base import OutlierMixin, _fit_context, clone
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from .._checks import CheckedEstimator
 from .._files.estimators import SaveMixin
 from .._images import refuse_overflow, to_float, validate_images
 from ..architectures import Dense
@@ -22,7 +23,7 @@ from .autoencoder import DenoisingAutoencoder
 _CHUNK_VALUES = 2**20
 
 
-class ReconstructionOutlierDetector(SaveMixin, OutlierMixin, BaseEstimator):
+class ReconstructionOutlierDetector(SaveMixin, OutlierMixin, CheckedEstimator):
     r"""Detect the images that a denoiser cannot reconstruct.
 
     A denoiser :math:`f` that learnt from ordinary images reconstructs every image as if it were

@@ -12,11 +12,11 @@ from sklearn.utils._param_validation import Interval
 from torch import nn
 from torch.nn import functional as F
 
+from .._checks import SIZES
 from .._images import warn_user
 from .._training.losses import Loss
 from .._training.net import ImageNet, clear_gradients
 from ..architectures import BaseArchitecture
-from ..architectures._base import check_sizes
 from ..architectures._spatial import along, enlarged
 from .learned import LearnedDenoiser
 
@@ -111,7 +111,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
     _parameter_constraints: dict = {
         **LearnedDenoiser._parameter_constraints,
         "l1_weight": [Interval(Real, 0, None, closed="left")],
-        "discriminator_filters": [tuple, list],
+        "discriminator_filters": [SIZES],
     }
     del _parameter_constraints["optimizer"], _parameter_constraints["weight_decay"]
 
@@ -200,7 +200,6 @@ class Pix2PixDenoiser(LearnedDenoiser):
         return self.net_.discriminator_
 
     def _build_net(self, module, plan, options):
-        check_sizes("discriminator_filters", self.discriminator_filters)
         shapes = (plan.input_hwc, plan.target_hwc)
         if 0 in plan.scale[:2]:
             raise ValueError("Pix2PixDenoiser needs targets at least as large as the images of X.")

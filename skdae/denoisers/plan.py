@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, replace
 
 import torch
+from sklearn import config_context
 from sklearn.base import clone
-from torch import nn
 
 from .._files.estimators import Persistent
 from .._images import (
@@ -239,9 +239,12 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise
             hwc, image_shape = to_hwc(noisy_shape), noisy_shape
     latent_dim = None if latent_dim is None else int(latent_dim)
     any_size = bool(architecture) and architecture.any_size(latent_dim)
+    # Told apart by their text, however the user has them printed.
+    with config_context(print_changed_only=True):
+        architecture_name = repr(given)
     plan = NetPlan(
         architecture=clone(architecture) if architecture else None,
-        architecture_name=repr(given),
+        architecture_name=architecture_name,
         latent_dim=latent_dim,
         flat=flat,
         ndim=len(shape),
@@ -271,11 +274,6 @@ def _resolve_architecture(given, latent_dim, takes_rows):
     if isinstance(architecture, BaseArchitecture):
         architecture._validate_params()
         return architecture
-    if is_class and not issubclass(architecture, nn.Module):
-        raise TypeError(
-            f"architecture={architecture!r} is not a net; pass one of {sorted(ARCHITECTURES)}, an "
-            "object of skdae.architectures, or a torch.nn.Module."
-        )
     if latent_dim is not None:
         raise ValueError(
             f"latent_dim={latent_dim} has no effect on a module of your own; build the module with "

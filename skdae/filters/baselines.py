@@ -5,12 +5,12 @@ They are imported when such a filter is fitted, not here.
 
 import threading
 import warnings
-from importlib import import_module
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from .._checks import ODD_WINDOW, POSITIVE_INT, check_parameters, import_extra
 from .._images import MAX_LEVEL
 from ._base import PlaneFilter
 from .noise_level import noise_std
@@ -18,7 +18,17 @@ from .noise_level import noise_std
 _WARNINGS = threading.Lock()
 
 
-class NLMeansFilter(PlaneFilter):
+class _BaselineFilter(PlaneFilter):
+    """Needs libraries of the extra ``baselines``, which are imported when it is fitted."""
+
+    def _check(self):
+        self._library("skimage.restoration")
+
+    def _library(self, module):
+        return import_extra(module, "baselines", type(self).__name__)
+
+
+class NLMeansFilter(_BaselineFilter):
     r"""Average pixels whose surroundings look alike (non-local means).
 
     A pixel becomes the mean of the pixels near it, weighed by
@@ -78,8 +88,8 @@ class NLMeansFilter(PlaneFilter):
 
     _parameter_constraints: dict = {
         **PlaneFilter._parameter_constraints,
-        "patch_size": [Interval(Integral, 3, None, closed="left")],
-        "patch_distance": [Interval(Integral, 1, None, closed="left")],
+        "patch_size": [ODD_WINDOW],
+        "patch_distance": [POSITIVE_INT],
         "h": [Interval(Real, 0, MAX_LEVEL, closed="right"), None],
         "std": [Interval(Real, 0, MAX_LEVEL, closed="both"), None],
     }
@@ -99,25 +109,17 @@ class NLMeansFilter(PlaneFilter):
         self.std = std
         self.image_shape = image_shape
 
-    def _check(self):
-        import_baseline("skimage.restoration", self)
-        if self.patch_size % 2 == 0:
-            raise ValueError(
-                f"patch_size={self.patch_size} must be odd, so that a pixel lies in the middle of "
-                f"its patch; pass {self.patch_size - 1} or {self.patch_size + 1}."
-            )
-
     def _filter_plane(self, plane):
         std = noise_std(plane) if self.std is None else self.std
         h = 0.8 * std if self.h is None else self.h
         if h < np.finfo(plane.dtype).tiny:
             return plane
         image, sizes = np.atleast_2d(plane), (int(self.patch_size), int(self.patch_distance))
-        nl_means = import_baseline("skimage.restoration", self).denoise_nl_means
+        nl_means = self._library("skimage.restoration").denoise_nl_means
         return nl_means(image, *sizes, h, sigma=std, preserve_range=True)
 
 
-class TVFilter(PlaneFilter):
+class TVFilter(_BaselineFilter):
     r"""Find the image near the noisy one that has the least total variation.
 
     The result ``u`` of an image ``x`` minimises ``sum((u - x)**2) / 2 + weight * sum(|grad u|)``:
@@ -180,17 +182,14 @@ class TVFilter(PlaneFilter):
         self.weight = weight
         self.image_shape = image_shape
 
-    def _check(self):
-        import_baseline("skimage.restoration", self)
-
     def _filter_plane(self, plane):
         weight = 0.75 * noise_std(plane) if self.weight is None else self.weight
         if weight < np.finfo(plane.dtype).tiny:
             return plane
-        return import_baseline("skimage.restoration", self).denoise_tv_chambolle(plane, weight)
+        return self._library("skimage.restoration").denoise_tv_chambolle(plane, weight)
 
 
-class WaveletFilter(PlaneFilter):
+class WaveletFilter(_BaselineFilter):
     r"""Shrink the small coefficients of a wavelet transform, which are mostly noise.
 
     Needs scikit-image and PyWavelets (``pip install skdae[baselines]``).
@@ -254,7 +253,7 @@ class WaveletFilter(PlaneFilter):
         "std": [Interval(Real, 0, MAX_LEVEL, closed="both"), None],
         "method": [StrOptions({"BayesShrink", "VisuShrink"})],
         "thresholding": [StrOptions({"soft", "hard"})],
-        "levels": [Interval(Integral, 1, None, closed="left"), None],
+        "levels": [POSITIVE_INT, None],
     }
 
     def __init__(
@@ -275,27 +274,24 @@ class WaveletFilter(PlaneFilter):
         self.image_shape = image_shape
 
     def _check(self):
-        import_baseline("skimage.restoration", self)
-        pywt = import_baseline("pywt", self)
-        orthogonal = [w for w in pywt.wavelist(kind="discrete") if pywt.Wavelet(w).orthogonal]
-        if self.wavelet not in orthogonal:
-            raise ValueError(
-                f"wavelet={self.wavelet!r} is not an orthogonal wavelet of PyWavelets, which the "
-                f"thresholds need; pass one of {orthogonal}."
-            )
+        super()._check()
+        pywt = self._library("pywt")
+        orthogonal = {w for w in pywt.wavelist(kind="discrete") if pywt.Wavelet(w).orthogonal}
+        constraints = {"wavelet": [StrOptions(orthogonal)]}
+        check_parameters(type(self).__name__, constraints, wavelet=self.wavelet)
 
     def _filter_plane(self, plane):
         std = noise_std(plane) if self.std is None else self.std
         if std < np.finfo(plane.dtype).tiny:
             return plane
-        pywt = import_baseline("pywt", self)
+        pywt = self._library("pywt")
         most = max(1, pywt.dwtn_max_level(plane.shape, self.wavelet))
         # The filters of warnings are one list for all threads.
         with _WARNINGS, warnings.catch_warnings():
             # One level always works: an image shorter than the wavelet goes on beyond its border.
             warnings.filterwarnings("ignore", "Level value of 1 is too high", UserWarning)
             # In units of the noise, because BayesShrink compares variances with a fixed epsilon.
-            return std * import_baseline("skimage.restoration", self).denoise_wavelet(
+            return std * self._library("skimage.restoration").denoise_wavelet(
                 plane / std,
                 sigma=1.0,
                 wavelet=self.wavelet,
@@ -303,15 +299,3 @@ class WaveletFilter(PlaneFilter):
                 wavelet_levels=min(most, self.levels or most),
                 method=self.method,
             )
-
-
-def import_baseline(module, estimator):
-    """A module of the extra ``baselines``."""
-    try:
-        return import_module(module)
-    except ImportError as error:
-        library = {"pywt": "PyWavelets", "skimage.restoration": "scikit-image"}[module]
-        raise ImportError(
-            f"{type(estimator).__name__} needs {library}, which cannot be imported here ({error}); "
-            "install it with pip install skdae[baselines]."
-        ) from error

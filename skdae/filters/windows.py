@@ -2,12 +2,13 @@
 
 import math
 from itertools import product
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from scipy import ndimage
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from .._checks import POSITIVE_INT
 from .._images import MAX_LEVEL
 from ._base import BaseFilter, PlaneFilter
 from .noise_level import noise_std
@@ -22,7 +23,7 @@ class _SquareWindowFilter(BaseFilter):
 
     _parameter_constraints: dict = {
         **BaseFilter._parameter_constraints,
-        "size": [Interval(Integral, 1, None, closed="left")],
+        "size": [POSITIVE_INT],
         "mode": [_MODES],
     }
 

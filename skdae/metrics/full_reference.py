@@ -3,13 +3,14 @@
 import math
 from collections.abc import Callable
 from functools import partial
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import uniform_filter
 
+from .._checks import ODD_WINDOW, check_parameters
 from .._images import (
     check_images,
     image_by_image,
@@ -274,8 +275,7 @@ def _windowed_similarities(X, P, window, data_range):
 
 def _window(batch_shape, win_size):
     """Shape of the window in a batch; images of height 1 are signals."""
-    if not isinstance(win_size, Integral) or win_size < 3 or win_size % 2 == 0:
-        raise ValueError(f"win_size={win_size!r} must be an odd integer of at least 3, such as 7.")
+    check_parameters("structural_similarity", {"win_size": [ODD_WINDOW]}, win_size=win_size)
     win_size = int(win_size)
     _, height, width, _ = batch_shape
     smallest = width if height == 1 else min(height, width)

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.ndimage import correlate1d
+from sklearn.utils._param_validation import Interval
 
+from .._checks import check_parameters
 from .._images import (
     check_images,
     from_nhwc,
@@ -83,11 +85,8 @@ class JInvariantScorer:
     """
 
     def __init__(self, spacing: int = 4, image_shape: tuple[int, ...] | None = None) -> None:
-        if not isinstance(spacing, Integral) or spacing < 2:
-            raise ValueError(
-                f"spacing={spacing!r} must be an integer of at least 2, such as 4: the neighbours "
-                "of a hidden pixel must be seen."
-            )
+        at_least_2 = Interval(Integral, 2, None, closed="left")
+        check_parameters("JInvariantScorer", {"spacing": [at_least_2]}, spacing=spacing)
         self.spacing: int = int(spacing)
         self.image_shape: tuple[int, ...] | None = image_shape
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 from sklearn.base import clone
+from sklearn.utils._param_validation import StrOptions
 
+from .._checks import check_parameters
 from .._images import check_images, check_target, image_by_image, mean_score
 from .._random import draw_seed
 from ..noise._base import BaseNoise, check_noise
@@ -72,14 +74,11 @@ class _DenoisingScorer:
 
 def resolve_metric(metric):
     """The `Metric` of a name or a callable."""
+    constraints = {"metric": [StrOptions(METRICS.keys()), callable]}
+    check_parameters("a scorer or display", constraints, metric=metric)
     if callable(metric):
         name = getattr(metric, "__name__", type(metric).__name__)
         return Metric(metric, 1, name.replace("{", "").replace("}", "") + " {:.3g}", name)
-    if not isinstance(metric, str) or metric not in METRICS:
-        raise ValueError(
-            f"metric={metric!r} is unknown; pass one of {sorted(METRICS)} or a callable "
-            "(X_true, X_pred) -> float."
-        )
     return METRICS[metric]
 
 

@@ -2,16 +2,18 @@
 
 import inspect
 import math
+from abc import ABC, abstractmethod
 from functools import wraps
 from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
+from sklearn.base import TransformerMixin, _fit_context, clone
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from .._checks import CheckedEstimator
 from .._files.estimators import SaveMixin
 from .._images import (
     first_image,
@@ -83,7 +85,7 @@ def check_noise(noise):
     return noise
 
 
-class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstimator, ABC):
     """Base class of the noise injectors; write your own by giving it `_corrupt`.
 
     A subclass has the verb ``_corrupt(images, rng)`` and, for parameters of its own, an
@@ -318,9 +320,9 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstimato
         noisy = self._corrupt(images, rng)
         return noisy if self.clip is None else noisy.clip(*self.clip)
 
+    @abstractmethod
     def _corrupt(self, images, rng):
         """Corrupt images; the one method that makes a noise."""
-        raise NotImplementedError
 
     def _given_image_shape(self):
         """The image shape that the user gave, or None."""

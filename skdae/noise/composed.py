@@ -2,7 +2,10 @@
 
 import numpy as np
 
+from .._checks import tuple_of
 from ._base import BaseNoise
+
+_INJECTORS = tuple_of(BaseNoise, "a list of at least one injector, as in [GaussianNoise()]")
 
 
 class _ComposedNoise(BaseNoise):
@@ -10,7 +13,7 @@ class _ComposedNoise(BaseNoise):
 
     _parameter_constraints: dict = {
         **BaseNoise._parameter_constraints,
-        "noises": [list, tuple],
+        "noises": [_INJECTORS],
         "image_shape": [tuple, list, None],
     }
 
@@ -81,11 +84,6 @@ class _ComposedNoise(BaseNoise):
 
     def _check_parameters(self):
         super()._check_parameters()
-        if not self.noises or not all(isinstance(noise, BaseNoise) for noise in self.noises):
-            raise ValueError(
-                f"noises={self.noises!r} must be a list of at least one injector, such as "
-                f"{type(self).__name__}([GaussianNoise(), SaltPepper()])."
-            )
         for noise in self.noises:
             noise._validate_params()
             noise._check_parameters()

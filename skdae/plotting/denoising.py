@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Callable, Mapping
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._checks import POSITIVE_INT, check_parameters
 from .._images import check_images, resolve_image_shape, to_float, to_hwc, to_nhwc
 from ..metrics.scorers import corrupted, fitted_attribute, fitted_image_shape, resolve_metric
 from ..noise._base import check_noise
@@ -267,8 +267,7 @@ class DenoisingDisplay:
 
 def _first(X, n_images):
     """The first images, a DataFrame where `X` is one."""
-    if not isinstance(n_images, Integral) or n_images < 1:
-        raise ValueError(f"n_images={n_images!r} must be a positive integer, such as 8.")
+    check_parameters("DenoisingDisplay", {"n_images": [POSITIVE_INT]}, n_images=n_images)
     return X.iloc[:n_images] if hasattr(X, "iloc") else X[:n_images]
 
 

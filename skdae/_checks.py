@@ -1,0 +1,96 @@
+"""Checks of parameters, in scikit-learn's words and with a hint at what was meant."""
+
+from difflib import get_close_matches
+from importlib import import_module
+from inspect import isclass
+from numbers import Integral
+
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    InvalidParameterError,
+    Options,
+    make_constraint,
+    validate_parameter_constraints,
+)
+
+
+class Is(HasMethods):
+    """Constraint that a function judges, and words describe."""
+
+    # In tables, scikit-learn takes its own kinds of constraints alone; this one has no methods.
+    def __init__(self, judge, words):
+        super().__init__([])
+        self.judge, self.words = judge, words
+
+    def is_satisfied_by(self, val):
+        """Whether `val` is what the words say."""
+        return self.judge(val)
+
+    def __str__(self):
+        return self.words
+
+
+def tuple_of(kind, words):
+    """Constraint on a tuple or list that holds at least one `kind`, and only such."""
+    fits = make_constraint(kind).is_satisfied_by
+    return Is(lambda v: isinstance(v, tuple | list) and len(v) > 0 and all(map(fits, v)), words)
+
+
+POSITIVE_INT = Interval(Integral, 1, None, closed="left")
+ODD = Is(lambda n: POSITIVE_INT.is_satisfied_by(n) and n % 2 == 1, "an odd int, such as 3 or 5")
+ODD_WINDOW = Is(lambda n: ODD.is_satisfied_by(n) and n > 1, "an odd int of at least 3, such as 7")
+SIZES = tuple_of(POSITIVE_INT, "a tuple of positive integers, one per layer, as in (32, 64)")
+FUNCTION = Is(lambda f: callable(f) and not isclass(f), "a callable that is not a class")
+
+
+class CheckedEstimator(BaseEstimator):
+    """An estimator whose fit says what a misspelt parameter may have meant."""
+
+    def _validate_params(self):
+        params = self.get_params(deep=False)
+        check_parameters(type(self).__name__, self._parameter_constraints, **params)
+
+
+def check_parameters(caller, constraints, **params):
+    """Refuse parameters that satisfy none of their constraints.
+
+    Raises
+    ------
+    InvalidParameterError
+        A ValueError and TypeError at once. It names the parameter, what it may be, what came, and
+        the name that was probably meant.
+    """
+    for name, value in params.items():
+        try:
+            validate_parameter_constraints(constraints, {name: value}, caller)
+        except InvalidParameterError as error:
+            raise InvalidParameterError(f"{error}{_hint(value, constraints[name])}") from None
+
+
+def _hint(value, constraints):
+    """What to pass instead of a class or a misspelt name; nothing for other values."""
+    if isclass(value) and FUNCTION in constraints:
+        return f" Pass an object of it: {value.__name__}()."
+    options = [c.options for c in constraints if isinstance(c, Options)]
+    return did_you_mean(value, {name for names in options for name in names})
+
+
+def did_you_mean(name, known):
+    """A sentence with the known name that is most like `name`; nothing where none is."""
+    known = {other.lower(): other for other in known}
+    close = get_close_matches(str(name).lower(), known, 1)
+    return f" Did you mean {known[close[0]]!r}?" if close else ""
+
+
+def import_extra(module, extra, caller):
+    """A module of an optional library; an ImportError names what brings it."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        library = {"skimage.restoration": "scikit-image", "pywt": "PyWavelets"}.get(module, module)
+        raise ImportError(
+            f"{caller} needs {library}, which cannot be imported here ({error}); "
+            f"install it with pip install 'skdae[{extra}]'."
+        ) from error
