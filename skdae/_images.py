@@ -299,7 +299,12 @@ def validate_images(estimator, X, *, reset, min_samples=1, any_size=False):
         estimator.n_features_in_ = n_features
         if not is_flat:
             vars(estimator).pop("feature_names_in_", None)
-        elif len(images) == n_features >= 64 and getattr(estimator, "image_shape", None) is None:
+        elif (
+            # Where one image is enough, it may be the one.
+            min_samples == 1
+            and len(images) == n_features >= 64
+            and getattr(estimator, "image_shape", None) is None
+        ):
             warn_user(
                 f"X has shape {images.shape} and is taken for {n_features} flat rows. If it is one "
                 "image, pass X[None]; if rows are meant, reshape them to (n_samples, height, width)."
@@ -344,12 +349,40 @@ def _is_scaled(shape, target_shape):
     is_column = len(shape) == 1 and target_shape == (1,) != shape
     if is_column or shape[2:] != target_shape[2:]:
         return False
+    sides, target_sides = shape[:2], target_shape[:2]
+    if find_scale(sides, target_sides):
+        return True
+    smaller = find_scale(target_sides, sides) or 0
+    return all(n == m * smaller or n == m == 1 for n, m in zip(sides, target_sides, strict=True))
+
+
+def find_scale(sides, target_sides):
+    """The whole factor by which images are enlarged to their targets, or None.
+
+    The blocks of pixels at the border of a target may be cut off, as 5 pixels are 3 blocks of 2.
+
+    >>> find_scale((3, 4), (6, 8)), find_scale((3, 4), (5, 8)), find_scale((3, 4), (6, 6))
+    (2, 2, None)
+    """
     # An image of height 1 is a signal, scaled along its length; rows do not tell their height.
-    axes = [axis for axis in range(len(shape[:2])) if not shape[axis] == target_shape[axis] == 1]
-    sides = [sorted((shape[axis], target_shape[axis])) for axis in axes]
-    factors = {divmod(long, short) for short, long in sides}
-    growths = {shape[axis] < target_shape[axis] for axis in axes}
-    return len(factors) <= 1 >= len(growths) and all(rest == 0 for _, rest in factors)
+    pairs = [(n, m) for n, m in zip(sides, target_sides, strict=True) if not n == m == 1]
+    scale = max((math.ceil(m / n) for n, m in pairs), default=1)
+    return scale if all(n == math.ceil(m / scale) for n, m in pairs) else None
+
+
+def common_scale(X, y):
+    """The whole factor by which all images of a list are enlarged to their targets, or None."""
+    sides, target_sides = ([n for image in images for n in image.shape[:2]] for images in (X, y))
+    return find_scale(sides, target_sides)
+
+
+def without_overhang(X_denoised, X, y):
+    """What was made of `X` without what lies beyond the targets, whose last blocks are cut off."""
+    if X.ndim == 2 or not X.ndim == X_denoised.ndim == y.ndim:
+        return X_denoised
+    sides, denoised_sides, target_sides = (images.shape[1:3] for images in (X, X_denoised, y))
+    same = find_scale(sides, denoised_sides) == find_scale(sides, target_sides) is not None
+    return X_denoised[:, : y.shape[1], : y.shape[2]] if same else X_denoised
 
 
 # Images of different sizes
@@ -474,10 +507,11 @@ def check_target_list(X, y, name="y"):
     if y is None or np.ndim(next(iter(y))) == 0:
         return None
     y = check_image_list(y, name)
-    scale = y[0].shape[0] // X[0].shape[0]
+    scales = [find_scale(x.shape[:2], t.shape[:2]) for x, t in zip(X, y, strict=True)]
+    is_common = common_scale(X, y) is not None
     for i, (image, target) in enumerate(zip(X, y, strict=True)):
-        height, width, *channels = image.shape
-        if scale < 1 or target.shape != (scale * height, scale * width, *channels):
+        fits = is_common or (scales[i] is not None and scales[i] == scales[0])
+        if not fits or image.shape[2:] != target.shape[2:]:
             raise ValueError(
                 f"{name}[{i}] has shape {target.shape}, but X[{i}] has {image.shape}; each target "
                 "must have the shape of its image, or height and width all the same whole number "

@@ -14,6 +14,7 @@ from ._images import (
     image_by_image,
     mean_score,
     squared_errors,
+    without_overhang,
 )
 
 __all__ = ["BaseDenoiser"]
@@ -145,7 +146,10 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, BaseEstim
         noise = getattr(self, "noise_", None)
         if target is None and noise is not None:
             # Without the names of the features, which predict would miss.
-            errors = squared_errors(self._predict(noise.add_noise(images)), images)
+            X_noisy, target = noise.add_noise(images), images
+            X_denoised = self._predict(X_noisy)
         else:
-            errors = squared_errors(self.predict(X), images if target is None else target)
-        return -float(errors.mean())
+            X_noisy, target = images, images if target is None else target
+            X_denoised = self.predict(X)
+        X_denoised = without_overhang(X_denoised, X_noisy, target)
+        return -float(squared_errors(X_denoised, target).mean())

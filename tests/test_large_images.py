@@ -53,7 +53,7 @@ def crops(images, patch_hw, targets=None, seed=0):
     stores = pixel_stores(images, images if targets is None else targets, torch.device("cpu"))
     return PatchDataset(
         *stores,
-        lambda images: images.permute(0, 3, 1, 2),
+        lambda images, targets: (images.permute(0, 3, 1, 2), targets.permute(0, 3, 1, 2)),
         None,
         None,
         torch.device("cpu"),

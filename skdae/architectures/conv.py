@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
 from ._base import ACTIVATIONS, Autoencoder, BaseArchitecture, Float32, check_sizes, hidden_layer
-from ._spatial import UpConv, along, find_scale, pad_to_multiple
+from ._spatial import UpConv, along, scale_of, pad_to_multiple
 
 
 class Conv(BaseArchitecture):
@@ -111,7 +111,7 @@ class Conv(BaseArchitecture):
         if self.kernel_size % 2 == 0:
             raise ValueError(f"kernel_size={self.kernel_size} must be odd, such as 3 or 5.")
         kernel, step = along(input_shape, self.kernel_size), along(input_shape, 2)
-        scale = find_scale(input_shape, output_shape)
+        scale = scale_of(input_shape, output_shape)
         first, last = self.filters[0], self.filters[-1]
         multiple = [s ** len(self.filters) for s in step]
 

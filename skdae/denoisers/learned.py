@@ -228,7 +228,7 @@ class LearnedDenoiser(BaseDenoiser):
                 patch_size=self.patch_size,
                 input_hwc=plan.input_hwc,
                 seeds=start.seeds[2:],
-                to_net=plan.to_net,
+                to_net=plan.pair_to_net,
                 noise=noise,
                 pretext=self._pretext,
                 device=device,
@@ -411,16 +411,17 @@ class LearnedDenoiser(BaseDenoiser):
         def run(batch):
             return self._run("forward", batch, plan.to_net)
 
+        output = None
         if tile is None or max(images.shape[1:3]) <= tile:
             try:
-                return from_nhwc(run(images), X.ndim)
+                output = run(images)
             except torch.OutOfMemoryError:
                 if not plan.any_size:
                     raise
                 tile = tiles.smaller_tile(max(images.shape[1:3]), *plan.receptive_field)
-        return from_nhwc(
-            tiles.in_tiles(run, images, plan.scale, tile, *plan.receptive_field), X.ndim
-        )
+        if output is None:
+            output = tiles.in_tiles(run, images, plan.scale, tile, *plan.receptive_field)
+        return from_nhwc(plan.without_overhang(output, images.shape[1:]), X.ndim)
 
     def _run(self, function, X, enter):
         """Run the net and bring its output into the range of images; a channels-last batch."""
