@@ -241,7 +241,8 @@ def check_images(X, *, name="X", min_samples=1, estimator=None):
     TypeError
         If it is sparse, or names files.
     """
-    first = X[0] if is_listed(X) and len(X) else X
+    is_sequence = is_listed(X) or (isinstance(X, np.ndarray) and X.ndim == 1)
+    first = X[0] if is_sequence and len(X) else X
     if isinstance(first, str | os.PathLike):
         raise TypeError(
             f"{name} holds names of files or folders, not images; read them first, as with "
@@ -306,8 +307,9 @@ def validate_images(estimator, X, *, reset, min_samples=1, any_size=False):
             and getattr(estimator, "image_shape", None) is None
         ):
             warn_user(
-                f"X has shape {images.shape} and is taken for {n_features} flat rows. If it is one "
-                "image, pass X[None]; if rows are meant, reshape them to (n_samples, height, width)."
+                f"X has shape {images.shape} and is taken for {n_features} flat rows. If it is "
+                "one image, pass X[None]; if rows are meant, reshape them to (n_samples, height, "
+                "width)."
             )
     elif n_features != estimator.n_features_in_ and not (any_size and not is_flat):
         what = f"{n_features} features" if is_flat else f"images of shape {images.shape[1:]}"
@@ -483,7 +485,8 @@ def check_image_list(X, name="X"):
     if not isinstance(X, list | tuple | np.ndarray):
         raise TypeError(f"{name} must be a list of images, as its partner is, not {type(X)}.")
     images = [
-        check_images(np.asarray(as_array(image))[None], name=f"{name}[{i}]")[0] for i, image in enumerate(X)
+        check_images(np.asarray(as_array(image))[None], name=f"{name}[{i}]")[0]
+        for i, image in enumerate(X)
     ]
     shapes = {image.shape[2:]: image.shape for image in images}
     if len(shapes) > 1:

@@ -12,8 +12,9 @@ from sklearn.base import clone
 
 from skdae import DenoisingAutoencoder, Downsample, GaussianNoise, Occlusion
 from skdae._training.crops import PatchDataset, PixelStore, _poses, pixel_stores
-from skdae._training.tiles import tiles
+from skdae._training.tiles import smallest_tile, tiles
 from skdae.architectures import Conv, Dense, DnCNN, UNet
+from skdae.metrics import mse_scorer
 
 NET = UNet(filters=(4, 8))
 
@@ -384,3 +385,49 @@ def test_learning_from_crops_removes_noise():
         dae = small(noise=noise, patch_size=24, max_epochs=30, lr=5e-3).fit(X.astype(np.float32))
     noisy = noise.fit_transform(X)
     assert -dae.score(noisy, X) < 0.35 * np.mean((noisy - X) ** 2)
+
+
+# Super-resolution of images whose sides are not multiples of the factor
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+@pytest.mark.parametrize("architecture", [Conv((2,)), UNet((2, 4)), "dense"], ids=repr)
+def test_super_resolution_learns_from_images_of_any_size(architecture, factor):
+    X = np.stack(photographs(*[(21, 31)] * 6))
+    noise = Downsample(factor)
+    dae = DenoisingAutoencoder(architecture, noise=noise, max_epochs=1, random_state=0).fit(X)
+    X_low = noise.fit_transform(X)
+    assert dae.predict(X_low).shape == X.shape
+    assert dae.score(X) == dae.score(X_low, X) == mse_scorer(dae, X)
+    pair = DenoisingAutoencoder(architecture, max_epochs=1, random_state=0).fit(X_low, X)
+    assert pair.predict(X_low).shape == X.shape
+    if architecture != "dense":
+        whole = dae.predict(X_low[:, :5, :4])
+        assert whole.shape == (6, 5 * factor, 4 * factor)
+
+
+def test_super_resolution_in_tiles_is_that_of_the_whole_image():
+    X = np.stack(photographs(*[(81, 95)] * 2))
+    dae = DenoisingAutoencoder(Conv((2,)), noise=Downsample(2), max_epochs=1, random_state=0).fit(X)
+    X_low = Downsample(2).fit_transform(X)
+    whole = dae.predict(X_low)
+    assert whole.shape == X.shape
+    dae.set_params(tile_size=smallest_tile(*dae._plan.receptive_field))
+    assert dae.tile_size < 41
+    np.testing.assert_allclose(dae.predict(X_low), whole, atol=1e-6)
+
+
+def test_super_resolution_learns_from_crops_of_images_of_different_odd_sizes():
+    net = DenoisingAutoencoder(UNet((2, 4)), patch_size=9, max_epochs=1, random_state=0)
+    by_noise = clone(net).set_params(noise=Downsample(2)).fit(RAGGED)
+    X_low = Downsample(2).fit_transform(RAGGED)
+    pairs = clone(net).fit(X_low, RAGGED)
+    for dae in (by_noise, pairs):
+        enlarged = dae.predict(X_low)
+        assert [image.shape for image in enlarged] == [(24, 32), (40, 20), (34, 34)]
+        sizes = [image.shape for image in RAGGED]
+        cut = [dae.predict(x[None])[0, :h, :w] for x, (h, w) in zip(X_low, sizes, strict=True)]
+        errors = [np.mean((a - b) ** 2) for a, b in zip(cut, RAGGED, strict=True)]
+        assert dae.score(X_low, RAGGED) == pytest.approx(-np.mean(errors))
+        with pytest.raises(ValueError, match=r"y\[2\] has shape \(33, 33\), but X\[2\] has \(11"):
+            clone(net).fit([*X_low[:2], X_low[2][:11, :11]], RAGGED)

@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
 from ._base import ACTIVATIONS, Autoencoder, BaseArchitecture, Float32, check_sizes, hidden_layer
-from ._spatial import UpConv, along, scale_of, pad_to_multiple
+from ._spatial import UpConv, along, pad_to_multiple, scale_of
 
 
 class Conv(BaseArchitecture):

@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
 from ._base import ACTIVATIONS, BaseArchitecture, Float32, check_sizes, hidden_layer
-from ._spatial import SubpixelConv, along, enlarged, scale_of, pad_to_multiple, space_to_depth
+from ._spatial import SubpixelConv, along, enlarged, pad_to_multiple, scale_of, space_to_depth
 
 
 class _ResidualArchitecture(BaseArchitecture):
