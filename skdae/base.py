@@ -2,8 +2,8 @@
 
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
@@ -72,7 +72,7 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
     """
 
     @abstractmethod
-    def predict(self, X: ArrayLike) -> Any:
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Denoise images.
 
         Parameters
@@ -86,7 +86,7 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
         X_denoised : ndarray, shaped like `X`
         """
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Denoise images; the same as `predict`.
 
         Parameters
@@ -102,7 +102,7 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
         return self.predict(X)
 
     @image_by_image(mean_score)
-    def score(self, X, y=None):
+    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
         """Minus the mean squared error against the clean images; greater is better, 0 is best.
 
         Parameters

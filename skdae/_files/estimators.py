@@ -10,11 +10,12 @@ import os
 import platform
 import textwrap
 from importlib import metadata
-from typing import Any
+from typing import Any, Protocol, Self
 
 import numpy as np
 import sklearn
 import torch
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
@@ -122,7 +123,16 @@ def save(estimator: BaseEstimator, path: str | os.PathLike) -> None:
     write_arrays(path, writer.arrays, {"estimator": tree, "versions": versions()})
 
 
-def load(path: str | os.PathLike) -> Any:
+class Estimator(Protocol):
+    """What type checkers know of a loaded estimator; ``isinstance`` tells them which it is."""
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Self: ...
+    def predict(self, X: ArrayLike) -> np.ndarray: ...
+    def transform(self, X: ArrayLike) -> np.ndarray: ...
+    def score(self, X: ArrayLike, y: Any = None) -> float: ...
+
+
+def load(path: str | os.PathLike) -> Estimator:
     """Load an estimator that `save` wrote.
 
     Loading is safe whoever wrote the file: nothing in it is run or imported, only classes of skdae
@@ -154,6 +164,7 @@ def load(path: str | os.PathLike) -> Any:
     >>> import tempfile
     >>> from pathlib import Path
     >>> import numpy as np
+    from numpy.typing import ArrayLike
     >>> from skdae import DenoisingAutoencoder, load
     >>> X = np.random.default_rng(0).random((20, 8, 8))
     >>> dae = DenoisingAutoencoder("dense", max_epochs=1, random_state=0).fit(X, X)

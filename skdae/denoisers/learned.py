@@ -13,13 +13,12 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from .._checks import Is
+from .._checks import Is, fit_context
 from .._files import weights
 from .._files.onnx import UserImages, export_onnx
 from .._images import (
@@ -142,7 +141,7 @@ class LearnedDenoiser(BaseDenoiser):
 
     # Training
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(skip_nested=True)
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Train the net.
 
@@ -170,7 +169,7 @@ class LearnedDenoiser(BaseDenoiser):
         going_on = self.warm_start and hasattr(self, "net_")
         return self._fit(X, y, going_on)
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(skip_nested=True)
     def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Train one epoch on a part of the data, with a constant learning rate and no validation.
 
@@ -348,7 +347,7 @@ class LearnedDenoiser(BaseDenoiser):
                 ConvergenceWarning,
             )
 
-    def set_params(self, **params: Any) -> "LearnedDenoiser":
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, those of the architecture object and of the noise among them.
 
         Parameters

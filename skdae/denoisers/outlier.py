@@ -2,16 +2,16 @@
 
 import math
 from numbers import Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import OutlierMixin, _fit_context, clone
+from sklearn.base import OutlierMixin, clone
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import CheckedEstimator
+from .._checks import CheckedEstimator, fit_context
 from .._files.estimators import SaveMixin
 from .._images import refuse_overflow, to_float, validate_images
 from ..architectures import Dense
@@ -121,8 +121,8 @@ class ReconstructionOutlierDetector(SaveMixin, OutlierMixin, CheckedEstimator):
         self.random_state = random_state
 
     # The denoiser is validated as in a fit of its own.
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: ArrayLike, y: Any = None) -> "ReconstructionOutlierDetector":
+    @fit_context(skip_nested=False)
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Fit the denoiser, and set the threshold.
 
         Parameters

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from functools import partial
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,7 +30,26 @@ def _joined(values):
     return np.concatenate(values) if np.ndim(values[0]) else float(np.mean(values))
 
 
-_lists_too = image_by_image(_joined, "X_true", "X_pred")
+class _Measure(Protocol):
+    """The type of a metric: a float, or one value per image."""
+
+    @overload
+    def __call__(
+        self,
+        X_true: ArrayLike,
+        X_pred: ArrayLike,
+        *,
+        per_image: Literal[False] = False,
+        **options: Any,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, X_true: ArrayLike, X_pred: ArrayLike, *, per_image: Literal[True], **options: Any
+    ) -> NDArray[np.float64]: ...
+
+
+def _lists_too(metric: Callable[..., Any]) -> _Measure:
+    return image_by_image(_joined, "X_true", "X_pred")(metric)
 
 
 @_lists_too

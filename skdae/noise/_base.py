@@ -5,15 +5,15 @@ import math
 from abc import ABC, abstractmethod
 from functools import wraps
 from numbers import Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import TransformerMixin, _fit_context, clone
+from sklearn.base import TransformerMixin, clone
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import CheckedEstimator
+from .._checks import CheckedEstimator, fit_context
 from .._files.estimators import SaveMixin
 from .._images import (
     first_image,
@@ -168,8 +168,8 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
     # Whether flat rows must be seen as images, because neighbours or channels matter.
     _spatial = False
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: Any = None) -> "BaseNoise":
+    @fit_context(skip_nested=True)
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Remember the shape of the images, and draw a seed if `random_state` is None.
 
         Parameters
