@@ -37,6 +37,16 @@ def warn_user(message, category=UserWarning):
     warnings.warn(message, category, stacklevel=level)
 
 
+def is_inside_of_a_library():
+    """Whether a search, a cross-validation or another meta-estimator, not the user, is calling."""
+    frame, through = inspect.currentframe(), {"sklearn.base", "sklearn.pipeline"}
+    while frame := frame.f_back:
+        name = frame.f_globals.get("__name__", "")
+        if name not in through and name.partition(".")[0] in {"sklearn", "joblib"}:
+            return True
+    return False
+
+
 # Shapes
 
 
@@ -180,6 +190,50 @@ def as_one_array(X):
     if not is_listed(X) or not all(isinstance(x, np.ndarray) for x in X):
         return X
     return np.stack(list(X)) if len({x.shape for x in X}) == 1 else X
+
+
+def value_range(X):
+    """Smallest and largest value of images or a list of them, uint8 counted as [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If a value does not fit into the float32 of the nets.
+    """
+    if isinstance(X, list):
+        return union(*map(value_range, X))
+    unit = 255 if X.dtype == np.uint8 else 1
+    with np.errstate(over="ignore"):
+        low, high = (float(np.float32(value) / unit) for value in (X.min(), X.max()))
+    if not np.isfinite([low, high]).all():
+        raise ValueError(
+            "Input X contains infinity or a value too large for dtype('float32'), in which nets "
+            "compute; scale the images to [0, 1]."
+        )
+    return low, high
+
+
+def union(*ranges):
+    """The range that holds all ranges."""
+    return min(low for low, _ in ranges), max(high for _, high in ranges)
+
+
+def warn_if_far(seen, fitted):
+    """Say so where images span a range that has nothing to do with that of the images at fit.
+
+    Parameters
+    ----------
+    seen, fitted : (float, float)
+        Smallest and largest value.
+    """
+    (low, high), (least, most) = seen, fitted
+    width = most - least
+    # Noise may reach far beyond the images; other units are further away than that.
+    if low < least - 3 * width or high > most + 3 * width or 0 < high - low < 0.01 * width:
+        warn_user(
+            f"X has values from {low:.4g} to {high:.4g}, but at fit they were from {least:.4g} to "
+            f"{most:.4g}; pass images in the same units."
+        )
 
 
 def refuse_overflow(result, X, maker):

@@ -31,7 +31,10 @@ _GLOBAL_GENERATOR = threading.RLock()
 
 @contextmanager
 def seeded(seed, device):
-    """Weights and dropout draw from torch's global generators, which are left as they were."""
+    """Weights and dropout draw from torch's global generators, which are left as they were.
+
+    So is its default dtype, which is float32 meanwhile.
+    """
     devices = [device] if device.type == "cuda" else []
     with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=devices):
         # Not torch.manual_seed, which seeds all devices.
@@ -39,7 +42,12 @@ def seeded(seed, device):
         for index in devices:
             with torch.cuda.device(index):
                 torch.cuda.manual_seed(seed)
-        yield
+        dtype = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float32)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(dtype)
 
 
 class _Generator:

@@ -1,6 +1,7 @@
 """DenoisingAutoencoder learns what it should, by the contract of all denoisers."""
 
 import pickle
+import shutil
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -12,16 +13,27 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 from skorch.callbacks import (
     Callback,
     Checkpoint,
+    EarlyStopping,
     EpochScoring,
     LRScheduler,
     TrainEndCheckpoint,
 )
 from torch import nn
 
-from skdae import DenoisingAutoencoder, Downsample, GaussianNoise, MeanFilter, MedianFilter
+from skdae import (
+    DenoisingAutoencoder,
+    Downsample,
+    GaussianNoise,
+    MeanFilter,
+    MedianFilter,
+    load,
+)
 from skdae._training.losses import LOSSES
 from skdae._training.net import LR_SCHEDULES, OPTIMIZERS
 from skdae.architectures import Conv, Dense
@@ -171,12 +183,97 @@ def test_auto_is_conv_for_images_and_dense_for_rows(digits):
     assert "Conv2d" not in str(small(architecture="auto").fit(rows, rows).module_)
 
 
-def test_predictions_stay_in_the_range_of_the_targets(digits):
+@pytest.mark.filterwarnings("ignore:X has values from")
+def test_predictions_stay_in_the_unit_range_where_the_targets_do(digits):
     X_noisy, X_clean = digits
     dae = small().fit(X_noisy, 0.25 + X_clean / 2)
-    assert dae.predict(X_noisy * 50).min() == 0.25
-    assert dae.predict(X_noisy * 50).max() == 0.75
+    assert dae.predict(X_noisy * 50).min() == 0
+    assert dae.predict(X_noisy * 50).max() == 1
     assert small().fit(X_noisy, X_noisy).predict(X_noisy * 50).max() > 1.5
+
+
+@pytest.mark.parametrize("factor", [255, 0.001])
+def test_images_in_other_units_than_at_fit_are_noticed(digits, factor):
+    dae = small(noise=GaussianNoise(0.5, clip=None)).fit(digits[1])
+    dae.predict(digits[0])
+    dae.predict(digits[1])
+    with pytest.warns(UserWarning, match=r"X has values from .* at fit they were from -[12]"):
+        dae.predict(digits[1] * factor)
+
+
+def test_bce_needs_probabilities(digits):
+    with pytest.raises(ValueError, match="no gradient outside"):
+        small(loss="bce", output_activation="identity").fit(*digits)
+
+
+def test_images_set_aside_stay_so_in_a_warm_start(digits):
+    X = digits[1]
+    dae = small(noise=NOISE, warm_start=True, early_stopping=False)
+    seen = []
+
+    class Look(Callback):
+        def on_train_begin(self, net, X=None, y=None, **kwargs):
+            seen.append((set(X.rows.tolist()), set(y.rows.tolist())))
+
+    dae.set_params(callbacks=[Look()])
+    dae.fit(X).fit(X)
+    assert seen[0] == seen[1]
+
+
+def test_options_of_the_optimizer_come_by_partial(digits):
+    optimizer = partial(torch.optim.AdamW, betas=(0.5, 0.9), weight_decay=0.25)
+    dae = clone(small(optimizer=optimizer)).fit(*digits)
+    group = dae.net_.optimizer_.param_groups[0]
+    assert (group["betas"], group["weight_decay"]) == ((0.5, 0.9), 0.25)
+
+
+@pytest.mark.parametrize("optimizer", [partial(dict), torch.optim.LBFGS, dict])
+def test_what_is_not_an_optimizer_is_refused(digits, optimizer):
+    with pytest.raises(TypeError, match=r"functools\.partial of one with its options"):
+        small(optimizer=optimizer).fit(*digits)
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_an_interruption_ends_a_search(digits, direct):
+    dae = small(callbacks=[CtrlC("on_batch_begin", epoch=2)], max_epochs=3, noise=NOISE)
+    if direct:
+        with pytest.warns(UserWarning, match="interrupted.* 1 of 3"):
+            make_pipeline(MinMaxScaler(), dae).fit(digits[1].reshape(-1, 64))
+        return
+    search = GridSearchCV(dae, {"lr": [1e-3]}, cv=2)
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(digits[1])
+
+
+def test_early_stopping_of_skorch_does_not_end_a_search(digits):
+    dae = small(callbacks=[EarlyStopping(patience=1, threshold=10)], max_epochs=9, noise=NOISE)
+    search = GridSearchCV(dae, {"lr": [1e-3]}, cv=2).fit(digits[1])
+    assert search.best_estimator_.n_iter_ == 2
+
+
+def test_a_batch_of_one_row_says_what_it_needs(digits):
+    dae = small(architecture=Dense(hidden=(4,), batch_norm=True), batch_size=1)
+    with pytest.raises(ValueError, match="batch of one row has nothing to normalise"):
+        dae.fit(*digits)
+
+
+def test_training_goes_by_float32_whatever_the_default_of_torch(digits):
+    expected = small().fit(*digits)
+    torch.set_default_dtype(torch.float64)
+    try:
+        dae = small().fit(*digits)
+        np.testing.assert_array_equal(dae.predict(digits[0]), expected.predict(digits[0]))
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_parts_cost_the_same_however_many_came_before(digits):
+    dae = small(noise=NOISE).partial_fit(digits[1])
+    first = dae.history_[0]
+    dae.partial_fit(digits[1])
+    # Rows are shared, not copied.
+    assert dae.history_[0] is first
 
 
 def test_bce_predicts_probabilities(digits):
@@ -417,7 +514,9 @@ class CtrlC(Callback):
 @pytest.mark.parametrize("hook", ["on_epoch_begin", "on_batch_begin", "on_batch_end"])
 def test_interruption_keeps_whole_epochs(digits, hook):
     params = {"noise": NOISE, "lr_schedule": None}
-    dae = small(callbacks=[CtrlC(hook, epoch=3)], max_epochs=10, **params).fit(digits[1])
+    dae = small(callbacks=[CtrlC(hook, epoch=3)], max_epochs=10, **params)
+    with pytest.warns(UserWarning, match="interrupted.* 2 of 10 epochs"):
+        dae.fit(digits[1])
     assert dae.n_iter_ == len(dae.history_) == 2
     whole = small(max_epochs=2, **params).fit(digits[1])
     for a, b in zip(weights(dae), weights(whole), strict=True):
@@ -453,9 +552,9 @@ def test_divergence_restores_the_last_good_weights(digits):
 
 
 def test_weights_that_blow_up_in_the_last_step_are_noticed(digits):
-    X = digits[1][:60] * 50
-    dae = small(lr=1e38, optimizer="sgd", lr_schedule=None, validation_fraction=None)
-    with pytest.raises(ValueError, match=r"lr=1e\+38"):
+    X = digits[1][:60]
+    dae = small(lr=1e39, optimizer="sgd", lr_schedule=None, validation_fraction=None)
+    with pytest.raises(ValueError, match=r"lr=1e\+39"):
         dae.set_params(batch_size=60).fit(X, X)
 
 
@@ -633,3 +732,110 @@ def test_repr_shows_what_was_set():
     assert repr(DenoisingAutoencoder("dense", latent_dim=8)) == (
         "DenoisingAutoencoder(architecture='dense', latent_dim=8)"
     )
+
+
+# Units
+
+
+@pytest.mark.parametrize("architecture", [Conv((4, 8)), Dense((16,))], ids=repr)
+@pytest.mark.parametrize(("factor", "offset"), [(257, 0), (1, 1000), (4, -3000)])
+def test_units_come_out_as_they_went_in(digits, architecture, factor, offset):
+    counts = [np.round(100 + 4000 * X) for X in digits]
+    dae = small(architecture=architecture, max_epochs=3).fit(*counts)
+    expected = dae.predict(counts[0])
+    other = [factor * X + offset for X in counts]
+    got = clone(dae).fit(*other).predict(other[0])
+    span = 4000 * factor
+    assert np.abs(got - (factor * expected + offset)).max() <= 1e-4 * span
+    # The net has learnt something: an error below that of the noise.
+    assert np.mean((expected - counts[1]) ** 2) < np.mean((counts[0] - counts[1]) ** 2)
+
+
+def test_hot_pixels_do_not_decide_the_scale(digits):
+    counts = 100 + 4000 * digits[1].astype(float)
+    counts[3, 4, 4] = 1e6
+    dae = small().fit(counts, counts)
+    assert dae.scaling_[0] == pytest.approx(100)
+    assert dae.scaling_[1] == pytest.approx(4000, rel=0.01)
+
+
+@pytest.mark.parametrize("value", [0.5, 7.0])
+def test_constant_targets_have_a_scale(digits, value):
+    constant = np.full_like(digits[1], value)
+    with pytest.warns(ConvergenceWarning):
+        dae = small().fit(digits[0], constant)
+    assert dae.scaling_ == ((0, 1) if value < 1 else (7, 1))
+
+
+def test_images_in_the_unit_range_are_not_scaled(digits):
+    dae = small().fit(*digits)
+    assert dae.scaling_ == (0, 1)
+    levels = np.round(255 * digits[1]).astype(np.uint8)
+    assert small().fit(levels, levels).scaling_ == (0, 1)
+
+
+def test_a_net_that_goes_on_keeps_its_scale(digits):
+    counts = 100 + 4000 * digits[1]
+    dae = small(noise=GaussianNoise(900.0, clip=None)).partial_fit(counts)
+    scaling = dae.scaling_
+    dae.partial_fit(counts[counts.mean((1, 2)) < counts.mean()])
+    assert dae.scaling_ == scaling
+
+
+def test_codes_take_the_scale_along(digits, tmp_path):
+    counts = 100 + 4000 * digits[1]
+    dae = small(architecture=Conv((4,)), latent_dim=8).fit(counts, counts)
+    np.testing.assert_array_equal(dae.decode(dae.encode(counts)), dae.predict(counts))
+    dae.save(tmp_path / "dae")
+    again = load(tmp_path / "dae")
+    assert again.scaling_ == dae.scaling_
+    np.testing.assert_array_equal(again.predict(counts), dae.predict(counts))
+
+
+@pytest.mark.parametrize("name", ["conv", "unet", "dncnn", "dense"])
+def test_the_shape_of_a_code_is_known_without_computing_it(digits, name):
+    dae = small(architecture=name, max_epochs=1).fit(*digits)
+    module = dae.module_
+    shape = dae._plan.code_shape
+    if hasattr(module, "encode"):
+        X = dae._plan.to_net(torch.from_numpy(digits[0][:1].astype(np.float32))[..., None])
+        assert shape == tuple(module.encode(X).shape[1:])
+    else:
+        assert shape is None
+
+
+# While it trains, and elsewhere
+
+
+def test_predict_during_a_fit_knows_the_net_that_it_has(digits):
+    dae = small().fit(*digits)
+    expected, seen = dae.predict(digits[0]), []
+
+    class Predict(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            seen.append(dae.predict(digits[0]))
+
+    counts = 100 + 4000 * digits[1]
+    dae.set_params(callbacks=[Predict()]).fit(counts, counts)
+    assert len(seen) == 2
+    for got in seen:
+        np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a compiler")
+def test_compiled_nets_predict_the_same(digits):
+    plain, compiled = (
+        small(architecture=Dense((4,)), max_epochs=1, compile=c).fit(*digits) for c in (False, True)
+    )
+    np.testing.assert_allclose(
+        compiled.predict(digits[0]), plain.predict(digits[0]), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_float16_predicts_close_to_float32(digits):
+    half, single = (
+        small(precision=precision).fit(*digits).predict(digits[0])
+        for precision in ("float16", "float32")
+    )
+    assert np.abs(half - single).max() < 0.02

@@ -206,7 +206,9 @@ def test_checkpoint_changes_no_bit_of_a_training(path):
 
 
 def test_interrupted_fit_keeps_its_epochs_and_goes_on_later(path):
-    denoiser = net(checkpoint=str(path), callbacks=[Stop(4, KeyboardInterrupt())]).fit(X)
+    denoiser = net(checkpoint=str(path), callbacks=[Stop(4, KeyboardInterrupt())])
+    with pytest.warns(UserWarning, match="interrupted"):
+        denoiser.fit(X)
     assert denoiser.n_iter_ == len(denoiser.history_) == 3
     denoiser.set_params(callbacks=None, verbose=2).fit(X)
     assert trained(denoiser) == trained(net().fit(X))

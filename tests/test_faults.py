@@ -280,7 +280,9 @@ def _listens_to_ctrl_c():
 @pytest.mark.usefixtures("_listens_to_ctrl_c")
 def test_ctrl_c_in_a_batch_keeps_the_epochs_before():
     # 5 batches to train on and 1 to validate, an epoch.
-    denoiser = clone(DENOISERS[0]).set_params(loss=CtrlC(batch=15)).fit(X)
+    denoiser = clone(DENOISERS[0]).set_params(loss=CtrlC(batch=15))
+    with pytest.warns(UserWarning, match="interrupted"):
+        denoiser.fit(X)
     whole = clone(DENOISERS[0]).set_params(loss=CtrlC(batch=99), max_epochs=2).fit(X)
     assert denoiser.n_iter_ == 2
     assert bits(denoiser)[1] == bits(whole)[1]

@@ -625,7 +625,7 @@ def put_weight(change):
 
 
 WEIGHT = "net_.weights.encoder.0.weight"
-PLAN = ("state", "_plan", "object", "state")
+PLAN = ("state", "net_", "dict", "plan", "object", "state")
 ARCHITECTURE = (*PLAN, "architecture", "object", "params")
 FORGED = {
     "unknown parameter": (put("params", "command", value="rm"), r"\['command'\] of DenoisingAuto"),

@@ -1,6 +1,7 @@
 """A generator and a discriminator, trained in turn."""
 
 import pickle
+import warnings
 from functools import partial
 
 import numpy as np
@@ -187,3 +188,17 @@ def test_partial_fit_goes_on_with_both_nets_and_their_optimizers(digits):
     # Two batches each time.
     assert steps == [[4, 4], [6, 6], [8, 8]]
     assert denoiser.history_[-1]["train_loss"] < denoiser.history_[0]["train_loss"]
+
+
+def test_plateau_watches_the_error_of_the_images(digits):
+    """Not `fake_score`, the last of the losses, which stands still when the generator wins."""
+    denoiser = small(lr_schedule="plateau", validation_fraction=None, max_epochs=7, lr=1e-3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        denoiser.fit(digits[1][:200])
+    errors = [row["train_loss"] for row in denoiser.history_]
+    scores = [row["fake_score"] for row in denoiser.history_]
+    # The rate would have been divided for scores that do not fall for four epochs.
+    assert min(scores[-5:]) > min(scores[:2])
+    assert min(errors[3:]) < min(errors[:3])
+    assert denoiser.history_[-1]["lr"] == denoiser.lr

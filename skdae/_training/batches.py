@@ -73,6 +73,14 @@ class ImageDataset(Dataset):
         """All random generators that it draws from."""
         return [self._order, self._noise_generator]
 
+    def input_range(self):
+        """Smallest and largest value of some images as they enter the net, with their noise."""
+        images, _ = self._pixels(self.split(32)[0])
+        if self.noise is not None:
+            images = self._corrupted(images)
+            self.reset_noise()
+        return tuple(float(value) for value in images.aminmax())
+
     def reset_noise(self):
         """Start the noise anew: validation sees the same noise in every epoch."""
         self._noise_generator.manual_seed(self.seed + 1)
@@ -153,27 +161,6 @@ def shared_tensor(X):
         # A flipped view, which torch cannot express.
         X = X.copy()
     return torch.from_numpy(np.asarray(_Shared(X)))
-
-
-def value_range(X):
-    """Smallest and largest value of images or a list of them, uint8 counted as [0, 1].
-
-    Raises
-    ------
-    ValueError
-        If a value does not fit into the float32 of the nets.
-    """
-    if isinstance(X, list):
-        ranges = [value_range(image) for image in X]
-        return min(low for low, _ in ranges), max(high for _, high in ranges)
-    # torch looks at both ends in one pass, on all cores.
-    low, high = (float(as_float(value)) for value in shared_tensor(X).aminmax())
-    if not np.isfinite([low, high]).all():
-        raise ValueError(
-            "Input X contains infinity or a value too large for dtype('float32'), in which nets "
-            "compute; scale the images to [0, 1]."
-        )
-    return low, high
 
 
 def is_same_memory(a, b):

@@ -3,10 +3,15 @@
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
+from .._images import value_range
 from . import crops
-from .batches import ImageDataset, data_tensors, is_same_memory, value_range
+from .batches import ImageDataset, data_tensors, is_same_memory
+
+# More values than this tell no more of where most of them lie.
+_MOST_VALUES = 2**20
 
 
 class FitData(NamedTuple):
@@ -20,6 +25,22 @@ class FitData(NamedTuple):
     targets: Any
     image_range: tuple[float, float]
     target_range: tuple[float, float]
+
+    def scaling(self):
+        """Offset and scale that bring the targets to about [0, 1]: 0 and 1 where they lie there."""
+        low, high = self.target_range
+        if 0 <= low <= high <= 1:
+            return 0.0, 1.0
+        # A hot pixel must not decide how all others are seen.
+        images = [image.ravel() for image in self.targets]
+        step = -(-sum(image.size for image in images) // _MOST_VALUES)
+        values = np.concatenate([image[::step] for image in images])
+        # Values that are there: of whole counts, the net sees the same bits in any unit.
+        typical = np.percentile(values, (0.1, 99.9), method="nearest")
+        typical_low, typical_high = map(float, typical)
+        if typical_low < typical_high:
+            low, high = typical_low, typical_high
+        return low, (high - low) or 1.0
 
 
 def gather(images, targets):
@@ -38,7 +59,7 @@ def gather(images, targets):
     return FitData(images, targets, image_range, target_range)
 
 
-def datasets(data, *, n_validation, patch_size, input_hwc, seeds, **options):
+def datasets(data, *, n_validation, patch_size, input_hwc, seeds, split_seed, **options):
     """Training and validation data; the latter is None where no images are set aside.
 
     Parameters
@@ -51,11 +72,14 @@ def datasets(data, *, n_validation, patch_size, input_hwc, seeds, **options):
     input_hwc : (int, int, int)
     seeds : (int, int)
         Of training and validation data.
+    split_seed : int
+        Of the choice of the images to set aside.
     **options : dict
         As in `ImageDataset`.
     """
     images, targets = data.images, data.targets
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seeds[0]))
+    order_seed = split_seed if n_validation else seeds[0]
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(order_seed))
     device = options["device"]
     if patch_size is None:
         tensors = data_tensors(images, targets, device)

@@ -14,11 +14,6 @@ def charbonnier(prediction: Tensor, target: Tensor, epsilon: float = 1e-3) -> Te
     return torch.sqrt(torch.square(prediction - target) + epsilon**2).mean()
 
 
-def binary_cross_entropy(prediction: Tensor, target: Tensor) -> Tensor:
-    """Binary cross-entropy of predictions that are probabilities already."""
-    return F.binary_cross_entropy(prediction.clip(0.0, 1.0), target)
-
-
 def one_minus_ssim(prediction: Tensor, target: Tensor, window: int = 7) -> Tensor:
     """One minus the structural similarity of images in [0, 1] (Wang et al. 2004).
 
@@ -46,7 +41,8 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     # On images in [0, 1] the usual delta of 1 would be the squared error.
     "huber": partial(F.huber_loss, delta=0.1),
     "charbonnier": charbonnier,
-    "bce": binary_cross_entropy,
+    # Of logits: log(sigmoid) overflows where they are large.
+    "bce": F.binary_cross_entropy_with_logits,
     "ssim": one_minus_ssim,
 }
 
@@ -76,12 +72,8 @@ class Loss(nn.Module):
             # Training must not reach the weights of the user's own loss.
             loss = copy.deepcopy(loss)
         self.function = LOSSES[loss] if isinstance(loss, str) else loss
-        self.activation = OUTPUT_ACTIVATIONS[activation]
+        self.activation = OUTPUT_ACTIVATIONS["identity" if loss == "bce" else activation]
         self.rows_hwc = rows_hwc if loss == "ssim" else None
-        if loss == "bce" and activation == "sigmoid":
-            # Fused: log(sigmoid) overflows where the logits are large.
-            self.function = F.binary_cross_entropy_with_logits
-            self.activation = OUTPUT_ACTIVATIONS["identity"]
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Loss of one batch, a tensor with one value."""

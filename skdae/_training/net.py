@@ -13,9 +13,10 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer
+from skorch.history import History
 from torch.optim import lr_scheduler
 
-from .._images import warn_user
+from .._images import is_inside_of_a_library, warn_user
 from .batches import as_float, image_tensor
 from .callbacks import StopEarly
 from .muon import Muon
@@ -49,6 +50,11 @@ class ImageNet(NeuralNet):
     precision : {"float32", "bfloat16", "float16"}, default="float32"
         Of the forward pass; weights stay float32.
     lr_schedule : {"cosine", "onecycle", "plateau"} or None, default=None
+
+    Attributes
+    ----------
+    plan : NetPlan
+        Set when training is over: who holds the net holds its plan, whatever is fitted meanwhile.
     """
 
     def __init__(self, module, criterion, *, precision="float32", lr_schedule=None, **kwargs):
@@ -62,7 +68,8 @@ class ImageNet(NeuralNet):
 
     def continue_from(self, other, keep_optimizer):
         """Take over another net's history, loss weights and, where asked, optimizer states."""
-        self.history = copy.deepcopy(other.history)
+        # The rows are shared, since none changes any more: a history may be long.
+        self.history = History(other.history)
         weights, learnt = self.criterion_.state_dict(), other.criterion_.state_dict()
         if {k: v.shape for k, v in weights.items()} == {k: v.shape for k, v in learnt.items()}:
             self.criterion_.load_state_dict(learnt)
@@ -73,15 +80,23 @@ class ImageNet(NeuralNet):
                 mine.load_state_dict({**mine.state_dict(), "state": state})
 
     def partial_fit(self, X, y=None, checkpoint=None, **fit_params):
-        """Train for `max_epochs` on the `ImageDataset` `X`; an interruption keeps whole epochs."""
+        """Train for `max_epochs` on the `ImageDataset` `X`.
+
+        An interruption keeps whole epochs, except inside of a search or a cross-validation, which
+        would take the net for one that has learnt to the end.
+        """
         n_before = len(self.history)
         self.notify("on_train_begin", X=X, y=y)
         try:
             self.fit_loop(X, y, checkpoint=checkpoint)
         except KeyboardInterrupt:
-            # Ctrl-C, or a callback that stops early; without one whole epoch nothing is learnt.
-            if len(self.history) == n_before:
+            n_epochs = len(self.history) - n_before
+            if n_epochs == 0 or is_inside_of_a_library():
                 raise
+            warn_user(
+                f"Training was interrupted: the net keeps what it learnt in {n_epochs} of "
+                f"{self.max_epochs} epochs."
+            )
         self.notify("on_train_end", X=X, y=y)
         return self
 
@@ -97,7 +112,8 @@ class ImageNet(NeuralNet):
             checkpoint.resume(training)
         weights = self.weights()
         last_good = [w.detach().clone() for w in weights]
-        while not training.is_over:
+        stopped = False
+        while not (training.is_over or stopped):
             n_rows = len(self.history)
             is_good = False
             try:
@@ -122,8 +138,8 @@ class ImageNet(NeuralNet):
             try:
                 self.notify("on_epoch_end", **data)
             except KeyboardInterrupt:
-                if not training.is_over:
-                    raise
+                # This is how callbacks of skorch stop early.
+                stopped = True
             if checkpoint is not None:
                 checkpoint.save(training)
         return self
@@ -318,21 +334,6 @@ class ImageNet(NeuralNet):
                 )
             yield output
 
-    def find_code_shape(self, input_hwc, to_net):
-        """Shape of one code, or None where the module has none.
-
-        Parameters
-        ----------
-        input_hwc : (int, int, int)
-        to_net : callable
-            As `layout` of `map_batches`.
-        """
-        if not hasattr(self.module_, "encode"):
-            return None
-        image = np.zeros((1, *input_hwc), dtype=np.float32)
-        (code,) = self.map_batches("encode", image, to_net)
-        return tuple(code.shape[1:])
-
 
 class Training:
     """A fit under way: all that changes from one epoch to the next.
@@ -397,7 +398,7 @@ class Training:
             history.record_batch("train_loss", losses["train_loss"])
         history.record("lr", self.net.optimizer_.param_groups[0]["lr"])
         if isinstance(self.schedule, lr_scheduler.ReduceLROnPlateau):
-            self.schedule.step([*losses.values()][-1])
+            self.schedule.step(losses.get("valid_loss", losses["train_loss"]))
         self.best = {name: min(v, self.best.get(name, np.inf)) for name, v in losses.items()}
         self.epoch += 1
 

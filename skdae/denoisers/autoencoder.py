@@ -19,7 +19,7 @@ from .._images import from_nhwc, squared_errors
 from .._training.losses import LOSSES, OUTPUT_ACTIVATIONS, Loss
 from .._training.net import ImageNet
 from ..architectures import BaseArchitecture
-from .learned import LearnedDenoiser
+from .learned import LearnedDenoiser, run_net
 
 
 def _module_has(name):
@@ -250,6 +250,11 @@ class DenoisingAutoencoder(LearnedDenoiser):
 
     @property
     def _activation(self):
+        if self.loss == "bce" and self.output_activation not in ("auto", "sigmoid"):
+            raise ValueError(
+                'loss="bce" has no gradient outside [0, 1], which output_activation='
+                f'{self.output_activation!r} leaves; use "sigmoid" or "auto".'
+            )
         if self.output_activation == "auto":
             return "sigmoid" if self.loss == "bce" else "identity"
         return self.output_activation
@@ -315,8 +320,8 @@ class DenoisingAutoencoder(LearnedDenoiser):
         Z : ndarray of float32 of shape (n_samples, n_codes)
         """
         X = self._check_input(X)
-        images = self._plan.batch_of(X)
-        batches = self.net_.map_batches("encode", images, self._plan.to_net)
+        net = self.net_
+        batches = net.map_batches("encode", net.plan.batch_of(X), net.plan.to_net)
         return np.concatenate([code.flatten(1).numpy() for code in batches])
 
     @available_if(_module_has("decode"))
@@ -336,14 +341,15 @@ class DenoisingAutoencoder(LearnedDenoiser):
         # What float32 does not hold becomes infinity, which is refused.
         with np.errstate(over="ignore", invalid="ignore"):
             codes = check_array(Z, dtype=np.float32, input_name="Z")
-        n_codes = math.prod(self._plan.code_shape)
+        net = self.net_
+        n_codes = math.prod(net.plan.code_shape)
         if codes.shape[1] != n_codes:
             raise ValueError(
                 f"Z has {codes.shape[1]} values a code, but {type(self).__name__} was fitted with "
                 f"{n_codes}; pass what encode(X) returns."
             )
-        codes = codes.reshape(-1, *self._plan.code_shape)
-        return from_nhwc(self._run("decode", codes, lambda codes: codes), self._plan.ndim)
+        codes = codes.reshape(-1, *net.plan.code_shape)
+        return from_nhwc(run_net(net, "decode", codes, lambda codes: codes), net.plan.ndim)
 
     @available_if(_gives_codes)
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:

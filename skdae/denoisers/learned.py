@@ -1,6 +1,7 @@
 """What all denoisers that learn share: fit, predict, and files."""
 
 import copy
+import functools
 import inspect
 import math
 import os
@@ -29,6 +30,7 @@ from .._images import (
     image_by_image,
     image_list,
     is_ragged,
+    union,
     validate_images,
     warn_user,
 )
@@ -69,6 +71,8 @@ class Start:
         The seed of the denoiser, and how often it has been fitted, this time included.
     seeds : list of int
         Of the noise, of weights and dropout, of training and validation data.
+    split_seed : int
+        Of the choice of the validation images.
     """
 
     def __init__(self, denoiser, going_on, partial=False):
@@ -83,7 +87,12 @@ class Start:
             is_kept = denoiser.random_state is None and kept is not None
             self.seed = kept if is_kept else draw_seed(denoiser.random_state)
             self.n_fits = 1
-        self.seeds = np.random.SeedSequence([self.seed, self.n_fits]).generate_state(4).tolist()
+        self.seeds = self._seeds(self.n_fits)
+        # An image that was set aside stays so in the fits that go on.
+        self.split_seed = self._seeds(1)[2]
+
+    def _seeds(self, n_fits):
+        return np.random.SeedSequence([self.seed, n_fits]).generate_state(4).tolist()
 
 
 class LearnedDenoiser(BaseDenoiser):
@@ -97,7 +106,7 @@ class LearnedDenoiser(BaseDenoiser):
         "architecture": [StrOptions({"auto", *ARCHITECTURES}), _NETS],
         "noise": "no_validation",
         "image_shape": [tuple, list, None],
-        "optimizer": [StrOptions(set(OPTIMIZERS)), type],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), type, functools.partial],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions(set(LR_SCHEDULES)), None],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
@@ -207,20 +216,19 @@ class LearnedDenoiser(BaseDenoiser):
         plan.check_sizes(self.tile_size, self.patch_size, data.images)
         if start.going_on:
             plan = plan.going_on_from(self._plan)
-        plan, net = self._train(X, y, plan, noise, data, start)
-        return self._keep(plan, net, noise, names, start)
+        net = self._train(X, y, plan, noise, data, start)
+        return self._keep(net, noise, names, start)
 
     def _train(self, X, y, plan, noise, data, start):
-        """A net that has learnt, and its plan with the shape of its codes."""
+        """A net that has learnt, with its plan."""
         device = hardware.resolve_device(self.device)
         precision = hardware.resolve_precision(
             self.precision, device, convolutional=bool(plan.architecture) and not plan.flat
         )
-        with _own_generator(start.seeds[1], device), _memory_noted(self):
+        with _own_generator(start.seeds[1], device), _explained(self):
             module = copy.deepcopy(self.module_ if start.going_on else self._new_module(plan))
             options = self._net_options(device, precision, start.partial)
             net = self._build_net(module, plan, options)
-            plan = replace(plan, code_shape=net.find_code_shape(plan.input_hwc, plan.to_net))
             if start.going_on:
                 net.continue_from(self.net_, keep_optimizer=start.partial)
             if start.checkpoint is not None:
@@ -235,25 +243,33 @@ class LearnedDenoiser(BaseDenoiser):
                 patch_size=self.patch_size,
                 input_hwc=plan.input_hwc,
                 seeds=start.seeds[2:],
+                split_seed=start.split_seed,
                 to_net=plan.to_net,
                 noise=noise,
                 pretext=self._pretext,
                 device=device,
             )
+            plan = replace(
+                plan,
+                code_shape=plan.code_shape_of(module),
+                input_range=union(plan.input_range, train.input_range()),
+            )
             net.partial_fit(train, valid, checkpoint=start.checkpoint)
             if not start.partial:
-                self._warn_unless_learnt(net, train, valid)
-        return plan, net
+                self._warn_unless_learnt(net, train, valid, plan.scaling[1])
+        net.plan = plan
+        return net
 
-    def _keep(self, plan, net, noise, names, start):
+    def _keep(self, net, noise, names, start):
         """Assign all attributes of a fit that has succeeded."""
+        plan = net.plan
         n_features = math.prod(plan.input_hwc)
         vars(self).pop("feature_names_in_", None)
         # The names are those of the clean images, which a noise may shrink.
         if names is not None and n_features == plan.n_clean_features:
             self.feature_names_in_ = names
         n_before = len(self.net_.history) if start.going_on else 0
-        self._plan, self.net_, self.noise_ = plan, net, noise
+        self.net_, self.noise_ = net, noise
         self._seed, self._n_fits = start.seed, start.n_fits
         self.n_iter_ = len(net.history) - n_before
         self.image_shape_, self.n_features_in_ = plan.image_shape, n_features
@@ -303,12 +319,15 @@ class LearnedDenoiser(BaseDenoiser):
     def _net_options(self, device, precision, partial):
         """What every skorch net of skdae takes from the parameters."""
         optimizer, options = OPTIMIZERS.get(self.optimizer, (self.optimizer, {}))
-        if optimizer is torch.optim.LBFGS or not issubclass(optimizer, torch.optim.Optimizer):
+        made = optimizer.func if isinstance(optimizer, functools.partial) else optimizer
+        is_class = inspect.isclass(made) and issubclass(made, torch.optim.Optimizer)
+        if not is_class or made is torch.optim.LBFGS:
             raise TypeError(
-                f"optimizer={self.optimizer!r} must be a name or a torch.optim.Optimizer class "
-                "whose step needs no closure."
+                f"optimizer={self.optimizer!r} must be a name, a torch.optim.Optimizer class "
+                "whose step needs no closure, or a functools.partial of one with its options."
             )
-        if "weight_decay" in inspect.signature(optimizer).parameters:
+        own = getattr(optimizer, "keywords", {})
+        if "weight_decay" in inspect.signature(made).parameters and "weight_decay" not in own:
             options = {**options, "weight_decay": self.weight_decay}
         callbacks = standard_callbacks(
             self.verbose, self.early_stopping and not partial, self.patience
@@ -331,12 +350,14 @@ class LearnedDenoiser(BaseDenoiser):
         """Number of images set aside."""
         return int(n_samples * (self.validation_fraction or 0))
 
-    def _warn_unless_learnt(self, net, train, valid):
+    def _warn_unless_learnt(self, net, train, valid, net_scale):
         """Compare the net with the best answer that does not look at its input."""
         error, constant_error = net.compare_with_constant(
             train, valid, OUTPUT_ACTIVATIONS[self._activation]
         )
         if not error < constant_error:
+            # From the units of the net to those of the images.
+            error, constant_error = (value * net_scale**2 for value in (error, constant_error))
             images = "training" if valid is None else "validation"
             warn_user(
                 f"The net denoises its {images} images no better than one constant image would: "
@@ -369,6 +390,16 @@ class LearnedDenoiser(BaseDenoiser):
         return super().set_params(**params)
 
     # Prediction
+
+    @property
+    def scaling_(self) -> tuple[float, float]:
+        """Offset and scale of the units of the net in those of the images."""
+        return self._plan.scaling
+
+    @property
+    def _plan(self):
+        """Which net was built for which images."""
+        return self.net_.plan
 
     @property
     def module_(self) -> nn.Module:
@@ -411,12 +442,13 @@ class LearnedDenoiser(BaseDenoiser):
 
     def _predict(self, X):
         """Denoise checked images."""
-        plan, tile = self._plan, self.tile_size
+        net, tile = self.net_, self.tile_size
+        plan = net.plan
         plan.check_sizes(tile, self.patch_size)
         images = plan.batch_of(X)
 
         def run(batch):
-            return self._run("forward", batch, plan.to_net)
+            return run_net(net, "forward", batch, plan.to_net)
 
         if tile is None or max(images.shape[1:3]) <= tile:
             try:
@@ -428,20 +460,6 @@ class LearnedDenoiser(BaseDenoiser):
         return from_nhwc(
             tiles.in_tiles(run, images, plan.scale, tile, *plan.receptive_field), X.ndim
         )
-
-    def _run(self, function, X, enter):
-        """Run the net and bring its output into the range of images; a channels-last batch."""
-        plan = self._plan
-        low, high = plan.clip or (-math.inf, math.inf)
-        result, n_done = None, 0
-        for output in self.net_.map_batches(function, X, enter):
-            output = plan.from_net(output)
-            if result is None:
-                # Joining the batches afterwards would take the memory twice.
-                result = torch.empty((len(X), *output.shape[1:]), dtype=torch.float32)
-            torch.clip(output, low, high, out=result[n_done : n_done + len(output)])
-            n_done += len(output)
-        return result.numpy()
 
     # Files
 
@@ -484,7 +502,7 @@ class LearnedDenoiser(BaseDenoiser):
         state = super()._get_saved_state()
         net = state.pop("net_", None)
         if net is not None:
-            if self._plan.architecture is None:
+            if net.plan.architecture is None:
                 raise TypeError(
                     f"The net {type(self.module_).__name__} is a module of your own, which save "
                     "cannot write, because its files hold no code; joblib.dump keeps it."
@@ -493,8 +511,9 @@ class LearnedDenoiser(BaseDenoiser):
             state["net_"] = {
                 "weights": weights.saved_weights(net.module_),
                 "history": [*net.history],
+                "plan": net.plan,
             }
-            weights.check_weights(self._plan.build, state["net_"]["weights"])
+            weights.check_weights(net.plan.build, state["net_"]["weights"])
         return state
 
     def _set_saved_state(self, state):
@@ -507,16 +526,32 @@ class LearnedDenoiser(BaseDenoiser):
         if self.precision == "auto" and self.precision_ == "bfloat16":
             # Where the hardware has it; else float32.
             self.precision_ = hardware.resolve_precision("auto", self.device_, convolutional=True)
-        module = weights.rebuild(self._plan.build, net["weights"])
+        plan = net["plan"]
+        module = weights.rebuild(plan.build, net["weights"])
         with seeded(0, self.device_):
             options = self._net_options(self.device_, self.precision_, partial=False)
-            self.net_ = self._build_net(module, self._plan, options)
+            self.net_ = self._build_net(module, plan, options)
+        self.net_.plan = plan
         self.net_.history.extend(net["history"])
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def run_net(net, function, X, enter):
+    """Run a net and bring its output into the range of images; a channels-last batch."""
+    low, high = net.plan.clip or (-math.inf, math.inf)
+    result, n_done = None, 0
+    for output in net.map_batches(function, X, enter):
+        output = net.plan.from_net(output)
+        if result is None:
+            # Joining the batches afterwards would take the memory twice.
+            result = torch.empty((len(X), *output.shape[1:]), dtype=torch.float32)
+        torch.clip(output, low, high, out=result[n_done : n_done + len(output)])
+        n_done += len(output)
+    return result.numpy()
 
 
 @contextmanager
@@ -527,8 +562,8 @@ def _own_generator(seed, device):
 
 
 @contextmanager
-def _memory_noted(estimator):
-    """Say what takes less memory where it has run out."""
+def _explained(estimator):
+    """Say what helps where memory runs out, or a batch has nothing to normalise."""
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError) as error:
@@ -537,6 +572,14 @@ def _memory_noted(estimator):
             "or patch_size= where the images are large, takes less."
         )
         raise
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise ValueError(
+            "The net normalises over batches, and a batch of one row has nothing to normalise: "
+            f"pass at least 2 images and a larger batch_size than {estimator.batch_size}, or "
+            "choose an architecture with batch_norm=False."
+        ) from error
 
 
 def _warn_plain_autoencoder():

@@ -1,17 +1,25 @@
 """The plan of a net: all that says which net was built, and for which images."""
 
+import copy
 import inspect
 import math
 from dataclasses import dataclass, replace
 
-import numpy as np
+import torch
 from sklearn import config_context
 from sklearn.base import clone
 
 from .._files.estimators import Persistent
-from .._images import guess_image_shape, resolve_image_shape, to_hwc, to_nhwc
+from .._images import (
+    guess_image_shape,
+    resolve_image_shape,
+    to_hwc,
+    to_nhwc,
+    union,
+    value_range,
+    warn_if_far,
+)
 from .._training import tiles
-from .._training.batches import value_range
 from .._training.fit_data import gather
 from .._training.losses import OUTPUT_ACTIVATIONS
 from ..architectures import ARCHITECTURES, BaseArchitecture
@@ -43,8 +51,11 @@ class NetPlan(Persistent):
     target_hwc: tuple[int, int, int]
     #: Name of the output activation.
     activation: str
-    #: Smallest and largest value of all targets seen.
+    #: Smallest and largest value of all targets seen, and of all that entered the net.
     target_range: tuple[float, float]
+    input_range: tuple[float, float]
+    #: Offset and scale of the units of the net in those of the images.
+    scaling: tuple[float, float]
     #: Stride and radius of the receptive field of a net for images of any size; else None.
     receptive_field: tuple[int, int] | None
     #: Shape of one code in the net; None where it has none.
@@ -64,27 +75,42 @@ class NetPlan(Persistent):
     def clip(self):
         """Range to which predictions are clipped, or None."""
         low, high = self.target_range
-        return (low, high) if self.activation == "identity" and 0 <= low <= high <= 1 else None
+        return (0.0, 1.0) if self.activation == "identity" and 0 <= low <= high <= 1 else None
 
     def build(self):
         """A net with fresh weights."""
         return self.architecture.build(self.input_hwc, self.target_hwc, self.latent_dim)
 
+    def code_shape_of(self, module):
+        """Shape of one code of a module, or None where it has none."""
+        if not hasattr(module, "encode"):
+            return None
+        # Nets of skdae tell shapes without computing: an image may be large.
+        module = copy.deepcopy(module).to("meta" if self.architecture else "cpu").eval()
+        image = torch.zeros((1, *self.input_hwc), device="meta" if self.architecture else "cpu")
+        with torch.inference_mode():
+            return tuple(module.encode(self.to_net(image)).shape[1:])
+
     # Images on their way into the net and out of it
 
     def to_net(self, images):
         """From a batch ``(n_samples, height, width, n_channels)`` to the net's input."""
+        offset, scale = self.scaling
+        if (offset, scale) != (0.0, 1.0):
+            images = (images - offset) / scale
         return images.flatten(1) if self.flat else images.permute(0, 3, 1, 2)
 
     def from_net(self, output):
         """From the net's output to a batch of images, before the clipping."""
         output = OUTPUT_ACTIVATIONS[self.activation](output)
+        offset, scale = self.scaling
+        if (offset, scale) != (0.0, 1.0):
+            output = output * scale + offset
         return output.reshape(-1, *self.target_hwc) if self.flat else output.permute(0, 2, 3, 1)
 
     def batch_of(self, X):
         """Checked images as a batch, if the net takes their size and values."""
-        if X.dtype == np.float64:
-            value_range(X)
+        warn_if_far(value_range(X), self.input_range)
         images = to_nhwc(X, self.image_shape)
         expected, got = self.input_hwc, images.shape[1:]
         if got[2] != expected[2] or (got != expected and not self.any_size):
@@ -125,7 +151,7 @@ class NetPlan(Persistent):
                 )
 
     def going_on_from(self, previous):
-        """Take over the range of the plan under which the net was trained before.
+        """Take over scaling and ranges of the plan under which the net was trained before.
 
         Raises
         ------
@@ -139,9 +165,12 @@ class NetPlan(Persistent):
                 f"input and target {built}, but now these are {here}; fit a new one with "
                 "warm_start=False."
             )
-        low, high = self.target_range
-        least, most = previous.target_range
-        return replace(self, target_range=(min(low, least), max(high, most)))
+        return replace(
+            self,
+            scaling=previous.scaling,
+            target_range=union(self.target_range, previous.target_range),
+            input_range=union(self.input_range, previous.input_range),
+        )
 
     @property
     def _built(self):
@@ -225,6 +254,8 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise
         target_hwc=tuple(target_hwc),
         activation=activation,
         target_range=data.target_range,
+        input_range=data.image_range,
+        scaling=data.scaling(),
         receptive_field=tuple(architecture.receptive_field()) if any_size else None,
         code_shape=None,
     )
