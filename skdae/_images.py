@@ -489,10 +489,38 @@ def check_target_list(X, y, name="y"):
     return y
 
 
+def check_same_shape(**batches):
+    """Refuse batches, given by their names, that do not have the shape of the first."""
+    (name, X), *others = batches.items()
+    for other, Y in others:
+        if Y.shape != X.shape:
+            raise ValueError(
+                f"{name} has shape {X.shape}, but {other} has shape {Y.shape}; pass the images in "
+                "the same shape and order."
+            )
+
+
+def check_kept_shape(denoiser, X, X_pred):
+    """Refuse what a denoiser predicted where it has not the shape of its input."""
+    if X_pred.shape != X.shape:
+        raise ValueError(
+            f"{type(denoiser).__name__} turned images of shape {X.shape} into {X_pred.shape}; pass "
+            "a denoiser that keeps the shape, so that each value can be compared with its own."
+        )
+
+
+def check_fitted_shape(got, expected):
+    """Refuse images of another shape than at fit."""
+    if got != expected:
+        raise ValueError(
+            f"X has images of shape {got}, but this estimator was fitted on {expected}; pass them "
+            "in that shape."
+        )
+
+
 def squared_errors(X, y):
     """Mean squared error of each image, ``float64`` of shape ``(n_samples,)``."""
-    if X.shape != y.shape:
-        raise ValueError(f"The images have shape {X.shape}, but their targets {y.shape}.")
+    check_same_shape(X_denoised=X, y=y)
     # What float64 does not hold is infinite.
     with np.errstate(over="ignore"):
         difference = to_float(y).astype(np.float64) - to_float(X)

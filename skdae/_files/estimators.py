@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
-from .arrays import DTYPES, read_arrays, write_arrays
+from .arrays import DTYPES, read_arrays, saying_why, write_arrays
 
 #: The classes that `load` makes objects of.
 CLASSES: dict[str, type] = {"Pipeline": Pipeline}
@@ -164,7 +164,6 @@ def load(path: str | os.PathLike) -> Estimator:
     >>> import tempfile
     >>> from pathlib import Path
     >>> import numpy as np
-    from numpy.typing import ArrayLike
     >>> from skdae import DenoisingAutoencoder, load
     >>> X = np.random.default_rng(0).random((20, 8, 8))
     >>> dae = DenoisingAutoencoder("dense", max_epochs=1, random_state=0).fit(X, X)
@@ -175,19 +174,13 @@ def load(path: str | os.PathLike) -> Estimator:
     True
     """
     path = os.fspath(path)
-    try:
+    with saying_why(f"{path} cannot be loaded: "):
         arrays, tree = read_arrays(path)
         if "estimator" not in tree:
             raise ValueError("it is not an estimator; a checkpoint is read by fit, as checkpoint=")
         estimator = Reader(arrays, tree["versions"]["skdae"]).decode(tree["estimator"])
         if not isinstance(estimator, BaseEstimator) or arrays:
             raise ValueError("it is damaged: it does not hold exactly one estimator")
-    except OSError:
-        raise
-    except Exception as error:
-        # A forged file can break decoding in more ways than can be listed.
-        reason = error if isinstance(error, ValueError) else f"it is damaged ({error!r})"
-        raise ValueError(f"{path} cannot be loaded: {reason}") from error
     return estimator
 
 

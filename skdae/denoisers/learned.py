@@ -53,6 +53,18 @@ _NETS = Is(
 )
 
 
+def _is_optimizer(made):
+    made = getattr(made, "func", made)
+    is_class = inspect.isclass(made) and issubclass(made, torch.optim.Optimizer)
+    return is_class and made is not torch.optim.LBFGS
+
+
+_OPTIMIZER = Is(
+    _is_optimizer,
+    "a torch.optim.Optimizer class whose step needs no closure, or a functools.partial of one",
+)
+
+
 class Start:
     """How a fit starts.
 
@@ -106,7 +118,7 @@ class LearnedDenoiser(BaseDenoiser):
         "architecture": [StrOptions({"auto", *ARCHITECTURES}), _NETS],
         "noise": "no_validation",
         "image_shape": [tuple, list, None],
-        "optimizer": [StrOptions(set(OPTIMIZERS)), type, functools.partial],
+        "optimizer": [StrOptions(OPTIMIZERS.keys()), _OPTIMIZER],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions(set(LR_SCHEDULES)), None],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
@@ -320,12 +332,6 @@ class LearnedDenoiser(BaseDenoiser):
         """What every skorch net of skdae takes from the parameters."""
         optimizer, options = OPTIMIZERS.get(self.optimizer, (self.optimizer, {}))
         made = optimizer.func if isinstance(optimizer, functools.partial) else optimizer
-        is_class = inspect.isclass(made) and issubclass(made, torch.optim.Optimizer)
-        if not is_class or made is torch.optim.LBFGS:
-            raise TypeError(
-                f"optimizer={self.optimizer!r} must be a name, a torch.optim.Optimizer class "
-                "whose step needs no closure, or a functools.partial of one with its options."
-            )
         own = getattr(optimizer, "keywords", {})
         if "weight_decay" in inspect.signature(made).parameters and "weight_decay" not in own:
             options = {**options, "weight_decay": self.weight_decay}
