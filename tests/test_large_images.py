@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
+from skorch.callbacks import Callback
 
 from skdae import DenoisingAutoencoder, Downsample, GaussianNoise, Occlusion
 from skdae._training.crops import PatchDataset, PixelStore, _poses, pixel_stores
@@ -204,7 +205,9 @@ def test_crops_see_noise_as_large_as_they_are():
 @pytest.mark.parametrize(
     ("X", "params", "message"),
     [
-        (RAGGED, {}, "images of different sizes; pass patch_size="),
+        (RAGGED, {"patch_size": None}, "images of different sizes; pass patch_size="),
+        (RAGGED, {"architecture": Dense()}, "patch_size=20 needs a net"),
+        (RAGGED[2][None], {}, "Found array with 1 sample"),
         (RAGGED, {"patch_size": 21}, "patch_size=21 is larger than the smallest image.* 20 pixels"),
         (np.zeros((3, 8, 9)), {"patch_size": 9}, "whose shorter side has 8"),
         ([*RAGGED, np.zeros((20, 20, 3))], {"patch_size": 8}, "mixes images of different kinds"),
@@ -227,7 +230,7 @@ def test_crops_see_noise_as_large_as_they_are():
             "needs",
         ),
     ],
-    ids=range(10),
+    ids=range(12),
 )
 def test_sizes_that_do_not_fit_are_refused(X, params, message):
     with pytest.raises(ValueError, match=message):
@@ -384,3 +387,65 @@ def test_learning_from_crops_removes_noise():
         dae = small(noise=noise, patch_size=24, max_epochs=30, lr=5e-3).fit(X.astype(np.float32))
     noisy = noise.fit_transform(X)
     assert -dae.score(noisy, X) < 0.35 * np.mean((noisy - X) ** 2)
+
+
+# Defaults, and a budget
+
+X_LARGE = np.random.default_rng(0).random((2, 100, 120))
+
+
+@pytest.mark.parametrize(
+    ("images", "architecture", "n_crops"),
+    [
+        (X_LARGE, UNet((2,)), 80),
+        (X_LARGE[:1], UNet((2,)), 80),
+        (X_LARGE[:, :96], UNet((2,)), None),
+        (X_LARGE, Conv((2,)), 80),
+        (X_LARGE, Dense((2,)), None),
+        ([X_LARGE[0], X_LARGE[1, :, :70]], UNet((2,)), 80),
+    ],
+    ids=["large", "one", "small", "conv", "rows", "list"],
+)
+def test_large_images_are_learnt_by_crops(images, architecture, n_crops):
+    seen = []
+
+    class Look(Callback):
+        def on_train_begin(self, net, X=None, y=None, **kwargs):
+            seen.append((len(X), X[0][0].shape))
+
+    params = {"batch_size": 8, "validation_fraction": None, "callbacks": [Look()]}
+    small(architecture=architecture, max_epochs=1, **params).fit(images)
+    [(n, shape)] = seen
+    assert n == (n_crops or len(images))
+    assert (shape == (1, 64, 64)) == (n_crops is not None)
+
+
+@pytest.mark.parametrize(("max_steps", "epochs", "last"), [(7, 3, 1), (6, 2, 3), (2, 1, 2)])
+def test_a_budget_in_steps(max_steps, epochs, last):
+    X = np.random.default_rng(0).random((24, 8, 8))
+    steps = []
+
+    class Count(Callback):
+        def on_batch_end(self, net, training=False, **kwargs):
+            steps.append(net.history[-1]["epoch"])
+
+    dae = small(
+        architecture=Dense((4,)),
+        max_steps=max_steps,
+        batch_size=8,
+        validation_fraction=None,
+        callbacks=[Count()],
+    ).fit(X)
+    assert len(steps) == max_steps
+    assert dae.n_iter_ == epochs
+    assert steps.count(epochs) == last
+    # The schedule ends where the budget does.
+    assert dae.net_.optimizer_.param_groups[0]["lr"] == pytest.approx(0, abs=1e-12)
+
+
+def test_a_budget_of_whole_epochs_is_these_epochs():
+    X = np.random.default_rng(0).random((24, 8, 8))
+    params = {"architecture": Dense((4,)), "batch_size": 8, "validation_fraction": None}
+    by_steps = small(max_steps=6, **params).fit(X)
+    by_epochs = small(max_epochs=2, **params).fit(X)
+    np.testing.assert_array_equal(by_steps.predict(X), by_epochs.predict(X))

@@ -26,9 +26,13 @@ class PatchDataset(ImageDataset):
         The images that belong to this data set.
     seed : int
         Of crops and noise.
+    least : int, default=1
+        An epoch shows as many crops at least.
     """
 
-    def __init__(self, images, targets, to_net, noise, pretext, device, *, patch_hw, indices, seed):
+    def __init__(
+        self, images, targets, to_net, noise, pretext, device, *, patch_hw, indices, seed, least=1
+    ):
         super().__init__(
             images, targets, to_net, noise, pretext, None, device, indices=indices, seed=seed
         )
@@ -48,7 +52,7 @@ class PatchDataset(ImageDataset):
             )
         self._images = indices
         self._ends = images.sizes[indices].prod(1).cumsum(0)
-        self._n_patches = max(1, round(self._ends[-1].item() / math.prod(patch_hw)))
+        self._n_patches = max(least, round(self._ends[-1].item() / math.prod(patch_hw)))
         self.rows = self._draw(torch.Generator().manual_seed(seed + 2))
 
     def _draw(self, generator):

@@ -30,6 +30,7 @@ from .._images import (
     image_by_image,
     image_list,
     is_ragged,
+    n_dims,
     union,
     validate_images,
     warn_user,
@@ -123,6 +124,7 @@ class LearnedDenoiser(BaseDenoiser):
         "lr_schedule": [StrOptions(set(LR_SCHEDULES)), None],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "max_steps": [Interval(Integral, 1, None, closed="left"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="left"), None],
         "early_stopping": ["boolean"],
@@ -131,7 +133,7 @@ class LearnedDenoiser(BaseDenoiser):
         "precision": [StrOptions({"auto", "float32", "bfloat16", "float16"})],
         "compile": ["boolean"],
         "tile_size": [Interval(Integral, 1, None, closed="left"), None],
-        "patch_size": [Interval(Integral, 1, None, closed="left"), None],
+        "patch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
         "callbacks": [list, tuple, None],
         "checkpoint": [str, os.PathLike, None],
         "warm_start": ["boolean"],
@@ -170,8 +172,8 @@ class LearnedDenoiser(BaseDenoiser):
         ----------
         X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
                 (n_samples, height, width, n_channels)
-            Noisy images; clean ones when `noise` is set. At least 2; one is enough with
-            `patch_size`, which also lets images of different sizes come as a list of arrays.
+            Noisy images; clean ones when `noise` is set. At least 2; one is enough where it is
+            learnt by crops (`patch_size`). Images of different sizes come as a list of arrays.
         y : array-like or None, default=None
             Targets: clean images, or second noisy ones, shaped like `X`, or with height and width a
             whole number of times larger or smaller. None, or a 1-D array of labels, means `X`
@@ -225,7 +227,9 @@ class LearnedDenoiser(BaseDenoiser):
             None if self.noise is None else check_noise(self.noise),
             start.seeds[0],
         )
-        plan.check_sizes(self.tile_size, self.patch_size, data.images)
+        plan.check_sizes(self.tile_size, data.patch_size, data.images)
+        if data.patch_size is None and len(data.images) < 2 and not partial:
+            raise ValueError("Found array with 1 sample(s) while a minimum of 2 is required.")
         if start.going_on:
             plan = plan.going_on_from(self._plan)
         net = self._train(X, y, plan, noise, data, start)
@@ -252,7 +256,7 @@ class LearnedDenoiser(BaseDenoiser):
             train, valid = datasets(
                 data,
                 n_validation=0 if start.partial else self._n_validation(len(data.images)),
-                patch_size=self.patch_size,
+                batch_size=int(self.batch_size),
                 input_hwc=plan.input_hwc,
                 seeds=start.seeds[2:],
                 split_seed=start.split_seed,
@@ -305,7 +309,8 @@ class LearnedDenoiser(BaseDenoiser):
                 # Clean images again; noise that shrinks them leaves fewer values to predict from.
                 draft.n_features_in_ = self._plan.n_clean_features
             # Crops make many of one image.
-            min_samples = 1 if partial or self.patch_size else 2
+            can_crop = self.patch_size and (self.patch_size != "auto" or n_dims(X) > 2)
+            min_samples = 1 if partial or can_crop else 2
             any_size = self.patch_size is not None
             X = validate_images(
                 draft, X, reset=not going_on, min_samples=min_samples, any_size=any_size
@@ -344,6 +349,7 @@ class LearnedDenoiser(BaseDenoiser):
             "optimizer": optimizer,
             "lr": self.lr,
             "max_epochs": 1 if partial else int(self.max_epochs),
+            "max_steps": None if partial else self.max_steps,
             "batch_size": int(self.batch_size),
             "device": device,
             "compile": self.compile,
@@ -450,7 +456,7 @@ class LearnedDenoiser(BaseDenoiser):
         """Denoise checked images."""
         net, tile = self.net_, self.tile_size
         plan = net.plan
-        plan.check_sizes(tile, self.patch_size)
+        plan.check_sizes(tile, None if self.patch_size == "auto" else self.patch_size)
         images = plan.batch_of(X)
 
         def run(batch):

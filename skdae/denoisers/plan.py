@@ -21,8 +21,9 @@ from .._images import (
     warn_if_far,
 )
 from .._training import tiles
-from .._training.fit_data import gather
+from .._training.fit_data import choose_patch_size, gather, shorter_side
 from .._training.losses import OUTPUT_ACTIVATIONS
+from .._training.net import call
 from ..architectures import ARCHITECTURES, BaseArchitecture
 
 
@@ -90,7 +91,7 @@ class NetPlan(Persistent):
         module = copy.deepcopy(module).to("meta" if self.architecture else "cpu").eval()
         image = torch.zeros((1, *self.input_hwc), device="meta" if self.architecture else "cpu")
         with torch.inference_mode():
-            return tuple(module.encode(self.to_net(image)).shape[1:])
+            return tuple(call(module, "encode", self.to_net(image)).shape[1:])
 
     # Images on their way into the net and out of it
 
@@ -136,11 +137,7 @@ class NetPlan(Persistent):
                     f"tile_size={smallest} or more."
                 )
         if patch_size is not None and len(images):
-            # A signal has a height of 1, which is not a limit.
-            smallest = min(
-                width if height == 1 else min(height, width)
-                for height, width in (image.shape[:2] for image in images)
-            )
+            smallest = min(map(shorter_side, images))
             if patch_size > smallest:
                 raise ValueError(
                     f"patch_size={patch_size} is larger than the smallest image, whose shorter "
@@ -196,7 +193,7 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise
         The images given to `fit`.
     y : ndarray, list of ndarray or None
         Their targets; None where they are the images.
-    patch_size : int or None
+    patch_size : int, "auto" or None
         Side of the crops, which stand for images of different sizes.
     noise : BaseNoise or None
     seed : int
@@ -211,10 +208,15 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise
         Of `X` and `y`.
     """
     ragged = isinstance(X, list)
+    takes_rows = not ragged and X.ndim == 2 and image_shape is None
+    architecture = _resolve_architecture(given, latent_dim, takes_rows)
+    latent_dim = None if latent_dim is None else int(latent_dim)
+    any_size = bool(architecture) and architecture.any_size(latent_dim)
+    if patch_size == "auto":
+        patch_size = choose_patch_size(X, any_size)
     shape = (len(X), patch_size, patch_size, *X[0].shape[2:]) if ragged else X.shape
-    architecture = _resolve_architecture(given, latent_dim, len(shape) == 2 and image_shape is None)
-    flat = architecture.flat if architecture else len(shape) == 2 and image_shape is None
-    if flat and len(shape) == 2 and image_shape is None:
+    flat = architecture.flat if architecture else takes_rows
+    if flat and takes_rows:
         # Nets that take rows need no image, so a guess will do for them.
         image_shape = guess_image_shape(shape[1])
     else:
@@ -223,7 +225,7 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise
     if y is not None:
         scaled = None if ragged else _scaled_shape(image_shape, y.size / X.size)
         targets = _to_images(y, scaled)
-    data = gather(images, targets)
+    data = gather(images, targets, patch_size)
     hwc = to_hwc(image_shape)
     target_hwc = targets[0].shape
     if ragged:
@@ -234,8 +236,6 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise
         noisy_shape = noise.output_shape(noise.image_shape_)
         if noisy_shape != noise.image_shape_:
             hwc, image_shape = to_hwc(noisy_shape), noisy_shape
-    latent_dim = None if latent_dim is None else int(latent_dim)
-    any_size = bool(architecture) and architecture.any_size(latent_dim)
     # Told apart by their text, however the user has them printed.
     with config_context(print_changed_only=True):
         architecture_name = repr(given)
@@ -252,7 +252,8 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise
         activation=activation,
         target_range=data.target_range,
         input_range=data.image_range,
-        scaling=data.scaling(),
+        # Values of about one standard deviation are learnt soonest; other activations are bounded.
+        scaling=data.scaling(width=4 if activation == "identity" else 1),
         receptive_field=tuple(architecture.receptive_field()) if any_size else None,
         code_shape=None,
     )
