@@ -299,8 +299,8 @@ def check_images(X, *, name="X", min_samples=1, estimator=None):
     first = X[0] if is_sequence and len(X) else X
     if isinstance(first, str | os.PathLike):
         raise TypeError(
-            f"{name} holds names of files or folders, not images; read them first, as with "
-            "skdae.datasets.ImageFiles(...), and pass what that gives."
+            f"{name} holds names of files or folders, not images; read the files first, such as "
+            "[np.asarray(PIL.Image.open(path)) for path in paths], and pass the arrays."
         )
     if hasattr(type(X), "getbands"):
         raise ValueError(f"{name} is one image, not a batch; pass [{name}].")
@@ -577,10 +577,38 @@ def check_target_list(X, y, name="y"):
     return y
 
 
+def check_same_shape(**batches):
+    """Refuse batches, given by their names, that do not have the shape of the first."""
+    (name, X), *others = batches.items()
+    for other, Y in others:
+        if Y.shape != X.shape:
+            raise ValueError(
+                f"{name} has shape {X.shape}, but {other} has shape {Y.shape}; pass the images in "
+                "the same shape and order."
+            )
+
+
+def check_kept_shape(denoiser, X, X_pred):
+    """Refuse what a denoiser predicted where it has not the shape of its input."""
+    if X_pred.shape != X.shape:
+        raise ValueError(
+            f"{type(denoiser).__name__} turned images of shape {X.shape} into {X_pred.shape}; pass "
+            "a denoiser that keeps the shape, so that each value can be compared with its own."
+        )
+
+
+def check_fitted_shape(got, expected):
+    """Refuse images of another shape than at fit."""
+    if got != expected:
+        raise ValueError(
+            f"X has images of shape {got}, but this estimator was fitted on {expected}; pass them "
+            "in that shape."
+        )
+
+
 def squared_errors(X, y):
     """Mean squared error of each image, ``float64`` of shape ``(n_samples,)``."""
-    if X.shape != y.shape:
-        raise ValueError(f"The images have shape {X.shape}, but their targets {y.shape}.")
+    check_same_shape(X_denoised=X, y=y)
     # What float64 does not hold is infinite.
     with np.errstate(over="ignore"):
         difference = to_float(y).astype(np.float64) - to_float(X)

@@ -3,8 +3,8 @@
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._set_output import _wrap_data_with_container
@@ -98,7 +98,7 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
     """
 
     @abstractmethod
-    def predict(self, X: ArrayLike) -> Any:
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Denoise images.
 
         Parameters
@@ -112,7 +112,7 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
         X_denoised : ndarray, shaped like `X`
         """
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Denoise images; the same as `predict`.
 
         Parameters
@@ -128,7 +128,7 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
         return self.predict(X)
 
     @image_by_image(mean_score)
-    def score(self, X, y=None):
+    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
         """Minus the mean squared error against the clean images; greater is better, 0 is best.
 
         Parameters

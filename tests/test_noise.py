@@ -442,7 +442,10 @@ def test_held_noises_are_reached_by_their_place():
         (GaussianNoise(std=(0.5, 0.1)), "low <= high"),
         (GaussianNoise(std="much"), "'std' parameter"),
         (GaussianNoise(std=np.nan), "'std' parameter"),
-        (GaussianNoise(clip=(1, 0)), "clip=(1, 0) must be a pair"),
+        (
+            GaussianNoise(clip=(1, 0)),
+            "must be a pair (low, high) with low < high or None. Got (1, 0)",
+        ),
         (GaussianNoise(clip=(0, 1, 2)), "must be a pair"),
         (GaussianNoise(when="never"), "'when' parameter"),
         (GaussianNoise(random_state="x"), "'random_state' parameter"),

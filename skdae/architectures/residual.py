@@ -8,14 +8,14 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
 from .._checks import POSITIVE_INT, SIZES
-from ._base import ACTIVATIONS, BaseArchitecture, Float32, hidden_layer
+from ._base import ACTIVATIONS, HWC, BaseArchitecture, Float32, hidden_layer
 from ._spatial import SubpixelConv, along, enlarged, pad_to_multiple, scale_of, space_to_depth
 
 
 class _ResidualArchitecture(BaseArchitecture):
     """What nets with a path around everything have in common."""
 
-    def any_size(self, latent_dim):
+    def any_size(self, latent_dim: int | None) -> bool:
         """Whether the net takes images of any size: always.
 
         Parameters
@@ -102,7 +102,7 @@ class UNet(_ResidualArchitecture):
         self.activation = activation
         self.residual = residual
 
-    def receptive_field(self):
+    def receptive_field(self) -> tuple[int, int]:
         """Stride and radius; see `BaseArchitecture.receptive_field`.
 
         Returns
@@ -114,7 +114,9 @@ class UNet(_ResidualArchitecture):
         radius = 2 + 2 * self.n_blocks * (2 * (inner - 1) + inner) + inner
         return self.stride * inner, self.stride * radius
 
-    def build(self, input_shape, output_shape, latent_dim=None):
+    def build(
+        self, input_shape: HWC, output_shape: HWC, latent_dim: int | None = None
+    ) -> nn.Module:
         """Build the net; see `BaseArchitecture.build`.
 
         Parameters
@@ -249,7 +251,7 @@ class DnCNN(_ResidualArchitecture):
         self.filters = filters
         self.batch_norm = batch_norm
 
-    def receptive_field(self):
+    def receptive_field(self) -> tuple[int, int]:
         """Stride and radius; see `BaseArchitecture.receptive_field`.
 
         Returns
@@ -258,7 +260,9 @@ class DnCNN(_ResidualArchitecture):
         """
         return 1, self.depth
 
-    def build(self, input_shape, output_shape, latent_dim=None):
+    def build(
+        self, input_shape: HWC, output_shape: HWC, latent_dim: int | None = None
+    ) -> nn.Module:
         """Build the net; see `BaseArchitecture.build`.
 
         Parameters

@@ -14,13 +14,12 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from .._checks import Is
+from .._checks import Is, fit_context
 from .._files import weights
 from .._files.onnx import UserImages, export_onnx
 from .._images import (
@@ -51,6 +50,18 @@ _KINDS = (BaseArchitecture, nn.Module)
 _NETS = Is(
     lambda net: issubclass(net if isinstance(net, type) else type(net), _KINDS),
     "an architecture object, a torch.nn.Module, or a class of these",
+)
+
+
+def _is_optimizer(made):
+    made = getattr(made, "func", made)
+    is_class = inspect.isclass(made) and issubclass(made, torch.optim.Optimizer)
+    return is_class and made is not torch.optim.LBFGS
+
+
+_OPTIMIZER = Is(
+    _is_optimizer,
+    "a torch.optim.Optimizer class whose step needs no closure, or a functools.partial of one",
 )
 
 
@@ -107,7 +118,7 @@ class LearnedDenoiser(BaseDenoiser):
         "architecture": [StrOptions({"auto", *ARCHITECTURES}), _NETS],
         "noise": "no_validation",
         "image_shape": [tuple, list, None],
-        "optimizer": [StrOptions(set(OPTIMIZERS)), type, functools.partial],
+        "optimizer": [StrOptions(OPTIMIZERS.keys()), _OPTIMIZER],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions(set(LR_SCHEDULES)), None],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
@@ -152,7 +163,7 @@ class LearnedDenoiser(BaseDenoiser):
 
     # Training
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(skip_nested=True)
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Train the net.
 
@@ -180,7 +191,7 @@ class LearnedDenoiser(BaseDenoiser):
         going_on = self.warm_start and hasattr(self, "net_")
         return self._fit(X, y, going_on)
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(skip_nested=True)
     def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Train one epoch on a part of the data, with a constant learning rate and no validation.
 
@@ -325,12 +336,6 @@ class LearnedDenoiser(BaseDenoiser):
         """What every skorch net of skdae takes from the parameters."""
         optimizer, options = OPTIMIZERS.get(self.optimizer, (self.optimizer, {}))
         made = optimizer.func if isinstance(optimizer, functools.partial) else optimizer
-        is_class = inspect.isclass(made) and issubclass(made, torch.optim.Optimizer)
-        if not is_class or made is torch.optim.LBFGS:
-            raise TypeError(
-                f"optimizer={self.optimizer!r} must be a name, a torch.optim.Optimizer class "
-                "whose step needs no closure, or a functools.partial of one with its options."
-            )
         own = getattr(optimizer, "keywords", {})
         if "weight_decay" in inspect.signature(made).parameters and "weight_decay" not in own:
             options = {**options, "weight_decay": self.weight_decay}
@@ -374,7 +379,7 @@ class LearnedDenoiser(BaseDenoiser):
                 ConvergenceWarning,
             )
 
-    def set_params(self, **params: Any) -> "LearnedDenoiser":
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, those of the architecture object and of the noise among them.
 
         Parameters

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from .._files.estimators import Persistent
 from .._images import (
+    check_fitted_shape,
     common_scale,
     find_scale,
     guess_image_shape,
@@ -136,12 +137,8 @@ class NetPlan(Persistent):
         """Checked images as a batch, if the net takes their size and values."""
         warn_if_far(value_range(X), self.input_range)
         images = to_nhwc(X, self.image_shape)
-        expected, got = self.input_hwc, images.shape[1:]
-        if got[2] != expected[2] or (got != expected and not self.any_size):
-            raise ValueError(
-                f"X has images of shape {got} (height, width, channels), but this denoiser was "
-                f"fitted on {expected}."
-            )
+        if not self.any_size or images.shape[3] != self.input_hwc[2]:
+            check_fitted_shape(images.shape[1:], self.input_hwc)
         return images
 
     # What parameters and other plans fit to it

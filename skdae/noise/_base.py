@@ -5,15 +5,15 @@ import math
 from abc import ABC, abstractmethod
 from functools import wraps
 from numbers import Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import TransformerMixin, _fit_context, clone
+from sklearn.base import TransformerMixin, clone
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import CheckedEstimator
+from .._checks import CheckedEstimator, Is, fit_context, tuple_of
 from .._files.estimators import SaveMixin
 from .._images import (
     first_image,
@@ -49,6 +49,13 @@ class LevelRange(Interval):
 
     def __str__(self):
         return f"a pair (low, high) of {super().__str__()}, low <= high"
+
+
+_HOLDS_NUMBERS = tuple_of(Real, "")
+_CLIP = Is(
+    lambda v: _HOLDS_NUMBERS.is_satisfied_by(v) and len(v) == 2 and v[0] < v[1],
+    "a pair (low, high) with low < high",
+)
 
 
 def level(kind, low, high):
@@ -140,7 +147,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
     """
 
     _parameter_constraints: dict = {
-        "clip": [tuple, list, None],
+        "clip": [_CLIP, None],
         "when": [StrOptions({"always", "fit"})],
         "random_state": ["random_state"],
     }
@@ -175,8 +182,8 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
     # Whether flat rows must be seen as images, because neighbours or channels matter.
     _spatial = False
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: Any = None) -> "BaseNoise":
+    @fit_context(skip_nested=True)
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Remember the shape of the images, and draw a seed if `random_state` is None.
 
         Parameters
@@ -233,7 +240,6 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
 
     def _set_up(self, batch_shape):
         """Fit to the shape of a batch."""
-        self._check_parameters()
         given = self._given_image_shape()
         if given is None and not self._spatial and len(batch_shape) == 2:
             # Where neighbours do not matter, flat rows are signals of any length.
@@ -366,16 +372,6 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
     def _output_hwc(self, hwc):
         """Height, width and channels of the corrupted images."""
         return hwc
-
-    def _check_parameters(self):
-        """Check what `_parameter_constraints` cannot say."""
-        if self.clip is not None:
-            numbers = len(self.clip) == 2 and all(isinstance(v, Real) for v in self.clip)
-            if not numbers or not self.clip[0] < self.clip[1]:
-                raise ValueError(
-                    f"clip={self.clip!r} must be a pair (low, high) with low < high, or None for "
-                    "no clipping."
-                )
 
     def _level(self, value, rng, n_samples):
         """One number for all images, or one number per image where `value` is a range."""

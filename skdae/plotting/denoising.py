@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._checks import POSITIVE_INT, check_parameters
-from .._images import check_images, resolve_image_shape, to_float, to_hwc, to_nhwc
+from .._images import check_images, check_same_shape, resolve_image_shape, to_float, to_hwc, to_nhwc
 from ..metrics.scorers import corrupted, fitted_attribute, fitted_image_shape, resolve_metric
 from ..noise._base import check_noise
 from ._base import BLUE, Axes, split_injectors
@@ -79,17 +79,12 @@ class DenoisingDisplay:
     def _check(self):
         if self.metric is not None:
             resolve_metric(self.metric)
-        clean, noisy = self.X_clean.shape, self.X_noisy.shape
-        shapes = {f"X_denoised of {name!r}": X.shape for name, X in self.X_denoised.items()}
+        clean, noisy = self.X_clean, self.X_noisy
+        denoised = {f"X_denoised of {name!r}": X for name, X in self.X_denoised.items()}
         # Noisy images may have another size.
-        if len(noisy) != len(clean) or noisy[0] != clean[0]:
-            shapes["X_noisy"] = noisy
-        for name, shape in shapes.items():
-            if shape != clean:
-                raise ValueError(
-                    f"{name} has shape {shape}, but X_clean has shape {clean}; pass one image for "
-                    "each clean one, the denoised ones in the shape of the clean ones."
-                )
+        if noisy.ndim != clean.ndim or len(noisy) != len(clean):
+            denoised["X_noisy"] = noisy
+        check_same_shape(X_clean=clean, **denoised)
         n_channels = to_hwc(self.image_shape)[2]
         if n_channels not in (1, 3):
             raise ValueError(
