@@ -15,6 +15,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochTimer
 from torch.optim import lr_scheduler
 
+from .._files.weights import plain
 from .._images import warn_user
 from .batches import as_float, image_tensor
 from .callbacks import StopEarly
@@ -280,7 +281,7 @@ class ImageNet(NeuralNet):
 
     # Prediction
 
-    def map_batches(self, function, X, layout):
+    def map_batches(self, function, X, layout, compiled=False):
         """Apply a method of the module to images or codes, batch by batch, without gradients.
 
         Parameters
@@ -290,6 +291,8 @@ class ImageNet(NeuralNet):
         X : ndarray of shape (n_samples, ...)
         layout : callable
             From a float32 tensor of one batch to what the method takes.
+        compiled : bool, default=False
+            Whether a compiled net runs as such.
 
         Yields
         ------
@@ -302,7 +305,7 @@ class ImageNet(NeuralNet):
             # A copy: a net that works in place must not reach the caller's array.
             batch = as_float(tensor[start : start + step].to(self.device, copy=True))
             with torch.inference_mode(), self._autocast():
-                output = getattr(self.module_, function)(layout(batch))
+                output = self._apply(function, layout(batch), compiled)
             is_tensor = isinstance(output, torch.Tensor)
             if not is_tensor or output.shape[:1] != batch.shape[:1]:
                 got = f"shape {tuple(output.shape)}" if is_tensor else type(output).__name__
@@ -317,6 +320,19 @@ class ImageNet(NeuralNet):
                     "of the training do this: scale the images to [0, 1], as at fit."
                 )
             yield output
+
+    def _apply(self, function, batch, compiled):
+        """Apply a method of the module; as it is where this machine cannot compile it."""
+        if compiled and plain(self.module_) is not self.module_:
+            try:
+                return getattr(self.module_, function)(batch)
+            except torch._dynamo.exc.TorchDynamoException as error:
+                self.module_ = plain(self.module_)
+                warn_user(
+                    f"The net cannot be compiled here, and predicts without: "
+                    f"{str(error).partition(chr(10))[0]}. set_params(compile=False) says so."
+                )
+        return getattr(plain(self.module_), function)(batch)
 
     def find_code_shape(self, input_hwc, to_net):
         """Shape of one code, or None where the module has none.

@@ -7,7 +7,7 @@ import os
 from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -37,11 +37,11 @@ from .._training.callbacks import standard_callbacks
 from .._training.checkpoint import Checkpoint, describe_fit
 from .._training.fit_data import datasets
 from .._training.losses import OUTPUT_ACTIVATIONS
-from .._training.net import LR_SCHEDULES, OPTIMIZERS
+from .._training.net import LR_SCHEDULES, OPTIMIZERS, ImageNet
 from ..architectures import ARCHITECTURES, BaseArchitecture
 from ..base import BaseDenoiser
-from ..noise._base import check_noise
-from .plan import plan_net
+from ..noise._base import BaseNoise, check_noise
+from .plan import NetPlan, plan_net
 
 
 class Start:
@@ -110,6 +110,16 @@ class LearnedDenoiser(BaseDenoiser):
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
+
+    net_: ImageNet
+    noise_: BaseNoise | None
+    n_iter_: int
+    image_shape_: tuple[int, ...]
+    device_: torch.device
+    precision_: Literal["float32", "bfloat16", "float16"]
+    _plan: NetPlan
+    _seed: int
+    _n_fits: int
 
     # What a subclass may say
 
@@ -210,7 +220,9 @@ class LearnedDenoiser(BaseDenoiser):
             self.precision, device, convolutional=bool(plan.architecture) and not plan.flat
         )
         with _own_generator(start.seeds[1], device), _memory_noted(self):
-            module = copy.deepcopy(self.module_ if start.going_on else self._new_module(plan))
+            module = copy.deepcopy(
+                weights.plain(self.module_) if start.going_on else self._new_module(plan)
+            )
             options = self._net_options(device, precision, start.partial)
             net = self._build_net(module, plan, options)
             plan = replace(plan, code_shape=net.find_code_shape(plan.input_hwc, plan.to_net))
@@ -427,7 +439,7 @@ class LearnedDenoiser(BaseDenoiser):
         plan = self._plan
         low, high = plan.clip or (-math.inf, math.inf)
         result, n_done = None, 0
-        for output in self.net_.map_batches(function, X, enter):
+        for output in self.net_.map_batches(function, X, enter, self.compile):
             output = plan.from_net(output)
             if result is None:
                 # Joining the batches afterwards would take the memory twice.
@@ -501,10 +513,25 @@ class LearnedDenoiser(BaseDenoiser):
             # Where the hardware has it; else float32.
             self.precision_ = hardware.resolve_precision("auto", self.device_, convolutional=True)
         module = weights.rebuild(self._plan.build, net["weights"])
-        with seeded(0, self.device_):
+        self._plan.check_module(module)
+        with weights.Builder(net["weights"]):
             options = self._net_options(self.device_, self.precision_, partial=False)
             self.net_ = self._build_net(module, self._plan, options)
         self.net_.history.extend(net["history"])
+
+    def _truths(self):
+        """See `Persistent`."""
+        plan, noise = self._plan, self.noise_
+        yield "image_shape_", self.image_shape_ == plan.image_shape
+        yield from super()._truths()
+        sizes = (noise.n_features_in_, noise._n_features_out) if noise else 2 * (plan.n_features,)
+        yield "noise_", sizes == (plan.n_clean_features, plan.n_features)
+        yield "noise_", not noise or plan.ndim in (2, len(noise.image_shape_) + 1)
+        yield "_seed", self._seed >= 0
+        yield "_n_fits", self._n_fits > 0
+        yield "n_iter_", 0 < self.n_iter_ <= len(self.history_)
+        rows = (type(row) is dict and isinstance(row["train_loss"], float) for row in self.history_)
+        yield "history_", all(rows)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -11,10 +11,11 @@ from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from .._files.estimators import SaveMixin
+from .._files.estimators import SaveMixin, is_shape
 from .._images import refuse_overflow, to_float, validate_images
 from ..architectures import Dense
 from ..base import unchanged_on_error
+from ..metrics.scorers import knows_images
 from ..noise import GaussianNoise
 from .autoencoder import DenoisingAutoencoder
 
@@ -105,6 +106,11 @@ class ReconstructionOutlierDetector(SaveMixin, OutlierMixin, BaseEstimator):
         "standardize": ["boolean"],
         "random_state": ["random_state"],
     }
+
+    denoiser_: Any
+    error_scale_: np.ndarray | None
+    offset_: float
+    _image_shape: tuple[int, ...]
 
     def __init__(
         self,
@@ -205,6 +211,17 @@ class ReconstructionOutlierDetector(SaveMixin, OutlierMixin, BaseEstimator):
                 f"fitted on {self._image_shape}; pass them in that shape."
             )
         return self._scores(images, self._reconstruct(images))
+
+    def _truths(self):
+        """See `Persistent`."""
+        yield from super()._truths()
+        yield "_image_shape", is_shape(self._image_shape, self.n_features_in_)
+        yield "denoiser_", knows_images(self.denoiser_, self._image_shape)
+        yield "offset_", math.isfinite(self.offset_)
+        scale = self.error_scale_
+        if scale is not None:
+            yield "error_scale_", scale.shape == (self.n_features_in_,) and scale.dtype.kind == "f"
+            yield "error_scale_", 0 < scale.min() <= scale.max() < math.inf
 
     def _default_denoiser(self, X):
         """An autoencoder that has to see the whole image through heavy noise."""

@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from sklearn.base import clone
 from torch import nn
 
@@ -15,6 +16,9 @@ from .._training.batches import value_range
 from .._training.fit_data import gather
 from .._training.losses import OUTPUT_ACTIVATIONS
 from ..architectures import ARCHITECTURES, BaseArchitecture
+
+# Values of the largest layer of a net that is tried when it is loaded: 16 MB.
+_TRIAL_VALUES = 2**22
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,60 @@ class NetPlan(Persistent):
         """Range to which predictions are clipped, or None."""
         low, high = self.target_range
         return (low, high) if self.activation == "identity" and 0 <= low <= high <= 1 else None
+
+    @property
+    def n_features(self):
+        """Number of values in an image that enters the net."""
+        return math.prod(self.input_hwc)
+
+    def _truths(self):
+        """See `Persistent`."""
+        shape, net = self.image_shape, self.architecture
+        yield "image_shape", 0 < len(shape) < 4 and min(shape) > 0
+        yield "ndim", 2 <= self.ndim <= 4 and self.ndim in (2, len(shape) + 1)
+        yield "input_hwc", self.input_hwc == to_hwc(shape)
+        yield "target_hwc", min(self.target_hwc) > 0
+        yield "n_clean_features", self.n_clean_features > 0
+        yield "architecture_name", bool(self.architecture_name)
+        yield "latent_dim", self.latent_dim is None or self.latent_dim > 0
+        yield "code_shape", self.code_shape is None or min(self.code_shape) > 0
+        yield "activation", self.activation in OUTPUT_ACTIVATIONS
+        low, high = self.target_range
+        yield "target_range", -math.inf < low <= high < math.inf
+        if net is not None:
+            yield "flat", self.flat == net.flat
+            field = tuple(net.receptive_field()) if net.any_size(self.latent_dim) else None
+            yield "receptive_field", self.receptive_field == field
+
+    def check_module(self, module):
+        """Try a loaded module on one small image.
+
+        Raises
+        ------
+        ValueError
+            If it gives NaN or infinity, or codes of another shape than the plan's.
+        """
+        height, width, n_channels = self.input_hwc
+        if self.any_size:
+            height, width = min(height, 8), min(width, 8)
+        stride = 1 if self.flat else self.architecture.receptive_field()[0]
+        widest = max(len(weight) for weight in module.parameters())
+        if max(height, stride) * max(width, stride) * widest > _TRIAL_VALUES:
+            # It would cost more than the file.
+            return
+        middle = sum(self.target_range) / 2
+        images = self.to_net(torch.full((1, height, width, n_channels), middle))
+        module.eval()
+        with torch.inference_mode():
+            output = module(images)
+            code = module.encode(images)[0] if hasattr(module, "encode") else None
+        if not output.isfinite().all():
+            raise ValueError("The net gives NaN or infinity.")
+        known = self.code_shape
+        got = None if code is None else tuple(code.shape)
+        # Codes of images of any size are alike in their channels.
+        if known != got and (not self.any_size or (known or [0])[0] != (got or [0])[0]):
+            raise ValueError(f"The net has codes of shape {got}, not {known}.")
 
     def build(self):
         """A net with fresh weights."""
