@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import joblib
@@ -37,7 +38,9 @@ from skdae import (
     MeanFilter,
     MedianFilter,
     Occlusion,
+    Pix2PixDenoiser,
     ReconstructionOutlierDetector,
+    _random,
     load,
     noise,
     save,
@@ -309,6 +312,47 @@ def test_net_of_another_machine_loads_where_its_device_is_not(device, tmp_path, 
         again.partial_fit(X)
 
 
+@pytest.mark.parametrize("denoiser", [small(), Pix2PixDenoiser(max_epochs=1)], ids=repr)
+def test_saving_and_loading_wait_for_no_fit(denoiser, tmp_path):
+    denoiser.fit(X, X)
+    with _random.seeded(0, torch.device("cpu")), ThreadPoolExecutor(1) as pool:
+        before = torch.get_rng_state().tolist()
+        again = pool.submit(there_and_back, denoiser, tmp_path).result(timeout=60)
+        assert torch.get_rng_state().tolist() == before
+    assert_same(again.predict(X), denoiser.predict(X))
+
+
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+def test_default_dtype_of_torch_is_no_part_of_a_file(architecture, tmp_path):
+    dae = small(architecture).fit(X, X)
+    dae.save(tmp_path / "before")
+    torch.set_default_dtype(torch.float64)
+    try:
+        dae.save(tmp_path / "after")
+        again = load(tmp_path / "before")
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert (tmp_path / "before").read_bytes() == (tmp_path / "after").read_bytes()
+    assert_same(again.predict(X), dae.predict(X))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # by torch of torch
+def test_net_that_cannot_be_compiled_here_predicts_all_the_same(fitted):
+    def no_compiler(graph, inputs):
+        raise RuntimeError("No working C++ compiler found")
+
+    X_denoised = fitted.predict(X)
+    dae = copy.deepcopy(fitted)
+    dae.net_.module_ = torch.compile(dae.module_, backend=no_compiler)
+    # Nobody asks for it.
+    assert_same(dae.predict(X), X_denoised)
+    dae.set_params(compile=True)
+    with pytest.warns(UserWarning, match="cannot be compiled here.*No working C.. compiler"):
+        assert_same(dae.predict(X), X_denoised)
+    assert_same(dae.predict(X), X_denoised)
+    assert_same(dae.set_params(compile=False).partial_fit(X).predict(X).shape, X.shape)
+
+
 def predicted_elsewhere(dae, folder, **environment):
     """What a fresh process predicts with the file of a denoiser."""
     dae.save(folder / "file")
@@ -424,13 +468,60 @@ def test_saving_keeps_links_and_the_users_mask(tmp_path):
     assert (tmp_path / "real" / "file").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444])
+def test_saving_keeps_the_permissions_of_the_file_before(mode, tmp_path):
+    path = tmp_path / "file"
+    path.touch()
+    path.chmod(mode)
+    save(MeanFilter(), path)
+    assert path.stat().st_mode & 0o777 == mode
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
+def test_devices_pipes_and_folders_are_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path / "link", tmp_path, "/dev/null"):
+        for call in (lambda path: save(MeanFilter(), path), load):
+            with pytest.raises(OSError, match="is a directory, a device or a pipe"):
+                call(path)
+    assert {file.name for file in tmp_path.iterdir()} == {"pipe", "link"}
+
+
+WRITING = """
+import sys, time
+from skdae._files.atomic import atomic_write
+with atomic_write(sys.argv[1]) as file:
+    print("writing", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks of files are POSIX's")
+def test_next_save_removes_what_a_killed_one_left_but_not_what_is_being_written(tmp_path):
+    others = [tmp_path / f".file.{'0a' * 16}.tmp", tmp_path / ".file.skdae-tmp"]
+    for path in others:
+        path.touch()
+    command = [sys.executable, "-c", WRITING, tmp_path / "another file"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout.readline() == b"writing\n"
+        (temporary,) = {*tmp_path.iterdir()} - {*others}
+        save(MeanFilter(), tmp_path / "file")
+        assert {*tmp_path.iterdir()} == {*others, temporary, tmp_path / "file"}
+    finally:
+        process.kill()
+        process.communicate()
+    save(MeanFilter(), tmp_path / "file")
+    assert {*tmp_path.iterdir()} == {*others, tmp_path / "file"}
+
+
 def test_missing_files_and_folders_are_os_errors(tmp_path):
     with pytest.raises(FileNotFoundError, match="no folder .*nowhere"):
         save(MeanFilter(), tmp_path / "nowhere" / "file")
     with pytest.raises(FileNotFoundError):
         load(tmp_path / "nowhere")
-    with pytest.raises(OSError, match="directory"):
-        load(tmp_path)
 
 
 # What cannot be saved
@@ -498,6 +589,14 @@ def test_net_that_was_rebuilt_by_hand_is_not_saved(tmp_path, fitted):
 )
 def test_what_load_would_refuse_is_not_saved(estimator, message, tmp_path):
     with pytest.raises(ValueError, match=message):
+        save(estimator, tmp_path / "file")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_attributes_that_no_class_declares_are_not_saved(tmp_path):
+    estimator = MeanFilter().fit(X)
+    estimator.note_ = "from the old microscope"
+    with pytest.raises(TypeError, match=r"\['note_'\] of MeanFilter.*joblib.dump"):
         save(estimator, tmp_path / "file")
     assert list(tmp_path.iterdir()) == []
 
@@ -625,6 +724,11 @@ def put(*keys, value):
     return change
 
 
+def put_noise(name, value):
+    """A change of an attribute of the noise that a net learnt with."""
+    return put("state", "noise_", "object", "state", name, value=value)
+
+
 def put_weight(change):
     """A change of the first weight of the net."""
     return lambda tree, arrays: arrays.update({WEIGHT: change(arrays[WEIGHT])})
@@ -667,6 +771,88 @@ FORGED = {
     "additional array": (lambda tree, arrays: arrays.update(a=X), "not hold exactly one"),
     "not an estimator": (lambda tree, arrays: arrays.clear() or [1], "not hold exactly one"),
 }
+
+
+SHAPE = [{"tuple": [8, 9]}, {"tuple": [64]}, {"tuple": [-8, -8]}, {"tuple": []}, [8, 8], "ab", 8]
+UNSOUND = {
+    "image_shape_": SHAPE,
+    "n_features_in_": [65, 0, -64, 64.0, True, None, "64"],
+    "feature_names_in_": [{"names": ["x"]}, {"names": []}, ["x"] * 64],
+    "_sklearn_output_config": [{"dict": {"transform": "eval"}}, {"dict": {"x": 1}}, "pandas"],
+    "_seed": [-1, 0.5, None],
+    "_n_fits": [0, None],
+    "n_iter_": [0, 2, 1.0],
+    "precision_": ["float64", 1, None],
+    "noise_": [None, 0.1, put_noise("image_shape_", {"tuple": [4, 16]}), put_noise("seed_", -1)],
+    "_plan.ndim": [1, 2.0, 4, 5],
+    "_plan.image_shape": SHAPE,
+    "_plan.input_hwc": [{"tuple": [8, 8, 3]}, {"tuple": [8, 8]}, {"tuple": [1, 64, 1]}],
+    "_plan.target_hwc": [{"tuple": [8, 8, 0]}, {"tuple": [8, 8, 2]}, {"tuple": [9, 8, 1]}],
+    "_plan.n_clean_features": [65, 0, None],
+    "_plan.activation": ["eval", None, ""],
+    "_plan.target_range": [{"tuple": [1.0, 0.0]}, {"tuple": [0.0, {"float": "inf"}]}, None],
+    "_plan.flat": [True, 0, None],
+    "_plan.latent_dim": [3, 0, "2"],
+    "_plan.code_shape": [None, {"tuple": [2, 4, 5]}, {"tuple": [0]}],
+    "_plan.receptive_field": [None, {"tuple": [1, 1]}, {"tuple": [2]}],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in UNSOUND.items() for value in values]
+)
+def test_attributes_that_no_fit_gives_are_refused(name, value, folder, fitted):
+    place = ("state", *name.split("."))
+    if name.startswith("_plan."):
+        place = (*PLAN, name.partition(".")[2])
+    change = value if callable(value) else put(*place, value=value)
+    refuses(forge(folder, fitted, change), "does not fit to the rest of it|damaged|net has|weights")
+
+
+@pytest.mark.parametrize("name", ["n_features_in_", "image_shape_", "seed_"])
+def test_half_of_a_fit_is_refused(name, folder):
+    def change(tree, arrays):
+        del tree["state"][name]
+
+    refuses(forge(folder, GaussianNoise().fit(X), change), "damaged|does not fit")
+
+
+@pytest.mark.parametrize("name", ["encoder.1.running_var", "encoder.0.weight", "encoder.0.bias"])
+@pytest.mark.parametrize("value", [-1.0, 3e38, np.nan, np.inf])
+def test_weights_that_predict_no_number_are_refused(name, value, folder, fitted):
+    if value < 0 and "running_var" not in name:
+        pytest.skip("a weight like others")
+
+    def change(tree, arrays):
+        arrays[f"net_.weights.{name}"][...] = value
+
+    if value == 3e38 and "running_var" in name:
+        pytest.skip("a variance like others")
+    refuses(forge(folder, fitted, change), "NaN or infinity")
+
+
+def test_discriminator_is_not_as_large_as_a_file_likes(folder):
+    denoiser = Pix2PixDenoiser(Conv(filters=(2,)), discriminator_filters=(2,), max_epochs=1)
+    change = put("params", "discriminator_filters", value=[30_000, 30_000])
+    refuses(forge(folder, denoiser.fit(X, X), change), "more weights than the file")
+
+
+def test_pipeline_needs_steps_that_transform(folder):
+    pipe = make_pipeline(MeanFilter(), MedianFilter())
+    refuses(forge(folder, pipe, put("params", "steps", 0, "tuple", 1, value=[])), "damaged")
+
+
+def test_json_of_many_values_is_refused_unread(folder, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("skdae._files.arrays._check_nodes", lambda text, arrays: None)
+        path = forge(folder, MeanFilter(), put("params", "size", value=[[]] * 100_000))
+    refuses(path, "200[0-9]{3} values beside its arrays, too many for its size")
+
+
+def test_long_histories_come_back(folder, fitted):
+    dae = copy.deepcopy(fitted)
+    dae.net_.history *= 20_000
+    assert there_and_back(dae, folder).history_ == dae.history_
 
 
 @pytest.mark.parametrize("name", FORGED)

@@ -242,11 +242,13 @@ def _validate(thing):
     """Check the parameters of an estimator."""
     if isinstance(thing, BaseEstimator):
         thing._validate_params()
-    if isinstance(thing, Pipeline) and thing.memory is not None:
-        raise ValueError(
-            f"memory={thing.memory!r} of a Pipeline is a cache of this machine, which is read with "
-            "pickle; set_params(memory=None) before saving."
-        )
+    if isinstance(thing, Pipeline):
+        thing._validate_steps()
+        if thing.memory is not None:
+            raise ValueError(
+                f"memory={thing.memory!r} of a Pipeline is a cache of this machine, which is read "
+                "with pickle; set_params(memory=None) before saving."
+            )
 
 
 def _describe(value):

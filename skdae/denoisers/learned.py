@@ -525,6 +525,7 @@ class LearnedDenoiser(BaseDenoiser):
         yield "image_shape_", self.image_shape_ == plan.image_shape
         yield from super()._truths()
         sizes = (noise.n_features_in_, noise._n_features_out) if noise else 2 * (plan.n_features,)
+        plan.check_sizes(self.tile_size, self.patch_size)
         yield "noise_", sizes == (plan.n_clean_features, plan.n_features)
         yield "noise_", not noise or plan.ndim in (2, len(noise.image_shape_) + 1)
         yield "_seed", self._seed >= 0

@@ -102,26 +102,25 @@ class NetPlan(Persistent):
         ValueError
             If it gives NaN or infinity, or codes of another shape than the plan's.
         """
-        height, width, n_channels = self.input_hwc
-        if self.any_size:
-            height, width = min(height, 8), min(width, 8)
+        *hw, n_channels = self.input_hwc
         stride = 1 if self.flat else self.architecture.receptive_field()[0]
         widest = max(len(weight) for weight in module.parameters())
-        if max(height, stride) * max(width, stride) * widest > _TRIAL_VALUES:
+        sizes = [hw, [min(n, 8) for n in hw]] if self.any_size else [hw]
+        sizes = [s for s in sizes if math.prod(max(n, stride) for n in s) * widest < _TRIAL_VALUES]
+        if not sizes:
             # It would cost more than the file.
             return
-        middle = sum(self.target_range) / 2
-        images = self.to_net(torch.full((1, height, width, n_channels), middle))
+        image = torch.tensor(sum(self.target_range) / 2, dtype=torch.float32)
+        image = self.to_net(image.expand(1, *sizes[0], n_channels).clone())
         module.eval()
         with torch.inference_mode():
-            output = module(images)
-            code = module.encode(images)[0] if hasattr(module, "encode") else None
+            output = module(image)
+            code = module.encode(image)[0] if hasattr(module, "encode") else None
         if not output.isfinite().all():
             raise ValueError("The net gives NaN or infinity.")
         known = self.code_shape
         got = None if code is None else tuple(code.shape)
-        # Codes of images of any size are alike in their channels.
-        if known != got and (not self.any_size or (known or [0])[0] != (got or [0])[0]):
+        if sizes[0] is hw and known != got:
             raise ValueError(f"The net has codes of shape {got}, not {known}.")
 
     def build(self):
