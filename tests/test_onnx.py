@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from sklearn.exceptions import NotFittedError
 from torch import nn
 
@@ -89,6 +90,17 @@ def test_export_writes_one_file_and_leaves_the_net_as_it_was(tmp_path):
     assert [w.data_ptr() for w in dae.module_.parameters()] == weights
     assert all(w.requires_grad for w in dae.module_.parameters())
     dae.partial_fit(GREY, GREY)
+
+
+@pytest.mark.parametrize("architecture", ["dense", "unet"])
+def test_default_dtype_of_torch_is_no_part_of_the_graph(architecture, tmp_path):
+    dae = fit(architecture, GREY)
+    torch.set_default_dtype(torch.float64)
+    try:
+        run = exported(dae, tmp_path / "net.onnx")
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert_equal_predictions(run, dae, GREY)
 
 
 def test_missing_library_names_the_extra(tmp_path, monkeypatch):

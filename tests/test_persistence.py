@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import joblib
@@ -37,13 +38,16 @@ from skdae import (
     MeanFilter,
     MedianFilter,
     Occlusion,
+    Pix2PixDenoiser,
+    ReconstructionOutlierDetector,
+    _random,
     load,
     noise,
     save,
     without_noise,
 )
 from skdae._files.arrays import read_arrays, write_arrays
-from skdae._files.estimators import CLASSES
+from skdae._files.estimators import CLASSES, Reader, Writer
 from skdae._files.weights import rebuild, saved_weights
 from skdae.architectures import ARCHITECTURES, Conv, Dense
 
@@ -190,28 +194,33 @@ values = st.recursive(
 )
 
 
+def value_there_and_back(value, folder):
+    writer = Writer()
+    tree = writer.encode(value, ("", "value"))
+    write_arrays(folder / "value", writer.arrays, {"value": tree})
+    arrays, content = read_arrays(folder / "value")
+    return Reader(arrays, "").decode(content["value"])
+
+
 @settings(max_examples=100, deadline=None)
 @given(value=values)
 def test_any_value_comes_back(value, folder):
-    estimator = MeanFilter()
-    estimator.value_ = value
-    assert_same(there_and_back(estimator, folder).value_, value)
+    assert_same(value_there_and_back(value, folder), value)
 
 
 @pytest.mark.parametrize("dtype", ["<f8", ">f8"])
 def test_arrays_come_back_from_any_memory_and_byte_order(dtype, folder):
-    estimator = MeanFilter()
-    estimator.value_ = np.arange(24, dtype=dtype).reshape(2, 3, 4).transpose(2, 0, 1)[::2, ::-1]
-    again = there_and_back(estimator, folder).value_
-    np.testing.assert_array_equal(again, estimator.value_)
+    array = np.arange(24, dtype=dtype).reshape(2, 3, 4).transpose(2, 0, 1)[::2, ::-1]
+    again = value_there_and_back(array, folder)
+    np.testing.assert_array_equal(again, array)
     assert again.flags.writeable
     assert again.dtype.isnative
 
 
 def test_loading_takes_no_more_memory_than_the_file(folder):
-    estimator = MeanFilter()
-    estimator.value_ = np.ones((2, 2**22), np.float32)
-    save(estimator, folder / "large")
+    rows = np.random.default_rng(0).random((2, 2**20))
+    detector = ReconstructionOutlierDetector(MeanFilter(image_shape=(1024, 1024))).fit(rows)
+    save(detector, folder / "large")
     tracemalloc.start()
     try:
         load(folder / "large")
@@ -301,6 +310,47 @@ def test_net_of_another_machine_loads_where_its_device_is_not(device, tmp_path, 
     assert_same(again.predict(X), fitted.predict(X))
     with pytest.raises(ValueError, match="use device='auto'"):
         again.partial_fit(X)
+
+
+@pytest.mark.parametrize("denoiser", [small(), Pix2PixDenoiser(max_epochs=1)], ids=repr)
+def test_saving_and_loading_wait_for_no_fit(denoiser, tmp_path):
+    denoiser.fit(X, X)
+    with _random.seeded(0, torch.device("cpu")), ThreadPoolExecutor(1) as pool:
+        before = torch.get_rng_state().tolist()
+        again = pool.submit(there_and_back, denoiser, tmp_path).result(timeout=60)
+        assert torch.get_rng_state().tolist() == before
+    assert_same(again.predict(X), denoiser.predict(X))
+
+
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+def test_default_dtype_of_torch_is_no_part_of_a_file(architecture, tmp_path):
+    dae = small(architecture).fit(X, X)
+    dae.save(tmp_path / "before")
+    torch.set_default_dtype(torch.float64)
+    try:
+        dae.save(tmp_path / "after")
+        again = load(tmp_path / "before")
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert (tmp_path / "before").read_bytes() == (tmp_path / "after").read_bytes()
+    assert_same(again.predict(X), dae.predict(X))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # by torch of torch
+def test_net_that_cannot_be_compiled_here_predicts_all_the_same(fitted):
+    def no_compiler(graph, inputs):
+        raise RuntimeError("No working C++ compiler found")
+
+    X_denoised = fitted.predict(X)
+    dae = copy.deepcopy(fitted)
+    dae.net_.module_ = torch.compile(dae.module_, backend=no_compiler)
+    # Nobody asks for it.
+    assert_same(dae.predict(X), X_denoised)
+    dae.set_params(compile=True)
+    with pytest.warns(UserWarning, match="cannot be compiled here.*No working C.. compiler"):
+        assert_same(dae.predict(X), X_denoised)
+    assert_same(dae.predict(X), X_denoised)
+    assert_same(dae.set_params(compile=False).partial_fit(X).predict(X).shape, X.shape)
 
 
 def predicted_elsewhere(dae, folder, **environment):
@@ -418,13 +468,60 @@ def test_saving_keeps_links_and_the_users_mask(tmp_path):
     assert (tmp_path / "real" / "file").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444])
+def test_saving_keeps_the_permissions_of_the_file_before(mode, tmp_path):
+    path = tmp_path / "file"
+    path.touch()
+    path.chmod(mode)
+    save(MeanFilter(), path)
+    assert path.stat().st_mode & 0o777 == mode
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
+def test_devices_pipes_and_folders_are_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path / "link", tmp_path, "/dev/null"):
+        for call in (lambda path: save(MeanFilter(), path), load):
+            with pytest.raises(OSError, match="is a directory, a device or a pipe"):
+                call(path)
+    assert {file.name for file in tmp_path.iterdir()} == {"pipe", "link"}
+
+
+WRITING = """
+import sys, time
+from skdae._files.atomic import atomic_write
+with atomic_write(sys.argv[1]) as file:
+    print("writing", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks of files are POSIX's")
+def test_next_save_removes_what_a_killed_one_left_but_not_what_is_being_written(tmp_path):
+    others = [tmp_path / f".file.{'0a' * 16}.tmp", tmp_path / ".file.skdae-tmp"]
+    for path in others:
+        path.touch()
+    command = [sys.executable, "-c", WRITING, tmp_path / "another file"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout.readline() == b"writing\n"
+        (temporary,) = {*tmp_path.iterdir()} - {*others}
+        save(MeanFilter(), tmp_path / "file")
+        assert {*tmp_path.iterdir()} == {*others, temporary, tmp_path / "file"}
+    finally:
+        process.kill()
+        process.communicate()
+    save(MeanFilter(), tmp_path / "file")
+    assert {*tmp_path.iterdir()} == {*others, tmp_path / "file"}
+
+
 def test_missing_files_and_folders_are_os_errors(tmp_path):
     with pytest.raises(FileNotFoundError, match="no folder .*nowhere"):
         save(MeanFilter(), tmp_path / "nowhere" / "file")
     with pytest.raises(FileNotFoundError):
         load(tmp_path / "nowhere")
-    with pytest.raises(OSError, match="directory"):
-        load(tmp_path)
 
 
 # What cannot be saved
@@ -496,9 +593,17 @@ def test_what_load_would_refuse_is_not_saved(estimator, message, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_attributes_that_no_class_declares_are_not_saved(tmp_path):
+    estimator = MeanFilter().fit(X)
+    estimator.note_ = "from the old microscope"
+    with pytest.raises(TypeError, match=r"\['note_'\] of MeanFilter.*joblib.dump"):
+        save(estimator, tmp_path / "file")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_holds_itself_is_not_saved(tmp_path):
-    estimator = MeanFilter()
-    estimator.value_ = [estimator]
+    estimator = make_pipeline(MeanFilter())
+    estimator.steps = [("itself", estimator)]
     with pytest.raises(ValueError, match="nested too deep"):
         save(estimator, tmp_path / "file")
 
@@ -599,7 +704,7 @@ def test_foreign_names_are_neither_imported_nor_run(name, where, folder):
     def change(tree, arrays):
         if where == "class":
             return {"object": spec}
-        tree[where]["noise" if where == "params" else "extra_"] = {"object": spec}
+        tree[where]["noise" if where == "params" else "noise_"] = {"object": spec}
 
     modules = set(sys.modules)
     path = forge(folder, small(), change)
@@ -619,6 +724,11 @@ def put(*keys, value):
     return change
 
 
+def put_noise(name, value):
+    """A change of an attribute of the noise that a net learnt with."""
+    return put("state", "noise_", "object", "state", name, value=value)
+
+
 def put_weight(change):
     """A change of the first weight of the net."""
     return lambda tree, arrays: arrays.update({WEIGHT: change(arrays[WEIGHT])})
@@ -635,17 +745,25 @@ FORGED = {
     "parameter out of range": (put("params", "lr", value=-1), "'lr' parameter"),
     "parameter of another type": (put("params", "loss", value=["mse"]), "'loss' parameter"),
     "unknown device": (put("params", "device", value="os.system"), "os.system"),
-    "unknown kind of value": (put("state", "a_", value={"eval": "1"}), "'eval'. is not a kind"),
-    "two kinds of value": (put("state", "a_", value={"tuple": [], "dict": {}}), "is not a kind"),
-    "unknown array": (put("state", "a_", value={"array": "none"}), "'none'"),
-    "array used twice": (put("state", "a_", value={"array": WEIGHT}), "encoder.0.weight"),
-    "unknown dtype": (put("state", "a_", value={"scalar": ["O", 1]}), "damaged"),
+    "unknown attribute": (put("state", "a_", value=1), r"\['a_'\] of DenoisingAutoencoder"),
+    "unknown kind of value": (
+        put("state", "n_iter_", value={"eval": "1"}),
+        "'eval'. is not a kind",
+    ),
+    "two kinds of value": (
+        put("state", "n_iter_", value={"tuple": [], "dict": {}}),
+        "is not a kind",
+    ),
+    "unknown array": (put("state", "n_iter_", value={"array": "none"}), "'none'"),
+    "array used twice": (put("state", "n_iter_", value={"array": WEIGHT}), "encoder.0.weight"),
+    "unknown dtype": (put("state", "n_iter_", value={"scalar": ["O", 1]}), "damaged"),
     "missing net": (put("state", "net_", value={"dict": {}}), "damaged"),
-    "huge filters": (put(*ARCHITECTURE, "filters", value=[10**6]), "weights differ"),
+    "large filters": (put(*ARCHITECTURE, "filters", value=[10**3]), "weights differ"),
+    "huge filters": (put(*ARCHITECTURE, "filters", value=[10**6]), "more weights than the file"),
     "impossible filters": (put(*ARCHITECTURE, "filters", value=[10**30]), "damaged"),
-    "huge kernel": (put(*ARCHITECTURE, "kernel_size", value=10**4 + 1), "weights differ"),
-    "huge bottleneck": (put(*PLAN, "latent_dim", value=10**12), "weights differ"),
-    "many layers": (put(*ARCHITECTURE, "filters", value=[1] * 100_000), "more layers than"),
+    "huge kernel": (put(*ARCHITECTURE, "kernel_size", value=10**4 + 1), "receptive_field of"),
+    "huge bottleneck": (put(*PLAN, "latent_dim", value=10**12), "receptive_field of"),
+    "many layers": (put(*ARCHITECTURE, "filters", value=[1] * 50_000), "receptive_field of"),
     "no filters": (put(*ARCHITECTURE, "filters", value="abc"), "'filters' parameter|filters="),
     "fewer weights": (put_weight(lambda weight: weight[:1]), WEIGHT[13:]),
     "wider weights": (put_weight(lambda weight: weight.astype(np.float64)), WEIGHT[13:]),
@@ -653,6 +771,88 @@ FORGED = {
     "additional array": (lambda tree, arrays: arrays.update(a=X), "not hold exactly one"),
     "not an estimator": (lambda tree, arrays: arrays.clear() or [1], "not hold exactly one"),
 }
+
+
+SHAPE = [{"tuple": [8, 9]}, {"tuple": [64]}, {"tuple": [-8, -8]}, {"tuple": []}, [8, 8], "ab", 8]
+UNSOUND = {
+    "image_shape_": SHAPE,
+    "n_features_in_": [65, 0, -64, 64.0, True, None, "64"],
+    "feature_names_in_": [{"names": ["x"]}, {"names": []}, ["x"] * 64],
+    "_sklearn_output_config": [{"dict": {"transform": "eval"}}, {"dict": {"x": 1}}, "pandas"],
+    "_seed": [-1, 0.5, None],
+    "_n_fits": [0, None],
+    "n_iter_": [0, 2, 1.0],
+    "precision_": ["float64", 1, None],
+    "noise_": [None, 0.1, put_noise("image_shape_", {"tuple": [4, 16]}), put_noise("seed_", -1)],
+    "_plan.ndim": [1, 2.0, 4, 5],
+    "_plan.image_shape": SHAPE,
+    "_plan.input_hwc": [{"tuple": [8, 8, 3]}, {"tuple": [8, 8]}, {"tuple": [1, 64, 1]}],
+    "_plan.target_hwc": [{"tuple": [8, 8, 0]}, {"tuple": [8, 8, 2]}, {"tuple": [9, 8, 1]}],
+    "_plan.n_clean_features": [65, 0, None],
+    "_plan.activation": ["eval", None, ""],
+    "_plan.target_range": [{"tuple": [1.0, 0.0]}, {"tuple": [0.0, {"float": "inf"}]}, None],
+    "_plan.flat": [True, 0, None],
+    "_plan.latent_dim": [3, 0, "2"],
+    "_plan.code_shape": [None, {"tuple": [2, 4, 5]}, {"tuple": [0]}],
+    "_plan.receptive_field": [None, {"tuple": [1, 1]}, {"tuple": [2]}],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in UNSOUND.items() for value in values]
+)
+def test_attributes_that_no_fit_gives_are_refused(name, value, folder, fitted):
+    place = ("state", *name.split("."))
+    if name.startswith("_plan."):
+        place = (*PLAN, name.partition(".")[2])
+    change = value if callable(value) else put(*place, value=value)
+    refuses(forge(folder, fitted, change), "does not fit to the rest of it|damaged|net has|weights")
+
+
+@pytest.mark.parametrize("name", ["n_features_in_", "image_shape_", "seed_"])
+def test_half_of_a_fit_is_refused(name, folder):
+    def change(tree, arrays):
+        del tree["state"][name]
+
+    refuses(forge(folder, GaussianNoise().fit(X), change), "damaged|does not fit")
+
+
+@pytest.mark.parametrize("name", ["encoder.1.running_var", "encoder.0.weight", "encoder.0.bias"])
+@pytest.mark.parametrize("value", [-1.0, 3e38, np.nan, np.inf])
+def test_weights_that_predict_no_number_are_refused(name, value, folder, fitted):
+    if value < 0 and "running_var" not in name:
+        pytest.skip("a weight like others")
+
+    def change(tree, arrays):
+        arrays[f"net_.weights.{name}"][...] = value
+
+    if value == 3e38 and "running_var" in name:
+        pytest.skip("a variance like others")
+    refuses(forge(folder, fitted, change), "NaN or infinity")
+
+
+def test_discriminator_is_not_as_large_as_a_file_likes(folder):
+    denoiser = Pix2PixDenoiser(Conv(filters=(2,)), discriminator_filters=(2,), max_epochs=1)
+    change = put("params", "discriminator_filters", value=[30_000, 30_000])
+    refuses(forge(folder, denoiser.fit(X, X), change), "more weights than the file")
+
+
+def test_pipeline_needs_steps_that_transform(folder):
+    pipe = make_pipeline(MeanFilter(), MedianFilter())
+    refuses(forge(folder, pipe, put("params", "steps", 0, "tuple", 1, value=[])), "damaged")
+
+
+def test_json_of_many_values_is_refused_unread(folder, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("skdae._files.arrays._check_nodes", lambda text, arrays: None)
+        path = forge(folder, MeanFilter(), put("params", "size", value=[[]] * 100_000))
+    refuses(path, "200[0-9]{3} values beside its arrays, too many for its size")
+
+
+def test_long_histories_come_back(folder, fitted):
+    dae = copy.deepcopy(fitted)
+    dae.net_.history *= 20_000
+    assert there_and_back(dae, folder).history_ == dae.history_
 
 
 @pytest.mark.parametrize("name", FORGED)
@@ -679,7 +879,7 @@ def test_deeply_nested_values_are_refused(folder):
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(20_000)
     try:
-        path = forge(folder, MeanFilter(), put("state", "a_", value=deep))
+        path = forge(folder, MeanFilter(), put("params", "size", value=deep))
     finally:
         sys.setrecursionlimit(limit)
     refuses(path, "damaged .*recursion")

@@ -12,7 +12,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError, safe_open
 
-from .atomic import atomic_write
+from .atomic import atomic_write, refuse_special
 
 # The file format's, not skdae's: raised when a file changes such that other versions misread it.
 FORMAT_VERSION = 2
@@ -23,6 +23,10 @@ DTYPES = {np.dtype(code).name: np.dtype(code).type for code in _CODES}
 
 # No attribute of an estimator has such a name.
 _TREE = "__skdae__"
+
+# Values of JSON: so many in any file, and one more for so many of its bytes. A history has 20 bytes
+# for each; empty lists, of 3 bytes each, would take twenty times the memory of the file.
+_NODES, _BYTES_PER_NODE = 2**16, 16
 
 
 def write_arrays(path, arrays, tree):
@@ -35,8 +39,16 @@ def write_arrays(path, arrays, tree):
         Of a dtype in `DTYPES`, and in any order of bytes and axes.
     tree : dict
         Anything that JSON can hold.
+
+    Raises
+    ------
+    ValueError
+        If the JSON has far more values than its size and that of the arrays explain.
+    OSError
+        If the file cannot be written.
     """
     text = json.dumps(tree, allow_nan=False).encode()
+    _check_nodes(text, arrays)
     arrays = {
         name: np.asarray(array, array.dtype.newbyteorder("<"), order="C")
         for name, array in {**arrays, _TREE: np.frombuffer(text, np.uint8)}.items()
@@ -67,6 +79,7 @@ def read_arrays(path):
     OSError
         If it cannot be read.
     """
+    refuse_special(path)
     try:
         # Python's open names what is wrong with a path.
         with open(path, "rb"), safe_open(path, "np") as file:
@@ -79,7 +92,17 @@ def read_arrays(path):
         ) from error
     if _digest(arrays) != checksum:
         raise ValueError("it is damaged: its contents do not match its checksum; copy it again")
-    return arrays, json.loads(arrays.pop(_TREE).tobytes())
+    text = arrays.pop(_TREE).tobytes()
+    _check_nodes(text, arrays)
+    return arrays, json.loads(text)
+
+
+def _check_nodes(text, arrays):
+    """Refuse JSON whose values would take far more memory than their file."""
+    n_nodes = sum(map(text.count, (b",", b"[", b"{")))
+    n_bytes = len(text) + sum(array.nbytes for array in arrays.values())
+    if n_nodes > _NODES + n_bytes / _BYTES_PER_NODE:
+        raise ValueError(f"it has {n_nodes} values beside its arrays, too many for its size")
 
 
 def _check_version(metadata):

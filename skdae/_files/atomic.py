@@ -1,15 +1,33 @@
 """Files that are written whole or not at all."""
 
-import glob
 import os
+import re
+import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
+
+try:
+    import fcntl
+except ImportError:  # Windows, where leftovers stay.
+    fcntl = None  # type: ignore[assignment]
+
+# As much of a name as leaves room for more in that of another file, and what makes it ours.
+_TEMPORARY = re.compile(r"\..{1,50}\.[0-9a-f]{32}\.skdae-tmp", re.DOTALL)
+
+
+def refuse_special(path):
+    """Raise an OSError where something else than a file stands; a pipe would be waited for."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OSError(f"{path} is a directory, a device or a pipe; pass the path of a file.")
 
 
 @contextmanager
 def atomic_write(path):
     """A binary file that takes the place of `path` once all of it is on the disk, not before.
+
+    It has the permissions of the file that it replaces. What a process that was killed has left of
+    its writing into the same folder is deleted.
 
     Parameters
     ----------
@@ -23,16 +41,23 @@ def atomic_write(path):
     path = Path(os.path.realpath(path))
     if not path.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {path.parent} to write {path.name} into.")
-    # In the same folder, because only a rename within one file system is atomic.
-    temporary = path.with_name(f".{_short(path)}.{uuid4().hex}.tmp")
+    refuse_special(path)
+    _remove_leftovers(path.parent)
+    file = _open_temporary(path)
     try:
-        with open(temporary, "xb") as file:
+        with file:
+            if path.exists():
+                _copy_permissions(path, file.name)
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+            if fcntl is None:
+                file.close()
+            # Locked until it has its name.
+            os.replace(file.name, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(file.name)
     # The new name is on the disk with its folder; not every system lets a folder be opened.
     with suppress(OSError):
         folder = os.open(path.parent, os.O_RDONLY)
@@ -42,19 +67,46 @@ def atomic_write(path):
             os.close(folder)
 
 
-def remove_leftovers(path):
-    """Delete what is left of writings of `path` whose process was killed.
+def _open_temporary(path):
+    """A new file in the folder of `path`, because only a rename within one disk is atomic."""
+    while True:
+        temporary = path.with_name(f".{path.name[:50]}.{uuid4().hex}.skdae-tmp")
+        file = open(temporary, "xb")  # noqa: SIM115
+        # Not every disk has locks.
+        with suppress(OSError):
+            if not _lock(file):
+                # Another process took it for a leftover in the moment before.
+                file.close()
+                continue
+        return file
 
-    Parameters
-    ----------
-    path : str or os.PathLike
-        To which nobody else is writing now.
-    """
-    path = Path(os.path.realpath(path))
-    for leftover in path.parent.glob(f".{glob.escape(_short(path))}.{'[0-9a-f]' * 32}.tmp"):
-        leftover.unlink(missing_ok=True)
+
+def _lock(file):
+    """Lock a file as long as it is open; False where another has done so, or has deleted it."""
+    if fcntl is not None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return os.path.exists(file.name)
 
 
-def _short(path):
-    """As much of a name as leaves room for more in that of another file."""
-    return path.name[:50]
+def _remove_leftovers(folder):
+    """Delete the temporary files in a folder whose process does not live any more."""
+    if fcntl is None:
+        return
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            if _TEMPORARY.fullmatch(entry.name):
+                with suppress(OSError), open(entry.path, "rb") as file:
+                    if _lock(file):
+                        os.unlink(entry.path)
+
+
+def _copy_permissions(path, to):
+    """Give a file the mode of another, and its owner and group where one may."""
+    status = path.stat()
+    for ids in ((-1, status.st_gid), (status.st_uid, -1)):
+        with suppress(OSError, AttributeError):
+            os.chown(to, *ids)
+    shutil.copymode(path, to)

@@ -9,8 +9,10 @@ import math
 import os
 import platform
 import textwrap
+from functools import cache
 from importlib import metadata
-from typing import Any, Protocol, Self
+from types import UnionType
+from typing import Any, Literal, Protocol, Self, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import sklearn
@@ -34,9 +36,10 @@ _MAX_DEPTH = 60
 class Persistent:
     """A class of skdae that `save` writes and `load` makes; it enters the table by itself.
 
-    Of a scikit-learn estimator, the parameters and all other attributes are kept; of any other
-    object, the attributes. A child outside skdae is not in the table, because to load it would be
-    to run code that a file names.
+    Of a scikit-learn estimator, the parameters and the fitted attributes are kept; of any other
+    object, the attributes. A class declares them, with their types, by annotations that have no
+    value; a file holds no others. A child outside skdae is not in the table, because to load it
+    would be to run code that a file names.
     """
 
     def __init_subclass__(cls, **kwargs):
@@ -52,9 +55,31 @@ class Persistent:
         """Take over what `_get_saved_state` gave."""
         vars(self).update(state)
 
+    def _truths(self):
+        """What a fit sees to: names of fitted attributes, and whether their values fit the others.
+
+        Yields
+        ------
+        name : str
+        holds : bool
+        """
+        yield from ()
+
 
 class SaveMixin(Persistent):
-    """Gives an estimator the method `save`."""
+    """Gives an estimator the method `save`, and what all fitted estimators have."""
+
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    _sklearn_output_config: dict[str, Literal["default", "pandas", "polars"]]
+
+    def _truths(self):
+        """See `Persistent`."""
+        shape = getattr(self, "image_shape_", (self.n_features_in_,))
+        yield "image_shape_", 0 < len(shape) < 4 and is_shape(shape, self.n_features_in_)
+        names = getattr(self, "feature_names_in_", None)
+        fit = names is None or (_are_names(names) and len(names) == self.n_features_in_)
+        yield "feature_names_in_", fit
 
     def save(self, path: str | os.PathLike) -> None:
         """Save the estimator, fitted or not; the same as `skdae.save`.
@@ -221,11 +246,13 @@ def _validate(thing):
     """Check the parameters of an estimator."""
     if isinstance(thing, BaseEstimator):
         thing._validate_params()
-    if isinstance(thing, Pipeline) and thing.memory is not None:
-        raise ValueError(
-            f"memory={thing.memory!r} of a Pipeline is a cache of this machine, which is read with "
-            "pickle; set_params(memory=None) before saving."
-        )
+    if isinstance(thing, Pipeline):
+        thing._validate_steps()
+        if thing.memory is not None:
+            raise ValueError(
+                f"memory={thing.memory!r} of a Pipeline is a cache of this machine, which is read "
+                "with pickle; set_params(memory=None) before saving."
+            )
 
 
 def _describe(value):
@@ -301,6 +328,13 @@ class Writer:
             for name, value in _saved_parameters(thing).items()
         }
         saved = thing._get_saved_state() if isinstance(thing, Persistent) else _attributes(thing)
+        unknown = _unknown(type(thing), parameters, saved)
+        if unknown:
+            raise TypeError(
+                f"{'.'.join(where)} has {unknown}, which its class does not declare and load would "
+                "refuse; delete them before saving, or use joblib.dump(estimator, path)."
+            )
+        check_state(thing)
         state = {name: self.encode(value, (*where, name)) for name, value in saved.items()}
         return {"class": type(thing).__name__, "params": parameters, "state": state}
 
@@ -377,6 +411,7 @@ class Reader:
             thing._set_saved_state(state)
         else:
             vars(thing).update(state)
+        check_state(thing)
         return thing
 
 
@@ -384,5 +419,53 @@ def _unknown(cls, parameters, state):
     """What is not a parameter or an attribute of a class, as text; None where nothing is."""
     known = cls._get_param_names() if issubclass(cls, BaseEstimator) else []
     names = [name for name in parameters if name not in known or name in _LOCAL_PARAMETERS]
-    names += [name for name in state if name in known or hasattr(cls, name)]
+    names += [name for name in state if name not in _declared(cls)]
     return f"{names} of {cls.__name__}" if names else None
+
+
+@cache
+def _declared(cls):
+    """The attributes of a class beside its parameters, with their types."""
+    return {name: kind for name, kind in get_type_hints(cls).items() if not hasattr(cls, name)}
+
+
+def check_state(thing):
+    """Raise a ValueError where the attributes of an object are not what a fit gives."""
+    declared, attributes = _declared(type(thing)), _attributes(thing)
+    wrong = [n for n, value in attributes.items() if not _is_of(value, declared.get(n))]
+    is_fitted = not isinstance(thing, BaseEstimator) or any(n.endswith("_") for n in attributes)
+    if not wrong and is_fitted and isinstance(thing, Persistent):
+        # One builds on the one before.
+        wrong = (name for name, holds in thing._truths() if not holds)
+    for name in wrong:
+        raise ValueError(
+            f"{name} of {type(thing).__name__} is {_describe(getattr(thing, name, None))}, which "
+            "does not fit to the rest of it"
+        )
+
+
+def _is_of(value, kind):
+    """Whether a value is of the type that an annotation names, down to the items."""
+    origin, kinds = get_origin(kind) or kind, get_args(kind)
+    if kind is Any:
+        return True
+    if origin in (Union, UnionType):
+        return any(_is_of(value, kind) for kind in kinds)
+    if origin is Literal:
+        return isinstance(value, str) and value in kinds
+    if kind is None or not isinstance(value, type(None) if kind is type(None) else origin):
+        return False
+    if isinstance(value, bool):
+        return kind is bool
+    if origin is tuple and kinds:
+        kinds = kinds[:1] * len(value) if kinds[-1] is Ellipsis else kinds
+        return len(kinds) == len(value) and all(map(_is_of, value, kinds))
+    if origin in (list, dict) and kinds:
+        items = value.values() if origin is dict else value
+        return all(_is_of(item, kinds[-1]) for item in items)
+    return True
+
+
+def is_shape(shape, size):
+    """Whether a shape has sides, and that many values in all."""
+    return min(shape) > 0 and math.prod(shape) == size

@@ -32,7 +32,7 @@ class UserImages(nn.Module):
         """A batch of two images."""
         hwc, ndim = self.plan.input_hwc, self.plan.ndim
         shape = (math.prod(hwc),) if ndim == 2 else hwc[: ndim - 1]
-        return torch.zeros(2, *shape)
+        return torch.zeros(2, *shape, dtype=torch.float32)
 
     def forward(self, X):
         """Denoised images of a batch shaped like those at fit."""

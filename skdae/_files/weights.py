@@ -1,20 +1,24 @@
 """Weights of a net on their way into a file, and back."""
 
-import itertools
-import threading
-from contextlib import contextmanager
-
+import numpy as np
 import torch
-from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.overrides import TorchFunctionMode
 
-from .._random import seeded
+# Values that a net may have beside those of its file: 64 MB.
+_ROOM = 2**24
+
+# A small tensor costs as much as so many values.
+_TENSOR = 10_000
+
+
+def plain(module):
+    """What torch.compile wraps, or the module itself."""
+    return getattr(module, "_orig_mod", module)
 
 
 def saved_weights(module):
     """Arrays of all weights and buffers of a module, by name."""
-    # What torch.compile wraps.
-    module = getattr(module, "_orig_mod", module)
-    return {name: value.cpu().numpy() for name, value in module.state_dict().items()}
+    return {name: value.cpu().numpy() for name, value in plain(module).state_dict().items()}
 
 
 def rebuild(build, weights):
@@ -37,21 +41,20 @@ def rebuild(build, weights):
     Raises
     ------
     ValueError
-        If a name, shape or dtype differs.
+        If a name, shape or dtype differs, or a weight is not finite.
     """
     check_weights(build, weights)
-    with seeded(0, torch.device("cpu")):
-        module = build()
+    with Builder(weights):
+        module = build().float()
     module.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
     return module
 
 
 def check_weights(build, weights):
     """Raise a ValueError unless the module that `build` makes has weights like these."""
-    cpu, meta = torch.device("cpu"), torch.device("meta")
-    # Meta tensors have a shape, and no memory.
-    with seeded(0, cpu), meta, _at_most(2 * len(weights) + 100):
-        skeleton = build()
+    # Meta tensors have a shape, and no memory. float() undoes torch.set_default_dtype.
+    with Builder(weights), torch.device("meta"):
+        skeleton = build().float()
     expected = {
         name: (tuple(value.shape), str(value.dtype).removeprefix("torch."))
         for name, value in skeleton.state_dict().items()
@@ -65,23 +68,40 @@ def check_weights(build, weights):
             f"{got.get(name, 'nothing')} stands; {len(differing)} of its weights differ."
         )
     # Buffers that are computed, not stored, must cost no more than the file says either.
-    n_bytes = sum(value.nbytes for value in skeleton.buffers())
-    if n_bytes > 2**26 + 4 * sum(value.nbytes for value in weights.values()):
-        raise ValueError(f"The net's architecture computes buffers of {n_bytes} bytes.")
+    n_values = sum(value.numel() for value in skeleton.buffers())
+    if n_values > _ROOM + 4 * sum(value.size for value in weights.values()):
+        raise ValueError(f"The net's architecture computes buffers of {n_values} values.")
+    # Both ends, because an array of answers would take memory.
+    ends = {name: [value.min(), value.max()] for name, value in weights.items() if value.size}
+    wrong = [name for name, pair in ends.items() if not np.isfinite(pair).all()]
+    if wrong:
+        raise ValueError(f"The net has NaN or infinity among its weights {wrong[0]}.")
 
 
-@contextmanager
-def _at_most(n_parameters):
-    """Stop a build that makes more parameters than this, however many it is told to make."""
-    thread, numbers = threading.get_ident(), itertools.count(1)
+class Builder(TorchFunctionMode):
+    """Within it, this thread builds modules by a generator of its own, and no more than fit.
 
-    def check(module, name, parameter):
-        # The hook is one for all threads.
-        if threading.get_ident() == thread and next(numbers) > n_parameters:
-            raise ValueError("The net's architecture has more layers than there are weights.")
+    So nothing waits for a fit that draws from torch's global generator, or draws from it itself.
 
-    handle = register_module_parameter_registration_hook(check)
-    try:
-        yield
-    finally:
-        handle.remove()
+    Parameters
+    ----------
+    weights : dict of str to ndarray
+        Those of a file, about as large as all that is built.
+    """
+
+    def __init__(self, weights):
+        super().__init__()
+        self._generator = torch.Generator().manual_seed(0)
+        self._room = _ROOM + 2 * sum(value.size + _TENSOR for value in weights.values())
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        """See `TorchFunctionMode`."""
+        kwargs = dict(kwargs or {})
+        if function is torch.empty:
+            # What becomes a weight.
+            self._room -= torch.empty(*args, **{**kwargs, "device": "meta"}).numel() + _TENSOR
+            if self._room < 0:
+                raise ValueError("The net's architecture has more weights than the file.")
+        if kwargs.get("generator", self) is None:
+            kwargs["generator"] = self._generator
+        return function(*args, **kwargs)

@@ -16,7 +16,6 @@ from sklearn.base import BaseEstimator
 from torch import nn
 
 from .._files.arrays import read_arrays, saying_why, write_arrays
-from .._files.atomic import remove_leftovers
 from .._files.estimators import Reader, Writer, versions
 from .._images import is_ragged, warn_user
 
@@ -119,7 +118,6 @@ class Checkpoint:
             self._state = None
         if training.is_over:
             return
-        remove_leftovers(self.path)
         try:
             self._write(training)
         except OSError as error:

@@ -17,6 +17,7 @@ from skorch.callbacks import Callback, EpochTimer
 from skorch.history import History
 from torch.optim import lr_scheduler
 
+from .._files.weights import plain
 from .._images import is_inside_of_a_library, warn_user
 from .batches import as_float, image_tensor
 from .callbacks import StopEarly
@@ -312,7 +313,7 @@ class ImageNet(NeuralNet):
 
     # Prediction
 
-    def map_batches(self, function, X, layout):
+    def map_batches(self, function, X, layout, compiled=False):
         """Apply a method of the module to images or codes, batch by batch, without gradients.
 
         Parameters
@@ -322,6 +323,8 @@ class ImageNet(NeuralNet):
         X : ndarray of shape (n_samples, ...)
         layout : callable
             From a float32 tensor of one batch to what the method takes.
+        compiled : bool, default=False
+            Whether a compiled net runs as such.
 
         Yields
         ------
@@ -334,13 +337,26 @@ class ImageNet(NeuralNet):
             # A copy: a net that works in place must not reach the caller's array.
             batch = as_float(tensor[start : start + step].to(self.device, copy=True))
             with torch.inference_mode(), self._autocast():
-                output = call(self.module_, function, layout(batch)).float().cpu()
+                output = self._apply(function, layout(batch), compiled).float().cpu()
             if not torch.stack(output.aminmax()).isfinite().all():
                 raise ValueError(
                     f"{function}() of the net gives NaN or infinity. Values of X far outside those "
                     "of the training do this: scale the images to [0, 1], as at fit."
                 )
             yield output
+
+    def _apply(self, function, batch, compiled):
+        """Apply a method of the module; as it is where this machine cannot compile it."""
+        if compiled and plain(self.module_) is not self.module_:
+            try:
+                return call(self.module_, function, batch)
+            except torch._dynamo.exc.TorchDynamoException as error:
+                self.module_ = plain(self.module_)
+                warn_user(
+                    f"The net cannot be compiled here, and predicts without: "
+                    f"{str(error).partition(chr(10))[0]}. set_params(compile=False) says so."
+                )
+        return call(plain(self.module_), function, batch)
 
 
 class Training:

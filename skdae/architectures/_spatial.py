@@ -117,7 +117,10 @@ def _pad_unknown(x, multiple):
     padded = [(n + m - 1) // m * m for n, m in zip(sizes, multiple, strict=True)]
     # No `if`, which would hold for the example's size alone.
     reflects = torch.stack(
-        [torch.scalar_tensor(p) < 2 * n for p, n in zip(padded, sizes, strict=True)]
+        [
+            torch.scalar_tensor(p, dtype=torch.float32) < 2 * n
+            for p, n in zip(padded, sizes, strict=True)
+        ]
     ).all()
     for axis, n, p in zip((2, 3), sizes, padded, strict=True):
         index = torch.arange(p)

@@ -9,7 +9,7 @@ from abc import abstractmethod
 from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -40,10 +40,10 @@ from .._training.callbacks import standard_callbacks
 from .._training.checkpoint import Checkpoint, describe_fit
 from .._training.fit_data import datasets
 from .._training.losses import OUTPUT_ACTIVATIONS
-from .._training.net import LR_SCHEDULES, OPTIMIZERS
+from .._training.net import LR_SCHEDULES, OPTIMIZERS, ImageNet
 from ..architectures import ARCHITECTURES, BaseArchitecture
 from ..base import BaseDenoiser
-from ..noise._base import check_noise
+from ..noise._base import BaseNoise, check_noise
 from .plan import plan_net
 
 _KINDS = (BaseArchitecture, nn.Module)
@@ -139,6 +139,15 @@ class LearnedDenoiser(BaseDenoiser):
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
+
+    net_: ImageNet
+    noise_: BaseNoise | None
+    n_iter_: int
+    image_shape_: tuple[int, ...]
+    device_: torch.device
+    precision_: Literal["float32", "bfloat16", "float16"]
+    _seed: int
+    _n_fits: int
 
     # What a subclass may say
 
@@ -241,7 +250,9 @@ class LearnedDenoiser(BaseDenoiser):
             self.precision, device, convolutional=bool(plan.architecture) and not plan.flat
         )
         with _own_generator(start.seeds[1], device), _explained(self):
-            module = copy.deepcopy(self.module_ if start.going_on else self._new_module(plan))
+            module = copy.deepcopy(
+                weights.plain(self.module_) if start.going_on else self._new_module(plan)
+            )
             options = self._net_options(device, precision, start.partial)
             net = self._build_net(module, plan, options)
             if start.going_on:
@@ -459,7 +470,7 @@ class LearnedDenoiser(BaseDenoiser):
         images = plan.batch_of(X)
 
         def run(batch):
-            return run_net(net, "forward", batch, plan.to_net)
+            return run_net(net, "forward", batch, plan.to_net, self.compile)
 
         output = None
         if tile is None or max(images.shape[1:3]) <= tile:
@@ -540,11 +551,28 @@ class LearnedDenoiser(BaseDenoiser):
             self.precision_ = hardware.resolve_precision("auto", self.device_, convolutional=True)
         plan = net["plan"]
         module = weights.rebuild(plan.build, net["weights"])
-        with seeded(0, self.device_):
+        plan.check_module(module)
+        with weights.Builder(net["weights"]):
             options = self._net_options(self.device_, self.precision_, partial=False)
             self.net_ = self._build_net(module, plan, options)
         self.net_.plan = plan
         self.net_.history.extend(net["history"])
+
+    def _truths(self):
+        """See `Persistent`."""
+        plan, noise = self._plan, self.noise_
+        yield "image_shape_", self.image_shape_ == plan.image_shape
+        yield from super()._truths()
+        sizes = (noise.n_features_in_, noise._n_features_out) if noise else 2 * (plan.n_features,)
+        patch_size = None if self.patch_size == "auto" else self.patch_size
+        plan.check_sizes(self.tile_size, patch_size)
+        yield "noise_", sizes == (plan.n_clean_features, plan.n_features)
+        yield "noise_", not noise or plan.ndim in (2, len(noise.image_shape_) + 1)
+        yield "_seed", self._seed >= 0
+        yield "_n_fits", self._n_fits > 0
+        yield "n_iter_", 0 < self.n_iter_ <= len(self.history_)
+        rows = (type(row) is dict and isinstance(row["train_loss"], float) for row in self.history_)
+        yield "history_", all(rows)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -552,11 +580,11 @@ class LearnedDenoiser(BaseDenoiser):
         return tags
 
 
-def run_net(net, function, X, enter):
+def run_net(net, function, X, enter, compiled=False):
     """Run a net and bring its output into the range of images; a channels-last batch."""
     low, high = net.plan.clip or (-math.inf, math.inf)
     result, n_done = None, 0
-    for output in net.map_batches(function, X, enter):
+    for output in net.map_batches(function, X, enter, compiled):
         output = net.plan.from_net(output)
         if result is None:
             # Joining the batches afterwards would take the memory twice.

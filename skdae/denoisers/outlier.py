@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import CheckedEstimator, fit_context
-from .._files.estimators import SaveMixin
+from .._files.estimators import SaveMixin, is_shape
 from .._images import (
     check_fitted_shape,
     check_kept_shape,
@@ -22,6 +22,7 @@ from .._images import (
 )
 from ..architectures import Dense
 from ..base import unchanged_on_error
+from ..metrics.scorers import knows_images
 from ..noise import GaussianNoise
 from .autoencoder import DenoisingAutoencoder
 
@@ -112,6 +113,11 @@ class ReconstructionOutlierDetector(SaveMixin, OutlierMixin, CheckedEstimator):
         "standardize": ["boolean"],
         "random_state": ["random_state"],
     }
+
+    denoiser_: Any
+    error_scale_: np.ndarray | None
+    offset_: float
+    _image_shape: tuple[int, ...]
 
     def __init__(
         self,
@@ -208,6 +214,17 @@ class ReconstructionOutlierDetector(SaveMixin, OutlierMixin, CheckedEstimator):
         images = to_float(validate_images(self, X, reset=False))
         check_fitted_shape(images.shape[1:], self._image_shape)
         return self._scores(images, self._reconstruct(images))
+
+    def _truths(self):
+        """See `Persistent`."""
+        yield from super()._truths()
+        yield "_image_shape", is_shape(self._image_shape, self.n_features_in_)
+        yield "denoiser_", knows_images(self.denoiser_, self._image_shape)
+        yield "offset_", math.isfinite(self.offset_)
+        scale = self.error_scale_
+        if scale is not None:
+            yield "error_scale_", scale.shape == (self.n_features_in_,) and scale.dtype.kind == "f"
+            yield "error_scale_", 0 < scale.min() <= scale.max() < math.inf
 
     def _default_denoiser(self, X):
         """An autoencoder that has to see the whole image through heavy noise."""

@@ -30,6 +30,9 @@ from .._training.net import call
 from ..architectures import ARCHITECTURES, BaseArchitecture
 from ..architectures._spatial import along
 
+# Values of the largest layer of a net that is tried when it is loaded: 16 MB.
+_TRIAL_VALUES = 2**22
+
 
 @dataclass(frozen=True)
 class NetPlan(Persistent):
@@ -86,6 +89,62 @@ class NetPlan(Persistent):
         """Range to which predictions are clipped, or None."""
         low, high = self.target_range
         return (0.0, 1.0) if self.activation == "identity" and 0 <= low <= high <= 1 else None
+
+    @property
+    def n_features(self):
+        """Number of values in an image that enters the net."""
+        return math.prod(self.input_hwc)
+
+    def _truths(self):
+        """See `Persistent`."""
+        shape, net = self.image_shape, self.architecture
+        yield "image_shape", 0 < len(shape) < 4 and min(shape) > 0
+        yield "ndim", 2 <= self.ndim <= 4 and self.ndim in (2, len(shape) + 1)
+        yield "input_hwc", self.input_hwc == to_hwc(shape)
+        yield "target_hwc", min(self.target_hwc) > 0
+        yield "n_clean_features", self.n_clean_features > 0
+        yield "architecture_name", bool(self.architecture_name)
+        yield "latent_dim", self.latent_dim is None or self.latent_dim > 0
+        yield "code_shape", self.code_shape is None or min(self.code_shape) > 0
+        yield "activation", self.activation in OUTPUT_ACTIVATIONS
+        for name in ("target_range", "input_range"):
+            low, high = getattr(self, name)
+            yield name, -math.inf < low <= high < math.inf
+        offset, scale = self.scaling
+        yield "scaling", math.isfinite(offset) and 0 < scale < math.inf
+        if net is not None:
+            yield "flat", self.flat == net.flat
+            field = tuple(net.receptive_field()) if net.any_size(self.latent_dim) else None
+            yield "receptive_field", self.receptive_field == field
+
+    def check_module(self, module):
+        """Try a loaded module on one small image.
+
+        Raises
+        ------
+        ValueError
+            If it gives NaN or infinity, or codes of another shape than the plan's.
+        """
+        *hw, n_channels = self.input_hwc
+        stride = 1 if self.flat else self.architecture.receptive_field()[0]
+        widest = max(len(weight) for weight in module.parameters())
+        sizes = [hw, [min(n, 8) for n in hw]] if self.any_size else [hw]
+        sizes = [s for s in sizes if math.prod(max(n, stride) for n in s) * widest < _TRIAL_VALUES]
+        if not sizes:
+            # It would cost more than the file.
+            return
+        image = torch.tensor(sum(self.target_range) / 2, dtype=torch.float32)
+        image = self.to_net(image.expand(1, *sizes[0], n_channels).clone())
+        module.eval()
+        with torch.inference_mode():
+            output = module(image)
+            code = module.encode(image)[0] if hasattr(module, "encode") else None
+        if not output.isfinite().all():
+            raise ValueError("The net gives NaN or infinity.")
+        known = self.code_shape
+        got = None if code is None else tuple(code.shape)
+        if sizes[0] is hw and known != got:
+            raise ValueError(f"The net has codes of shape {got}, not {known}.")
 
     def build(self):
         """A net with fresh weights."""

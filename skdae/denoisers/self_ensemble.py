@@ -25,7 +25,7 @@ from .._images import (
     validate_images,
 )
 from ..base import BaseDenoiser, unchanged_on_error
-from ..metrics.scorers import fitted_image_shape
+from ..metrics.scorers import fitted_image_shape, knows_images
 
 
 class SelfEnsembleDenoiser(BaseDenoiser):
@@ -88,7 +88,8 @@ class SelfEnsembleDenoiser(BaseDenoiser):
 
     _parameter_constraints: dict = {"denoiser": [HasMethods(["fit", "predict"])]}
 
-    n_features_in_: int
+    denoiser_: Any
+    image_shape_: tuple[int, ...]
 
     def __init__(self, denoiser: Any):
         self.denoiser = denoiser
@@ -129,6 +130,11 @@ class SelfEnsembleDenoiser(BaseDenoiser):
             own_shape = images.shape[1:] if images.ndim > 2 else guess_image_shape(n_features)
             self.image_shape_ = fitted_image_shape(self.denoiser_, n_features) or own_shape
         return self
+
+    def _truths(self):
+        """See `Persistent`."""
+        yield from super()._truths()
+        yield "denoiser_", knows_images(self.denoiser_, self.image_shape_)
 
     @property
     def noise_(self) -> Any:

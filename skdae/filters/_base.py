@@ -48,6 +48,8 @@ class BaseFilter(BaseDenoiser):
 
     _parameter_constraints: dict = {"image_shape": [tuple, list, None]}
 
+    image_shape_: tuple[int, ...]
+
     @fit_context(skip_nested=True)
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Remember the shape of the images; a filter learns nothing.
@@ -72,7 +74,6 @@ class BaseFilter(BaseDenoiser):
             else:
                 check_target(images, y)
             self.image_shape_ = resolve_image_shape(images.shape, self.image_shape)
-            self._n_features_out = self.n_features_in_
         return self
 
     @image_by_image(image_list)
@@ -96,6 +97,18 @@ class BaseFilter(BaseDenoiser):
             filtered = self._filter(to_float(to_nhwc(images, self.image_shape_)))
         refuse_overflow(filtered, images, type(self).__name__)
         return from_nhwc(filtered, images.ndim)
+
+    @property
+    def _n_features_out(self):
+        """Number of values in a filtered image."""
+        return self.n_features_in_
+
+    def _truths(self):
+        """See `Persistent`."""
+        yield from super()._truths()
+        # Which may have been set after the fit.
+        self._check()
+        yield "image_shape_", len(self.image_shape_) > 0
 
     def _check(self):
         """Refuse, in `fit`, what the ranges of the parameters do not tell."""

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import StrOptions
 
 from .._checks import check_parameters
+from .._files.estimators import is_shape
 from .._images import check_images, check_target, image_by_image, mean_score
 from .._random import draw_seed
 from ..noise._base import BaseNoise, check_noise
@@ -136,6 +137,13 @@ def fitted_image_shape(estimator, n_features):
     # A super-resolution net predicts larger images than it was fitted on.
     fits = image_shape is not None and math.prod(image_shape) == n_features
     return tuple(image_shape) if fits else None
+
+
+def knows_images(denoiser, image_shape):
+    """Whether a fitted denoiser, a loaded one perhaps, was fitted on such images or rows."""
+    known = fitted_attribute(denoiser, "image_shape_") or image_shape
+    same = known == image_shape or (len(image_shape) == 1 and is_shape(known, image_shape[0]))
+    return same and hasattr(denoiser, "predict") and denoiser.n_features_in_ == math.prod(known)
 
 
 SCORERS: dict[str, _DenoisingScorer] = {name: _DenoisingScorer(name) for name in METRICS}

@@ -179,6 +179,9 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         if "__init__" in vars(cls):
             cls.__init__ = _with_common_parameters(cls.__init__)
 
+    image_shape_: tuple[int, ...]
+    seed_: int
+
     # Whether flat rows must be seen as images, because neighbours or channels matter.
     _spatial = False
 
@@ -245,8 +248,20 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
             # Where neighbours do not matter, flat rows are signals of any length.
             given = batch_shape[1:]
         self.image_shape_ = resolve_image_shape(batch_shape, given)
-        self._n_features_out = math.prod(self.output_shape(self.image_shape_))
+        # Refuses images that a noise cannot bring to another size.
+        self.output_shape(self.image_shape_)
         self.seed_ = draw_seed(self.random_state)
+
+    @property
+    def _n_features_out(self):
+        """Number of values in a corrupted image."""
+        return math.prod(self.output_shape(self.image_shape_))
+
+    def _truths(self):
+        """See `Persistent`."""
+        yield from super()._truths()
+        yield "seed_", 0 <= self.seed_ < 2**63
+        yield "image_shape_", self._n_features_out > 0
 
     def warn_if_clipped(self, low, high):
         """Warn where clipping would change the images themselves, not only their noise."""

@@ -9,13 +9,17 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
 
 import skdae
 from skdae._files.arrays import read_arrays, write_arrays
+from skdae._files.estimators import CLASSES
 from skdae.datasets import fetch_images
 
 from .draw import BAD, EITHER, choose, generator
-from .oracle import attempt, expect
+from .oracle import Finding, attempt, expect
 
 
 @cache
@@ -28,17 +32,28 @@ def folder():
 def saved():
     """Bytes of saved estimators."""
     X = np.random.default_rng(0).random((6, 4, 4))
+    rows, noise = X.reshape(6, 16), skdae.SaltPepper()
     options = {"max_epochs": 1, "batch_size": 4, "random_state": 0}
+    nets = skdae.architectures
+    conv = skdae.DenoisingAutoencoder(nets.Conv(filters=(2,)), noise=noise, **options)
+    several = skdae.OneOf([skdae.GaussianNoise(), noise], random_state=0)
     models = [
         skdae.GaussianNoise((0.0, 0.5), random_state=np.random.RandomState(0)).fit(X),
         skdae.NoiseSequence([skdae.PoissonNoise(), skdae.Occlusion()]),
-        skdae.make_pipeline(skdae.MedianFilter(), skdae.MeanFilter()).fit(X)
-        if hasattr(skdae, "make_pipeline")
-        else skdae.MedianFilter().fit(X),
-        skdae.DenoisingAutoencoder(
-            skdae.architectures.Conv(filters=(2,)), noise=skdae.SaltPepper(), **options
-        ).fit(X),
+        several.fit(X),
+        skdae.MedianFilter().fit(pd.DataFrame(rows, columns=[f"x{i}" for i in range(16)])),
+        skdae.BilateralFilter().set_output(transform="pandas").fit(rows),
+        make_pipeline(several, skdae.MeanFilter(), conv).fit(X, X),
+        conv.fit(X),
+        skdae.DenoisingAutoencoder(nets.Dense((3,), batch_norm=True), **options).fit(rows, rows),
+        skdae.DenoisingAutoencoder(nets.Conv((2, 2)), latent_dim=2, **options).fit(X, X),
+        skdae.DenoisingAutoencoder(nets.DnCNN(2, 2), tile_size=8, **options).fit(X, X),
+        skdae.DenoisingAutoencoder(conv.architecture, noise=skdae.Downsample(2), **options).fit(X),
+        skdae.Noise2VoidDenoiser(nets.UNet(filters=(2, 4)), **options).fit(X),
+        skdae.Pix2PixDenoiser(conv.architecture, discriminator_filters=(2,), **options).fit(X, X),
         skdae.ReconstructionOutlierDetector(skdae.MeanFilter()).fit(X),
+        skdae.ReconstructionOutlierDetector(conv).fit(X),
+        skdae.SelfEnsembleDenoiser(conv).fit(X),
     ]
     path = Path(folder().name) / "model"
     contents = []
@@ -108,10 +123,11 @@ def foreign_file(draw):
 
 JUNK = (None, True, -1, 0, 1, 10**9, 10**30, 1.5, "", "x", "eval", [], {}, [1, 2], {"tuple": []})
 JUNK += ({"array": "x"}, {"object": {}}, {"scalar": ["float32", 1]}, {"float": "nan"}, {"dict": {}})
+NAMES = ("x", "class", "state", "predict", "__class__", "tuple", "net_", "seed_", "_plan", "std")
 
 
 def forged_model(draw):
-    """A sound checksum over changed contents: loaded or refused, but nothing else."""
+    """A sound checksum over changed contents: refused, or loaded and as good as any other."""
     path = Path(folder().name) / "forged"
     path.write_bytes(choose(draw, *saved()))
     arrays, content = read_arrays(path)
@@ -121,8 +137,14 @@ def forged_model(draw):
             _forge_array(draw, arrays)
         else:
             tree = _forge(draw, tree)
-    write_arrays(path, arrays, {**content, "estimator": tree})
-    _loads(path, EITHER)
+    try:
+        write_arrays(path, arrays, {**content, "estimator": tree})
+    except ValueError as error:
+        expect("too many for its size" in str(error), str(error))
+        return
+    model = _loads(path, EITHER)
+    if model is not None:
+        _works(draw, model)
 
 
 def _forge(draw, tree):
@@ -136,20 +158,27 @@ def _forge(draw, tree):
             if isinstance(value, dict | list):
                 walk(value)
 
-    if not isinstance(tree, dict | list):
-        return tree
-    walk(tree)
+    if isinstance(tree, dict | list):
+        walk(tree)
     if not places:
         return choose(draw, *JUNK)
     node, key = places[draw.randrange(len(places))]
-    kind = draw.randrange(4)
+    value, kind = node[key], draw.randrange(8)
     if kind == 0:
         del node[key]
     elif kind == 1 and isinstance(node, dict):
-        node[choose(draw, "x", "class", "state", "predict", "__class__", "tuple")] = node.pop(key)
-    elif kind == 2:
-        other, name = places[draw.randrange(len(places))]
-        node[key] = json.loads(json.dumps(other[name])) if other is not node else node[key]
+        node[choose(draw, *NAMES)] = node.pop(key)
+    elif kind in (2, 3):
+        # The value of another place, of the same type where there is one.
+        alike = [(n, k) for n, k in places if type(n[k]) is type(value) and n is not node]
+        other, name = choose(draw, *(alike if alike and kind == 3 else places))
+        node[key] = json.loads(json.dumps(other[name]))
+    elif kind == 4 and isinstance(value, int | float):
+        node[key] = choose(draw, value + 1, value - 1, -value, 2 * value, value * 1e3, int(value))
+    elif kind == 5 and isinstance(value, list):
+        node[key] = choose(draw, value[::-1], value[1:], value * 2, value * 1000, [value])
+    elif kind == 6 and isinstance(value, str):
+        node[key] = choose(draw, *sorted(CLASSES), value + "x", value[:-1])
     else:
         node[key] = json.loads(json.dumps(choose(draw, *JUNK)))
     return tree
@@ -159,7 +188,7 @@ def _forge_array(draw, arrays):
     """Change one of the arrays."""
     name = choose(draw, *sorted(arrays))
     array = arrays[name]
-    kind = draw.randrange(5)
+    kind = draw.randrange(6)
     if kind == 0:
         del arrays[name]
     elif kind == 1:
@@ -169,12 +198,53 @@ def _forge_array(draw, arrays):
         arrays[name] = array.reshape(-1)[: draw.randrange(array.size + 1)]
     elif kind == 3:
         arrays[name + "x"] = array
+    elif kind == 4:
+        arrays[name] = array.reshape(-1, *array.shape[::-1]) if array.ndim else array[None]
     else:
-        arrays[name] = np.full_like(array, choose(draw, 0, 1, 100))
+        values = (0, 1, 100, -1, 1e38, np.nan, np.inf) if array.dtype.kind == "f" else (0, 1, 100)
+        with np.errstate(all="ignore"):
+            arrays[name] = np.full_like(array, choose(draw, *values))
+
+
+def _works(draw, model):
+    """What was loaded and is fitted does what it can do, or is no better refused than by `load`."""
+    windows = [v for k, v in model.get_params().items() if k.endswith(("size", "sigma_spatial"))]
+    if any(isinstance(size, int | float) and size > 100 for size in windows):
+        # Windows that take all memory there is do so in a fit of one's own, too.
+        return
+    X = np.random.default_rng(0).random((2, *_image_shape(model)))
+    if hasattr(model, "_sklearn_output_config"):
+        X = X.reshape(2, -1)
+    n_values = getattr(model, "n_features_in_", None)
+    same_size = getattr(model, "_n_features_out", n_values) == n_values
+    for method in ("predict", "transform", "encode", "score_samples", "score"):
+        # Of super-resolution the images are the large ones.
+        if hasattr(model, method) and (same_size or not method.startswith("score")):
+            try:
+                out = np.asarray(getattr(model, method)(X))
+            except NotFittedError:
+                return
+            except Exception as error:
+                raise Finding(f"loaded, but {method} raised {error!r:.300}") from error
+            expect(np.isfinite(out).all(), f"loaded, but {method} gave NaN or infinity")
+            if method == "encode":
+                model.decode(out)
+    if hasattr(model, "get_feature_names_out"):
+        model.get_feature_names_out()
+    skdae.save(model, Path(folder().name) / "again")
+
+
+def _image_shape(model):
+    """The shape of the images that a loaded estimator was fitted on, if it was."""
+    model = model.steps[0][1] if hasattr(model, "steps") and model.steps else model
+    for name in ("image_shape_", "_image_shape"):
+        if hasattr(model, name):
+            return getattr(model, name)
+    return (4, 4)
 
 
 def _loads(path, verdict):
-    """Loading imports nothing, takes little memory, and ends as the verdict says."""
+    """What is loaded: importing nothing, taking little memory, ending as the verdict says."""
     modules = set(sys.modules)
     tracemalloc.start()
     try:
@@ -185,8 +255,8 @@ def _loads(path, verdict):
     expect(peak < 2**24, f"took {peak} bytes")
     strange = {name for name in set(sys.modules) - modules if name.startswith("antigravity")}
     expect(not strange, f"imported {strange}")
-    if model is not None:
-        expect(hasattr(model, "get_params"), f"gave {type(model).__name__}")
+    expect(model is None or hasattr(model, "get_params"), f"gave {type(model).__name__}")
+    return model
 
 
 @cache
