@@ -2,10 +2,12 @@
 
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
+from functools import wraps
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from ._checks import CheckedEstimator
@@ -16,6 +18,7 @@ from ._images import (
     image_by_image,
     mean_score,
     squared_errors,
+    without_overhang,
 )
 
 __all__ = ["BaseDenoiser"]
@@ -33,11 +36,34 @@ def unchanged_on_error(estimator):
         raise
 
 
+def _rows_in_tables(method):
+    """Let `set_output` make DataFrames of rows, and leave images, which fit into none, alone.
+
+    `method` is one that scikit-learn has wrapped.
+    """
+
+    @wraps(method)
+    def on_images(self, X, *args, **kwargs):
+        result = method.__wrapped__(self, X, *args, **kwargs)
+        is_rows = getattr(result, "ndim", None) == 2
+        return _wrap_data_with_container("transform", result, X, self) if is_rows else result
+
+    return on_images
+
+
 class ImageFeaturesOutMixin(ClassNamePrefixFeaturesOutMixin):
     """Names of the values of an output image: the input's own where the size stays.
 
-    Needs the fitted attributes ``n_features_in_`` and ``_n_features_out``.
+    Needs the fitted attributes ``n_features_in_`` and ``_n_features_out``, and stands before
+    scikit-learn's `TransformerMixin`.
     """
+
+    fit_transform = _rows_in_tables(TransformerMixin.fit_transform)
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        for name in {"transform", "fit_transform"} & set(vars(cls)):
+            setattr(cls, name, _rows_in_tables(vars(cls)[name]))
 
     @property
     def _one_to_one(self):
@@ -124,7 +150,10 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
         noise = getattr(self, "noise_", None)
         if target is None and noise is not None:
             # Without the names of the features, which predict would miss.
-            errors = squared_errors(self._predict(noise.transform(images)), images)
+            X_noisy, target = noise.add_noise(images), images
+            X_denoised = self._predict(X_noisy)
         else:
-            errors = squared_errors(self.predict(X), images if target is None else target)
-        return -float(errors.mean())
+            X_noisy, target = images, images if target is None else target
+            X_denoised = self.predict(X)
+        X_denoised = without_overhang(X_denoised, X_noisy, target)
+        return -float(squared_errors(X_denoised, target).mean())

@@ -38,17 +38,21 @@ class PatchDataset(ImageDataset):
         )
         self.patch_hw = patch_hw
         first = indices[0]
-        self._target_scale = (targets.sizes[first] // images.sizes[first]).tolist()
-        if min(self._target_scale) < 1:
+        # The largest: 3 pixels are enlarged to 5 by a factor of 2, whose last block is cut off.
+        scale = -(-targets.sizes[indices] // images.sizes[indices]).amax(0)
+        scale = torch.where(scale > 1, scale.max(), 1)
+        if (targets.sizes[indices] < images.sizes[indices]).any():
             raise ValueError(
                 "patch_size= needs targets at least as large as the images, but those of the first "
                 f"image have sides {targets.sizes[first].tolist()} and "
                 f"{images.sizes[first].tolist()}; leave patch_size=None to train on whole images."
             )
-        if (images.sizes < torch.tensor(patch_hw)).any():
+        self._target_scale = scale.tolist()
+        self._sizes = torch.minimum(images.sizes, targets.sizes // scale)
+        if (self._sizes < torch.tensor(patch_hw)).any():
             raise ValueError(
                 f"Crops of {patch_hw[0]} by {patch_hw[1]} pixels do not fit into the smallest "
-                f"image (sides {images.sizes.amin(0).tolist()}); pass a smaller patch_size."
+                f"image (sides {self._sizes.amin(0).tolist()}); pass a smaller patch_size."
             )
         self._images = indices
         self._ends = images.sizes[indices].prod(1).cumsum(0)
@@ -61,7 +65,7 @@ class PatchDataset(ImageDataset):
         pixel = torch.randint(int(self._ends[-1]), (n,), generator=generator)
         # Each pixel counts alike, so that large images are shown more often.
         image = self._images[torch.searchsorted(self._ends, pixel, right=True)]
-        room = self.images.sizes[image] - torch.tensor(self.patch_hw) + 1
+        room = self._sizes[image] - torch.tensor(self.patch_hw) + 1
         corner = (torch.rand(n, 2, generator=generator, dtype=torch.float64) * room).long()
         pose = torch.randint(len(_poses(self.patch_hw)), (n, 1), generator=generator)
         return torch.cat([image[:, None], corner, pose], dim=1)

@@ -9,7 +9,7 @@ from torch import nn
 
 from .._checks import ODD, SIZES
 from ._base import ACTIVATIONS, HWC, Autoencoder, BaseArchitecture, Float32, hidden_layer
-from ._spatial import UpConv, along, find_scale, pad_to_multiple
+from ._spatial import UpConv, along, pad_to_multiple, scale_of
 
 
 class Conv(BaseArchitecture):
@@ -112,7 +112,7 @@ class Conv(BaseArchitecture):
         """
         self._validate_params()
         kernel, step = along(input_shape, self.kernel_size), along(input_shape, 2)
-        scale = find_scale(input_shape, output_shape)
+        scale = scale_of(input_shape, output_shape)
         first, last = self.filters[0], self.filters[-1]
         multiple = [s ** len(self.filters) for s in step]
 

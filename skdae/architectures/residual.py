@@ -9,7 +9,7 @@ from torch import nn
 
 from .._checks import POSITIVE_INT, SIZES
 from ._base import ACTIVATIONS, HWC, BaseArchitecture, Float32, hidden_layer
-from ._spatial import SubpixelConv, along, enlarged, find_scale, pad_to_multiple, space_to_depth
+from ._spatial import SubpixelConv, along, enlarged, pad_to_multiple, scale_of, space_to_depth
 
 
 class _ResidualArchitecture(BaseArchitecture):
@@ -147,7 +147,7 @@ class _UNetModule(nn.Module):
             return nn.Sequential(*blocks)
 
         self.stride = stride
-        self.scale = find_scale(input_shape, output_shape)
+        self.scale = scale_of(input_shape, output_shape)
         self.residual = unet.residual
         self.multiple = [s * d ** (len(filters) - 1) for s, d in zip(stride, step, strict=True)]
         n_stem = input_shape[2] * stride[0] * stride[1]
@@ -277,7 +277,7 @@ class DnCNN(_ResidualArchitecture):
         """
         self._check_no_code(latent_dim)
         kernel, n = along(input_shape, 3), self.filters
-        scale = find_scale(input_shape, output_shape)
+        scale = scale_of(input_shape, output_shape)
         layers = [nn.Conv2d(input_shape[2], n, kernel, padding="same"), nn.ReLU()]
         for _ in range(self.depth - 2):
             # Batch norm has a bias of its own.

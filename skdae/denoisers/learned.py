@@ -30,7 +30,6 @@ from .._images import (
     image_by_image,
     image_list,
     is_ragged,
-    n_dims,
     union,
     validate_images,
     warn_user,
@@ -261,7 +260,7 @@ class LearnedDenoiser(BaseDenoiser):
                 input_hwc=plan.input_hwc,
                 seeds=start.seeds[2:],
                 split_seed=start.split_seed,
-                to_net=plan.to_net,
+                to_net=plan.pair_to_net,
                 noise=noise,
                 pretext=self._pretext,
                 device=device,
@@ -310,7 +309,7 @@ class LearnedDenoiser(BaseDenoiser):
                 # Clean images again; noise that shrinks them leaves fewer values to predict from.
                 draft.n_features_in_ = self._plan.n_clean_features
             # Crops make many of one image.
-            can_crop = self.patch_size and (self.patch_size != "auto" or n_dims(X) > 2)
+            can_crop = self.patch_size and (self.patch_size != "auto" or np.ndim(X) > 2)
             min_samples = 1 if partial or can_crop else 2
             any_size = self.patch_size is not None
             X = validate_images(
@@ -463,16 +462,17 @@ class LearnedDenoiser(BaseDenoiser):
         def run(batch):
             return run_net(net, "forward", batch, plan.to_net)
 
+        output = None
         if tile is None or max(images.shape[1:3]) <= tile:
             try:
-                return from_nhwc(run(images), X.ndim)
+                output = run(images)
             except torch.OutOfMemoryError:
                 if not plan.any_size:
                     raise
                 tile = tiles.smaller_tile(max(images.shape[1:3]), *plan.receptive_field)
-        return from_nhwc(
-            tiles.in_tiles(run, images, plan.scale, tile, *plan.receptive_field), X.ndim
-        )
+        if output is None:
+            output = tiles.in_tiles(run, images, plan.scale, tile, *plan.receptive_field)
+        return from_nhwc(plan.without_overhang(output, images.shape[1:]), X.ndim)
 
     # Files
 

@@ -8,10 +8,13 @@ from dataclasses import dataclass, replace
 import torch
 from sklearn import config_context
 from sklearn.base import clone
+from torch.nn import functional as F
 
 from .._files.estimators import Persistent
 from .._images import (
     check_fitted_shape,
+    common_scale,
+    find_scale,
     guess_image_shape,
     resolve_image_shape,
     to_hwc,
@@ -25,6 +28,7 @@ from .._training.fit_data import choose_patch_size, gather, shorter_side
 from .._training.losses import OUTPUT_ACTIVATIONS
 from .._training.net import call
 from ..architectures import ARCHITECTURES, BaseArchitecture
+from ..architectures._spatial import along
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,12 @@ class NetPlan(Persistent):
 
     @property
     def scale(self):
-        """Height, width and channels of the output over those of the input."""
-        return tuple(t // n for t, n in zip(self.target_hwc, self.input_hwc, strict=True))
+        """Height, width and channels of the net's output over those of the input.
+
+        What lies beyond the targets, where the last blocks of those are cut off, is left out.
+        """
+        scale = find_scale(self.input_hwc[:2], self.target_hwc[:2]) or 0
+        return (*along(self.input_hwc, scale), 1)
 
     @property
     def clip(self):
@@ -102,6 +110,14 @@ class NetPlan(Persistent):
             images = (images - offset) / scale
         return images.flatten(1) if self.flat else images.permute(0, 3, 1, 2)
 
+    def pair_to_net(self, images, targets):
+        """A batch and its targets in the net's layout; cut-off blocks of targets are completed."""
+        x, y = self.to_net(images), self.to_net(targets)
+        if self.flat or max(self.scale) == 1:
+            return x, y
+        bottom, right = (-n % s for n, s in zip(y.shape[2:], self.scale, strict=False))
+        return x, F.pad(y, (0, right, 0, bottom), mode="replicate") if bottom or right else y
+
     def from_net(self, output):
         """From the net's output to a batch of images, before the clipping."""
         output = OUTPUT_ACTIVATIONS[self.activation](output)
@@ -109,6 +125,13 @@ class NetPlan(Persistent):
         if (offset, scale) != (0.0, 1.0):
             output = output * scale + offset
         return output.reshape(-1, *self.target_hwc) if self.flat else output.permute(0, 2, 3, 1)
+
+    def without_overhang(self, output, input_hwc):
+        """Output for images of the size at fit, as large as the targets were."""
+        if tuple(input_hwc) != self.input_hwc or output.shape[1:] == self.target_hwc:
+            return output
+        height, width, _ = self.target_hwc
+        return output[:, :height, :width]
 
     def batch_of(self, X):
         """Checked images as a batch, if the net takes their size and values."""
@@ -171,9 +194,7 @@ class NetPlan(Persistent):
         """What the weights of the net depend on."""
         sizes: tuple = (self.input_hwc, self.target_hwc)
         if self.any_size:
-            # Not `scale`, which is whole: targets may be smaller, too.
-            scale = tuple(t / n for t, n in zip(self.target_hwc, self.input_hwc, strict=True))
-            sizes = (self.input_hwc[2], scale, self.input_hwc[0] == 1)
+            sizes = (self.input_hwc[2], self.scale, self.input_hwc[0] == 1)
         return (self.architecture_name, self.latent_dim, self.flat, *sizes)
 
 
@@ -223,14 +244,14 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise
         image_shape = resolve_image_shape(shape, image_shape)
     images = targets = _to_images(X, image_shape)
     if y is not None:
-        scaled = None if ragged else _scaled_shape(image_shape, y.size / X.size)
+        scaled = _scaled_shape(image_shape, y.size / X.size) if len(shape) == 2 else None
         targets = _to_images(y, scaled)
     data = gather(images, targets, patch_size)
     hwc = to_hwc(image_shape)
     target_hwc = targets[0].shape
     if ragged:
-        scale = [t // n for t, n in zip(targets[0].shape, images[0].shape, strict=True)]
-        target_hwc = tuple(n * s for n, s in zip(hwc, scale, strict=True))
+        scale = common_scale(images, targets)
+        target_hwc = (*(n * s for n, s in zip(hwc[:2], along(hwc, scale), strict=True)), hwc[2])
     if noise is not None:
         noise = noise.for_training(shape, image_shape, seed)
         noisy_shape = noise.output_shape(noise.image_shape_)

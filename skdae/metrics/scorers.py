@@ -57,7 +57,7 @@ class _DenoisingScorer:
         elif target is None and not has_injector(estimator):
             # As in the denoiser's own score: the clean images get the noise that it learnt.
             noise = fitted_attribute(estimator, "noise_")
-            X = X if noise is None else like(X, noise.transform(values))
+            X = X if noise is None else like(X, noise.add_noise(values))
         target = values if target is None else target
         X_pred = estimator.predict(X)
         options = {}

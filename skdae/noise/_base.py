@@ -64,6 +64,13 @@ def level(kind, low, high):
     return [Interval(kind, low, high, closed=closed), LevelRange(kind, low, high, closed=closed)]
 
 
+def replaced(images, where, value):
+    """Arrays or tensors that show `value` at the places `where`, in their own dtype."""
+    # Torch would make a number of its default dtype of a float times a mask.
+    own = 0 * images[:1, :1, :1, :1] + float(value)
+    return images * ~where + own * where
+
+
 def _with_common_parameters(init):
     """Let an ``__init__`` that leaves out some of the common parameters take them all the same."""
     own = inspect.signature(init).parameters.values()
@@ -271,7 +278,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         """
         check_is_fitted(self)
         images = validate_images(self, X, reset=False, any_size=True)
-        return to_float(images) if self.when == "fit" else self._corrupt_keyed(images)
+        return to_float(images) if self.when == "fit" else self._corrupt_keyed(images, warn=True)
 
     def fit_transform(self, X: ArrayLike, y: Any = None) -> np.ndarray:
         """Fit, and corrupt `X`; this adds noise also with ``when="fit"``.
@@ -287,15 +294,32 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         -------
         X_noisy : ndarray, shaped like `X`
         """
-        return self.fit(X)._add_noise(X)
+        return self.fit(X).add_noise(X, warn=True)
 
     @image_by_image(image_list)
-    def _add_noise(self, X):
-        """Corrupt images, whatever `when` says."""
-        return self._corrupt_keyed(validate_images(self, X, reset=False, any_size=True))
+    def add_noise(self, X: ArrayLike, *, warn: bool = False) -> np.ndarray:
+        """Corrupt images as `transform` does, whatever `when` and `set_output` say.
 
-    def _corrupt_keyed(self, X):
+        Denoisers and scorers call this.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Clean images.
+        warn : bool, default=False
+            Whether to warn where many images are equal, and share their noise.
+
+        Returns
+        -------
+        X_noisy : ndarray, shaped like `X`
+        """
+        check_is_fitted(self)
+        return self._corrupt_keyed(validate_images(self, X, reset=False, any_size=True), warn)
+
+    def _corrupt_keyed(self, X, warn):
         """Corrupt a validated batch with noise keyed by its images."""
+        keys = set()
         images = to_nhwc(X, self.image_shape_)
         dtype = np.float32 if X.dtype == np.uint8 else X.dtype
         out = np.empty((len(X), *self._output_hwc(images.shape[1:])), dtype=dtype)
@@ -306,6 +330,17 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
             with np.errstate(over="ignore", invalid="ignore"):
                 out[start : start + _CHUNK] = self.corrupt(chunk, rng)
             refuse_overflow(out[start : start + _CHUNK], chunk, type(self).__name__)
+            keys.update(rng.keys)
+        n_copies = len(X) - len(keys)
+        # Not where nothing is drawn: equal images shrunk alike are what they should be.
+        if warn and rng.n_calls and len(X) >= 20 and n_copies > 0.01 * len(X):
+            is_flat = " (If X is one image, pass X[None].)" if X.ndim == 2 else ""
+            warn_user(
+                f"{n_copies} of {len(X)} images are copies of others. Equal images get equal "
+                "noise, which a net can learn by heart, and which training and test images of a "
+                "cross-validation then share: scores come out too good. Leave the copies out, or "
+                "train with noise= of the denoiser, which is fresh at every step." + is_flat
+            )
         return from_nhwc(out, X.ndim)
 
     def corrupt(self, images, rng):
