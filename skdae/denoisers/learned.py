@@ -61,7 +61,8 @@ def _is_optimizer(made):
 
 _OPTIMIZER = Is(
     _is_optimizer,
-    "a torch.optim.Optimizer class whose step needs no closure, or a functools.partial of one",
+    "a torch.optim.Optimizer class whose step needs no closure, or a functools.partial of one with "
+    "its options",
 )
 
 
