@@ -402,8 +402,8 @@ def test_super_resolution_learns_from_images_of_any_size(architecture, factor):
     pair = DenoisingAutoencoder(architecture, max_epochs=1, random_state=0).fit(X_low, X)
     assert pair.predict(X_low).shape == X.shape
     if architecture != "dense":
-        whole = dae.predict(X_low[:, :5, :4])
-        assert whole.shape == (6, 5 * factor, 4 * factor)
+        whole = dae.predict(X_low[:, :5, :6])
+        assert whole.shape == (6, 5 * factor, 6 * factor)
 
 
 def test_super_resolution_in_tiles_is_that_of_the_whole_image():
