@@ -386,7 +386,7 @@ def check_target(X, y):
         If `y` has any other shape, or holds NaN or infinity.
     """
     y = as_array(y)
-    if y is None or np.ndim(y) == 1:
+    if y is None or _joined(y).ndim == 1:
         check_consistent_length(X, y)
         return None
     y = check_images(y, name="y")

@@ -65,8 +65,6 @@ def noise(draw, name=None):
         culprit = None
     else:
         injector, verdict, culprit = estimator(draw, name, images.hwc)
-    if _changes_size(injector):
-        verdict &= EITHER
     verdict &= images.verdict
     before = state(injector)
     naming = culprit if images.verdict is SOUND else None

@@ -101,6 +101,9 @@ def sound_images(draw, *, hwc=None, n=None, layout=None, dtypes=DTYPES):
     if layout == "grey":
         hwc = (*hwc[:2], 1)
     n = n or choose(draw, 1, 2, 3, 5)
+    if layout == "grey" and hwc[1] in (3, 4) and hwc[1] < min(n, hwc[0]):
+        # It would be taken for one colour image.
+        layout = "colour"
     X, verdict = values(draw, (n, *hwc), choose(draw, *dtypes))
     if layout != "colour":
         X = X.reshape(n, -1) if layout == "rows" else X[..., 0]
@@ -266,7 +269,7 @@ PARAMETERS = {
         "start": ((None, (0, 0), (1, 3), [2, 100]), (0, (3, 1), (-1, 1), (0.5, 1.5), ())),
         "value": ((1.0, 0, -2.5), (np.nan, np.inf, None, "0", 1e39, -(10**400)), (1e30,)),
     },
-    "Downsample": {**NOISE, "factor": ((1,), (0, -1, 1.5, None, "2", np.nan), (2, 3, 10**12))},
+    "Downsample": {**NOISE, "factor": ((1, 2, 3, 10**12), (0, -1, 1.5, None, "2", np.nan))},
     "MeanFilter": {"size": ((1, 2, 3, 8, 31), COUNTS), "mode": MODES},
     "MedianFilter": {"size": ((1, 2, 3, 8, 15), COUNTS), "mode": MODES},
     "GaussianFilter": {
