@@ -335,13 +335,14 @@ class DenoisingAutoencoder(LearnedDenoiser):
         # What float32 does not hold becomes infinity, which is refused.
         with np.errstate(over="ignore", invalid="ignore"):
             codes = check_array(Z, dtype=np.float32, input_name="Z")
-        n_codes = math.prod(self._plan.code_shape)
+        code_shape = self._plan.code_shape or ()
+        n_codes = math.prod(code_shape)
         if codes.shape[1] != n_codes:
             raise ValueError(
                 f"Z has {codes.shape[1]} values a code, but {type(self).__name__} was fitted with "
                 f"{n_codes}; pass what encode(X) returns."
             )
-        codes = codes.reshape(-1, *self._plan.code_shape)
+        codes = codes.reshape(-1, *code_shape)
         return from_nhwc(self._run("decode", codes, lambda codes: codes), self._plan.ndim)
 
     @available_if(_gives_codes)
