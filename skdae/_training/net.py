@@ -6,6 +6,7 @@ that imports skorch.
 """
 
 import copy
+import textwrap
 from contextlib import nullcontext
 from itertools import islice
 
@@ -352,9 +353,10 @@ class ImageNet(NeuralNet):
                 return call(self.module_, function, batch)
             except torch._dynamo.exc.TorchDynamoException as error:
                 self.module_ = plain(self.module_)
+                reason = textwrap.shorten(str(error), 150)
                 warn_user(
-                    f"The net cannot be compiled here, and predicts without: "
-                    f"{str(error).partition(chr(10))[0]}. set_params(compile=False) says so."
+                    f"The net cannot be compiled here, and predicts as it is ({reason}). "
+                    "set_params(compile=False) avoids the attempt."
                 )
         return call(plain(self.module_), function, batch)
 

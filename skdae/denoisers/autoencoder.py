@@ -354,13 +354,14 @@ class DenoisingAutoencoder(LearnedDenoiser):
         with np.errstate(over="ignore", invalid="ignore"):
             codes = check_array(Z, dtype=np.float32, input_name="Z")
         net = self.net_
-        n_codes = math.prod(net.plan.code_shape)
+        code_shape = net.plan.code_shape or ()
+        n_codes = math.prod(code_shape)
         if codes.shape[1] != n_codes:
             raise ValueError(
                 f"Z has {codes.shape[1]} values a code, but {type(self).__name__} was fitted with "
                 f"{n_codes}; pass what encode(X) returns."
             )
-        codes = codes.reshape(-1, *net.plan.code_shape)
+        codes = codes.reshape(-1, *code_shape)
         return from_nhwc(run_net(net, "decode", codes, lambda codes: codes), net.plan.ndim)
 
     @available_if(_gives_codes)
