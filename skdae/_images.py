@@ -13,6 +13,7 @@ from numbers import Integral
 from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
+from sklearn.utils import gen_batches
 from sklearn.utils.validation import (
     check_array,
     check_consistent_length,
@@ -487,6 +488,14 @@ def check_target_list(X, y, name="y"):
                 "of times larger."
             )
     return y
+
+
+def batches(images):
+    """Slices of a batch for what takes much more memory than the images do."""
+    n_values = math.prod(images.shape[1:])
+    # Nets predict 2**18 values at a time; whole steps of theirs keep every bit.
+    step = max(1, 2**18 // n_values)
+    return gen_batches(len(images), step * max(1, 2**21 // (step * n_values)))
 
 
 def squared_errors(X, y):

@@ -4,13 +4,16 @@ from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from ._checks import CheckedEstimator
 from ._files.estimators import SaveMixin
 from ._images import (
+    batches,
     check_images,
     check_target,
     image_by_image,
@@ -121,10 +124,14 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
         check_is_fitted(self)
         images = check_images(X)
         target = check_target(images, y)
-        noise = getattr(self, "noise_", None)
-        if target is None and noise is not None:
+        noise = getattr(self, "noise_", None) if target is None else None
+        target = images if target is None else target
+
+        def denoised(rows):
+            if noise is None:
+                return self.predict(_safe_indexing(X, rows))
             # Without the names of the features, which predict would miss.
-            errors = squared_errors(self._predict(noise.transform(images)), images)
-        else:
-            errors = squared_errors(self.predict(X), images if target is None else target)
-        return -float(errors.mean())
+            return self._predict(noise.transform(images[rows]))
+
+        errors = [squared_errors(denoised(rows), target[rows]) for rows in batches(images)]
+        return -float(np.concatenate(errors).mean())

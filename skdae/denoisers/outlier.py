@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._checks import CheckedEstimator
 from .._files.estimators import SaveMixin
-from .._images import refuse_overflow, to_float, validate_images
+from .._images import batches, refuse_overflow, to_float, validate_images
 from ..architectures import Dense
 from ..base import unchanged_on_error
 from ..noise import GaussianNoise
@@ -199,13 +199,14 @@ class ReconstructionOutlierDetector(SaveMixin, OutlierMixin, CheckedEstimator):
             At most 0; the lower, the more unusual.
         """
         check_is_fitted(self)
-        images = to_float(validate_images(self, X, reset=False))
+        images = validate_images(self, X, reset=False)
         if images.shape[1:] != self._image_shape:
             raise ValueError(
                 f"X has images of shape {images.shape[1:]}, but this {type(self).__name__} was "
                 f"fitted on {self._image_shape}; pass them in that shape."
             )
-        return self._scores(images, self._reconstruct(images))
+        parts = (to_float(images[rows]) for rows in batches(images))
+        return np.concatenate([self._scores(part, self._reconstruct(part)) for part in parts])
 
     def _default_denoiser(self, X):
         """An autoencoder that has to see the whole image through heavy noise."""

@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Callable
+from inspect import isclass
 from numbers import Integral
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
+from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import StrOptions
 
 from .._checks import check_parameters
-from .._images import check_images, check_target, image_by_image, mean_score
+from .._images import batches, check_images, check_target, image_by_image, mean_score
 from .._random import draw_seed
 from ..noise._base import BaseNoise, check_noise
 from .full_reference import METRICS, Metric
@@ -52,18 +55,27 @@ class _DenoisingScorer:
         metric = resolve_metric(self.metric)
         values = check_images(X)
         target = check_target(values, y)
+        noise = None
         if self.noise is not None:
-            X = corrupted(X, self.noise)
-        elif target is None and not has_injector(estimator):
-            # As in the denoiser's own score: the clean images get the noise that it learnt.
-            noise = fitted_attribute(estimator, "noise_")
-            X = X if noise is None else like(X, noise.transform(values))
+            # Fitted to all images, and not silent where the noise has when="fit".
+            noise = clone(self.noise).set_params(when="always").fit(values)
+        elif target is None:
+            noise = learnt_noise(estimator)
         target = values if target is None else target
-        X_pred = estimator.predict(X)
-        options = {}
+
+        def denoised(rows):
+            images = _safe_indexing(X, rows)
+            if noise is not None:
+                images = like(images, noise.transform(values[rows]))
+            return estimator.predict(images)
+
+        if callable(self.metric):
+            return float(metric.function(target, denoised(slice(None))))
+        options: dict[str, Any] = {"per_image": True}
         if metric.spatial and target.ndim == 2:
             options["image_shape"] = fitted_image_shape(estimator, target.shape[1])
-        return metric.sign * float(metric.function(target, X_pred, **options))
+        each = [metric.function(target[i], denoised(i), **options) for i in batches(values)]
+        return metric.sign * float(np.concatenate(each).mean())
 
     def __repr__(self) -> str:
         name = getattr(self.metric, "__name__", None) or repr(self.metric)
@@ -109,25 +121,53 @@ def like(X, values):
     return type(X)(values, index=X.index, columns=X.columns)
 
 
+def parts(estimator):
+    """The estimators inside of another that images pass when it predicts, in their order.
+
+    Steps, the best candidate of a search, what a wrapper has fitted; where nothing is fitted, what
+    it was made with.
+    """
+    held = attributes(estimator)
+    fitted = [value for name, value in held.items() if name.endswith("_")]
+    return _estimators(fitted) or _estimators([*held.values()])
+
+
+def attributes(estimator):
+    """What an estimator holds, but for a noise to learn with, which adds none when it predicts."""
+    held = getattr(estimator, "__dict__", {})
+    return {name: value for name, value in held.items() if name not in ("noise", "noise_")}
+
+
+def _estimators(value):
+    """The estimators in lists and tuples of them, however deep."""
+    if isinstance(value, list | tuple):
+        return [estimator for item in value for estimator in _estimators(item)]
+    return [value] if is_estimator(value) else []
+
+
+def is_estimator(value):
+    """Whether `value` is an estimator that images can pass."""
+    passes = hasattr(value, "predict") or hasattr(value, "transform")
+    return passes and hasattr(value, "get_params") and not isclass(value)
+
+
 def has_injector(estimator):
-    """Whether a Pipeline, or the best one of a search, corrupts images itself."""
-    estimator = getattr(estimator, "best_estimator_", estimator)
-    steps = [step for _, step in getattr(estimator, "steps", ())]
-    return isinstance(estimator, BaseNoise) or any(map(has_injector, steps))
+    """Whether an estimator, or what it is made of, corrupts images itself."""
+    return isinstance(estimator, BaseNoise) or any(map(has_injector, parts(estimator)))
+
+
+def learnt_noise(estimator):
+    """The noise with which an estimator learnt to denoise, unless it corrupts images itself."""
+    return None if has_injector(estimator) else fitted_attribute(estimator, "noise_")
 
 
 def fitted_attribute(estimator, name):
-    """The attribute of an estimator, of its best candidate or of its last step that has one."""
+    """The attribute of an estimator, or of the last of what it is made of that has one."""
     value = getattr(estimator, name, None)
     if value is not None:
         return value
-    parts = [step for _, step in getattr(estimator, "steps", ())]
-    parts.append(getattr(estimator, "best_estimator_", None))
-    for part in reversed(parts):
-        value = None if part is None else fitted_attribute(part, name)
-        if value is not None:
-            return value
-    return None
+    values = (fitted_attribute(part, name) for part in reversed(parts(estimator)))
+    return next((value for value in values if value is not None), None)
 
 
 def fitted_image_shape(estimator, n_features):
