@@ -7,7 +7,7 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from .metrics.scorers import _DenoisingScorer, attributes, has_injector, is_estimator, parts
+from .metrics.scorers import _DenoisingScorer, attributes, injectors, is_estimator, parts
 from .noise import BaseNoise
 
 __all__ = ["denoising_scorer", "without_noise"]
@@ -94,7 +94,7 @@ def without_noise(pipeline: Any) -> Any:
 def _strip(part):
     """A part without injectors, or None where nothing is left of it."""
     part = getattr(part, "__dict__", {}).get("best_estimator_", part)
-    if not has_injector(part):
+    if not injectors(part):
         return part
     if isinstance(part, BaseNoise) or [_strip(inner) for inner in parts(part)] == [None]:
         return None

@@ -22,6 +22,7 @@ from skdae import (
     SCORERS,
     DenoisingAutoencoder,
     GaussianNoise,
+    MaskingNoise,
     MeanFilter,
     MedianFilter,
     SelfEnsembleDenoiser,
@@ -214,6 +215,27 @@ def test_denoising_scorer_corrupts_by_itself(digits):
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     fitted = search.best_estimator_
     assert scorer(fitted, X) == psnr_scorer(fitted, NOISE.fit_transform(X), X)
+
+
+def test_a_search_over_the_noise_is_told_that_the_weakest_wins():
+    X = SMALL
+    searches = [
+        (make_pipeline(NOISE, Halved(None)), {"gaussiannoise__std": [0.1, 0.5]}),
+        (make_pipeline(Halved(NOISE)), {"halved__noise__std": [0.1, 0.5]}),
+        (Pipeline([("noise", None), ("half", Halved(None))]), {"noise": [NOISE, MaskingNoise()]}),
+    ]
+    for estimator, grid in searches:
+        with pytest.warns(UserWarning, match="differ in their noise"):
+            GridSearchCV(estimator, grid, cv=2, scoring=psnr_scorer).fit(X, None)
+        honest = denoising_scorer("psnr", noise=NOISE)
+        GridSearchCV(estimator, grid, cv=2, scoring=honest, error_score="raise").fit(X)
+    # Nor where noise is not in the grid, where its seed is, or where X is noisy and y clean.
+    pipe = make_pipeline(GaussianNoise(0.2), Halved())
+    for grid in ({"halved__noise__std": [0.1, 0.5]}, {"gaussiannoise__random_state": [1, 2]}):
+        search = GridSearchCV(pipe, grid, cv=2, scoring=psnr_scorer, error_score="raise")
+        assert psnr_scorer(search.fit(X, X), X) > 0
+    grid = {"noise__std": [0.1, 0.5]}
+    GridSearchCV(Halved(), grid, cv=2, scoring=psnr_scorer, error_score="raise").fit(X, X)
 
 
 def test_scorers_corrupt_clean_images_as_score_does(digits):

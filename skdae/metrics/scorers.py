@@ -2,18 +2,19 @@
 
 import math
 from collections.abc import Callable
-from inspect import isclass
+from inspect import currentframe, isclass
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import StrOptions
 
 from .._checks import check_parameters
-from .._images import batches, check_images, check_target, image_by_image, mean_score
+from .._images import batches, check_images, check_target, image_by_image, mean_score, warn_user
 from .._random import draw_seed
 from ..noise._base import BaseNoise, check_noise
 from .full_reference import METRICS, Metric
@@ -53,14 +54,23 @@ class _DenoisingScorer:
             Greater is better.
         """
         metric = resolve_metric(self.metric)
+        if hasattr(estimator, "scored_images"):
+            # A callback of skorch passes a net under training, whose images have noise already.
+            if self.noise is not None:
+                raise ValueError(
+                    f"{self} would corrupt images that have the noise of the fit already; pass "
+                    f"denoising_scorer({self.__name__!r}) to callbacks."
+                )
+            return metric.sign * float(metric.function(*estimator.scored_images(X, y)))
         values = check_images(X)
         target = check_target(values, y)
-        noise = None
         if self.noise is not None:
             # Fitted to all images, and not silent where the noise has when="fit".
             noise = clone(self.noise).set_params(when="always").fit(values)
-        elif target is None:
-            noise = learnt_noise(estimator)
+        else:
+            noise = learnt_noise(estimator) if target is None else None
+            if noise is not None or injectors(estimator):
+                _warn_if_candidates_differ(estimator)
         target = values if target is None else target
 
         def denoised(rows):
@@ -76,6 +86,11 @@ class _DenoisingScorer:
             options["image_shape"] = fitted_image_shape(estimator, target.shape[1])
         each = [metric.function(target[i], denoised(i), **options) for i in batches(values)]
         return metric.sign * float(np.concatenate(each).mean())
+
+    @property
+    def __name__(self) -> str:
+        """Name of the metric, which callbacks of skorch write into the history."""
+        return getattr(self.metric, "__name__", None) or str(self.metric)
 
     def __repr__(self) -> str:
         name = getattr(self.metric, "__name__", None) or repr(self.metric)
@@ -151,14 +166,16 @@ def is_estimator(value):
     return passes and hasattr(value, "get_params") and not isclass(value)
 
 
-def has_injector(estimator):
-    """Whether an estimator, or what it is made of, corrupts images itself."""
-    return isinstance(estimator, BaseNoise) or any(map(has_injector, parts(estimator)))
+def injectors(estimator):
+    """The injectors with which an estimator, or what it is made of, corrupts images itself."""
+    if isinstance(estimator, BaseNoise):
+        return [estimator]
+    return [noise for part in parts(estimator) for noise in injectors(part)]
 
 
 def learnt_noise(estimator):
     """The noise with which an estimator learnt to denoise, unless it corrupts images itself."""
-    return None if has_injector(estimator) else fitted_attribute(estimator, "noise_")
+    return None if injectors(estimator) else fitted_attribute(estimator, "noise_")
 
 
 def fitted_attribute(estimator, name):
@@ -168,6 +185,33 @@ def fitted_attribute(estimator, name):
         return value
     values = (fitted_attribute(part, name) for part in reversed(parts(estimator)))
     return next((value for value in values if value is not None), None)
+
+
+def _warn_if_candidates_differ(estimator):
+    """Say so where a search is under way that compares scores under different noises."""
+    # scikit-learn tells a scorer nothing of the search; workers of several processes know of none.
+    frame = currentframe()
+    while frame := frame.f_back:
+        search = frame.f_locals.get("self")
+        if isinstance(search, BaseSearchCV) and frame.f_code.co_name == "fit":
+            if _noises(search.estimator) != _noises(estimator):
+                warn_user(
+                    "The candidates of this search differ in their noise, and each is scored under "
+                    "its own: the weakest noise wins, not the best denoiser. Score all under one, "
+                    'as with scoring=denoising_scorer("psnr", noise=GaussianNoise(0.3)); injectors '
+                    'in a Pipeline then need when="fit".'
+                )
+            return
+
+
+def _noises(estimator):
+    """The noises under which an estimator is scored, as text, whatever their seeds."""
+    texts = []
+    for noise in injectors(estimator) or [fitted_attribute(estimator, "noise")]:
+        if isinstance(noise, BaseNoise):
+            seeds = [n for n in noise.get_params() if n.split("__")[-1] == "random_state"]
+            texts.append(repr(clone(noise).set_params(**dict.fromkeys(seeds))))
+    return texts
 
 
 def fitted_image_shape(estimator, n_features):
