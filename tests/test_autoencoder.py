@@ -642,6 +642,13 @@ def test_callbacks_of_skorch_work(digits):
     assert dae.history_[-1]["peak"] > 0
 
 
+def test_score_samples_take_images_of_different_sizes(digits):
+    images = [digits[1][0], digits[1][1][:6], digits[1][2][:, :7]]
+    dae = small(architecture="dncnn", noise=NOISE, patch_size=6, max_epochs=1).fit(images)
+    each = [dae.score_samples(image[None])[0] for image in images]
+    np.testing.assert_array_equal(dae.score_samples(images), each)
+
+
 class Rows(Callback):
     """Remembers which images are set aside."""
 

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import nn
 
 from .._checks import FUNCTION
-from .._images import batches, from_nhwc, squared_errors
+from .._images import batches, from_nhwc, image_by_image, squared_errors
 from .._training.losses import LOSSES, OUTPUT_ACTIVATIONS, Loss
 from .._training.net import ImageNet
 from ..architectures import BaseArchitecture
@@ -365,6 +365,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         """
         return self.decode(X)
 
+    @image_by_image(np.concatenate, targets=None)
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Minus the mean squared reconstruction error of each image.
 
