@@ -10,13 +10,14 @@ export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo studies test fuzz lint docs bench quality clean
+.PHONY: help demo studies test bounds fuzz lint docs bench quality clean
 
 help:
 	@echo "make demo             denoise the digits with an autoencoder, compare it with filters"
 	@echo "make demo DATA=mnist  the same on MNIST; SKDAE_DATA=folder says where the data are kept"
 	@echo "make studies          run the five studies; ARGS='--seconds 30' shortens them"
 	@echo "make test             run the tests and the doctests; ARGS='-k median' picks some"
+	@echo "make bounds           run the tests with the oldest releases that pyproject.toml allows"
 	@echo "make fuzz             try 24,000 random cases, and 1,000 fits for leaks; ARGS='--seed 1'"
 	@echo "make lint             check style (ruff) and types (mypy)"
 	@echo "make docs             build the site in docs/_build/html"
@@ -59,8 +60,15 @@ quality: $(VENV)/.installed-dev
 	$(RUN) benchmarks/quality.py $(ARGS)
 	$(RUN) docs/pages.py
 
+# The oldest releases warn of one another, and have no documentation to build.
+LOWEST := .venv-lowest
+
+bounds: $(LOWEST)/.installed
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -q -n $(WORKERS) -W ignore::DeprecationWarning \
+	    --ignore tests/test_docs.py --ignore tests/test_supply_chain.py $(ARGS)
+
 clean:
-	rm -rf $(VENV) build dist docs/_build docs/api docs/gallery docs/sg_execution_times.rst
+	rm -rf $(VENV) $(LOWEST) build dist docs/_build docs/api docs/gallery docs/sg_execution_times.rst
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -69,6 +77,12 @@ $(VENV)/bin/pip:
 	    echo "skdae needs Python 3.11 or newer, and '$(PYTHON)' is not one:" \
 	         "name yours with make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+
+$(LOWEST)/.installed: pyproject.toml constraints-lowest.txt
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet -c constraints-lowest.txt -e .[baselines,onnx] \
+	    hypothesis pandas pytest pytest-xdist
+	@touch $@
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/pip
 	@echo "Installing skdae into $(VENV): a few minutes, once"

@@ -1,11 +1,13 @@
 """Checks of parameters, in scikit-learn's words and with a hint at what was meant."""
 
+from collections.abc import Callable
 from difflib import get_close_matches
 from importlib import import_module
 from inspect import isclass
 from numbers import Integral
+from typing import Any, TypeVar
 
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -43,6 +45,14 @@ ODD = Is(lambda n: POSITIVE_INT.is_satisfied_by(n) and n % 2 == 1, "an odd int, 
 ODD_WINDOW = Is(lambda n: ODD.is_satisfied_by(n) and n > 1, "an odd int of at least 3, such as 7")
 SIZES = tuple_of(POSITIVE_INT, "a tuple of positive integers, one per layer, as in (32, 64)")
 FUNCTION = Is(lambda f: callable(f) and not isclass(f), "a callable that is not a class")
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def fit_context(skip_nested: bool) -> Callable[[Method], Method]:
+    """scikit-learn's decorator, which checks the parameters before a fit, with a type."""
+    return _fit_context(prefer_skip_nested_validation=skip_nested)
 
 
 class CheckedEstimator(BaseEstimator):

@@ -6,6 +6,7 @@ image of height 1. This module converts to and from what users hold.
 
 import inspect
 import math
+import os
 import warnings
 from collections.abc import Callable
 from functools import wraps
@@ -15,9 +16,9 @@ from typing import Any, TypeGuard, TypeVar
 import numpy as np
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import (
+    _check_feature_names,
     check_array,
     check_consistent_length,
-    validate_data,
 )
 
 # The dtypes that stay as they are; everything else is cast to the first.
@@ -162,18 +163,6 @@ def from_nhwc(images, ndim):
     return images[..., 0] if ndim == 3 else images
 
 
-def n_dims(array):
-    """Number of dimensions of anything array-like."""
-    try:
-        return array.ndim if hasattr(array, "ndim") else np.asarray(array).ndim
-    except ValueError as error:
-        raise ValueError(
-            "The images or rows of a list have an inhomogeneous shape; pass rows of one length, or "
-            "images of different sizes as a list of arrays (height, width) or (height, width, "
-            "n_channels)."
-        ) from error
-
-
 # Values
 
 
@@ -183,14 +172,62 @@ def to_float(X):
     return np.divide(X, 255, dtype=np.float32) if X.dtype == np.uint8 else X
 
 
-def as_one_array(X):
-    """A list, or an object array, of arrays of one shape as one array; anything else as it is.
+def as_array(X):
+    """What users hold as NumPy arrays, with the values and the dtype that it has.
 
-    ``check_array`` knows the dtype of arrays alone: `uint8` in a list would become floats to 255.
+    This is the one door for tensors of torch, PIL images, DataFrames and lists of arrays, in all
+    of which `check_array` takes `uint8` for floats up to 255. Arrays of different shapes stay a
+    list; what is not known here goes through, for `check_array` to judge.
     """
-    if not is_listed(X) or not all(isinstance(x, np.ndarray) for x in X):
+    if isinstance(X, np.ndarray) and X.dtype != object:
         return X
-    return np.stack(list(X)) if len({x.shape for x in X}) == 1 else X
+    if is_listed(X):
+        if len(X) and all(map(_holds_array, X)):
+            arrays = [np.asarray(as_array(x)) for x in X]
+            same_shape = len({array.shape for array in arrays}) == 1
+            return np.stack(_of_one_kind(arrays)) if same_shape else arrays
+        array = _joined(X)
+        return array if array.dtype.kind in "biuf" else X
+    if hasattr(type(X), "requires_grad"):
+        # A tensor. NumPy does not know all of torch's short floats.
+        is_short = X.is_floating_point() and X.element_size() < 4
+        return (X.double() if is_short else X).numpy(force=True)
+    if hasattr(type(X), "getbands"):
+        # A PIL image; of one with a palette, the colours.
+        return np.asarray(X.convert() if X.mode == "P" else X)
+    has_dtype = hasattr(type(X), "dtype") and isinstance(X.dtype, np.dtype)
+    if has_dtype or not _holds_array(X):
+        return X
+    dtypes = {str(dtype).partition("[")[0].lower() for dtype in getattr(X, "dtypes", ())}
+    if dtypes == {"uint8"} and hasattr(X, "isna") and not X.isna().any(axis=None):
+        # The nullable dtypes of pandas, which NumPy takes for objects.
+        return X.to_numpy(np.uint8)
+    array = np.asarray(X)
+    return array if array.dtype == np.uint8 else X
+
+
+def _holds_array(X):
+    """Whether NumPy can ask `X` for an array."""
+    return hasattr(type(X), "__array__") or hasattr(type(X), "__array_interface__")
+
+
+def _joined(X):
+    """A list as one array."""
+    try:
+        return np.asarray(X)
+    except ValueError as error:
+        raise ValueError(
+            "The images or rows of a list have an inhomogeneous shape; pass rows of one length, or "
+            "images of different sizes as a list of arrays (height, width) or (height, width, "
+            "n_channels)."
+        ) from error
+
+
+def _of_one_kind(images):
+    """Images of a list: `uint8` stays where all have it."""
+    if all(image.dtype == np.uint8 for image in images):
+        return images
+    return [to_float(image) for image in images]
 
 
 def value_range(X):
@@ -254,13 +291,23 @@ def check_images(X, *, name="X", min_samples=1, estimator=None):
     Raises
     ------
     ValueError
-        If it is empty, holds NaN or infinity, is not numeric or has a wrong number of dimensions.
+        If it is empty, holds NaN or infinity, is not numeric, has a wrong number of dimensions, or
+        is one image.
     TypeError
-        If it is sparse.
+        If it is sparse, or names files.
     """
-    X = as_one_array(X)
+    is_sequence = is_listed(X) or (isinstance(X, np.ndarray) and X.ndim == 1)
+    first = X[0] if is_sequence and len(X) else X
+    if isinstance(first, str | os.PathLike):
+        raise TypeError(
+            f"{name} holds names of files or folders, not images; read the files first, such as "
+            "[np.asarray(PIL.Image.open(path)) for path in paths], and pass the arrays."
+        )
+    if hasattr(type(X), "getbands"):
+        raise ValueError(f"{name} is one image, not a batch; pass [{name}].")
+    X = as_array(X)
     X = check_array(
-        X,
+        _joined(X) if isinstance(X, list) else X,
         dtype=[*FLOAT_DTYPES, np.uint8],
         allow_nd=True,
         ensure_min_samples=min_samples,
@@ -271,6 +318,13 @@ def check_images(X, *, name="X", min_samples=1, estimator=None):
         resolve_image_shape(X.shape)
     if X.ndim > 2 and 0 in X.shape:
         raise ValueError(f"Found array with 0 feature(s) (shape={X.shape}): images without pixels.")
+    if X.ndim == 3 and X.shape[2] in (3, 4) and X.shape[2] < min(X.shape[:2]):
+        n, height, width = X.shape
+        raise ValueError(
+            f"{name} has shape {X.shape}, which looks like one colour image, not {n} grey ones of "
+            f"{height} × {width}. Pass {name}[None] for a batch of that one image, or "
+            f"{name}[..., None] if they are {n} grey images."
+        )
     return X
 
 
@@ -293,28 +347,32 @@ def validate_images(estimator, X, *, reset, min_samples=1, any_size=False):
     -------
     X : ndarray of float64, float32 or uint8
     """
-    X = as_one_array(X)
-    if n_dims(X) <= 2:
-        # Flat rows are scikit-learn's own case: feature names, DataFrames and messages come free.
-        return validate_data(
-            estimator,
-            X,
-            reset=reset,
-            dtype=[*FLOAT_DTYPES, np.uint8],
-            ensure_min_samples=min_samples,
-        )
-    X = check_images(X, min_samples=min_samples, estimator=estimator)
-    n_features = math.prod(X.shape[1:])
+    images = check_images(X, min_samples=min_samples, estimator=estimator)
+    is_flat, n_features = images.ndim == 2, math.prod(images.shape[1:])
+    if is_flat:
+        _check_feature_names(estimator, X, reset=reset)
     if reset:
         estimator.n_features_in_ = n_features
-        if hasattr(estimator, "feature_names_in_"):
-            del estimator.feature_names_in_
-    elif not any_size and n_features != estimator.n_features_in_:
+        if not is_flat:
+            vars(estimator).pop("feature_names_in_", None)
+        elif (
+            # Where one image is enough, it may be the one.
+            min_samples == 1
+            and len(images) == n_features >= 64
+            and getattr(estimator, "image_shape", None) is None
+        ):
+            warn_user(
+                f"X has shape {images.shape} and is taken for {n_features} flat rows. If it is "
+                "one image, pass X[None]; if rows are meant, reshape them to (n_samples, height, "
+                "width)."
+            )
+    elif n_features != estimator.n_features_in_ and not (any_size and not is_flat):
+        what = f"{n_features} features" if is_flat else f"images of shape {images.shape[1:]}"
         raise ValueError(
-            f"X has images of shape {X.shape[1:]}, {n_features} values each, but "
-            f"{type(estimator).__name__} is expecting {estimator.n_features_in_} values as in fit."
+            f"X has {what}, but {type(estimator).__name__} is expecting "
+            f"{estimator.n_features_in_} features as input. If X is one image, pass X[None]."
         )
-    return X
+    return images
 
 
 def check_target(X, y):
@@ -328,8 +386,8 @@ def check_target(X, y):
     ValueError
         If `y` has any other shape, or holds NaN or infinity.
     """
-    y = as_one_array(y)
-    if y is None or n_dims(y) == 1:
+    y = as_array(y)
+    if y is None or np.ndim(y) == 1:
         check_consistent_length(X, y)
         return None
     y = check_images(y, name="y")
@@ -348,12 +406,40 @@ def _is_scaled(shape, target_shape):
     is_column = len(shape) == 1 and target_shape == (1,) != shape
     if is_column or shape[2:] != target_shape[2:]:
         return False
+    sides, target_sides = shape[:2], target_shape[:2]
+    if find_scale(sides, target_sides):
+        return True
+    smaller = find_scale(target_sides, sides) or 0
+    return all(n == m * smaller or n == m == 1 for n, m in zip(sides, target_sides, strict=True))
+
+
+def find_scale(sides, target_sides):
+    """The whole factor by which images are enlarged to their targets, or None.
+
+    The blocks of pixels at the border of a target may be cut off, as 5 pixels are 3 blocks of 2.
+
+    >>> find_scale((3, 4), (6, 8)), find_scale((3, 4), (5, 8)), find_scale((3, 4), (6, 6))
+    (2, 2, None)
+    """
     # An image of height 1 is a signal, scaled along its length; rows do not tell their height.
-    axes = [axis for axis in range(len(shape[:2])) if not shape[axis] == target_shape[axis] == 1]
-    sides = [sorted((shape[axis], target_shape[axis])) for axis in axes]
-    factors = {divmod(long, short) for short, long in sides}
-    growths = {shape[axis] < target_shape[axis] for axis in axes}
-    return len(factors) <= 1 >= len(growths) and all(rest == 0 for _, rest in factors)
+    pairs = [(n, m) for n, m in zip(sides, target_sides, strict=True) if not n == m == 1]
+    scale = max((math.ceil(m / n) for n, m in pairs), default=1)
+    return scale if all(n == math.ceil(m / scale) for n, m in pairs) else None
+
+
+def common_scale(X, y):
+    """The whole factor by which all images of a list are enlarged to their targets, or None."""
+    sides, target_sides = ([n for image in images for n in image.shape[:2]] for images in (X, y))
+    return find_scale(sides, target_sides)
+
+
+def without_overhang(X_denoised, X, y):
+    """What was made of `X` without what lies beyond the targets, whose last blocks are cut off."""
+    if X.ndim == 2 or not X.ndim == X_denoised.ndim == y.ndim:
+        return X_denoised
+    sides, denoised_sides, target_sides = (images.shape[1:3] for images in (X, X_denoised, y))
+    same = find_scale(sides, denoised_sides) == find_scale(sides, target_sides) is not None
+    return X_denoised[:, : y.shape[1], : y.shape[2]] if same else X_denoised
 
 
 # Images of different sizes
@@ -370,9 +456,9 @@ def is_listed(X):
 
 def is_ragged(X: Any) -> TypeGuard[list[np.ndarray]]:
     """Whether `X` is a list of images of different shapes."""
-    if not is_listed(X):
+    if not is_listed(X) or not all(map(_holds_array, X)):
         return False
-    shapes = {getattr(image, "shape", ()) for image in X}
+    shapes = {as_array(image).shape for image in X}
     return len(shapes) > 1 and all(len(shape) in (2, 3) for shape in shapes)
 
 
@@ -408,7 +494,9 @@ def image_by_image(
                 # Python's own message names the function.
                 return function(*args, **params)
             given = call.arguments
-            given.update({n: as_one_array(given[n]) for n in (images, targets) if n in given})
+            for n in {images, targets} & set(given):
+                # The items of a list are read once, not at every door.
+                given[n] = as_array(given[n]) if is_listed(given[n]) else given[n]
             if not is_ragged(given[images]):
                 return function(*call.args, **call.kwargs)
             X = check_image_list(given[images], images)
@@ -452,7 +540,8 @@ def check_image_list(X, name="X"):
     if not isinstance(X, list | tuple | np.ndarray):
         raise TypeError(f"{name} must be a list of images, as its partner is, not {type(X)}.")
     images = [
-        check_images(np.asarray(image)[None], name=f"{name}[{i}]")[0] for i, image in enumerate(X)
+        check_images(np.asarray(as_array(image))[None], name=f"{name}[{i}]")[0]
+        for i, image in enumerate(X)
     ]
     shapes = {image.shape[2:]: image.shape for image in images}
     if len(shapes) > 1:
@@ -461,9 +550,7 @@ def check_image_list(X, name="X"):
             "only grey ones (height, width), or only colour ones (height, width, n_channels) with "
             "the same number of channels."
         )
-    if any(image.dtype != np.uint8 for image in images):
-        images = [to_float(image) for image in images]
-    return images
+    return _of_one_kind(images)
 
 
 def check_target_list(X, y, name="y"):
@@ -478,10 +565,11 @@ def check_target_list(X, y, name="y"):
     if y is None or np.ndim(next(iter(y))) == 0:
         return None
     y = check_image_list(y, name)
-    scale = y[0].shape[0] // X[0].shape[0]
+    scales = [find_scale(x.shape[:2], t.shape[:2]) for x, t in zip(X, y, strict=True)]
+    is_common = common_scale(X, y) is not None
     for i, (image, target) in enumerate(zip(X, y, strict=True)):
-        height, width, *channels = image.shape
-        if scale < 1 or target.shape != (scale * height, scale * width, *channels):
+        fits = is_common or (scales[i] is not None and scales[i] == scales[0])
+        if not fits or image.shape[2:] != target.shape[2:]:
             raise ValueError(
                 f"{name}[{i}] has shape {target.shape}, but X[{i}] has {image.shape}; each target "
                 "must have the shape of its image, or height and width all the same whole number "
@@ -498,10 +586,43 @@ def batches(images):
     return gen_batches(len(images), step * max(1, 2**21 // (step * n_values)))
 
 
+def shapes_of(X):
+    """Shape of checked images; a list of shapes where they are of different sizes."""
+    return X.shape if isinstance(X, np.ndarray) else [image.shape for image in X]
+
+
+def check_same_shape(**images):
+    """Refuse images, given by their names, that do not have the shape of the first."""
+    (name, shape), *others = ((name, shapes_of(X)) for name, X in images.items())
+    for other, other_shape in others:
+        if other_shape != shape:
+            raise ValueError(
+                f"{name} has shape {shape}, but {other} has shape {other_shape}; pass the images "
+                "in the same shape and order."
+            )
+
+
+def check_kept_shape(denoiser, X, X_pred):
+    """Refuse what a denoiser predicted where it has not the shape of its input."""
+    if X_pred.shape != X.shape:
+        raise ValueError(
+            f"{type(denoiser).__name__} turned images of shape {X.shape} into {X_pred.shape}; pass "
+            "a denoiser that keeps the shape, so that each value can be compared with its own."
+        )
+
+
+def check_fitted_shape(got, expected):
+    """Refuse images of another shape than at fit."""
+    if got != expected:
+        raise ValueError(
+            f"X has images of shape {got}, but this estimator was fitted on {expected}; pass them "
+            "in that shape."
+        )
+
+
 def squared_errors(X, y):
     """Mean squared error of each image, ``float64`` of shape ``(n_samples,)``."""
-    if X.shape != y.shape:
-        raise ValueError(f"The images have shape {X.shape}, but their targets {y.shape}.")
+    check_same_shape(X_denoised=X, y=y)
     # What float64 does not hold is infinite.
     with np.errstate(over="ignore"):
         difference = to_float(y).astype(np.float64) - to_float(X)

@@ -86,22 +86,24 @@ class KeyedGenerator(_Generator):
     def __init__(self, images, seed):
         secret = seed.to_bytes(8, "little")
         rows = np.ascontiguousarray(images).reshape(len(images), -1)
-        digests = [hashlib.blake2b(row, digest_size=16, key=secret).digest() for row in rows]
-        self._keys = np.frombuffer(b"".join(digests), dtype=np.uint64).reshape(-1, 2)
+        #: One key per image; equal images have equal ones.
+        self.keys = [hashlib.blake2b(row, digest_size=16, key=secret).digest() for row in rows]
+        self._words = np.frombuffer(b"".join(self.keys), dtype=np.uint64).reshape(-1, 2)
         self._dtype = images.dtype
         self._bits = np.random.Philox(key=0)
         self._generator = np.random.Generator(self._bits)
-        self._n_calls = 0
+        #: How often it was asked for numbers.
+        self.n_calls = 0
 
     def _draw(self, size, fill):
         """An array of `size` whose i-th image is written by ``fill(i, out[i])``."""
         out = np.empty(size, dtype=self._dtype)
         state = self._bits.state
         # Each call owns one value of the counter's third word, 2**128 numbers apart from the next.
-        self._n_calls += 1
-        state["state"]["counter"][:] = (0, 0, self._n_calls, 0)
+        self.n_calls += 1
+        state["state"]["counter"][:] = (0, 0, self.n_calls, 0)
         state["buffer_pos"], state["has_uint32"] = 4, 0
-        for i, key in enumerate(self._keys):
+        for i, key in enumerate(self._words):
             # Setting the state is several times cheaper than a new generator an image.
             state["state"]["key"] = key
             self._bits.state = state

@@ -2,12 +2,13 @@
 
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from typing import Any
+from functools import wraps
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import _safe_indexing
+from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from ._checks import CheckedEstimator
@@ -19,6 +20,7 @@ from ._images import (
     image_by_image,
     mean_score,
     squared_errors,
+    without_overhang,
 )
 
 __all__ = ["BaseDenoiser"]
@@ -36,11 +38,34 @@ def unchanged_on_error(estimator):
         raise
 
 
+def _rows_in_tables(method):
+    """Let `set_output` make DataFrames of rows, and leave images, which fit into none, alone.
+
+    `method` is one that scikit-learn has wrapped.
+    """
+
+    @wraps(method)
+    def on_images(self, X, *args, **kwargs):
+        result = method.__wrapped__(self, X, *args, **kwargs)
+        is_rows = getattr(result, "ndim", None) == 2
+        return _wrap_data_with_container("transform", result, X, self) if is_rows else result
+
+    return on_images
+
+
 class ImageFeaturesOutMixin(ClassNamePrefixFeaturesOutMixin):
     """Names of the values of an output image: the input's own where the size stays.
 
-    Needs the fitted attributes ``n_features_in_`` and ``_n_features_out``.
+    Needs the fitted attributes ``n_features_in_`` and ``_n_features_out``, and stands before
+    scikit-learn's `TransformerMixin`.
     """
+
+    fit_transform = _rows_in_tables(TransformerMixin.fit_transform)
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        for name in {"transform", "fit_transform"} & set(vars(cls)):
+            setattr(cls, name, _rows_in_tables(vars(cls)[name]))
 
     @property
     def _one_to_one(self):
@@ -75,7 +100,7 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
     """
 
     @abstractmethod
-    def predict(self, X: ArrayLike) -> Any:
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Denoise images.
 
         Parameters
@@ -89,7 +114,7 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
         X_denoised : ndarray, shaped like `X`
         """
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Denoise images; the same as `predict`.
 
         Parameters
@@ -105,7 +130,7 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
         return self.predict(X)
 
     @image_by_image(mean_score)
-    def score(self, X, y=None):
+    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
         """Minus the mean squared error against the clean images; greater is better, 0 is best.
 
         Parameters
@@ -127,11 +152,14 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
         noise = getattr(self, "noise_", None) if target is None else None
         target = images if target is None else target
 
-        def denoised(rows):
+        def errors(rows):
+            X_noisy = images[rows]
             if noise is None:
-                return self.predict(_safe_indexing(X, rows))
-            # Without the names of the features, which predict would miss.
-            return self._predict(noise.transform(images[rows]))
+                X_denoised = self.predict(_safe_indexing(X, rows))
+            else:
+                # Without the names of the features, which predict would miss.
+                X_noisy = noise.add_noise(X_noisy)
+                X_denoised = self._predict(X_noisy)
+            return squared_errors(without_overhang(X_denoised, X_noisy, target[rows]), target[rows])
 
-        errors = [squared_errors(denoised(rows), target[rows]) for rows in batches(images)]
-        return -float(np.concatenate(errors).mean())
+        return -float(np.concatenate([errors(rows) for rows in batches(images)]).mean())

@@ -15,6 +15,7 @@ from torch import nn
 
 from skdae import (
     DenoisingAutoencoder,
+    Downsample,
     GaussianNoise,
     MeanFilter,
     MedianFilter,
@@ -25,7 +26,8 @@ from skdae.noise import BaseNoise
 
 GOOD = np.random.default_rng(0).random((20, 8, 8)).astype(np.float32)
 DAE = DenoisingAutoencoder(Dense(hidden=(8,)), max_epochs=1, noise=GaussianNoise(), random_state=0)
-ESTIMATORS = [*examples(BaseNoise), *examples(BaseFilter), DAE]
+NOISES = [noise for noise in examples(BaseNoise) if not isinstance(noise, Downsample)]
+ESTIMATORS = [*NOISES, Downsample(factor=1), *examples(BaseFilter), DAE]
 
 
 def with_value(value):

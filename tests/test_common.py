@@ -13,7 +13,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import skdae
 from skdae import (
     DenoisingAutoencoder,
-    Downsample,
     GaussianNoise,
     MeanFilter,
     MedianFilter,
@@ -32,8 +31,6 @@ SMALL_NET = {"max_epochs": 2, "batch_size": 16, "noise": GaussianNoise(std=0.1)}
 
 SPECIAL = {
     GaussianNoise: [GaussianNoise(), GaussianNoise(std=(0.0, 0.5), clip=None)],
-    # Rows of an odd number of values cannot be halved, which is an error and has a test of its own.
-    Downsample: [Downsample(factor=1)],
     NoiseSequence: [NoiseSequence([PoissonNoise(), GaussianNoise()])],
     OneOf: [OneOf([GaussianNoise(), StripeNoise()])],
     DenoisingAutoencoder: [

@@ -1,23 +1,32 @@
 """Shapes and values: the conventions of every public function and class."""
 
+import os
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from PIL import Image
+from sklearn import config_context
+from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
-from skdae import GaussianNoise, MedianFilter, Occlusion, StripeNoise
+from skdae import DenoisingAutoencoder, GaussianNoise, MedianFilter, Occlusion, StripeNoise
 from skdae._images import (
     check_images,
     check_target,
+    find_scale,
     from_nhwc,
     resolve_image_shape,
     to_float,
     to_hwc,
     to_nhwc,
 )
-from skdae.metrics import peak_signal_noise_ratio, structural_similarity
+from skdae.metrics import peak_signal_noise_ratio, psnr_scorer, structural_similarity
 
 
 @pytest.mark.parametrize(
@@ -104,6 +113,7 @@ def test_other_dtypes_are_cast_and_never_rescaled(dtype, kept):
     [
         ((4, 8, 8), (4, 16, 16)),
         ((4, 8, 8, 3), (4, 4, 4, 3)),
+        ((4, 8, 8), (4, 15, 16)),
         ((4, 49, 49), (4, 1, 1)),
         ((4, 1, 32), (4, 1, 64)),
         ((4, 64), (4, 256)),
@@ -201,3 +211,185 @@ def test_warning_points_at_the_line_of_the_user(call, words):
     with pytest.warns(UserWarning, match=words) as record:
         call(X)
     assert {warning.filename for warning in record} == {__file__}
+
+
+# What users hold: one door decides the dtype
+
+LEVELS = np.random.default_rng(0).integers(0, 256, (6, 16), dtype=np.uint8)
+COLUMNS = [f"p{i}" for i in range(16)]
+
+
+def polars_frame():
+    return pytest.importorskip("polars").DataFrame(LEVELS, schema=COLUMNS)
+
+
+def pyarrow_table():
+    columns = dict(zip(COLUMNS, LEVELS.T.copy(), strict=True))
+    return pytest.importorskip("pyarrow").table(columns)
+
+
+def arrow_backed():
+    pytest.importorskip("pyarrow")
+    return pd.DataFrame(LEVELS, columns=COLUMNS).astype("uint8[pyarrow]")
+
+
+FLAT = {
+    "pandas": lambda: pd.DataFrame(LEVELS, columns=COLUMNS),
+    "pandas UInt8": lambda: pd.DataFrame(LEVELS, columns=COLUMNS).astype("UInt8"),
+    "pandas uint8[pyarrow]": arrow_backed,
+    "polars": polars_frame,
+    "pyarrow": pyarrow_table,
+    "tensor": lambda: torch.from_numpy(LEVELS),
+    "list of tensors": lambda: list(torch.from_numpy(LEVELS)),
+    "list of rows": lambda: list(LEVELS),
+    "list of lists of uint8": lambda: [list(row) for row in LEVELS],
+}
+IMAGES = {
+    "tensor": lambda: torch.from_numpy(LEVELS).reshape(6, 4, 4),
+    "list of tensors": lambda: list(torch.from_numpy(LEVELS).reshape(6, 4, 4)),
+    "list of arrays": lambda: list(LEVELS.reshape(6, 4, 4)),
+    "tuple of PIL images": lambda: tuple(map(Image.fromarray, LEVELS.reshape(6, 4, 4))),
+    "objects": lambda: objects([Image.fromarray(image) for image in LEVELS.reshape(6, 4, 4)]),
+}
+
+
+@pytest.mark.parametrize("holder", [*FLAT.items(), *IMAGES.items()], ids=lambda holder: holder[0])
+def test_uint8_is_seen_as_such_in_whatever_holds_it(holder):
+    X = holder[1]()
+    array = LEVELS if holder in FLAT.items() else LEVELS.reshape(6, 4, 4)
+    assert check_images(X).dtype == np.uint8
+    median, noise = MedianFilter().fit(X), GaussianNoise(random_state=0).fit(X)
+    assert_array_equal(median.predict(X), MedianFilter().fit(array).predict(array))
+    assert_array_equal(noise.transform(X), GaussianNoise(random_state=0).fit_transform(array))
+    assert median.score(X, X) == MedianFilter().fit(array).score(array, array)
+    assert peak_signal_noise_ratio(X, array // 2) == peak_signal_noise_ratio(array, array // 2)
+    assert psnr_scorer(median, X, X) == psnr_scorer(MedianFilter().fit(array), array, array)
+    dae = DenoisingAutoencoder("linear", noise=noise, max_epochs=1, random_state=0)
+    assert_array_equal(dae.fit(X).predict(X), clone(dae).fit(array).predict(array))
+
+
+@pytest.mark.parametrize("holder", FLAT)
+def test_names_of_columns_are_kept_where_there_are_any(holder):
+    X = FLAT[holder]()
+    names = getattr(MedianFilter().fit(X), "feature_names_in_", None)
+    assert (None if names is None else [*names]) == (COLUMNS if holder[0] == "p" else None)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_tensors_are_read_with_or_without_a_gradient(dtype):
+    X = torch.rand(5, 4, 4, generator=torch.Generator().manual_seed(0)).to(dtype)
+    assert_array_equal(check_images(X), X.double().numpy())
+    assert_array_equal(check_images(X.requires_grad_()), check_images(X.detach()))
+    assert_array_equal(MedianFilter().fit(X).predict(X), MedianFilter().fit(X).predict([*X]))
+
+
+@pytest.mark.skipif("SCIPY_ARRAY_API" not in os.environ, reason="SciPy's namespaces are off")
+def test_tensors_are_read_whatever_scikit_learn_makes_of_array_namespaces():
+    X = torch.rand(5, 4, 4)
+    with config_context(array_api_dispatch=True):
+        assert_array_equal(check_images(X), X.numpy())
+
+
+def test_nulls_in_uint8_are_refused():
+    frame = pd.DataFrame(LEVELS, columns=COLUMNS).astype("UInt8")
+    frame.iloc[2, 3] = pd.NA
+    with pytest.raises(ValueError, match="contains NaN"):
+        MedianFilter().fit(frame)
+
+
+def test_a_list_of_uint8_and_float_images_has_one_range():
+    levels = LEVELS.reshape(6, 4, 4)
+    mixed = [levels[0], levels[1].astype(np.float32) / 255]
+    assert_array_equal(check_images(mixed), levels[:2].astype(np.float32) / 255)
+    ragged = [levels[0], levels[1][:3].astype(np.float32) / 255]
+    for image, same in zip(MedianFilter().fit(ragged).predict(ragged), levels, strict=False):
+        expected = MedianFilter().fit(levels).predict(same[None, : len(image)])[0]
+        assert_array_equal(image, expected)
+
+
+def test_pil_images_are_read_as_what_they_show():
+    red = Image.new("RGB", (5, 4), (255, 0, 0))
+    expected = np.asarray(red)
+    for image in (red, red.convert("P")):
+        assert_array_equal(check_images([image])[0], expected)
+    sizes = [Image.new("L", (5, 4), 9), Image.new("L", (3, 6), 9)]
+    filtered = MedianFilter().fit(sizes).predict(sizes)
+    assert [image.shape for image in filtered] == [(4, 5), (6, 3)]
+    assert_array_equal(filtered[0], np.float32(9 / 255))
+
+
+# One image is not a batch
+
+COLOUR = np.random.default_rng(0).random((12, 16, 3))
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        GaussianNoise(),
+        MedianFilter(),
+        DenoisingAutoencoder("conv", noise=GaussianNoise(), patch_size=8),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+@pytest.mark.parametrize("image", [COLOUR, torch.from_numpy(COLOUR), COLOUR[..., [0, 1, 2, 2]]])
+def test_one_colour_image_is_refused_where_a_batch_belongs(estimator, image):
+    with pytest.raises(ValueError, match=r"one colour image, .* Pass X\[None\].* X\[..., None\]"):
+        clone(estimator).fit(image)
+
+
+def test_one_colour_image_is_refused_after_fit_too():
+    median = MedianFilter().fit(COLOUR[None])
+    with pytest.raises(ValueError, match=r"Pass X\[None\]"):
+        median.predict(COLOUR)
+    with pytest.raises(ValueError, match=r"Pass X_true\[None\]"):
+        peak_signal_noise_ratio(COLOUR, COLOUR)
+    grey = COLOUR[..., None]
+    assert median.fit(grey).predict(grey).shape == grey.shape
+
+
+def test_one_grey_image_where_a_batch_was_fitted_is_refused():
+    X = np.random.default_rng(0).random((5, 12, 16))
+    for method in (MedianFilter().fit(X).predict, GaussianNoise().fit(X).transform):
+        with pytest.raises(ValueError, match=r"16 features.* pass X\[None\]"):
+            method(X[0])
+
+
+@pytest.mark.parametrize("part", [GaussianNoise(), MedianFilter()], ids=repr)
+def test_a_large_square_that_may_be_one_image_gets_a_warning(part):
+    X = np.random.default_rng(0).random((64, 64))
+    with pytest.warns(UserWarning, match=r"taken for 64 flat rows.* pass X\[None\]"):
+        part.fit(X)
+    # Warnings are errors here.
+    part.fit(X[None])
+    part.fit(X.reshape(64, 8, 8))
+    part.fit(X[:63])
+
+
+def test_one_pil_image_is_not_a_batch():
+    with pytest.raises(ValueError, match=r"X is one image, not a batch; pass \[X\]"):
+        MedianFilter().fit(Image.new("L", (64, 64)))
+
+
+@pytest.mark.parametrize(
+    "X", ["photos", Path("photos"), ["a.png", "b.png"], [Path("a.png")], np.array(["a.png"])]
+)
+def test_names_of_files_name_the_way_to_read_them(X):
+    for part in (GaussianNoise(), MedianFilter(), DenoisingAutoencoder(noise=GaussianNoise())):
+        with pytest.raises(TypeError, match=r"names of files or folders.*ImageFiles"):
+            part.fit(X)
+
+
+# Targets of super-resolution, whose last blocks may be cut off
+
+
+@given(factor=st.integers(1, 5), sides=st.lists(st.integers(1, 40), min_size=1, max_size=4))
+def test_scale_is_found_from_sides_that_were_rounded_up(factor, sides):
+    small = [-(-n // factor) for n in sides]
+    scale = find_scale(small, sides)
+    assert 1 <= scale <= factor
+    assert [-(-n // scale) for n in sides if n > 1] == [
+        n for n, m in zip(small, sides, strict=True) if m > 1
+    ]
+    if max(sides) > factor**2:
+        assert scale == factor

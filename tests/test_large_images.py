@@ -9,11 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
+from skorch.callbacks import Callback
 
 from skdae import DenoisingAutoencoder, Downsample, GaussianNoise, Occlusion
 from skdae._training.crops import PatchDataset, PixelStore, _poses, pixel_stores
-from skdae._training.tiles import tiles
+from skdae._training.tiles import smallest_tile, tiles
 from skdae.architectures import Conv, Dense, DnCNN, UNet
+from skdae.metrics import mse_scorer
 
 NET = UNet(filters=(4, 8))
 
@@ -53,7 +55,7 @@ def crops(images, patch_hw, targets=None, seed=0):
     stores = pixel_stores(images, images if targets is None else targets, torch.device("cpu"))
     return PatchDataset(
         *stores,
-        lambda images: images.permute(0, 3, 1, 2),
+        lambda images, targets: (images.permute(0, 3, 1, 2), targets.permute(0, 3, 1, 2)),
         None,
         None,
         torch.device("cpu"),
@@ -204,7 +206,9 @@ def test_crops_see_noise_as_large_as_they_are():
 @pytest.mark.parametrize(
     ("X", "params", "message"),
     [
-        (RAGGED, {}, "images of different sizes; pass patch_size="),
+        (RAGGED, {"patch_size": None}, "images of different sizes; pass patch_size="),
+        (RAGGED, {"architecture": Dense()}, "patch_size=20 needs a net"),
+        (RAGGED[2][None], {}, "Found array with 1 sample"),
         (RAGGED, {"patch_size": 21}, "patch_size=21 is larger than the smallest image.* 20 pixels"),
         (np.zeros((3, 8, 9)), {"patch_size": 9}, "whose shorter side has 8"),
         ([*RAGGED, np.zeros((20, 20, 3))], {"patch_size": 8}, "mixes images of different kinds"),
@@ -227,7 +231,7 @@ def test_crops_see_noise_as_large_as_they_are():
             "needs",
         ),
     ],
-    ids=range(10),
+    ids=range(12),
 )
 def test_sizes_that_do_not_fit_are_refused(X, params, message):
     with pytest.raises(ValueError, match=message):
@@ -384,3 +388,111 @@ def test_learning_from_crops_removes_noise():
         dae = small(noise=noise, patch_size=24, max_epochs=30, lr=5e-3).fit(X.astype(np.float32))
     noisy = noise.fit_transform(X)
     assert -dae.score(noisy, X) < 0.35 * np.mean((noisy - X) ** 2)
+
+
+# Defaults, and a budget
+
+X_LARGE = np.random.default_rng(0).random((2, 100, 120))
+
+
+@pytest.mark.parametrize(
+    ("images", "architecture", "n_crops"),
+    [
+        (X_LARGE, UNet((2,)), 80),
+        (X_LARGE[:1], UNet((2,)), 80),
+        (X_LARGE[:, :96], UNet((2,)), None),
+        (X_LARGE, Conv((2,)), 80),
+        (X_LARGE, Dense((2,)), None),
+        ([X_LARGE[0], X_LARGE[1, :, :70]], UNet((2,)), 80),
+    ],
+    ids=["large", "one", "small", "conv", "rows", "list"],
+)
+def test_large_images_are_learnt_by_crops(images, architecture, n_crops):
+    seen = []
+
+    class Look(Callback):
+        def on_train_begin(self, net, X=None, y=None, **kwargs):
+            seen.append((len(X), X[0][0].shape))
+
+    params = {"batch_size": 8, "validation_fraction": None, "callbacks": [Look()]}
+    small(architecture=architecture, max_epochs=1, **params).fit(images)
+    [(n, shape)] = seen
+    assert n == (n_crops or len(images))
+    assert (shape == (1, 64, 64)) == (n_crops is not None)
+
+
+@pytest.mark.parametrize(("max_steps", "epochs", "last"), [(7, 3, 1), (6, 2, 3), (2, 1, 2)])
+def test_a_budget_in_steps(max_steps, epochs, last):
+    X = np.random.default_rng(0).random((24, 8, 8))
+    steps = []
+
+    class Count(Callback):
+        def on_batch_end(self, net, training=False, **kwargs):
+            steps.append(net.history[-1]["epoch"])
+
+    dae = small(
+        architecture=Dense((4,)),
+        max_steps=max_steps,
+        batch_size=8,
+        validation_fraction=None,
+        callbacks=[Count()],
+    ).fit(X)
+    assert len(steps) == max_steps
+    assert dae.n_iter_ == epochs
+    assert steps.count(epochs) == last
+    # The schedule ends where the budget does.
+    assert dae.net_.optimizer_.param_groups[0]["lr"] == pytest.approx(0, abs=1e-12)
+
+
+def test_a_budget_of_whole_epochs_is_these_epochs():
+    X = np.random.default_rng(0).random((24, 8, 8))
+    params = {"architecture": Dense((4,)), "batch_size": 8, "validation_fraction": None}
+    by_steps = small(max_steps=6, **params).fit(X)
+    by_epochs = small(max_epochs=2, **params).fit(X)
+    np.testing.assert_array_equal(by_steps.predict(X), by_epochs.predict(X))
+
+
+# Super-resolution of images whose sides are not multiples of the factor
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+@pytest.mark.parametrize("architecture", [Conv((2,)), UNet((2, 4)), "dense"], ids=repr)
+def test_super_resolution_learns_from_images_of_any_size(architecture, factor):
+    X = np.stack(photographs(*[(21, 31)] * 6))
+    noise = Downsample(factor)
+    dae = DenoisingAutoencoder(architecture, noise=noise, max_epochs=1, random_state=0).fit(X)
+    X_low = noise.fit_transform(X)
+    assert dae.predict(X_low).shape == X.shape
+    assert dae.score(X) == dae.score(X_low, X) == mse_scorer(dae, X)
+    pair = DenoisingAutoencoder(architecture, max_epochs=1, random_state=0).fit(X_low, X)
+    assert pair.predict(X_low).shape == X.shape
+    if architecture != "dense":
+        whole = dae.predict(X_low[:, :5, :6])
+        assert whole.shape == (6, 5 * factor, 6 * factor)
+
+
+def test_super_resolution_in_tiles_is_that_of_the_whole_image():
+    X = np.stack(photographs(*[(81, 95)] * 2))
+    dae = DenoisingAutoencoder(Conv((2,)), noise=Downsample(2), max_epochs=1, random_state=0).fit(X)
+    X_low = Downsample(2).fit_transform(X)
+    whole = dae.predict(X_low)
+    assert whole.shape == X.shape
+    dae.set_params(tile_size=smallest_tile(*dae._plan.receptive_field))
+    assert dae.tile_size < 41
+    np.testing.assert_allclose(dae.predict(X_low), whole, atol=1e-6)
+
+
+def test_super_resolution_learns_from_crops_of_images_of_different_odd_sizes():
+    net = DenoisingAutoencoder(UNet((2, 4)), patch_size=9, max_epochs=1, random_state=0)
+    by_noise = clone(net).set_params(noise=Downsample(2)).fit(RAGGED)
+    X_low = Downsample(2).fit_transform(RAGGED)
+    pairs = clone(net).fit(X_low, RAGGED)
+    for dae in (by_noise, pairs):
+        enlarged = dae.predict(X_low)
+        assert [image.shape for image in enlarged] == [(24, 32), (40, 20), (34, 34)]
+        sizes = [image.shape for image in RAGGED]
+        cut = [dae.predict(x[None])[0, :h, :w] for x, (h, w) in zip(X_low, sizes, strict=True)]
+        errors = [np.mean((a - b) ** 2) for a, b in zip(cut, RAGGED, strict=True)]
+        assert dae.score(X_low, RAGGED) == pytest.approx(-np.mean(errors))
+        with pytest.raises(ValueError, match=r"y\[2\] has shape \(33, 33\), but X\[2\] has \(11"):
+            clone(net).fit([*X_low[:2], X_low[2][:11, :11]], RAGGED)

@@ -238,7 +238,7 @@ BAD_PARAMETERS = [
     ({"denoiser": PCA()}, "'denoiser' parameter"),
     ({"denoiser": "median"}, "'denoiser' parameter"),
     ({"denoiser": MedianFilter(size=0)}, "'size' parameter of MedianFilter"),
-    ({"denoiser": Halve()}, r"denoiser=Halve\(\) turned images of shape \(40, 6, 7\) into"),
+    ({"denoiser": Halve()}, r"Halve turned images of shape \(40, 6, 7\) into"),
     ({"standardize": "yes"}, "'standardize' parameter"),
     ({"denoiser": None, "random_state": "seed"}, "'random_state' parameter"),
 ]

@@ -6,6 +6,7 @@ version of its format, a checksum, and JSON, which is one of the arrays because 
 
 import hashlib
 import json
+from contextlib import contextmanager
 
 import numpy as np
 import safetensors.numpy
@@ -108,3 +109,16 @@ def _digest(arrays):
         digest.update(json.dumps([name, array.dtype.name, array.shape]).encode())
         digest.update(array)
     return digest.hexdigest()
+
+
+@contextmanager
+def saying_why(before, after=""):
+    """A file that cannot be read is a ValueError that names it; an OSError stays one."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OSError):
+            raise
+        # A forged file can break decoding in more ways than can be listed.
+        reason = error if isinstance(error, ValueError) else f"it is damaged ({error!r})"
+        raise ValueError(f"{before}{reason}{after}") from error

@@ -10,15 +10,16 @@ import os
 import platform
 import textwrap
 from importlib import metadata
-from typing import Any
+from typing import Any, Protocol, Self
 
 import numpy as np
 import sklearn
 import torch
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
-from .arrays import DTYPES, read_arrays, write_arrays
+from .arrays import DTYPES, read_arrays, saying_why, write_arrays
 
 #: The classes that `load` makes objects of.
 CLASSES: dict[str, type] = {"Pipeline": Pipeline}
@@ -122,7 +123,16 @@ def save(estimator: BaseEstimator, path: str | os.PathLike) -> None:
     write_arrays(path, writer.arrays, {"estimator": tree, "versions": versions()})
 
 
-def load(path: str | os.PathLike) -> Any:
+class Estimator(Protocol):
+    """What type checkers know of a loaded estimator; ``isinstance`` tells them which it is."""
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Self: ...
+    def predict(self, X: ArrayLike) -> np.ndarray: ...
+    def transform(self, X: ArrayLike) -> np.ndarray: ...
+    def score(self, X: ArrayLike, y: Any = None) -> float: ...
+
+
+def load(path: str | os.PathLike) -> Estimator:
     """Load an estimator that `save` wrote.
 
     Loading is safe whoever wrote the file: nothing in it is run or imported, only classes of skdae
@@ -164,19 +174,13 @@ def load(path: str | os.PathLike) -> Any:
     True
     """
     path = os.fspath(path)
-    try:
+    with saying_why(f"{path} cannot be loaded: "):
         arrays, tree = read_arrays(path)
         if "estimator" not in tree:
             raise ValueError("it is not an estimator; a checkpoint is read by fit, as checkpoint=")
         estimator = Reader(arrays, tree["versions"]["skdae"]).decode(tree["estimator"])
         if not isinstance(estimator, BaseEstimator) or arrays:
             raise ValueError("it is damaged: it does not hold exactly one estimator")
-    except OSError:
-        raise
-    except Exception as error:
-        # A forged file can break decoding in more ways than can be listed.
-        reason = error if isinstance(error, ValueError) else f"it is damaged ({error!r})"
-        raise ValueError(f"{path} cannot be loaded: {reason}") from error
     return estimator
 
 

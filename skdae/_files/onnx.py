@@ -42,6 +42,8 @@ class UserImages(nn.Module):
         elif plan.ndim == 3:
             X = X.unsqueeze(-1)
         images = plan.from_net(self.module(plan.to_net(X)))
+        if not (plan.any_size and plan.ndim > 2):
+            images = plan.without_overhang(images, X.shape[1:])
         if plan.clip:
             images = images.clip(*plan.clip)
         if plan.ndim == 2:

@@ -18,7 +18,7 @@ class ImageDataset(Dataset):
     targets : Tensor of shape (n_images, height, width, n_channels)
         May be `images` itself.
     to_net : callable
-        From a batch of images to what enters the net.
+        From a batch of images and their targets to what enters the net and what it is to give.
     noise : injector or None
         Fitted; corrupts each batch before it enters the net.
     pretext : callable or None
@@ -110,7 +110,7 @@ class ImageDataset(Dataset):
             x = self._corrupted(x)
         if self.pretext is not None:
             x, y = self.pretext(x, self._rng)
-        return self.to_net(x), self.to_net(y)
+        return self.to_net(x, y)
 
     def _pixels(self, rows):
         """Input and target of one batch, before the noise."""

@@ -22,11 +22,11 @@ class ProgressBar(Callback):
         """Open the bar."""
         from tqdm.auto import tqdm
 
-        n_batches = len(X.split(net.batch_size))
+        n_batches, self.n_epochs_ = len(X.split(net.batch_size)), net.plan_epochs(X)
         self.bar_ = tqdm(
-            total=net.max_epochs * n_batches,
-            bar_format="{desc}|{bar:20}| {percentage:3.0f}% [{elapsed}<{remaining}]",
-            desc=f"epoch 1/{net.max_epochs}",
+            total=net.n_steps(X),
+            bar_format="{desc}|{bar:20}| {n_fmt}/{total_fmt} steps [{elapsed}<{remaining}]",
+            desc=f"epoch 1/{self.n_epochs_}",
             # Where each refresh is a new line, as in a log, they should be few.
             mininterval=0.5,
         )
@@ -49,7 +49,7 @@ class ProgressBar(Callback):
             f"{name[:5]} {row[name]:.5f}" for name in ("train_loss", "valid_loss") if name in row
         ]
         epoch = len(net.history) - self.n_before_
-        text = f"epoch {epoch}/{net.max_epochs}  {'  '.join(losses)}"
+        text = f"epoch {epoch}/{self.n_epochs_}  {'  '.join(losses)}"
         self.bar_.set_description(text, refresh=False)
 
     def on_train_end(self, net, **kwargs):

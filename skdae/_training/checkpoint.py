@@ -15,7 +15,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from .._files.arrays import read_arrays, write_arrays
+from .._files.arrays import read_arrays, saying_why, write_arrays
 from .._files.atomic import remove_leftovers
 from .._files.estimators import Reader, Writer, versions
 from .._images import is_ragged, warn_user
@@ -59,21 +59,13 @@ class Checkpoint:
         self._has_warned = False
         if not os.path.exists(self.path):
             return
-        try:
+        way_out = ". Delete the file to train from the beginning, or pass another path."
+        with saying_why(f"checkpoint={self.path!r} cannot be read: ", way_out):
             arrays, tree = read_arrays(self.path)
             if "fit" not in tree:
                 raise ValueError("it is a file of skdae, but not a checkpoint")
             self._fit = tree["fit"]
             self._state = StateReader(arrays).decode(tree["state"])
-        except OSError:
-            raise
-        except Exception as error:
-            # As in `load`: a forged file can break decoding in more ways than can be listed.
-            reason = error if isinstance(error, ValueError) else f"it is damaged ({error!r})"
-            raise ValueError(
-                f"checkpoint={self.path!r} cannot be read: {reason}. Delete the file to train from "
-                "the beginning, or pass another path."
-            ) from error
 
     @property
     def seed(self):

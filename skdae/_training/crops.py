@@ -26,29 +26,37 @@ class PatchDataset(ImageDataset):
         The images that belong to this data set.
     seed : int
         Of crops and noise.
+    least : int, default=1
+        An epoch shows as many crops at least.
     """
 
-    def __init__(self, images, targets, to_net, noise, pretext, device, *, patch_hw, indices, seed):
+    def __init__(
+        self, images, targets, to_net, noise, pretext, device, *, patch_hw, indices, seed, least=1
+    ):
         super().__init__(
             images, targets, to_net, noise, pretext, None, device, indices=indices, seed=seed
         )
         self.patch_hw = patch_hw
         first = indices[0]
-        self._target_scale = (targets.sizes[first] // images.sizes[first]).tolist()
-        if min(self._target_scale) < 1:
+        # The largest: 3 pixels are enlarged to 5 by a factor of 2, whose last block is cut off.
+        scale = -(-targets.sizes[indices] // images.sizes[indices]).amax(0)
+        scale = torch.where(scale > 1, scale.max(), 1)
+        if (targets.sizes[indices] < images.sizes[indices]).any():
             raise ValueError(
                 "patch_size= needs targets at least as large as the images, but those of the first "
                 f"image have sides {targets.sizes[first].tolist()} and "
                 f"{images.sizes[first].tolist()}; leave patch_size=None to train on whole images."
             )
-        if (images.sizes < torch.tensor(patch_hw)).any():
+        self._target_scale = scale.tolist()
+        self._sizes = torch.minimum(images.sizes, targets.sizes // scale)
+        if (self._sizes < torch.tensor(patch_hw)).any():
             raise ValueError(
                 f"Crops of {patch_hw[0]} by {patch_hw[1]} pixels do not fit into the smallest "
-                f"image (sides {images.sizes.amin(0).tolist()}); pass a smaller patch_size."
+                f"image (sides {self._sizes.amin(0).tolist()}); pass a smaller patch_size."
             )
         self._images = indices
         self._ends = images.sizes[indices].prod(1).cumsum(0)
-        self._n_patches = max(1, round(self._ends[-1].item() / math.prod(patch_hw)))
+        self._n_patches = max(least, round(self._ends[-1].item() / math.prod(patch_hw)))
         self.rows = self._draw(torch.Generator().manual_seed(seed + 2))
 
     def _draw(self, generator):
@@ -57,7 +65,7 @@ class PatchDataset(ImageDataset):
         pixel = torch.randint(int(self._ends[-1]), (n,), generator=generator)
         # Each pixel counts alike, so that large images are shown more often.
         image = self._images[torch.searchsorted(self._ends, pixel, right=True)]
-        room = self.images.sizes[image] - torch.tensor(self.patch_hw) + 1
+        room = self._sizes[image] - torch.tensor(self.patch_hw) + 1
         corner = (torch.rand(n, 2, generator=generator, dtype=torch.float64) * room).long()
         pose = torch.randint(len(_poses(self.patch_hw)), (n, 1), generator=generator)
         return torch.cat([image[:, None], corner, pose], dim=1)

@@ -13,6 +13,12 @@ from .batches import ImageDataset, data_tensors, is_same_memory
 # More values than this tell no more of where most of them lie.
 _MOST_VALUES = 2**20
 
+# Images whose sides have more pixels than this are large, and learnt by crops of this side.
+_LARGE, _CROP = 96, 64
+
+# Crops are fresh in every epoch, so that one of few images can have as many batches as this.
+_BATCHES_OF_CROPS = 10
+
 
 class FitData(NamedTuple):
     """Images and targets with height, width and channels, and what they span.
@@ -25,9 +31,14 @@ class FitData(NamedTuple):
     targets: Any
     image_range: tuple[float, float]
     target_range: tuple[float, float]
+    #: Side of the crops; None where whole images are trained on.
+    patch_size: int | None
 
-    def scaling(self):
-        """Offset and scale that bring the targets to about [0, 1]: 0 and 1 where they lie there."""
+    def scaling(self, width):
+        """Offset and scale from the targets to the units of the net.
+
+        Targets in [0, 1] stay as they are: 0 and 1. Others go to about [0, `width`].
+        """
         low, high = self.target_range
         if 0 <= low <= high <= 1:
             return 0.0, 1.0
@@ -40,10 +51,36 @@ class FitData(NamedTuple):
         typical_low, typical_high = map(float, typical)
         if typical_low < typical_high:
             low, high = typical_low, typical_high
-        return low, (high - low) or 1.0
+        return low, (high - low) / width or 1.0
 
 
-def gather(images, targets):
+def choose_patch_size(X, any_size):
+    """Side of the crops for images of different sizes, and for large ones if the net takes them.
+
+    Parameters
+    ----------
+    X : ndarray or list of ndarray
+        The images given to `fit`.
+    any_size : bool
+        Whether the net takes images of any size.
+
+    Returns
+    -------
+    patch_size : int or None
+    """
+    if isinstance(X, list):
+        return min(_CROP, *map(shorter_side, X))
+    is_large = X.ndim > 2 and min(X.shape[1:3]) > _LARGE
+    return _CROP if is_large and any_size else None
+
+
+def shorter_side(image):
+    """Height or width; a signal has a height of 1, which does not count."""
+    height, width = image.shape[:2]
+    return width if height == 1 else min(height, width)
+
+
+def gather(images, targets, patch_size):
     """The `FitData` of images and their targets.
 
     Raises
@@ -56,10 +93,10 @@ def gather(images, targets):
         targets = images
     image_range = value_range(images)
     target_range = image_range if targets is images else value_range(targets)
-    return FitData(images, targets, image_range, target_range)
+    return FitData(images, targets, image_range, target_range, patch_size)
 
 
-def datasets(data, *, n_validation, patch_size, input_hwc, seeds, split_seed, **options):
+def datasets(data, *, n_validation, batch_size, input_hwc, seeds, split_seed, **options):
     """Training and validation data; the latter is None where no images are set aside.
 
     Parameters
@@ -67,8 +104,7 @@ def datasets(data, *, n_validation, patch_size, input_hwc, seeds, split_seed, **
     data : FitData
     n_validation : int
         Images to set aside.
-    patch_size : int or None
-        Side of the crops.
+    batch_size : int
     input_hwc : (int, int, int)
     seeds : (int, int)
         Of training and validation data.
@@ -81,13 +117,14 @@ def datasets(data, *, n_validation, patch_size, input_hwc, seeds, split_seed, **
     order_seed = split_seed if n_validation else seeds[0]
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(order_seed))
     device = options["device"]
-    if patch_size is None:
+    if data.patch_size is None:
         tensors = data_tensors(images, targets, device)
         make = partial(ImageDataset, *tensors, input_hwc=input_hwc, **options)
     else:
         stores = crops.pixel_stores(images, targets, device)
-        patch_hw = (min(patch_size, images[0].shape[0]), patch_size)
-        make = partial(crops.PatchDataset, *stores, patch_hw=patch_hw, **options)
+        patch_hw = (min(data.patch_size, images[0].shape[0]), data.patch_size)
+        least = _BATCHES_OF_CROPS * batch_size
+        make = partial(crops.PatchDataset, *stores, patch_hw=patch_hw, least=least, **options)
     train = make(indices=order[n_validation:], seed=seeds[0])
     if not n_validation:
         return train, None

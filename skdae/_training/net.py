@@ -7,6 +7,7 @@ that imports skorch.
 
 import copy
 from contextlib import nullcontext
+from itertools import islice
 
 import numpy as np
 import torch
@@ -50,6 +51,8 @@ class ImageNet(NeuralNet):
     precision : {"float32", "bfloat16", "float16"}, default="float32"
         Of the forward pass; weights stay float32.
     lr_schedule : {"cosine", "onecycle", "plateau"} or None, default=None
+    max_steps : int or None, default=None
+        Batches to train on, in place of `max_epochs`.
 
     Attributes
     ----------
@@ -57,8 +60,11 @@ class ImageNet(NeuralNet):
         Set before training: who holds the net holds its plan, whatever is fitted meanwhile.
     """
 
-    def __init__(self, module, criterion, *, precision="float32", lr_schedule=None, **kwargs):
+    def __init__(
+        self, module, criterion, *, precision="float32", lr_schedule=None, max_steps=None, **kwargs
+    ):
         self.precision = precision
+        self.max_steps = max_steps
         self.lr_schedule = lr_schedule
         super().__init__(module, criterion, train_split=None, **kwargs)
 
@@ -95,19 +101,18 @@ class ImageNet(NeuralNet):
                 raise
             warn_user(
                 f"Training was interrupted: the net keeps what it learnt in {n_epochs} of "
-                f"{self.max_epochs} epochs."
+                f"{self.plan_epochs(X)} epochs."
             )
         self.notify("on_train_end", X=X, y=y)
         return self
 
-    def fit_loop(self, X, y=None, epochs=None, checkpoint=None, **fit_params):
+    def fit_loop(self, X, y=None, checkpoint=None, **fit_params):
         """Train on the `ImageDataset` `X`, validate on `y` where it is given.
 
         A `Checkpoint` may set in after some of the epochs, and is told of each.
         """
-        epochs = self.max_epochs if epochs is None else epochs
         data = {"dataset_train": X, "dataset_valid": y}
-        training = Training(self, X, y, epochs)
+        training = Training(self, X, y)
         if checkpoint is not None:
             checkpoint.resume(training)
         weights = self.weights()
@@ -118,7 +123,7 @@ class ImageNet(NeuralNet):
             is_good = False
             try:
                 self.notify("on_epoch_begin", **data)
-                losses = self._train_epoch(X, training.schedule, training.scaler)
+                losses = self._train_epoch(X, training)
                 if y is not None:
                     losses["valid_loss"] = self._validate(y)
                 # The one synchronisation of an epoch with a GPU.
@@ -157,24 +162,35 @@ class ImageNet(NeuralNet):
         """The optimizers of all modules."""
         return [self.optimizer_]
 
-    def _train_epoch(self, data, schedule, scaler):
+    def n_steps(self, data):
+        """Batches of a fit on an `ImageDataset`."""
+        return self.max_steps or self.max_epochs * len(data.split(self.batch_size))
+
+    def plan_epochs(self, data):
+        """Epochs of a fit on an `ImageDataset`; the last one may be cut short."""
+        return -(-self.n_steps(data) // len(data.split(self.batch_size)))
+
+    def _train_epoch(self, data, training):
         """Run one epoch; return the mean of each loss, as tensors."""
         self._set_training(True)
+        schedule = training.schedule
         listens = self._has_batch_callbacks()
         step = None if isinstance(schedule, lr_scheduler.ReduceLROnPlateau) else schedule
         totals: dict[str, torch.Tensor] = {}
-        for rows in data.shuffled(self.batch_size):
+        n_seen = 0
+        for rows in islice(data.shuffled(self.batch_size), training.steps_left):
             x, y = data.batch(rows)
             if listens:
                 self.notify("on_batch_begin", batch=(x, y), training=True)
-            losses, output = self._train_step(x, y, scaler, listens)
+            losses, output = self._train_step(x, y, training.scaler, listens)
+            n_seen += len(rows)
             if step is not None:
                 step.step()
             for name, loss in losses.items():
                 totals[name] = totals.get(name, 0) + loss.detach() * len(rows)
             if listens:
                 self._notify_batch_end((x, y), losses["train_loss"], output, training=True)
-        return {name: total / len(data) for name, total in totals.items()}
+        return {name: total / n_seen for name, total in totals.items()}
 
     def _train_step(self, x, y, scaler, listens):
         """Train on one batch; return its losses, ``train_loss`` among them, and the output."""
@@ -338,15 +354,7 @@ class ImageNet(NeuralNet):
             # A copy: a net that works in place must not reach the caller's array.
             batch = as_float(tensor[start : start + step].to(self.device, copy=True))
             with torch.inference_mode(), self._autocast():
-                output = getattr(self.module_, function)(layout(batch))
-            is_tensor = isinstance(output, torch.Tensor)
-            if not is_tensor or output.shape[:1] != batch.shape[:1]:
-                got = f"shape {tuple(output.shape)}" if is_tensor else type(output).__name__
-                raise TypeError(
-                    f"{function}() of the net {type(self.module_).__name__} must return one tensor "
-                    f"with {len(batch)} rows for a batch of as many, not {got}."
-                )
-            output = output.float().cpu()
+                output = call(self.module_, function, layout(batch)).float().cpu()
             if not torch.stack(output.aminmax()).isfinite().all():
                 raise ValueError(
                     f"{function}() of the net gives NaN or infinity. Values of X far outside those "
@@ -363,15 +371,15 @@ class Training:
     net : ImageNet
     train : ImageDataset
     valid : ImageDataset or None
-    epochs : int
     """
 
-    def __init__(self, net, train, valid, epochs):
+    def __init__(self, net, train, valid):
         self.net = net
-        self.epochs = epochs
+        self.epochs, self.steps = net.plan_epochs(train), net.n_steps(train)
+        self.steps_an_epoch = len(train.split(net.batch_size))
         self.epoch = 0
         self.best: dict[str, float] = {}
-        self.schedule = self._start_schedule(epochs * len(train.split(net.batch_size)))
+        self.schedule = self._start_schedule(self.steps)
         enabled = net.precision == "float16"
         self.scaler = torch.amp.GradScaler(net.device.type, enabled=enabled)
         self.generators = [torch.default_generator, *train.generators]
@@ -395,6 +403,11 @@ class Training:
             # The schedule of an earlier fit may have ended at 0.
             group["lr"] = net.lr
         return None
+
+    @property
+    def steps_left(self):
+        """Batches until the end, when an epoch begins."""
+        return self.steps - self.epoch * self.steps_an_epoch
 
     @property
     def is_over(self):
@@ -467,6 +480,19 @@ def _load_optimizer(optimizer, state):
                 # Fused optimizers walk through both side by side.
                 values[name] = torch.empty_like(parameters[i], dtype=value.dtype).copy_(value)
     optimizer.load_state_dict(state)
+
+
+def call(module, function, batch):
+    """What a method of a module returns for a batch, if that is one row for each of the batch."""
+    output = getattr(module, function)(batch)
+    is_tensor = isinstance(output, torch.Tensor)
+    if not is_tensor or output.shape[:1] != batch.shape[:1]:
+        got = f"shape {tuple(output.shape)}" if is_tensor else type(output).__name__
+        raise TypeError(
+            f"{function}() of the net {type(module).__name__} must return one tensor with "
+            f"{len(batch)} rows for a batch of as many, not {got}."
+        )
+    return output
 
 
 def clear_gradients(optimizer):

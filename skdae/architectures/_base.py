@@ -20,6 +20,10 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
+# Height, width and channels.
+HWC = tuple[int, int, int]
+
+
 class BaseArchitecture(Persistent, CheckedEstimator, ABC):
     """Base class of the parameter objects that build a net; write your own by giving it `build`.
 
@@ -35,10 +39,7 @@ class BaseArchitecture(Persistent, CheckedEstimator, ABC):
 
     @abstractmethod
     def build(
-        self,
-        input_shape: tuple[int, int, int],
-        output_shape: tuple[int, int, int],
-        latent_dim: int | None = None,
+        self, input_shape: HWC, output_shape: HWC, latent_dim: int | None = None
     ) -> nn.Module:
         """Build the net, with fresh weights from torch's global generator.
 

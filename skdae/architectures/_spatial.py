@@ -4,6 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .._images import find_scale
+
 
 def along(image_shape, n):
     """`n` along height and width; a signal has height 1, and keeps it."""
@@ -124,19 +126,21 @@ def _pad_unknown(x, multiple):
     return x
 
 
-def find_scale(input_shape, output_shape):
+def scale_of(input_shape, output_shape):
     """The whole factors by which height and width of the output are larger than the input's.
+
+    The output may be cut off within its last rows and columns, as that of 3 pixels at 5 for 6.
 
     Raises
     ------
     ValueError
         If the output is smaller, or not larger by a whole factor.
     """
-    scale = along(input_shape, output_shape[1] // input_shape[1])
-    if any(m != n * s for m, n, s in zip(output_shape, input_shape, scale, strict=False)):
+    scale = find_scale(input_shape[:2], output_shape[:2])
+    if scale is None or input_shape[0] == 1 < output_shape[0]:
         raise ValueError(
             f"A convolutional net enlarges images by a whole factor, but the input has shape "
             f"{tuple(input_shape)} and the target {tuple(output_shape)} (height, width, "
             'channels); use architecture="dense" for other shapes.'
         )
-    return scale
+    return along(input_shape, scale)

@@ -8,8 +8,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
 from .._checks import ODD, SIZES
-from ._base import ACTIVATIONS, Autoencoder, BaseArchitecture, Float32, hidden_layer
-from ._spatial import UpConv, along, find_scale, pad_to_multiple
+from ._base import ACTIVATIONS, HWC, Autoencoder, BaseArchitecture, Float32, hidden_layer
+from ._spatial import UpConv, along, pad_to_multiple, scale_of
 
 
 class Conv(BaseArchitecture):
@@ -69,7 +69,7 @@ class Conv(BaseArchitecture):
         self.batch_norm = batch_norm
         self.dropout = dropout
 
-    def any_size(self, latent_dim):
+    def any_size(self, latent_dim: int | None) -> bool:
         """Whether the net takes images of any size: without a dense bottleneck.
 
         Parameters
@@ -82,7 +82,7 @@ class Conv(BaseArchitecture):
         """
         return latent_dim is None
 
-    def receptive_field(self):
+    def receptive_field(self) -> tuple[int, int]:
         """Stride and radius; see `BaseArchitecture.receptive_field`.
 
         Returns
@@ -95,7 +95,9 @@ class Conv(BaseArchitecture):
         n_pixels = 2 * (stride - 1) + stride + 1
         return stride, self.kernel_size // 2 * n_pixels + stride
 
-    def build(self, input_shape, output_shape, latent_dim=None):
+    def build(
+        self, input_shape: HWC, output_shape: HWC, latent_dim: int | None = None
+    ) -> nn.Module:
         """Build the net; see `BaseArchitecture.build`.
 
         Parameters
@@ -110,7 +112,7 @@ class Conv(BaseArchitecture):
         """
         self._validate_params()
         kernel, step = along(input_shape, self.kernel_size), along(input_shape, 2)
-        scale = find_scale(input_shape, output_shape)
+        scale = scale_of(input_shape, output_shape)
         first, last = self.filters[0], self.filters[-1]
         multiple = [s ** len(self.filters) for s in step]
 

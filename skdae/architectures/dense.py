@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
 from .._checks import SIZES
-from ._base import ACTIVATIONS, Autoencoder, BaseArchitecture, Float32, hidden_layer
+from ._base import ACTIVATIONS, HWC, Autoencoder, BaseArchitecture, Float32, hidden_layer
 
 
 class Linear(BaseArchitecture):
@@ -32,7 +32,9 @@ class Linear(BaseArchitecture):
 
     flat = True
 
-    def build(self, input_shape, output_shape, latent_dim=None):
+    def build(
+        self, input_shape: HWC, output_shape: HWC, latent_dim: int | None = None
+    ) -> nn.Module:
         """Build the net; see `BaseArchitecture.build`.
 
         Parameters
@@ -95,7 +97,9 @@ class Dense(BaseArchitecture):
         self.batch_norm = batch_norm
         self.dropout = dropout
 
-    def build(self, input_shape, output_shape, latent_dim=None):
+    def build(
+        self, input_shape: HWC, output_shape: HWC, latent_dim: int | None = None
+    ) -> nn.Module:
         """Build the net; see `BaseArchitecture.build`.
 
         Parameters

@@ -8,14 +8,14 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
 from .._checks import POSITIVE_INT, SIZES
-from ._base import ACTIVATIONS, BaseArchitecture, Float32, hidden_layer
-from ._spatial import SubpixelConv, along, enlarged, find_scale, pad_to_multiple, space_to_depth
+from ._base import ACTIVATIONS, HWC, BaseArchitecture, Float32, hidden_layer
+from ._spatial import SubpixelConv, along, enlarged, pad_to_multiple, scale_of, space_to_depth
 
 
 class _ResidualArchitecture(BaseArchitecture):
     """What nets with a path around everything have in common."""
 
-    def any_size(self, latent_dim):
+    def any_size(self, latent_dim: int | None) -> bool:
         """Whether the net takes images of any size: always.
 
         Parameters
@@ -102,7 +102,7 @@ class UNet(_ResidualArchitecture):
         self.activation = activation
         self.residual = residual
 
-    def receptive_field(self):
+    def receptive_field(self) -> tuple[int, int]:
         """Stride and radius; see `BaseArchitecture.receptive_field`.
 
         Returns
@@ -114,7 +114,9 @@ class UNet(_ResidualArchitecture):
         radius = 2 + 2 * self.n_blocks * (2 * (inner - 1) + inner) + inner
         return self.stride * inner, self.stride * radius
 
-    def build(self, input_shape, output_shape, latent_dim=None):
+    def build(
+        self, input_shape: HWC, output_shape: HWC, latent_dim: int | None = None
+    ) -> nn.Module:
         """Build the net; see `BaseArchitecture.build`.
 
         Parameters
@@ -145,7 +147,7 @@ class _UNetModule(nn.Module):
             return nn.Sequential(*blocks)
 
         self.stride = stride
-        self.scale = find_scale(input_shape, output_shape)
+        self.scale = scale_of(input_shape, output_shape)
         self.residual = unet.residual
         self.multiple = [s * d ** (len(filters) - 1) for s, d in zip(stride, step, strict=True)]
         n_stem = input_shape[2] * stride[0] * stride[1]
@@ -249,7 +251,7 @@ class DnCNN(_ResidualArchitecture):
         self.filters = filters
         self.batch_norm = batch_norm
 
-    def receptive_field(self):
+    def receptive_field(self) -> tuple[int, int]:
         """Stride and radius; see `BaseArchitecture.receptive_field`.
 
         Returns
@@ -258,7 +260,9 @@ class DnCNN(_ResidualArchitecture):
         """
         return 1, self.depth
 
-    def build(self, input_shape, output_shape, latent_dim=None):
+    def build(
+        self, input_shape: HWC, output_shape: HWC, latent_dim: int | None = None
+    ) -> nn.Module:
         """Build the net; see `BaseArchitecture.build`.
 
         Parameters
@@ -273,7 +277,7 @@ class DnCNN(_ResidualArchitecture):
         """
         self._check_no_code(latent_dim)
         kernel, n = along(input_shape, 3), self.filters
-        scale = find_scale(input_shape, output_shape)
+        scale = scale_of(input_shape, output_shape)
         layers = [nn.Conv2d(input_shape[2], n, kernel, padding="same"), nn.ReLU()]
         for _ in range(self.depth - 2):
             # Batch norm has a bias of its own.

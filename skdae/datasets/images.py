@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import fetch_openml, load_digits
 from sklearn.utils import Bunch
 
-from .._checks import did_you_mean
+from .._checks import Is, check_parameters, did_you_mean
 from .._files.atomic import atomic_write
 
 
@@ -57,6 +57,11 @@ _SOURCES = {
         "CIFAR-10: small colour photographs. Krizhevsky 2009. For research.",
     ),
 }
+
+_NAME = Is(
+    lambda name: isinstance(name, str) and name and Path(name).name == name,
+    f"one of {sorted(_SOURCES)} or the name of a file",
+)
 
 _LAYOUT = (
     "the arrays x_train and x_test, uint8 of shape (n, height, width) or (n, height, width, "
@@ -145,8 +150,7 @@ def fetch_images(
     >>> mnist.X_train.shape  # doctest: +SKIP
     (60000, 28, 28)
     """
-    if not isinstance(name, str) or not name or Path(name).name != name:
-        raise ValueError(f"name={name!r} must be one of {sorted(_SOURCES)} or the name of a file.")
+    check_parameters("fetch_images", {"name": [_NAME]}, name=name)
     path = _data_home(data_home) / f"{name}.npz"
     if path.is_file():
         arrays = _read(path)

@@ -68,23 +68,28 @@ class DenoisingAutoencoder(LearnedDenoiser):
         number of values is not a perfect square.
     loss : {"mse", "mae", "huber", "charbonnier", "bce", "ssim"} or callable, default="mse"
         Training loss. A callable takes ``(prediction, target)``, tensors in the net's layout, and
-        returns a tensor with one value. "bce" needs targets in [0, 1].
+        returns a tensor with one value. "bce" needs targets in [0, 1], and the sigmoid.
     output_activation : {"auto", "identity", "sigmoid", "tanh"}, default="auto"
         "auto" is the sigmoid with ``loss="bce"``. Otherwise it is the identity, and predictions are
-        clipped to the range of the training targets when that lies in [0, 1].
-    optimizer : {"adamw", "adam", "sgd", "rmsprop", "muon"} or class, default="adamw"
-        A name, or a `torch.optim.Optimizer` class. "sgd" has a momentum of 0.9. "muon" [2]_ makes
-        the directions of each step of a matrix or filter bank equally strong: more time per step,
-        fewer steps; learning rates are about those of "adamw".
+        clipped to [0, 1] where the training targets lie in it.
+    optimizer : {"adamw", "adam", "sgd", "rmsprop", "muon"}, class or partial, default="adamw"
+        A name, a `torch.optim.Optimizer` class, or a `functools.partial` of one with its options,
+        as in ``partial(torch.optim.AdamW, betas=(0.9, 0.95))``. "sgd" has a momentum of 0.9. "muon"
+        [2]_ makes the directions of each step of a matrix or filter bank equally strong: more time
+        per step, fewer steps; learning rates are about those of "adamw".
     lr : float, default=1e-3
         Learning rate, greater than 0; the highest one of a schedule.
     lr_schedule : {"cosine", "onecycle", "plateau"} or None, default="cosine"
         "cosine" falls to 0 over the fit, "onecycle" rises first, "plateau" divides the rate by 5
-        when the validation loss has not improved for 3 epochs. None keeps the rate.
+        when the validation loss (without one, the training loss) has not improved for 3 epochs.
+        None keeps the rate.
     weight_decay : float, default=1e-4
         Weight decay, at least 0.
     max_epochs : int, default=20
         Passes over the images.
+    max_steps : int or None, default=None
+        Number of training steps, of one batch each, in place of `max_epochs`: a budget that depends
+        neither on the number of images nor on their size. The last epoch ends where it is spent.
     batch_size : int, default=32
         Images per step.
     validation_fraction : float or None, default=0.1
@@ -107,10 +112,12 @@ class DenoisingAutoencoder(LearnedDenoiser):
         Side in pixels of the tiles that larger images are denoised in, with an overlap that makes
         the result the same; it bounds the memory of `predict`. Needs a net that takes images of any
         size. None denoises images in one piece, unless the memory of a GPU is too small for that.
-    patch_size : int or None, default=None
+    patch_size : int, "auto" or None, default="auto"
         Side in pixels of the crops to train on, drawn afresh in each epoch, flipped and turned by
-        quarters; an epoch shows about as many pixels as the images hold. Needs a net that takes
-        images of any size; the images may then have different sizes, as a list of arrays. None
+        quarters; an epoch shows about as many pixels as the images hold, and 10 batches at least.
+        Needs a net that takes images of any size; the images may then have different sizes, as a
+        list of arrays. "auto" is 64 where the net takes any size and both sides of the images have
+        more than 96 pixels, and for lists (or the shortest side, if that is less); else None, which
         trains on whole images.
     callbacks : list of skorch callbacks or None, default=None
         Called while training, as in skorch.
@@ -143,6 +150,9 @@ class DenoisingAutoencoder(LearnedDenoiser):
         Shape of one image; of a crop where the images had different sizes.
     history_ : list of dict
         One row per epoch: ``epoch``, ``train_loss``, ``valid_loss``, ``lr``, ``dur`` in seconds.
+    scaling_ : tuple of float
+        Offset and scale of the units in which the net computes, in those of the images: (0, 1)
+        where the training targets lie in [0, 1]. The losses in `history_` are in the net's units.
     n_iter_ : int
         Number of epochs run.
     noise_ : injector or None
@@ -203,6 +213,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         lr_schedule: str | None = "cosine",
         weight_decay: float = 1e-4,
         max_epochs: int = 20,
+        max_steps: int | None = None,
         batch_size: int = 32,
         validation_fraction: float | None = 0.1,
         early_stopping: bool = False,
@@ -212,7 +223,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         precision: str = "auto",
         compile: bool = False,
         tile_size: int | None = None,
-        patch_size: int | None = None,
+        patch_size: int | str | None = "auto",
         callbacks: list | None = None,
         checkpoint: str | os.PathLike | None = None,
         warm_start: bool = False,
@@ -230,6 +241,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         self.lr_schedule = lr_schedule
         self.weight_decay = weight_decay
         self.max_epochs = max_epochs
+        self.max_steps = max_steps
         self.batch_size = batch_size
         self.validation_fraction = validation_fraction
         self.early_stopping = early_stopping

@@ -14,13 +14,12 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from .._checks import Is
+from .._checks import Is, fit_context
 from .._files import weights
 from .._files.onnx import UserImages, export_onnx
 from .._images import (
@@ -51,6 +50,18 @@ _KINDS = (BaseArchitecture, nn.Module)
 _NETS = Is(
     lambda net: issubclass(net if isinstance(net, type) else type(net), _KINDS),
     "an architecture object, a torch.nn.Module, or a class of these",
+)
+
+
+def _is_optimizer(made):
+    made = getattr(made, "func", made)
+    is_class = inspect.isclass(made) and issubclass(made, torch.optim.Optimizer)
+    return is_class and made is not torch.optim.LBFGS
+
+
+_OPTIMIZER = Is(
+    _is_optimizer,
+    "a torch.optim.Optimizer class whose step needs no closure, or a functools.partial of one",
 )
 
 
@@ -107,11 +118,12 @@ class LearnedDenoiser(BaseDenoiser):
         "architecture": [StrOptions({"auto", *ARCHITECTURES}), _NETS],
         "noise": "no_validation",
         "image_shape": [tuple, list, None],
-        "optimizer": [StrOptions(set(OPTIMIZERS)), type, functools.partial],
+        "optimizer": [StrOptions(OPTIMIZERS.keys()), _OPTIMIZER],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions(set(LR_SCHEDULES)), None],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "max_steps": [Interval(Integral, 1, None, closed="left"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="left"), None],
         "early_stopping": ["boolean"],
@@ -120,7 +132,7 @@ class LearnedDenoiser(BaseDenoiser):
         "precision": [StrOptions({"auto", "float32", "bfloat16", "float16"})],
         "compile": ["boolean"],
         "tile_size": [Interval(Integral, 1, None, closed="left"), None],
-        "patch_size": [Interval(Integral, 1, None, closed="left"), None],
+        "patch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
         "callbacks": [list, tuple, None],
         "checkpoint": [str, os.PathLike, None],
         "warm_start": ["boolean"],
@@ -151,7 +163,7 @@ class LearnedDenoiser(BaseDenoiser):
 
     # Training
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(skip_nested=True)
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Train the net.
 
@@ -159,8 +171,8 @@ class LearnedDenoiser(BaseDenoiser):
         ----------
         X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
                 (n_samples, height, width, n_channels)
-            Noisy images; clean ones when `noise` is set. At least 2; one is enough with
-            `patch_size`, which also lets images of different sizes come as a list of arrays.
+            Noisy images; clean ones when `noise` is set. At least 2; one is enough where it is
+            learnt by crops (`patch_size`). Images of different sizes come as a list of arrays.
         y : array-like or None, default=None
             Targets: clean images, or second noisy ones, shaped like `X`, or with height and width a
             whole number of times larger or smaller. None, or a 1-D array of labels, means `X`
@@ -179,7 +191,7 @@ class LearnedDenoiser(BaseDenoiser):
         going_on = self.warm_start and hasattr(self, "net_")
         return self._fit(X, y, going_on)
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(skip_nested=True)
     def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Train one epoch on a part of the data, with a constant learning rate and no validation.
 
@@ -214,7 +226,9 @@ class LearnedDenoiser(BaseDenoiser):
             None if self.noise is None else check_noise(self.noise),
             start.seeds[0],
         )
-        plan.check_sizes(self.tile_size, self.patch_size, data.images)
+        plan.check_sizes(self.tile_size, data.patch_size, data.images)
+        if data.patch_size is None and len(data.images) < 2 and not partial:
+            raise ValueError("Found array with 1 sample(s) while a minimum of 2 is required.")
         if start.going_on:
             plan = plan.going_on_from(self._plan)
         net = self._train(X, y, plan, noise, data, start)
@@ -241,11 +255,11 @@ class LearnedDenoiser(BaseDenoiser):
             train, valid = datasets(
                 data,
                 n_validation=0 if start.partial else self._n_validation(len(data.images)),
-                patch_size=self.patch_size,
+                batch_size=int(self.batch_size),
                 input_hwc=plan.input_hwc,
                 seeds=start.seeds[2:],
                 split_seed=start.split_seed,
-                to_net=plan.to_net,
+                to_net=plan.pair_to_net,
                 noise=noise,
                 pretext=self._pretext,
                 device=device,
@@ -294,7 +308,8 @@ class LearnedDenoiser(BaseDenoiser):
                 # Clean images again; noise that shrinks them leaves fewer values to predict from.
                 draft.n_features_in_ = self._plan.n_clean_features
             # Crops make many of one image.
-            min_samples = 1 if partial or self.patch_size else 2
+            can_crop = self.patch_size and (self.patch_size != "auto" or np.ndim(X) > 2)
+            min_samples = 1 if partial or can_crop else 2
             any_size = self.patch_size is not None
             X = validate_images(
                 draft, X, reset=not going_on, min_samples=min_samples, any_size=any_size
@@ -321,12 +336,6 @@ class LearnedDenoiser(BaseDenoiser):
         """What every skorch net of skdae takes from the parameters."""
         optimizer, options = OPTIMIZERS.get(self.optimizer, (self.optimizer, {}))
         made = optimizer.func if isinstance(optimizer, functools.partial) else optimizer
-        is_class = inspect.isclass(made) and issubclass(made, torch.optim.Optimizer)
-        if not is_class or made is torch.optim.LBFGS:
-            raise TypeError(
-                f"optimizer={self.optimizer!r} must be a name, a torch.optim.Optimizer class "
-                "whose step needs no closure, or a functools.partial of one with its options."
-            )
         own = getattr(optimizer, "keywords", {})
         if "weight_decay" in inspect.signature(made).parameters and "weight_decay" not in own:
             options = {**options, "weight_decay": self.weight_decay}
@@ -339,6 +348,7 @@ class LearnedDenoiser(BaseDenoiser):
             "optimizer": optimizer,
             "lr": self.lr,
             "max_epochs": 1 if partial else int(self.max_epochs),
+            "max_steps": None if partial else self.max_steps,
             "batch_size": int(self.batch_size),
             "device": device,
             "compile": self.compile,
@@ -369,7 +379,7 @@ class LearnedDenoiser(BaseDenoiser):
                 ConvergenceWarning,
             )
 
-    def set_params(self, **params: Any) -> "LearnedDenoiser":
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, those of the architecture object and of the noise among them.
 
         Parameters
@@ -445,22 +455,23 @@ class LearnedDenoiser(BaseDenoiser):
         """Denoise checked images."""
         net, tile = self.net_, self.tile_size
         plan = net.plan
-        plan.check_sizes(tile, self.patch_size)
+        plan.check_sizes(tile, None if self.patch_size == "auto" else self.patch_size)
         images = plan.batch_of(X)
 
         def run(batch):
             return run_net(net, "forward", batch, plan.to_net)
 
+        output = None
         if tile is None or max(images.shape[1:3]) <= tile:
             try:
-                return from_nhwc(run(images), X.ndim)
+                output = run(images)
             except torch.OutOfMemoryError:
                 if not plan.any_size:
                     raise
                 tile = tiles.smaller_tile(max(images.shape[1:3]), *plan.receptive_field)
-        return from_nhwc(
-            tiles.in_tiles(run, images, plan.scale, tile, *plan.receptive_field), X.ndim
-        )
+        if output is None:
+            output = tiles.in_tiles(run, images, plan.scale, tile, *plan.receptive_field)
+        return from_nhwc(plan.without_overhang(output, images.shape[1:]), X.ndim)
 
     # Files
 

@@ -38,7 +38,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         A hidden pixel takes the value of another one at most as far away, in pixels, at least 1.
     image_shape : tuple of int or None, default=None
         As in `DenoisingAutoencoder`.
-    optimizer, lr, lr_schedule, weight_decay, max_epochs, batch_size
+    optimizer, lr, lr_schedule, weight_decay, max_epochs, max_steps, batch_size
         As in `DenoisingAutoencoder`.
     validation_fraction, early_stopping, patience
         As in `DenoisingAutoencoder`; the validation loss, too, is that of hidden noisy pixels, and
@@ -60,6 +60,8 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         Shape of one image; of a crop where the images had different sizes.
     history_ : list of dict
         One row per epoch: ``epoch``, ``train_loss``, ``valid_loss``, ``lr``, ``dur`` in seconds.
+    scaling_ : tuple of float
+        Offset and scale of the net's units, as in `DenoisingAutoencoder`.
     n_iter_ : int
         Number of epochs run.
     device_ : torch.device
@@ -116,6 +118,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         lr_schedule: str | None = "cosine",
         weight_decay: float = 1e-4,
         max_epochs: int = 20,
+        max_steps: int | None = None,
         batch_size: int = 32,
         validation_fraction: float | None = 0.1,
         early_stopping: bool = False,
@@ -124,7 +127,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         precision: str = "auto",
         compile: bool = False,
         tile_size: int | None = None,
-        patch_size: int | None = None,
+        patch_size: int | str | None = "auto",
         callbacks: list | None = None,
         checkpoint: str | os.PathLike | None = None,
         warm_start: bool = False,
@@ -140,6 +143,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         self.lr_schedule = lr_schedule
         self.weight_decay = weight_decay
         self.max_epochs = max_epochs
+        self.max_steps = max_steps
         self.batch_size = batch_size
         self.validation_fraction = validation_fraction
         self.early_stopping = early_stopping
@@ -162,8 +166,8 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         ----------
         X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
                 (n_samples, height, width, n_channels)
-            Noisy images, at least 2; one is enough with `patch_size`, which also lets images of
-            different sizes come as a list of arrays.
+            Noisy images, at least 2; one is enough where it is learnt by crops (`patch_size`).
+            Images of different sizes come as a list of arrays.
         y : Ignored
 
         Returns

@@ -2,18 +2,25 @@
 
 import math
 from numbers import Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import OutlierMixin, _fit_context, clone
+from sklearn.base import OutlierMixin, clone
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import CheckedEstimator
+from .._checks import CheckedEstimator, fit_context
 from .._files.estimators import SaveMixin
-from .._images import batches, refuse_overflow, to_float, validate_images
+from .._images import (
+    batches,
+    check_fitted_shape,
+    check_kept_shape,
+    refuse_overflow,
+    to_float,
+    validate_images,
+)
 from ..architectures import Dense
 from ..base import unchanged_on_error
 from ..noise import GaussianNoise
@@ -121,8 +128,8 @@ class ReconstructionOutlierDetector(SaveMixin, OutlierMixin, CheckedEstimator):
         self.random_state = random_state
 
     # The denoiser is validated as in a fit of its own.
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: ArrayLike, y: Any = None) -> "ReconstructionOutlierDetector":
+    @fit_context(skip_nested=False)
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Fit the denoiser, and set the threshold.
 
         Parameters
@@ -200,11 +207,7 @@ class ReconstructionOutlierDetector(SaveMixin, OutlierMixin, CheckedEstimator):
         """
         check_is_fitted(self)
         images = validate_images(self, X, reset=False)
-        if images.shape[1:] != self._image_shape:
-            raise ValueError(
-                f"X has images of shape {images.shape[1:]}, but this {type(self).__name__} was "
-                f"fitted on {self._image_shape}; pass them in that shape."
-            )
+        check_fitted_shape(images.shape[1:], self._image_shape)
         parts = (to_float(images[rows]) for rows in batches(images))
         return np.concatenate([self._scores(part, self._reconstruct(part)) for part in parts])
 
@@ -226,12 +229,7 @@ class ReconstructionOutlierDetector(SaveMixin, OutlierMixin, CheckedEstimator):
     def _reconstruct(self, X):
         """What the denoiser makes of checked images."""
         X_pred = np.asarray(self.denoiser_.predict(X))
-        if X_pred.shape != X.shape:
-            raise ValueError(
-                f"denoiser={self.denoiser!r} turned images of shape {X.shape} into "
-                f"{X_pred.shape}; pass a denoiser that keeps the shape, so that each value has "
-                "an error."
-            )
+        check_kept_shape(self.denoiser_, X, X_pred)
         return X_pred
 
     def _scores(self, X, X_pred):

@@ -75,6 +75,8 @@ class Pix2PixDenoiser(LearnedDenoiser):
         ``generator_loss``, ``discriminator_loss``, ``real_score`` and ``fake_score`` (mean
         probabilities that the discriminator gives to clean and to generated images), ``lr``,
         ``dur`` in seconds.
+    scaling_ : tuple of float
+        Offset and scale of the net's units, as in `DenoisingAutoencoder`.
     n_iter_ : int
         Number of epochs run.
     noise_ : injector or None
@@ -130,6 +132,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
         lr: float = 5e-4,
         lr_schedule: str | None = "cosine",
         max_epochs: int = 20,
+        max_steps: int | None = None,
         batch_size: int = 32,
         validation_fraction: float | None = 0.1,
         early_stopping: bool = False,
@@ -138,7 +141,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
         precision: str = "auto",
         compile: bool = False,
         tile_size: int | None = None,
-        patch_size: int | None = None,
+        patch_size: int | str | None = "auto",
         callbacks: list | None = None,
         checkpoint: str | os.PathLike | None = None,
         warm_start: bool = False,
@@ -153,6 +156,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
         self.lr = lr
         self.lr_schedule = lr_schedule
         self.max_epochs = max_epochs
+        self.max_steps = max_steps
         self.batch_size = batch_size
         self.validation_fraction = validation_fraction
         self.early_stopping = early_stopping
@@ -175,8 +179,8 @@ class Pix2PixDenoiser(LearnedDenoiser):
         ----------
         X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
                 (n_samples, height, width, n_channels)
-            Noisy images; clean ones when `noise` is set. At least 2; one is enough with
-            `patch_size`, which also lets images of different sizes come as a list of arrays.
+            Noisy images; clean ones when `noise` is set. At least 2; one is enough where it is
+            learnt by crops (`patch_size`). Images of different sizes come as a list of arrays.
         y : array-like or None, default=None
             Clean images, as in `DenoisingAutoencoder`.
 

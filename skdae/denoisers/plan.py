@@ -8,9 +8,13 @@ from dataclasses import dataclass, replace
 import torch
 from sklearn import config_context
 from sklearn.base import clone
+from torch.nn import functional as F
 
 from .._files.estimators import Persistent
 from .._images import (
+    check_fitted_shape,
+    common_scale,
+    find_scale,
     guess_image_shape,
     resolve_image_shape,
     to_hwc,
@@ -20,9 +24,11 @@ from .._images import (
     warn_if_far,
 )
 from .._training import tiles
-from .._training.fit_data import gather
+from .._training.fit_data import choose_patch_size, gather, shorter_side
 from .._training.losses import OUTPUT_ACTIVATIONS
+from .._training.net import call
 from ..architectures import ARCHITECTURES, BaseArchitecture
+from ..architectures._spatial import along
 
 
 @dataclass(frozen=True)
@@ -68,8 +74,12 @@ class NetPlan(Persistent):
 
     @property
     def scale(self):
-        """Height, width and channels of the output over those of the input."""
-        return tuple(t // n for t, n in zip(self.target_hwc, self.input_hwc, strict=True))
+        """Height, width and channels of the net's output over those of the input.
+
+        What lies beyond the targets, where the last blocks of those are cut off, is left out.
+        """
+        scale = find_scale(self.input_hwc[:2], self.target_hwc[:2]) or 0
+        return (*along(self.input_hwc, scale), 1)
 
     @property
     def clip(self):
@@ -89,7 +99,7 @@ class NetPlan(Persistent):
         module = copy.deepcopy(module).to("meta" if self.architecture else "cpu").eval()
         image = torch.zeros((1, *self.input_hwc), device="meta" if self.architecture else "cpu")
         with torch.inference_mode():
-            return tuple(module.encode(self.to_net(image)).shape[1:])
+            return tuple(call(module, "encode", self.to_net(image)).shape[1:])
 
     # Images on their way into the net and out of it
 
@@ -99,6 +109,14 @@ class NetPlan(Persistent):
         if (offset, scale) != (0.0, 1.0):
             images = (images - offset) / scale
         return images.flatten(1) if self.flat else images.permute(0, 3, 1, 2)
+
+    def pair_to_net(self, images, targets):
+        """A batch and its targets in the net's layout; cut-off blocks of targets are completed."""
+        x, y = self.to_net(images), self.to_net(targets)
+        if self.flat or max(self.scale) == 1:
+            return x, y
+        bottom, right = (-n % s for n, s in zip(y.shape[2:], self.scale, strict=False))
+        return x, F.pad(y, (0, right, 0, bottom), mode="replicate") if bottom or right else y
 
     def from_net(self, output):
         """From the net's output to a batch of images, before the clipping."""
@@ -111,16 +129,19 @@ class NetPlan(Persistent):
             batch = batch * scale + offset
         return batch.reshape(-1, *self.target_hwc) if self.flat else batch.permute(0, 2, 3, 1)
 
+    def without_overhang(self, output, input_hwc):
+        """Output for images of the size at fit, as large as the targets were."""
+        if tuple(input_hwc) != self.input_hwc or output.shape[1:] == self.target_hwc:
+            return output
+        height, width, _ = self.target_hwc
+        return output[:, :height, :width]
+
     def batch_of(self, X):
         """Checked images as a batch, if the net takes their size and values."""
         warn_if_far(value_range(X), self.input_range)
         images = to_nhwc(X, self.image_shape)
-        expected, got = self.input_hwc, images.shape[1:]
-        if got[2] != expected[2] or (got != expected and not self.any_size):
-            raise ValueError(
-                f"X has images of shape {got} (height, width, channels), but this denoiser was "
-                f"fitted on {expected}."
-            )
+        if not self.any_size or images.shape[3] != self.input_hwc[2]:
+            check_fitted_shape(images.shape[1:], self.input_hwc)
         return images
 
     # What parameters and other plans fit to it
@@ -142,11 +163,7 @@ class NetPlan(Persistent):
                     f"tile_size={smallest} or more."
                 )
         if patch_size is not None and len(images):
-            # A signal has a height of 1, which is not a limit.
-            smallest = min(
-                width if height == 1 else min(height, width)
-                for height, width in (image.shape[:2] for image in images)
-            )
+            smallest = min(map(shorter_side, images))
             if patch_size > smallest:
                 raise ValueError(
                     f"patch_size={patch_size} is larger than the smallest image, whose shorter "
@@ -180,9 +197,7 @@ class NetPlan(Persistent):
         """What the weights of the net depend on."""
         sizes: tuple = (self.input_hwc, self.target_hwc)
         if self.any_size:
-            # Not `scale`, which is whole: targets may be smaller, too.
-            scale = tuple(t / n for t, n in zip(self.target_hwc, self.input_hwc, strict=True))
-            sizes = (self.input_hwc[2], scale, self.input_hwc[0] == 1)
+            sizes = (self.input_hwc[2], self.scale, self.input_hwc[0] == 1)
         return (self.architecture_name, self.latent_dim, self.flat, *sizes)
 
 
@@ -202,7 +217,7 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise
         The images given to `fit`.
     y : ndarray, list of ndarray or None
         Their targets; None where they are the images.
-    patch_size : int or None
+    patch_size : int, "auto" or None
         Side of the crops, which stand for images of different sizes.
     noise : BaseNoise or None
     seed : int
@@ -217,31 +232,34 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise
         Of `X` and `y`.
     """
     ragged = isinstance(X, list)
+    takes_rows = not ragged and X.ndim == 2 and image_shape is None
+    architecture = _resolve_architecture(given, latent_dim, takes_rows)
+    latent_dim = None if latent_dim is None else int(latent_dim)
+    any_size = bool(architecture) and architecture.any_size(latent_dim)
+    if patch_size == "auto":
+        patch_size = choose_patch_size(X, any_size)
     shape = (len(X), patch_size, patch_size, *X[0].shape[2:]) if ragged else X.shape
-    architecture = _resolve_architecture(given, latent_dim, len(shape) == 2 and image_shape is None)
-    flat = architecture.flat if architecture else len(shape) == 2 and image_shape is None
-    if flat and len(shape) == 2 and image_shape is None:
+    flat = architecture.flat if architecture else takes_rows
+    if flat and takes_rows:
         # Nets that take rows need no image, so a guess will do for them.
         image_shape = guess_image_shape(shape[1])
     else:
         image_shape = resolve_image_shape(shape, image_shape)
     images = targets = _to_images(X, image_shape)
     if y is not None:
-        scaled = None if ragged else _scaled_shape(image_shape, y.size / X.size)
+        scaled = _scaled_shape(image_shape, y.size / X.size) if len(shape) == 2 else None
         targets = _to_images(y, scaled)
-    data = gather(images, targets)
+    data = gather(images, targets, patch_size)
     hwc = to_hwc(image_shape)
     target_hwc = targets[0].shape
     if ragged:
-        scale = [t // n for t, n in zip(targets[0].shape, images[0].shape, strict=True)]
-        target_hwc = tuple(n * s for n, s in zip(hwc, scale, strict=True))
+        scale = common_scale(images, targets)
+        target_hwc = (*(n * s for n, s in zip(hwc[:2], along(hwc, scale), strict=True)), hwc[2])
     if noise is not None:
         noise = noise.for_training(shape, image_shape, seed)
         noisy_shape = noise.output_shape(noise.image_shape_)
         if noisy_shape != noise.image_shape_:
             hwc, image_shape = to_hwc(noisy_shape), noisy_shape
-    latent_dim = None if latent_dim is None else int(latent_dim)
-    any_size = bool(architecture) and architecture.any_size(latent_dim)
     # Told apart by their text, however the user has them printed.
     with config_context(print_changed_only=True):
         architecture_name = repr(given)
@@ -258,7 +276,8 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise
         activation=activation,
         target_range=data.target_range,
         input_range=data.image_range,
-        scaling=data.scaling(),
+        # Values of about one standard deviation are learnt soonest; other activations are bounded.
+        scaling=data.scaling(width=4 if activation == "identity" else 1),
         receptive_field=tuple(architecture.receptive_field()) if any_size else None,
         code_shape=None,
     )

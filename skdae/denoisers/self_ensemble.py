@@ -2,15 +2,16 @@
 
 import math
 from itertools import product
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import _fit_context, clone
+from sklearn.base import clone
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
+from .._checks import fit_context
 from .._images import (
     first_image,
     from_nhwc,
@@ -94,8 +95,8 @@ class SelfEnsembleDenoiser(BaseDenoiser):
         self.denoiser = denoiser
 
     # The denoiser is validated as in a fit of its own.
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> "SelfEnsembleDenoiser":
+    @fit_context(skip_nested=False)
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Fit the denoiser.
 
         Parameters

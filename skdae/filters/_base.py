@@ -1,12 +1,12 @@
 """What all filters share: shapes, lists of images, and one channel at a time."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import _fit_context
 from sklearn.utils.validation import check_is_fitted
 
+from .._checks import fit_context
 from .._images import (
     FLOAT_DTYPES,
     check_target,
@@ -48,8 +48,8 @@ class BaseFilter(BaseDenoiser):
 
     _parameter_constraints: dict = {"image_shape": [tuple, list, None]}
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: Any = None) -> "BaseFilter":
+    @fit_context(skip_nested=True)
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Remember the shape of the images; a filter learns nothing.
 
         Parameters

@@ -4,21 +4,28 @@ import math
 from collections.abc import Callable
 from functools import partial
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import uniform_filter
+from sklearn.utils._param_validation import Interval
 
-from .._checks import ODD_WINDOW, check_parameters
+from .._checks import ODD_WINDOW, Is, check_parameters
 from .._images import (
     check_images,
+    check_same_shape,
     image_by_image,
     refuse_overflow,
     resolve_image_shape,
     squared_errors,
     to_float,
     to_nhwc,
+)
+
+_DATA_RANGE = Is(
+    Interval(Real, 0, 1e300, closed="right").is_satisfied_by,
+    "a positive number: the largest possible value minus the smallest, 1.0 for images in [0, 1]",
 )
 
 # Values in a chunk of images: 1 MB as float64, which stays in the processor's cache.
@@ -30,7 +37,26 @@ def _joined(values):
     return np.concatenate(values) if np.ndim(values[0]) else float(np.mean(values))
 
 
-_lists_too = image_by_image(_joined, "X_true", "X_pred")
+class _Measure(Protocol):
+    """The type of a metric: a float, or one value per image."""
+
+    @overload
+    def __call__(
+        self,
+        X_true: ArrayLike,
+        X_pred: ArrayLike,
+        *,
+        per_image: Literal[False] = False,
+        **options: Any,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self, X_true: ArrayLike, X_pred: ArrayLike, *, per_image: Literal[True], **options: Any
+    ) -> NDArray[np.float64]: ...
+
+
+def _lists_too(metric: Callable[..., Any]) -> _Measure:
+    return image_by_image(_joined, "X_true", "X_pred")(metric)
 
 
 @_lists_too
@@ -291,20 +317,12 @@ def _check_pair(X_true, X_pred):
     """Two valid batches of one shape."""
     X_true = check_images(X_true, name="X_true")
     X_pred = check_images(X_pred, name="X_pred")
-    if X_true.shape != X_pred.shape:
-        raise ValueError(
-            f"X_true has shape {X_true.shape}, but X_pred has shape {X_pred.shape}; pass the "
-            "clean and the denoised images in the same shape and order."
-        )
+    check_same_shape(X_true=X_true, X_pred=X_pred)
     return X_true, X_pred
 
 
 def _check_data_range(data_range):
-    if not isinstance(data_range, Real) or not 0 < data_range <= 1e300:
-        raise ValueError(
-            f"data_range={data_range!r} must be a positive number: the largest possible value "
-            "minus the smallest, 1.0 for images in [0, 1]."
-        )
+    check_parameters("a metric", {"data_range": [_DATA_RANGE]}, data_range=data_range)
 
 
 def _by_chunk(per_image, X_true, X_pred):

@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval
 from .._checks import check_parameters
 from .._images import (
     check_images,
+    check_kept_shape,
     from_nhwc,
     image_by_image,
     mean_score,
@@ -126,12 +127,7 @@ class JInvariantScorer:
             masked = images.copy()
             masked[hidden] = guesses[hidden]
             X_pred = np.asarray(estimator.predict(like(X, from_nhwc(masked, values.ndim))))
-            if X_pred.shape != values.shape:
-                raise ValueError(
-                    f"{type(estimator).__name__} turned images of shape {values.shape} into "
-                    f"{X_pred.shape}; the score compares them pixel by pixel, so pass a denoiser "
-                    "that keeps the shape."
-                )
+            check_kept_shape(estimator, values, X_pred)
             prediction = to_nhwc(X_pred, image_shape)[hidden]
             with np.errstate(over="ignore"):
                 difference = np.subtract(prediction, images[hidden], dtype=np.float64)

@@ -14,7 +14,15 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import StrOptions
 
 from .._checks import check_parameters
-from .._images import batches, check_images, check_target, image_by_image, mean_score, warn_user
+from .._images import (
+    batches,
+    check_images,
+    check_target,
+    image_by_image,
+    mean_score,
+    warn_user,
+    without_overhang,
+)
 from .._random import draw_seed
 from ..noise._base import BaseNoise, check_noise
 from .full_reference import METRICS, Metric
@@ -65,26 +73,28 @@ class _DenoisingScorer:
         values = check_images(X)
         target = check_target(values, y)
         if self.noise is not None:
-            # Fitted to all images, and not silent where the noise has when="fit".
-            noise = clone(self.noise).set_params(when="always").fit(values)
+            # Fitted to all images, of which it gets a batch at a time.
+            noise = clone(self.noise).fit(values)
         else:
             noise = learnt_noise(estimator) if target is None else None
             if noise is not None or injectors(estimator):
                 _warn_if_candidates_differ(estimator)
         target = values if target is None else target
 
-        def denoised(rows):
-            images = _safe_indexing(X, rows)
+        def compared(rows):
+            images, X_noisy = _safe_indexing(X, rows), values[rows]
             if noise is not None:
-                images = like(images, noise.transform(values[rows]))
-            return estimator.predict(images)
+                X_noisy = noise.add_noise(X_noisy)
+                images = like(images, X_noisy)
+            X_pred = np.asarray(estimator.predict(images))
+            return target[rows], without_overhang(X_pred, X_noisy, target[rows])
 
         if callable(self.metric):
-            return float(metric.function(target, denoised(slice(None))))
+            return float(metric.function(*compared(slice(None))))
         options: dict[str, Any] = {"per_image": True}
         if metric.spatial and target.ndim == 2:
             options["image_shape"] = fitted_image_shape(estimator, target.shape[1])
-        each = [metric.function(target[i], denoised(i), **options) for i in batches(values)]
+        each = [metric.function(*compared(rows), **options) for rows in batches(values)]
         return metric.sign * float(np.concatenate(each).mean())
 
     @property

@@ -5,15 +5,15 @@ import math
 from abc import ABC, abstractmethod
 from functools import wraps
 from numbers import Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import TransformerMixin, _fit_context, clone
+from sklearn.base import TransformerMixin, clone
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import CheckedEstimator
+from .._checks import CheckedEstimator, Is, fit_context, tuple_of
 from .._files.estimators import SaveMixin
 from .._images import (
     first_image,
@@ -51,10 +51,24 @@ class LevelRange(Interval):
         return f"a pair (low, high) of {super().__str__()}, low <= high"
 
 
+_HOLDS_NUMBERS = tuple_of(Real, "")
+_CLIP = Is(
+    lambda v: _HOLDS_NUMBERS.is_satisfied_by(v) and len(v) == 2 and v[0] < v[1],
+    "a pair (low, high) with low < high",
+)
+
+
 def level(kind, low, high):
     """Constraints of a level: a number in an interval, or a pair of such numbers."""
     closed = "left" if high is None else "both"
     return [Interval(kind, low, high, closed=closed), LevelRange(kind, low, high, closed=closed)]
+
+
+def replaced(images, where, value):
+    """Arrays or tensors that show `value` at the places `where`, in their own dtype."""
+    # Torch would make a number of its default dtype of a float times a mask.
+    own = 0 * images[:1, :1, :1, :1] + float(value)
+    return images * ~where + own * where
 
 
 def _with_common_parameters(init):
@@ -133,7 +147,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
     """
 
     _parameter_constraints: dict = {
-        "clip": [tuple, list, None],
+        "clip": [_CLIP, None],
         "when": [StrOptions({"always", "fit"})],
         "random_state": ["random_state"],
     }
@@ -168,8 +182,8 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
     # Whether flat rows must be seen as images, because neighbours or channels matter.
     _spatial = False
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: Any = None) -> "BaseNoise":
+    @fit_context(skip_nested=True)
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Remember the shape of the images, and draw a seed if `random_state` is None.
 
         Parameters
@@ -226,7 +240,6 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
 
     def _set_up(self, batch_shape):
         """Fit to the shape of a batch."""
-        self._check_parameters()
         given = self._given_image_shape()
         if given is None and not self._spatial and len(batch_shape) == 2:
             # Where neighbours do not matter, flat rows are signals of any length.
@@ -265,7 +278,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         """
         check_is_fitted(self)
         images = validate_images(self, X, reset=False, any_size=True)
-        return to_float(images) if self.when == "fit" else self._corrupt_keyed(images)
+        return to_float(images) if self.when == "fit" else self._corrupt_keyed(images, warn=True)
 
     def fit_transform(self, X: ArrayLike, y: Any = None) -> np.ndarray:
         """Fit, and corrupt `X`; this adds noise also with ``when="fit"``.
@@ -281,15 +294,32 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         -------
         X_noisy : ndarray, shaped like `X`
         """
-        return self.fit(X)._add_noise(X)
+        return self.fit(X).add_noise(X, warn=True)
 
     @image_by_image(image_list)
-    def _add_noise(self, X):
-        """Corrupt images, whatever `when` says."""
-        return self._corrupt_keyed(validate_images(self, X, reset=False, any_size=True))
+    def add_noise(self, X: ArrayLike, *, warn: bool = False) -> np.ndarray:
+        """Corrupt images as `transform` does, whatever `when` and `set_output` say.
 
-    def _corrupt_keyed(self, X):
+        Denoisers and scorers call this.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Clean images.
+        warn : bool, default=False
+            Whether to warn where many images are equal, and share their noise.
+
+        Returns
+        -------
+        X_noisy : ndarray, shaped like `X`
+        """
+        check_is_fitted(self)
+        return self._corrupt_keyed(validate_images(self, X, reset=False, any_size=True), warn)
+
+    def _corrupt_keyed(self, X, warn):
         """Corrupt a validated batch with noise keyed by its images."""
+        keys = set()
         images = to_nhwc(X, self.image_shape_)
         dtype = np.float32 if X.dtype == np.uint8 else X.dtype
         out = np.empty((len(X), *self._output_hwc(images.shape[1:])), dtype=dtype)
@@ -300,6 +330,17 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
             with np.errstate(over="ignore", invalid="ignore"):
                 out[start : start + _CHUNK] = self.corrupt(chunk, rng)
             refuse_overflow(out[start : start + _CHUNK], chunk, type(self).__name__)
+            keys.update(rng.keys)
+        n_copies = len(X) - len(keys)
+        # Not where nothing is drawn: equal images shrunk alike are what they should be.
+        if warn and rng.n_calls and len(X) >= 20 and n_copies > 0.01 * len(X):
+            is_flat = " (If X is one image, pass X[None].)" if X.ndim == 2 else ""
+            warn_user(
+                f"{n_copies} of {len(X)} images are copies of others. Equal images get equal "
+                "noise, which a net can learn by heart, and which training and test images of a "
+                "cross-validation then share: scores come out too good. Leave the copies out, or "
+                "train with noise= of the denoiser, which is fresh at every step." + is_flat
+            )
         return from_nhwc(out, X.ndim)
 
     def corrupt(self, images, rng):
@@ -331,16 +372,6 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
     def _output_hwc(self, hwc):
         """Height, width and channels of the corrupted images."""
         return hwc
-
-    def _check_parameters(self):
-        """Check what `_parameter_constraints` cannot say."""
-        if self.clip is not None:
-            numbers = len(self.clip) == 2 and all(isinstance(v, Real) for v in self.clip)
-            if not numbers or not self.clip[0] < self.clip[1]:
-                raise ValueError(
-                    f"clip={self.clip!r} must be a pair (low, high) with low < high, or None for "
-                    "no clipping."
-                )
 
     def _level(self, value, rng, n_samples):
         """One number for all images, or one number per image where `value` is a range."""

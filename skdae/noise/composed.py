@@ -82,11 +82,10 @@ class _ComposedNoise(BaseNoise):
             )
         return shapes.pop() if shapes else None
 
-    def _check_parameters(self):
-        super()._check_parameters()
+    def _validate_params(self):
+        super()._validate_params()
         for noise in self.noises:
             noise._validate_params()
-            noise._check_parameters()
 
 
 class NoiseSequence(_ComposedNoise):

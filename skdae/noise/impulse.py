@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from .._images import MAX_LEVEL
-from ._base import BaseNoise, level
+from ._base import BaseNoise, level, replaced
 
 
 class SaltPepper(BaseNoise):
@@ -161,4 +161,4 @@ class MaskingNoise(BaseNoise):
     def _corrupt(self, images, rng):
         amount = self._level(self.amount, rng, len(images))
         lost = rng.uniform(0.0, 1.0, images.shape) < amount
-        return images * ~lost + float(self.value) * lost
+        return replaced(images, lost, self.value)

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._images import MAX_LEVEL
-from ._base import BaseNoise, LevelRange, level
+from ._base import BaseNoise, LevelRange, level, replaced
 
 
 class Occlusion(BaseNoise):
@@ -99,7 +99,7 @@ class Occlusion(BaseNoise):
         else:
             masks = {"rows": rows, "columns": columns, "rectangle": rows & columns}
             hidden = masks[self.orientation]
-        return images * ~hidden + float(self.value) * hidden
+        return replaced(images, hidden, self.value)
 
     def _hidden(self, images, rng, axis):
         """Whether each row (`axis` 1) or column (`axis` 2) is hidden, a mask that broadcasts."""
@@ -118,13 +118,13 @@ class Downsample(BaseNoise):
     r"""Shrink images by block means; the way from an image to its low-resolution copy.
 
     Each block of ``factor × factor`` pixels becomes their mean; a 1-D signal is shrunk along its
-    length. The output has another shape than the input, which makes this the "noise" of
-    super-resolution.
+    length. Where the last blocks reach over the border, its pixels are repeated. The output has
+    another shape than the input, which makes this the "noise" of super-resolution.
 
     Parameters
     ----------
     factor : int, default=2
-        Height and width are divided by this, at least 1, and must be multiples of it.
+        Height and width are divided by this, at least 1, and rounded up.
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
         grey image, or a 1-D signal where the number of values is not a square.
@@ -176,18 +176,18 @@ class Downsample(BaseNoise):
         self.image_shape = image_shape
 
     def _corrupt(self, images, rng):
-        n, height, width, n_channels = images.shape
-        rows, columns, _ = self._output_hwc(images.shape[1:])
-        blocks = images.reshape(n, rows, height // rows, columns, width // columns, n_channels)
-        return blocks.mean((2, 4))
+        n, *_, n_channels = images.shape
+        (rows, columns, _), (down, right) = self._output_hwc(images.shape[1:]), self._block(images)
+        for axis, length in ((1, rows * down), (2, columns * right)):
+            side = images.shape[axis]
+            if side < length:
+                place = [min(i, side - 1) for i in range(length)]
+                images = images[:, place] if axis == 1 else images[:, :, place]
+        return images.reshape(n, rows, down, columns, right, n_channels).mean((2, 4))
+
+    def _block(self, images):
+        """Height and width of a block, at most those of an image; a signal has height 1."""
+        return [min(int(self.factor), side) for side in images.shape[1:3]]
 
     def _output_hwc(self, hwc):
-        height, width, n_channels = hwc
-        # A signal is an image of height 1 and shrinks along its length alone.
-        factors = (int(self.factor) if height > 1 else 1, int(self.factor))
-        if height % factors[0] or width % factors[1]:
-            raise ValueError(
-                f"factor={self.factor} does not divide the images' height {height} and width "
-                f"{width}; crop or pad the images to multiples of it first."
-            )
-        return (height // factors[0], width // factors[1], n_channels)
+        return (*(-(-side // int(self.factor)) for side in hwc[:2]), hwc[2])

@@ -30,11 +30,6 @@ def checked_images(X, name):
     return check_image_list(X, name) if is_ragged(X) else check_images(X, name=name)
 
 
-def shapes_of(X):
-    """Shape of checked images; a list of shapes where they are of different sizes."""
-    return X.shape if isinstance(X, np.ndarray) else [image.shape for image in X]
-
-
 def as_numbers(values, name, n=None):
     """A 1-D array of `n` floats; without `n`, of at least one."""
     values = np.asarray(values, dtype=float)

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._checks import POSITIVE_INT, check_parameters
-from .._images import resolve_image_shape, to_float, to_hwc, to_nhwc
+from .._images import check_same_shape, resolve_image_shape, shapes_of, to_float, to_hwc, to_nhwc
 from ..metrics.scorers import corrupted, fitted_attribute, fitted_image_shape, resolve_metric
 from ..noise._base import check_noise
-from ._base import BLUE, Axes, checked_images, shapes_of, split_injectors
+from ._base import BLUE, Axes, checked_images, split_injectors
 
 
 class DenoisingDisplay:
@@ -81,16 +81,11 @@ class DenoisingDisplay:
         if self.metric is not None:
             resolve_metric(self.metric)
         clean, noisy = self.X_clean, self.X_noisy
-        shapes = {f"X_denoised of {name!r}": shapes_of(X) for name, X in self.X_denoised.items()}
+        denoised = {f"X_denoised of {name!r}": X for name, X in self.X_denoised.items()}
         # Noisy images may have another size.
-        if len(noisy) != len(clean) or noisy[0].ndim != clean[0].ndim:
-            shapes["X_noisy"] = shapes_of(noisy)
-        for name, shape in shapes.items():
-            if shape != shapes_of(clean):
-                raise ValueError(
-                    f"{name} has shape {shape}, but X_clean has shape {shapes_of(clean)}; pass one "
-                    "image for each clean one, the denoised ones in the shape of the clean ones."
-                )
+        if noisy[0].ndim != clean[0].ndim or len(noisy) != len(clean):
+            denoised["X_noisy"] = noisy
+        check_same_shape(X_clean=clean, **denoised)
         n_channels = to_hwc(self.image_shape)[2]
         if n_channels not in (1, 3):
             raise ValueError(

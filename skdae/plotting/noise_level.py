@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
+from .._images import shapes_of
 from ..metrics.scorers import corrupted, fitted_image_shape, resolve_metric, seeded_noise
 from ._base import (
     COLORS,
@@ -15,7 +16,6 @@ from ._base import (
     as_numbers,
     checked_images,
     figure_and_axes,
-    shapes_of,
     split_injectors,
 )
 
