@@ -14,6 +14,7 @@ from numbers import Integral
 from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
+from sklearn.utils import gen_batches
 from sklearn.utils.validation import (
     _check_feature_names,
     check_array,
@@ -577,14 +578,27 @@ def check_target_list(X, y, name="y"):
     return y
 
 
-def check_same_shape(**batches):
-    """Refuse batches, given by their names, that do not have the shape of the first."""
-    (name, X), *others = batches.items()
-    for other, Y in others:
-        if Y.shape != X.shape:
+def batches(images):
+    """Slices of a batch for what takes much more memory than the images do."""
+    n_values = math.prod(images.shape[1:])
+    # Nets predict 2**18 values at a time; whole steps of theirs keep every bit.
+    step = max(1, 2**18 // n_values)
+    return gen_batches(len(images), step * max(1, 2**21 // (step * n_values)))
+
+
+def shapes_of(X):
+    """Shape of checked images; a list of shapes where they are of different sizes."""
+    return X.shape if isinstance(X, np.ndarray) else [image.shape for image in X]
+
+
+def check_same_shape(**images):
+    """Refuse images, given by their names, that do not have the shape of the first."""
+    (name, shape), *others = ((name, shapes_of(X)) for name, X in images.items())
+    for other, other_shape in others:
+        if other_shape != shape:
             raise ValueError(
-                f"{name} has shape {X.shape}, but {other} has shape {Y.shape}; pass the images in "
-                "the same shape and order."
+                f"{name} has shape {shape}, but {other} has shape {other_shape}; pass the images "
+                "in the same shape and order."
             )
 
 

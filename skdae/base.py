@@ -7,12 +7,14 @@ from functools import wraps
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import _safe_indexing
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from ._checks import CheckedEstimator
 from ._files.estimators import SaveMixin
 from ._images import (
+    batches,
     check_images,
     check_target,
     image_by_image,
@@ -147,13 +149,17 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
         check_is_fitted(self)
         images = check_images(X)
         target = check_target(images, y)
-        noise = getattr(self, "noise_", None)
-        if target is None and noise is not None:
-            # Without the names of the features, which predict would miss.
-            X_noisy, target = noise.add_noise(images), images
-            X_denoised = self._predict(X_noisy)
-        else:
-            X_noisy, target = images, images if target is None else target
-            X_denoised = self.predict(X)
-        X_denoised = without_overhang(X_denoised, X_noisy, target)
-        return -float(squared_errors(X_denoised, target).mean())
+        noise = getattr(self, "noise_", None) if target is None else None
+        target = images if target is None else target
+
+        def errors(rows):
+            X_noisy = images[rows]
+            if noise is None:
+                X_denoised = self.predict(_safe_indexing(X, rows))
+            else:
+                # Without the names of the features, which predict would miss.
+                X_noisy = noise.add_noise(X_noisy)
+                X_denoised = self._predict(X_noisy)
+            return squared_errors(without_overhang(X_denoised, X_noisy, target[rows]), target[rows])
+
+        return -float(np.concatenate([errors(rows) for rows in batches(images)]).mean())

@@ -1,10 +1,13 @@
 """Honest evaluation: scorers that corrupt clean images, and pipelines without noise."""
 
+import copy
 from collections.abc import Callable
+from typing import Any
 
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 
-from .metrics.scorers import _DenoisingScorer
+from .metrics.scorers import _DenoisingScorer, attributes, injectors, is_estimator, parts
 from .noise import BaseNoise
 
 __all__ = ["denoising_scorer", "without_noise"]
@@ -50,23 +53,26 @@ def denoising_scorer(
     return _DenoisingScorer(metric, noise)
 
 
-def without_noise(pipeline: Pipeline) -> Pipeline:
-    """Return a fitted pipeline without its noise injectors, ready to denoise real images.
+def without_noise(pipeline: Any) -> Any:
+    """Return a fitted Pipeline without its noise injectors, ready to denoise real images.
 
     Parameters
     ----------
-    pipeline : sklearn.pipeline.Pipeline
-        May hold other pipelines. Of a fitted search, the best one is taken.
+    pipeline : estimator
+        A Pipeline, or anything that holds one: another Pipeline, a `SelfEnsembleDenoiser`, a
+        `sklearn.frozen.FrozenEstimator`, a `sklearn.compose.TransformedTargetRegressor`, .... Of a
+        fitted search, the best one is taken.
 
     Returns
     -------
-    pipeline : sklearn.pipeline.Pipeline
-        A new pipeline of the same fitted steps.
+    pipeline : estimator
+        A copy that shares what was fitted; what holds no injector is returned as it is. The noise
+        that a denoiser learns with does not count: it adds none when it predicts.
 
     Raises
     ------
     TypeError
-        If `pipeline` is not a Pipeline.
+        If `pipeline` is not an estimator.
     ValueError
         If it holds nothing but noise.
 
@@ -77,22 +83,36 @@ def without_noise(pipeline: Pipeline) -> Pipeline:
     >>> without_noise(make_pipeline(GaussianNoise(), MedianFilter()))
     Pipeline(steps=[('medianfilter', MedianFilter())])
     """
-    pipeline = getattr(pipeline, "best_estimator_", pipeline)
-    if not isinstance(pipeline, Pipeline):
-        raise TypeError(
-            f"without_noise takes a Pipeline, got {type(pipeline).__name__}; a denoiser alone adds "
-            "no noise when it predicts."
-        )
+    if not is_estimator(pipeline):
+        raise TypeError(f"without_noise takes a Pipeline, not {type(pipeline).__name__}.")
     denoiser = _strip(pipeline)
     if denoiser is None:
         raise ValueError("The pipeline holds noise injectors only; nothing would be left.")
     return denoiser
 
 
-def _strip(step):
-    """`step` without injectors, or None where nothing is left of it."""
-    if not isinstance(step, Pipeline):
-        return None if isinstance(step, BaseNoise) else step
-    steps = [(name, _strip(inner)) for name, inner in step.steps]
-    kept = [(name, inner) for name, inner in steps if inner is not None]
-    return Pipeline(kept, memory=step.memory, verbose=step.verbose) if kept else None
+def _strip(part):
+    """A part without injectors, or None where nothing is left of it."""
+    part = getattr(part, "__dict__", {}).get("best_estimator_", part)
+    if not injectors(part):
+        return part
+    if isinstance(part, BaseNoise) or [_strip(inner) for inner in parts(part)] == [None]:
+        return None
+    if isinstance(part, Pipeline):
+        steps = [(name, _strip(step)) for name, step in part.steps]
+        kept = [(name, step) for name, step in steps if step is not None]
+        return Pipeline(kept, memory=part.memory, verbose=part.verbose) if kept else None
+    bare = copy.copy(part)
+    # What was fitted, and what a new fit would start from.
+    vars(bare).update({name: _bare(value) for name, value in attributes(part).items()})
+    return bare
+
+
+def _bare(value):
+    """An attribute without injectors; where one stands alone, images pass as they are."""
+    if type(value) in (list, tuple):
+        return type(value)(map(_bare, value))
+    if not is_estimator(value):
+        return value
+    bare = _strip(value)
+    return FunctionTransformer(feature_names_out="one-to-one") if bare is None else bare

@@ -17,6 +17,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from skorch.callbacks import (
+    BatchScoring,
     Callback,
     Checkpoint,
     EarlyStopping,
@@ -32,7 +33,10 @@ from skdae import (
     GaussianNoise,
     MeanFilter,
     MedianFilter,
+    denoising_scorer,
     load,
+    psnr_scorer,
+    ssim_scorer,
 )
 from skdae._training.losses import LOSSES
 from skdae._training.net import LR_SCHEDULES, OPTIMIZERS
@@ -636,6 +640,58 @@ def test_callbacks_of_skorch_work(digits):
     assert (counter.begun, counter.epochs, counter.batches) == (1, 2, 2 * 17)
     assert dae.net_.optimizer_.param_groups[0]["lr"] == pytest.approx(0.0025)
     assert dae.history_[-1]["peak"] > 0
+
+
+def test_score_samples_take_images_of_different_sizes(digits):
+    images = [digits[1][0], digits[1][1][:6], digits[1][2][:, :7]]
+    dae = small(architecture="dncnn", noise=NOISE, patch_size=6, max_epochs=1).fit(images)
+    each = [dae.score_samples(image[None])[0] for image in images]
+    np.testing.assert_array_equal(dae.score_samples(images), each)
+
+
+class Rows(Callback):
+    """Remembers which images are set aside."""
+
+    def on_epoch_end(self, net, dataset_valid, **kwargs):
+        self.rows = dataset_valid.rows.numpy()
+
+
+@pytest.mark.parametrize(
+    ("params", "scale"),
+    [
+        ({"architecture": "dense"}, 1),
+        ({"architecture": "dense"}, 1000),
+        ({"architecture": Conv((4,))}, 1),
+        ({"architecture": Conv((4,))}, 1000),
+        ({"loss": "bce"}, 1),
+    ],
+    ids=str,
+)
+def test_scorers_in_callbacks_score_the_validation_images(digits, params, scale):
+    X_noisy, X_clean = (scale * X[:200] for X in digits)
+    rows = Rows()
+    callbacks = [
+        rows,
+        EpochScoring(psnr_scorer, lower_is_better=False),
+        ("ssim", EpochScoring(ssim_scorer, lower_is_better=False)),
+        ("again", EpochScoring(psnr_scorer, use_caching=False, name="again")),
+        ("train", EpochScoring(denoising_scorer("mae"), on_train=True, name="train_mae")),
+        ("batch", BatchScoring(psnr_scorer, name="batches")),
+    ]
+    dae = small(**params, callbacks=callbacks, validation_fraction=0.2).fit(X_noisy, X_clean)
+    valid, last = (X_noisy[rows.rows], X_clean[rows.rows]), dae.history_[-1]
+    assert last["psnr"] == pytest.approx(psnr_scorer(dae, *valid), rel=1e-4)
+    assert last["ssim"] == pytest.approx(ssim_scorer(dae, *valid), rel=1e-4)
+    for name in ("again", "batches"):
+        assert last[name] == pytest.approx(last["psnr"], rel=1e-3)
+    assert last["train_mae"] < 0
+    assert last["psnr_best"] == (last["psnr"] > dae.history_[0]["psnr"])
+
+
+def test_a_scorer_with_noise_is_not_for_callbacks(digits):
+    callbacks = [EpochScoring(denoising_scorer("psnr", noise=NOISE))]
+    with pytest.raises(ValueError, match=r"pass denoising_scorer\('psnr'\) to callbacks"):
+        small(callbacks=callbacks, noise=NOISE).fit(digits[1][:100])
 
 
 def test_checkpoint_of_skorch_saves_the_best_weights(digits, tmp_path):

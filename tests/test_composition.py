@@ -7,24 +7,32 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.base import clone
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.datasets import load_digits
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from skdae import (
     SCORERS,
     DenoisingAutoencoder,
     GaussianNoise,
+    MaskingNoise,
     MeanFilter,
     MedianFilter,
+    SelfEnsembleDenoiser,
     denoising_scorer,
     psnr_scorer,
     without_noise,
 )
 from skdae.architectures import Conv, Dense
+from skdae.base import BaseDenoiser
+from skdae.noise import BaseNoise
 
 NOISE = GaussianNoise(std=0.3, random_state=0)
 
@@ -74,8 +82,97 @@ def test_without_noise_reaches_into_pipelines(digits):
         without_noise(make_pipeline(GaussianNoise()))
     search = GridSearchCV(pipeline(), {"dae__latent_dim": [2]}, cv=2).fit(*digits[:1] * 2)
     assert [name for name, _ in without_noise(search).steps] == ["dae"]
-    with pytest.raises(TypeError, match="takes a Pipeline"):
-        without_noise(small())
+    dae = small(noise=NOISE)
+    assert without_noise(dae) is dae
+    with pytest.raises(TypeError, match="takes a Pipeline, not ndarray"):
+        without_noise(digits[0])
+
+
+def wrapped(draw, denoiser, depth):
+    """A denoiser inside of `depth` other estimators."""
+    for _ in range(depth):
+        kind = draw(st.sampled_from(["Pipeline", "search", "frozen", "ensemble", "target"]))
+        if kind == "Pipeline":
+            denoiser = make_pipeline(FunctionTransformer(), denoiser)
+        elif kind == "search":
+            # set_params of a frozen estimator returns nothing, which searches do not bear.
+            denoiser = GridSearchCV(make_pipeline(denoiser), {}, cv=2, error_score="raise")
+        elif kind == "frozen":
+            denoiser = FrozenEstimator(denoiser.fit(SMALL, SMALL))
+        elif kind == "ensemble":
+            denoiser = SelfEnsembleDenoiser(denoiser)
+        else:
+            denoiser = TransformedTargetRegressor(denoiser, check_inverse=False)
+    return denoiser
+
+
+SMALL = np.random.default_rng(0).random((32, 16))
+
+
+class Halved(BaseDenoiser):
+    """A denoiser that learns with a noise of its own, and gives half of each value."""
+
+    def __init__(self, noise=NOISE):
+        self.noise = noise
+
+    def fit(self, X, y=None):
+        self.n_features_in_ = X[0].size
+        self.noise_ = None if self.noise is None else clone(self.noise).fit(X)
+        return self
+
+    def predict(self, X):
+        return X / 2
+
+    _predict = predict
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=st.data(), depth=st.integers(0, 4))
+def test_scorers_corrupt_as_the_denoiser_learnt_however_it_is_wrapped(data, depth):
+    denoiser = wrapped(data.draw, Halved(), depth).fit(SMALL, SMALL)
+    noisy = NOISE.fit_transform(SMALL)
+    expected = psnr_scorer(denoiser, noisy, SMALL)
+    assert expected < psnr_scorer(denoiser, SMALL, SMALL)
+    assert psnr_scorer(denoiser, SMALL) == expected
+    if not any(isinstance(part, TransformedTargetRegressor) for part in walk(denoiser)):
+        # Its own score is R².
+        assert SCORERS["mse"](denoiser, SMALL) == pytest.approx(denoiser.score(SMALL))
+        assert SCORERS["mse"](denoiser, noisy, SMALL) == pytest.approx(denoiser.score(noisy, SMALL))
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=st.data(), inner=st.integers(0, 3), outer=st.integers(0, 3))
+def test_without_noise_reaches_every_injector(data, inner, outer):
+    denoiser = make_pipeline(GaussianNoise(0.2), wrapped(data.draw, Halved(), inner))
+    denoiser = wrapped(data.draw, denoiser, outer).fit(SMALL, SMALL)
+    noisy = denoiser.predict(SMALL)
+    # An injector brings the noise; that of the denoiser does not come on top.
+    assert SCORERS["mse"](denoiser, SMALL) == SCORERS["mse"](denoiser, SMALL, SMALL)
+    deployed = without_noise(denoiser)
+    np.testing.assert_allclose(deployed.predict(SMALL), SMALL / 2, rtol=1e-6)
+    assert not any(isinstance(part, BaseNoise) for part in walk(deployed))
+    assert SCORERS["mse"](deployed, SMALL) == SCORERS["mse"](
+        deployed, NOISE.transform(SMALL), SMALL
+    )
+    # The one that came is as it was.
+    np.testing.assert_array_equal(denoiser.predict(SMALL), noisy)
+    assert (noisy != SMALL / 2).any()
+
+
+def walk(estimator):
+    """All estimators in the parameters and the fitted attributes of one, but for `noise`."""
+    yield estimator
+    for name, value in vars(estimator).items():
+        for item in np.ravel(np.array([value], dtype=object)):
+            if hasattr(item, "get_params") and name not in ("noise", "noise_"):
+                yield from walk(item)
+
+
+def test_without_noise_keeps_the_columns_of_a_union(digits):
+    X, _ = digits
+    union = FeatureUnion([("noisy", GaussianNoise()), ("mean", MeanFilter())])
+    bare = without_noise(union.fit(X)).transform(X)
+    np.testing.assert_array_equal(bare, np.hstack([X, MeanFilter().fit_transform(X)]))
 
 
 # Model selection
@@ -118,6 +215,27 @@ def test_denoising_scorer_corrupts_by_itself(digits):
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     fitted = search.best_estimator_
     assert scorer(fitted, X) == psnr_scorer(fitted, NOISE.fit_transform(X), X)
+
+
+def test_a_search_over_the_noise_is_told_that_the_weakest_wins():
+    X = SMALL
+    searches = [
+        (make_pipeline(NOISE, Halved(None)), {"gaussiannoise__std": [0.1, 0.5]}),
+        (make_pipeline(Halved(NOISE)), {"halved__noise__std": [0.1, 0.5]}),
+        (Pipeline([("noise", None), ("half", Halved(None))]), {"noise": [NOISE, MaskingNoise()]}),
+    ]
+    for estimator, grid in searches:
+        with pytest.warns(UserWarning, match="differ in their noise"):
+            GridSearchCV(estimator, grid, cv=2, scoring=psnr_scorer).fit(X, None)
+        honest = denoising_scorer("psnr", noise=NOISE)
+        GridSearchCV(estimator, grid, cv=2, scoring=honest, error_score="raise").fit(X)
+    # Nor where noise is not in the grid, where its seed is, or where X is noisy and y clean.
+    pipe = make_pipeline(GaussianNoise(0.2), Halved())
+    for grid in ({"halved__noise__std": [0.1, 0.5]}, {"gaussiannoise__random_state": [1, 2]}):
+        search = GridSearchCV(pipe, grid, cv=2, scoring=psnr_scorer, error_score="raise")
+        assert psnr_scorer(search.fit(X, X), X) > 0
+    grid = {"noise__std": [0.1, 0.5]}
+    GridSearchCV(Halved(), grid, cv=2, scoring=psnr_scorer, error_score="raise").fit(X, X)
 
 
 def test_scorers_corrupt_clean_images_as_score_does(digits):
@@ -221,14 +339,14 @@ def forms(X, tmp_path):
 def test_every_form_of_input_gives_the_same(digits, tmp_path, step):
     X, _ = digits
     expected = clone(step).fit(X).transform(X)
-    for form, given in forms(X, tmp_path).items():
-        before = copy.deepcopy(given)
-        out = clone(step).fit(given).transform(given)
+    for form, X_given in forms(X, tmp_path).items():
+        before = copy.deepcopy(X_given)
+        out = clone(step).fit(X_given).transform(X_given)
         # Keyed noise hashes the bytes, so float64 has a field of its own.
         if not (isinstance(step, GaussianNoise) and form in ("list", "float64")):
             np.testing.assert_allclose(out.reshape(300, -1), expected, atol=1e-6, err_msg=form)
-        assert out.shape == np.shape(given)
-        np.testing.assert_array_equal(np.asarray(given), np.asarray(before), err_msg=form)
+        assert out.shape == np.shape(X_given)
+        np.testing.assert_array_equal(np.asarray(X_given), np.asarray(before), err_msg=form)
 
 
 def test_joblib_and_deepcopy_round_trips(digits, tmp_path):

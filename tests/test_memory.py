@@ -6,7 +6,7 @@ import sys
 import pytest
 
 # RLIMIT_DATA counts what a process allocates, and not the pages of a file that it maps.
-PROGRAM = """
+TRAINING = """
 import resource, sys
 from pathlib import Path
 import numpy as np
@@ -34,8 +34,54 @@ except MemoryError:
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems set no limit on allocations")
+SCORES = """
+import resource
+from pathlib import Path
+import numpy as np
+from skdae import DenoisingAutoencoder, GaussianNoise, ReconstructionOutlierDetector, psnr_scorer
+from skdae.architectures import Dense
+from skdae.model_selection import denoising_scorer
+
+noise = GaussianNoise(random_state=0)
+X = np.random.default_rng(0).integers(0, 256, (40_000, 784), dtype=np.uint8)
+dae = DenoisingAutoencoder(Dense((16,)), noise=noise, max_epochs=1).fit(X[:500])
+detector = ReconstructionOutlierDetector(dae).fit(X[:500])
+scores = {
+    "score": lambda X: dae.score(X),
+    "targets": lambda X: dae.score(X, X),
+    "samples": lambda X: dae.score_samples(X).sum(),
+    "outliers": lambda X: detector.predict(X).sum(),
+    "scorer": lambda X: psnr_scorer(dae, X),
+    "noisy": lambda X: denoising_scorer("ssim", noise)(dae, X),
+}
+for score in scores.values():
+    score(X[:3000])
+status = Path("/proc/self/status").read_text().split("VmData:")[1]
+limit = int(status.split()[0]) * 1024 + 2 * X.nbytes + 100 * 2**20
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+for name, score in scores.items():
+    if np.isfinite(score(X)):
+        print(name, end=" ")
+"""
+
+
+def run(program, *arguments):
+    command = [sys.executable, "-W", "ignore", "-c", program, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+on_linux = pytest.mark.skipif(
+    sys.platform != "linux", reason="other systems set no limit on allocations"
+)
+
+
+@on_linux
+def test_scores_take_at_most_twice_the_memory_of_uint8_images():
+    result = run(SCORES)
+    assert result.stdout == "score targets samples outliers scorer noisy ", result.stderr
+
+
+@on_linux
 def test_a_memory_map_larger_than_the_memory_trains(tmp_path):
-    command = [sys.executable, "-W", "ignore", "-c", PROGRAM, str(tmp_path / "images.npy")]
-    run = subprocess.run(command, capture_output=True, text=True)
-    assert run.stdout == "trained\n", run.stderr
+    result = run(TRAINING, tmp_path / "images.npy")
+    assert result.stdout == "trained\n", result.stderr

@@ -26,6 +26,7 @@ from skdae import (
     MeanFilter,
     MedianFilter,
     NoiseSequence,
+    SelfEnsembleDenoiser,
 )
 from skdae.datasets import load_digits_images
 from skdae.metrics import (
@@ -448,6 +449,36 @@ def test_scorers_take_images_of_different_sizes(scorer):
     assert scorer(denoiser, X, [0, 1]) == scorer(denoiser, X)
     search = GridSearchCV(MedianFilter(), {"size": [1, 3]}, scoring=scorer, cv=2)
     assert np.isfinite(search.fit(X, Y).best_score_)
+
+
+def lists_of_images(shapes, dtype):
+    """A list of images, and an object array of the same."""
+    images = [255 * np.random.default_rng(i).random(shape) for i, shape in enumerate(shapes)]
+    images = [x.astype(dtype) if dtype == np.uint8 else (x / 255).astype(dtype) for x in images]
+    objects = np.empty(len(images), dtype=object)
+    for i, image in enumerate(images):
+        objects[i] = image
+    return images, objects
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.uint8])
+@pytest.mark.parametrize("shapes", [[(12, 9), (9, 12), (10, 10)], [(12, 9)] * 3], ids=str)
+def test_scores_and_metrics_take_every_list_of_images(shapes, dtype):
+    images, objects = lists_of_images(shapes, dtype)
+    noise = SeededNoise(0.2, random_state=0)
+    noisy = noise.fit_transform(images)
+    functions = [
+        lambda X: MedianFilter().fit(X).score(noisy, X),
+        lambda X: SelfEnsembleDenoiser(MedianFilter()).fit(X).score(X),
+        *[lambda X, m=m: m.function(X, noisy) for m in METRICS.values()],
+        *[lambda X, s=s: s(MedianFilter().fit(X), noisy, X) for s in SCORERS.values()],
+        lambda X: denoising_scorer("ssim", noise)(MedianFilter().fit(X), X),
+        lambda X: denoising_scorer(lambda a, b: (a - b).mean(), noise)(MedianFilter().fit(X), X),
+        lambda X: j_invariant_scorer(MedianFilter().fit(X), X),
+    ]
+    for function in functions:
+        assert function(objects) == function(images)
+        assert np.isfinite(function(images))
 
 
 class Learned(Shrink):

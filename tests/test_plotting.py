@@ -15,8 +15,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from skdae import Downsample, GaussianNoise, plotting
-from skdae.metrics import METRICS, mean_squared_error, mse_scorer
+from skdae import Downsample, GaussianNoise, MedianFilter, plotting
+from skdae.metrics import METRICS, mean_squared_error, mse_scorer, structural_similarity
 from skdae.noise import BaseNoise
 from skdae.plotting import (
     DenoisingDisplay,
@@ -234,6 +234,33 @@ def test_dataframe_rows():
     X = pd.DataFrame(clean((5, 64)))
     display = DenoisingDisplay.from_estimator(Shrink(), X, X_noisy=X, n_images=2)
     assert display.axes_.shape == (3, 2)
+
+
+@pytest.mark.parametrize("shapes", [[(12, 9), (9, 12), (10, 10)], [(12, 9)] * 3], ids=str)
+def test_displays_take_every_list_of_images(shapes):
+    images = [np.random.default_rng(0).random(shape) for shape in shapes]
+    objects = np.empty(len(images), dtype=object)
+    for i, image in enumerate(images):
+        objects[i] = image
+    noise = GaussianNoise(0.1, random_state=0)
+    noisy = noise.fit_transform(images)
+    for X in (images, objects):
+        denoiser = MedianFilter().fit(X)
+        display = DenoisingDisplay.from_estimator(denoiser, X, noise=noise, metric="ssim")
+        for panel, image in zip(display.axes_[0], images, strict=True):
+            np.testing.assert_array_equal(panel.images[0].get_array(), image)
+        expected = structural_similarity(images[1][None], noisy[1][None])
+        assert display.axes_[1, 1].get_xlabel() == f"SSIM {expected:.2f}"
+        errors = ErrorHistogramDisplay.from_estimator(denoiser, noisy, X).errors
+        np.testing.assert_array_equal(
+            errors, mean_squared_error(images, denoiser.predict(noisy), per_image=True)
+        )
+        levels = NoiseLevelDisplay.from_estimator(denoiser, X, noise=noise, levels=[0.1, 0.2])
+        assert set(levels.values) == {"noisy", "denoised"}
+        assert levels.values["noisy"][0] > levels.values["noisy"][1]
+        plt.close("all")
+    with pytest.raises(ValueError, match=r"X_noisy has shape .* pass the images in the same shape"):
+        DenoisingDisplay.from_predictions(images, noisy[:2], images)
 
 
 def test_estimator_without_noise_says_what_to_pass():

@@ -189,7 +189,7 @@ def test_score_without_clean_images_of_a_filter():
     X = images()
     ensemble = SelfEnsembleDenoiser(MeanFilter()).fit(X)
     assert ensemble.score(X) == pytest.approx(MeanFilter().fit(X).score(X))
-    assert not hasattr(ensemble, "noise_")
+    assert ensemble.noise_ is None
 
 
 def test_same_images_as_targets_raise_no_warning(recwarn):

@@ -59,7 +59,7 @@ class ImageNet(NeuralNet):
     Attributes
     ----------
     plan : NetPlan
-        Set when training is over: who holds the net holds its plan, whatever is fitted meanwhile.
+        Set before training: who holds the net holds its plan, whatever is fitted meanwhile.
     """
 
     def __init__(
@@ -313,6 +313,26 @@ class ImageNet(NeuralNet):
         return torch.autocast(self.device.type, dtype=_DTYPES[self.precision])
 
     # Prediction
+
+    def scored_images(self, data, y=None):
+        """Clean and denoised images, for a scorer that a callback of skorch calls.
+
+        Parameters
+        ----------
+        data : ImageDataset
+        y : ndarray or None, default=None
+            Targets as the net has them, which the callback has gathered; None takes those of
+            `data`.
+
+        Returns
+        -------
+        X_clean, X_denoised : ndarray of shape (n_samples, height, width, n_channels)
+            As `predict` of the denoiser gives them.
+        """
+        y = data.y if y is None else torch.from_numpy(y)
+        X_denoised = self.plan.from_net(self.forward(data).float())
+        images = self.plan.to_images(y), X_denoised.clip(*(self.plan.clip or (None, np.inf)))
+        return tuple(batch.numpy(force=True) for batch in images)
 
     def map_batches(self, function, X, layout, compiled=False):
         """Apply a method of the module to images or codes, batch by batch, without gradients.

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import nn
 
 from .._checks import FUNCTION
-from .._images import from_nhwc, squared_errors
+from .._images import batches, from_nhwc, image_by_image, squared_errors
 from .._training.losses import LOSSES, OUTPUT_ACTIVATIONS, Loss
 from .._training.net import ImageNet
 from ..architectures import BaseArchitecture
@@ -333,8 +333,8 @@ class DenoisingAutoencoder(LearnedDenoiser):
         """
         X = self._check_input(X)
         net = self.net_
-        batches = net.map_batches("encode", net.plan.batch_of(X), net.plan.to_net)
-        return np.concatenate([code.flatten(1).numpy() for code in batches])
+        codes = net.map_batches("encode", net.plan.batch_of(X), net.plan.to_net)
+        return np.concatenate([code.flatten(1).numpy() for code in codes])
 
     @available_if(_module_has("decode"))
     def decode(self, Z: ArrayLike) -> np.ndarray:
@@ -378,6 +378,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         """
         return self.decode(X)
 
+    @image_by_image(np.concatenate, targets=None)
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Minus the mean squared reconstruction error of each image.
 
@@ -393,7 +394,8 @@ class DenoisingAutoencoder(LearnedDenoiser):
         scores : ndarray of float32 of shape (n_samples,)
         """
         checked = self._check_input(X)
-        errors = squared_errors(checked, self._predict(checked))
+        parts = [checked[rows] for rows in batches(checked)]
+        errors = np.concatenate([squared_errors(part, self._predict(part)) for part in parts])
         # What float32 does not hold is infinite.
         with np.errstate(over="ignore"):
             return -errors.astype(np.float32)

@@ -281,10 +281,10 @@ class LearnedDenoiser(BaseDenoiser):
                 code_shape=plan.code_shape_of(module),
                 input_range=union(plan.input_range, train.input_range()),
             )
+            net.plan = plan
             net.partial_fit(train, valid, checkpoint=start.checkpoint)
             if not start.partial:
                 self._warn_unless_learnt(net, train, valid, plan.scaling[1])
-        net.plan = plan
         return net
 
     def _keep(self, net, noise, names, start):

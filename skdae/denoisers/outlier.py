@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._checks import CheckedEstimator, fit_context
 from .._files.estimators import SaveMixin, is_shape
 from .._images import (
+    batches,
     check_fitted_shape,
     check_kept_shape,
     refuse_overflow,
@@ -211,9 +212,10 @@ class ReconstructionOutlierDetector(SaveMixin, OutlierMixin, CheckedEstimator):
             At most 0; the lower, the more unusual.
         """
         check_is_fitted(self)
-        images = to_float(validate_images(self, X, reset=False))
+        images = validate_images(self, X, reset=False)
         check_fitted_shape(images.shape[1:], self._image_shape)
-        return self._scores(images, self._reconstruct(images))
+        parts = (to_float(images[rows]) for rows in batches(images))
+        return np.concatenate([self._scores(part, self._reconstruct(part)) for part in parts])
 
     def _truths(self):
         """See `Persistent`."""

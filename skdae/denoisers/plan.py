@@ -179,11 +179,14 @@ class NetPlan(Persistent):
 
     def from_net(self, output):
         """From the net's output to a batch of images, before the clipping."""
-        output = OUTPUT_ACTIVATIONS[self.activation](output)
+        return self.to_images(OUTPUT_ACTIVATIONS[self.activation](output))
+
+    def to_images(self, batch):
+        """From the units and the layout of the net to a batch of images."""
         offset, scale = self.scaling
         if (offset, scale) != (0.0, 1.0):
-            output = output * scale + offset
-        return output.reshape(-1, *self.target_hwc) if self.flat else output.permute(0, 2, 3, 1)
+            batch = batch * scale + offset
+        return batch.reshape(-1, *self.target_hwc) if self.flat else batch.permute(0, 2, 3, 1)
 
     def without_overhang(self, output, input_hwc):
         """Output for images of the size at fit, as large as the targets were."""

@@ -25,7 +25,7 @@ from .._images import (
     validate_images,
 )
 from ..base import BaseDenoiser, unchanged_on_error
-from ..metrics.scorers import fitted_image_shape, knows_images
+from ..metrics.scorers import fitted_image_shape, knows_images, learnt_noise
 
 
 class SelfEnsembleDenoiser(BaseDenoiser):
@@ -56,7 +56,8 @@ class SelfEnsembleDenoiser(BaseDenoiser):
         Shape of the images that `predict` takes. Of flat rows it is the denoiser's; one that knows
         none takes a perfect square for a grey image, anything else for a signal.
     noise_ : injector or None
-        That of the denoiser; absent where the denoiser has no such attribute.
+        That with which the denoiser learnt; None where it has none, or corrupts images itself, as
+        a Pipeline with an injector does.
     n_features_in_ : int
         Number of values in an image.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -138,8 +139,8 @@ class SelfEnsembleDenoiser(BaseDenoiser):
 
     @property
     def noise_(self) -> Any:
-        """The noise with which the denoiser learnt."""
-        return self.denoiser_.noise_
+        """The noise with which the denoiser learnt, if it learnt with one of its own."""
+        return learnt_noise(self.denoiser_)
 
     @property
     def _n_features_out(self):

@@ -2,16 +2,28 @@
 
 import math
 from collections.abc import Callable
+from inspect import currentframe, isclass
 from numbers import Integral
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import StrOptions
 
 from .._checks import check_parameters
 from .._files.estimators import is_shape
-from .._images import check_images, check_target, image_by_image, mean_score
+from .._images import (
+    batches,
+    check_images,
+    check_target,
+    image_by_image,
+    mean_score,
+    warn_user,
+    without_overhang,
+)
 from .._random import draw_seed
 from ..noise._base import BaseNoise, check_noise
 from .full_reference import METRICS, Metric
@@ -51,20 +63,45 @@ class _DenoisingScorer:
             Greater is better.
         """
         metric = resolve_metric(self.metric)
+        if hasattr(estimator, "scored_images"):
+            # A callback of skorch passes a net under training, whose images have noise already.
+            if self.noise is not None:
+                raise ValueError(
+                    f"{self} would corrupt images that have the noise of the fit already; pass "
+                    f"denoising_scorer({self.__name__!r}) to callbacks."
+                )
+            return metric.sign * float(metric.function(*estimator.scored_images(X, y)))
         values = check_images(X)
         target = check_target(values, y)
         if self.noise is not None:
-            X = corrupted(X, self.noise)
-        elif target is None and not has_injector(estimator):
-            # As in the denoiser's own score: the clean images get the noise that it learnt.
-            noise = fitted_attribute(estimator, "noise_")
-            X = X if noise is None else like(X, noise.add_noise(values))
+            # Fitted to all images, of which it gets a batch at a time.
+            noise = clone(self.noise).fit(values)
+        else:
+            noise = learnt_noise(estimator) if target is None else None
+            if noise is not None or injectors(estimator):
+                _warn_if_candidates_differ(estimator)
         target = values if target is None else target
-        X_pred = estimator.predict(X)
-        options = {}
+
+        def compared(rows):
+            images, X_noisy = _safe_indexing(X, rows), values[rows]
+            if noise is not None:
+                X_noisy = noise.add_noise(X_noisy)
+                images = like(images, X_noisy)
+            X_pred = np.asarray(estimator.predict(images))
+            return target[rows], without_overhang(X_pred, X_noisy, target[rows])
+
+        if callable(self.metric):
+            return float(metric.function(*compared(slice(None))))
+        options: dict[str, Any] = {"per_image": True}
         if metric.spatial and target.ndim == 2:
             options["image_shape"] = fitted_image_shape(estimator, target.shape[1])
-        return metric.sign * float(metric.function(target, X_pred, **options))
+        each = [metric.function(*compared(rows), **options) for rows in batches(values)]
+        return metric.sign * float(np.concatenate(each).mean())
+
+    @property
+    def __name__(self) -> str:
+        """Name of the metric, which callbacks of skorch write into the history."""
+        return getattr(self.metric, "__name__", None) or str(self.metric)
 
     def __repr__(self) -> str:
         name = getattr(self.metric, "__name__", None) or repr(self.metric)
@@ -110,25 +147,82 @@ def like(X, values):
     return type(X)(values, index=X.index, columns=X.columns)
 
 
-def has_injector(estimator):
-    """Whether a Pipeline, or the best one of a search, corrupts images itself."""
-    estimator = getattr(estimator, "best_estimator_", estimator)
-    steps = [step for _, step in getattr(estimator, "steps", ())]
-    return isinstance(estimator, BaseNoise) or any(map(has_injector, steps))
+def parts(estimator):
+    """The estimators inside of another that images pass when it predicts, in their order.
+
+    Steps, the best candidate of a search, what a wrapper has fitted; where nothing is fitted, what
+    it was made with.
+    """
+    held = attributes(estimator)
+    fitted = [value for name, value in held.items() if name.endswith("_")]
+    return _estimators(fitted) or _estimators([*held.values()])
+
+
+def attributes(estimator):
+    """What an estimator holds, but for a noise to learn with, which adds none when it predicts."""
+    held = getattr(estimator, "__dict__", {})
+    return {name: value for name, value in held.items() if name not in ("noise", "noise_")}
+
+
+def _estimators(value):
+    """The estimators in lists and tuples of them, however deep."""
+    if isinstance(value, list | tuple):
+        return [estimator for item in value for estimator in _estimators(item)]
+    return [value] if is_estimator(value) else []
+
+
+def is_estimator(value):
+    """Whether `value` is an estimator that images can pass."""
+    passes = hasattr(value, "predict") or hasattr(value, "transform")
+    return passes and hasattr(value, "get_params") and not isclass(value)
+
+
+def injectors(estimator):
+    """The injectors with which an estimator, or what it is made of, corrupts images itself."""
+    if isinstance(estimator, BaseNoise):
+        return [estimator]
+    return [noise for part in parts(estimator) for noise in injectors(part)]
+
+
+def learnt_noise(estimator):
+    """The noise with which an estimator learnt to denoise, unless it corrupts images itself."""
+    return None if injectors(estimator) else fitted_attribute(estimator, "noise_")
 
 
 def fitted_attribute(estimator, name):
-    """The attribute of an estimator, of its best candidate or of its last step that has one."""
+    """The attribute of an estimator, or of the last of what it is made of that has one."""
     value = getattr(estimator, name, None)
     if value is not None:
         return value
-    parts = [step for _, step in getattr(estimator, "steps", ())]
-    parts.append(getattr(estimator, "best_estimator_", None))
-    for part in reversed(parts):
-        value = None if part is None else fitted_attribute(part, name)
-        if value is not None:
-            return value
-    return None
+    values = (fitted_attribute(part, name) for part in reversed(parts(estimator)))
+    return next((value for value in values if value is not None), None)
+
+
+def _warn_if_candidates_differ(estimator):
+    """Say so where a search is under way that compares scores under different noises."""
+    # scikit-learn tells a scorer nothing of the search; workers of several processes know of none.
+    frame = currentframe()
+    while frame := frame.f_back:
+        search = frame.f_locals.get("self")
+        if isinstance(search, BaseSearchCV) and frame.f_code.co_name == "fit":
+            if _noises(search.estimator) != _noises(estimator):
+                warn_user(
+                    "The candidates of this search differ in their noise, and each is scored under "
+                    "its own: the weakest noise wins, not the best denoiser. Score all under one, "
+                    'as with scoring=denoising_scorer("psnr", noise=GaussianNoise(0.3)); injectors '
+                    'in a Pipeline then need when="fit".'
+                )
+            return
+
+
+def _noises(estimator):
+    """The noises under which an estimator is scored, as text, whatever their seeds."""
+    texts = []
+    for noise in injectors(estimator) or [fitted_attribute(estimator, "noise")]:
+        if isinstance(noise, BaseNoise):
+            seeds = [n for n in noise.get_params() if n.split("__")[-1] == "random_state"]
+            texts.append(repr(clone(noise).set_params(**dict.fromkeys(seeds))))
+    return texts
 
 
 def fitted_image_shape(estimator, n_features):

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._checks import POSITIVE_INT, check_parameters
-from .._images import check_images, check_same_shape, resolve_image_shape, to_float, to_hwc, to_nhwc
+from .._images import check_same_shape, resolve_image_shape, shapes_of, to_float, to_hwc, to_nhwc
 from ..metrics.scorers import corrupted, fitted_attribute, fitted_image_shape, resolve_metric
 from ..noise._base import check_noise
-from ._base import BLUE, Axes, split_injectors
+from ._base import BLUE, Axes, checked_images, split_injectors
 
 
 class DenoisingDisplay:
@@ -65,14 +65,15 @@ class DenoisingDisplay:
         image_shape: tuple[int, ...] | None = None,
         metric: str | Callable[..., float] | None = "psnr",
     ) -> None:
-        self.X_clean = check_images(X_clean, name="X_clean")
-        self.X_noisy = check_images(X_noisy, name="X_noisy")
+        self.X_clean = checked_images(X_clean, "X_clean")
+        self.X_noisy = checked_images(X_noisy, "X_noisy")
         if not isinstance(X_denoised, Mapping):
             X_denoised = {"denoised": X_denoised}
         self.X_denoised = {
-            name: check_images(X, name=f"X_denoised of {name!r}") for name, X in X_denoised.items()
+            name: checked_images(X, f"X_denoised of {name!r}") for name, X in X_denoised.items()
         }
-        self.image_shape = resolve_image_shape(self.X_clean.shape, image_shape)
+        first = (len(self.X_clean), *self.X_clean[0].shape)
+        self.image_shape = resolve_image_shape(first, image_shape)
         self.metric = metric
         self._check()
 
@@ -82,7 +83,7 @@ class DenoisingDisplay:
         clean, noisy = self.X_clean, self.X_noisy
         denoised = {f"X_denoised of {name!r}": X for name, X in self.X_denoised.items()}
         # Noisy images may have another size.
-        if noisy.ndim != clean.ndim or len(noisy) != len(clean):
+        if noisy[0].ndim != clean[0].ndim or len(noisy) != len(clean):
             denoised["X_noisy"] = noisy
         check_same_shape(X_clean=clean, **denoised)
         n_channels = to_hwc(self.image_shape)[2]
@@ -148,8 +149,9 @@ class DenoisingDisplay:
             X_input = _add_noise(estimator, X_clean, noise, injectors)
         else:
             X_input = _first(X_noisy, n_images)
-        if image_shape is None and np.ndim(X_clean) == 2:
-            image_shape = fitted_image_shape(estimator, np.shape(X_clean)[1])
+        shapes = shapes_of(checked_images(X_clean, "X_clean"))
+        if image_shape is None and isinstance(shapes, tuple) and len(shapes) == 2:
+            image_shape = fitted_image_shape(estimator, shapes[1])
         return cls(
             X_clean,
             X_input if injectors is None else injectors.transform(X_input),
@@ -221,10 +223,12 @@ class DenoisingDisplay:
         aspect = 0.6 if len(self.image_shape) == 1 else min(max(height / width, 0.25), 4.0)
         self.axes_ = _grid(ax, list(rows), len(self.X_clean), aspect)
         self.figure_ = self.axes_[0, 0].figure
-        limits = min(X.min() for X in rows.values()), max(X.max() for X in rows.values())
+        images = [image for X in rows.values() for image in X]
+        limits = min(image.min() for image in images), max(image.max() for image in images)
         for axes, (name, X) in zip(self.axes_, rows.items(), strict=True):
-            labels = [""] * len(X) if name == "clean" else self._labels(X)
-            for panel, image, label in zip(axes, self._images(X), labels, strict=True):
+            for panel, x, clean in zip(axes, X, self.X_clean, strict=True):
+                image = self._image(x)
+                label = "" if name == "clean" else self._label(clean[None], x[None])
                 if image.ndim == 1:
                     panel.plot(image, color=BLUE, linewidth=1)
                     panel.set_ylim(limits[0] - 0.05, limits[1] + 0.05)
@@ -234,30 +238,29 @@ class DenoisingDisplay:
                 panel.set_xlabel(label, fontsize="small")
         return self
 
-    def _images(self, X):
-        """Images of one row as Matplotlib draws them; signals are 1-D."""
-        images = to_float(to_nhwc(X, self._shape_of(X)))
+    def _image(self, x):
+        """One image as Matplotlib draws it; a signal is 1-D."""
+        image = to_float(to_nhwc(x[None], self._shape_of(x)))[0]
         if len(self.image_shape) == 1:
-            return images[:, 0, :, 0]
-        return np.clip(images if images.shape[-1] == 3 else images[..., 0], 0, 1)
+            return image[0, :, 0]
+        return np.clip(image if image.shape[-1] == 3 else image[..., 0], 0, 1)
 
-    def _shape_of(self, X):
-        """Shape of one image; flat rows of another length are images of another scale."""
-        if len(self.image_shape) == 1:
-            return X.shape[1:]
+    def _shape_of(self, x):
+        """Shape of one image; a flat row of another length is an image of another scale."""
+        if x.ndim > 1 or len(self.image_shape) == 1:
+            return x.shape
         height, width, n_channels = to_hwc(self.image_shape)
-        scale = math.sqrt(math.prod(X.shape[1:]) / (height * width * n_channels))
+        scale = math.sqrt(x.size / (height * width * n_channels))
         own_shape = (round(height * scale), round(width * scale), n_channels)
-        return resolve_image_shape(X.shape, own_shape)
+        return resolve_image_shape((1, x.size), own_shape)
 
-    def _labels(self, X):
-        """The metric of each image in words; empty where there is nothing to compare."""
-        if X.shape != self.X_clean.shape or self.metric is None:
-            return [""] * len(X)
+    def _label(self, clean, x):
+        """The metric of a batch of one in words; empty where there is nothing to compare."""
+        if x.shape != clean.shape or self.metric is None:
+            return ""
         metric = resolve_metric(self.metric)
-        options = {"image_shape": self.image_shape} if metric.spatial else {}
-        pairs = zip(self.X_clean, X, strict=True)
-        return [metric.text.format(metric.function(x[None], p[None], **options)) for x, p in pairs]
+        options = {"image_shape": self.image_shape} if metric.spatial and x.ndim == 2 else {}
+        return metric.text.format(metric.function(clean, x, **options))
 
 
 def _first(X, n_images):
