@@ -318,15 +318,7 @@ class ImageNet(NeuralNet):
             # A copy: a net that works in place must not reach the caller's array.
             batch = as_float(tensor[start : start + step].to(self.device, copy=True))
             with torch.inference_mode(), self._autocast():
-                output = getattr(self.module_, function)(layout(batch))
-            is_tensor = isinstance(output, torch.Tensor)
-            if not is_tensor or output.shape[:1] != batch.shape[:1]:
-                got = f"shape {tuple(output.shape)}" if is_tensor else type(output).__name__
-                raise TypeError(
-                    f"{function}() of the net {type(self.module_).__name__} must return one tensor "
-                    f"with {len(batch)} rows for a batch of as many, not {got}."
-                )
-            output = output.float().cpu()
+                output = call(self.module_, function, layout(batch)).float().cpu()
             if not torch.stack(output.aminmax()).isfinite().all():
                 raise ValueError(
                     f"{function}() of the net gives NaN or infinity. Values of X far outside those "
@@ -447,6 +439,19 @@ def _load_optimizer(optimizer, state):
                 # Fused optimizers walk through both side by side.
                 values[name] = torch.empty_like(parameters[i], dtype=value.dtype).copy_(value)
     optimizer.load_state_dict(state)
+
+
+def call(module, function, batch):
+    """What a method of a module returns for a batch, if that is one row for each of the batch."""
+    output = getattr(module, function)(batch)
+    is_tensor = isinstance(output, torch.Tensor)
+    if not is_tensor or output.shape[:1] != batch.shape[:1]:
+        got = f"shape {tuple(output.shape)}" if is_tensor else type(output).__name__
+        raise TypeError(
+            f"{function}() of the net {type(module).__name__} must return one tensor with "
+            f"{len(batch)} rows for a batch of as many, not {got}."
+        )
+    return output
 
 
 def clear_gradients(optimizer):

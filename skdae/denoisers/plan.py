@@ -22,6 +22,7 @@ from .._images import (
 from .._training import tiles
 from .._training.fit_data import gather
 from .._training.losses import OUTPUT_ACTIVATIONS
+from .._training.net import call
 from ..architectures import ARCHITECTURES, BaseArchitecture
 
 
@@ -89,7 +90,7 @@ class NetPlan(Persistent):
         module = copy.deepcopy(module).to("meta" if self.architecture else "cpu").eval()
         image = torch.zeros((1, *self.input_hwc), device="meta" if self.architecture else "cpu")
         with torch.inference_mode():
-            return tuple(module.encode(self.to_net(image)).shape[1:])
+            return tuple(call(module, "encode", self.to_net(image)).shape[1:])
 
     # Images on their way into the net and out of it
 
