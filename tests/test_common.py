@@ -25,6 +25,7 @@ from skdae import (
     ReconstructionOutlierDetector,
     SelfEnsembleDenoiser,
     StripeNoise,
+    VarianceStabilized,
 )
 from skdae.architectures import Conv, Dense, UNet
 
@@ -51,6 +52,8 @@ SPECIAL = {
         SelfEnsembleDenoiser(MedianFilter()),
         SelfEnsembleDenoiser(DenoisingAutoencoder(Dense(hidden=(8,)), random_state=0, **SMALL_NET)),
     ],
+    # Most of scikit-learn's rows are too few to tell their noise.
+    VarianceStabilized: [VarianceStabilized(MedianFilter(), PoissonNoise())],
     ReconstructionOutlierDetector: [
         ReconstructionOutlierDetector(),
         ReconstructionOutlierDetector(MeanFilter(), contamination=0.1, standardize=False),
