@@ -486,7 +486,7 @@ def test_noise_is_shown_as_variance_against_mean(noise, variance):
 
 @pytest.mark.parametrize("pairs", [False, True])
 def test_noise_of_images_lies_on_the_line_of_its_estimate(pairs):
-    X = np.tile(np.linspace(0.1, 0.9, 128), (2, 128, 1))
+    X = np.tile(np.linspace(0.1, 0.9, 256), (2, 256, 1))
     noisy = PoissonNoise(peak=100, clip=None, random_state=0).fit_transform(X)
     _, ax = plt.subplots()
     display = NoiseDisplay.from_images(noisy, X if pairs else None, ax=ax)

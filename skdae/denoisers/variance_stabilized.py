@@ -147,8 +147,7 @@ class VarianceStabilized(HeldDenoiser):
         # Refuses what cannot be stabilised.
         as_camera(noise)
         self.noise_ = noise.for_training(images.shape, images.shape[1:], seed=0)
-        lows, highs = zip(*map(value_range, X), strict=True)
-        self.range_ = (min(lows), max(highs))
+        self.range_ = value_range(X)
         there, expected, _ = self._ways()
         self._hold(images, _each(there, X), _each(expected, y))
 
