@@ -115,7 +115,7 @@ def test_kinds_of_images_agree():
     assert estimate(levels) == estimate(levels.astype(np.float32) / 255)
 
 
-@pytest.mark.parametrize("shape", [(1, 4096), (400, 12), (400, 3, 3), (200, 8, 8)])
+@pytest.mark.parametrize("shape", [(1, 4096), (400, 12), (900, 2, 3), (400, 3, 3), (200, 8, 8)])
 def test_signals_and_small_images_serve(shape):
     X = corrupted(np.linspace(0.1, 0.9, np.prod(shape)).reshape(shape), 0.01, 0.02)
     image_shape = shape[1:] if len(shape) == 2 else None

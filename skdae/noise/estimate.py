@@ -147,7 +147,7 @@ def _mean_and_variance(planes, targets):
     low, high = min(map(np.min, planes)), max(map(np.max, planes))
     # Where the last value of the range is a common one, values beyond it were clipped.
     ends = [v for v in (low, high) if sum((p == v).sum() for p in planes) > 1e-3 * n_pixels]
-    pairs = zip(planes, targets or planes, strict=True)
+    pairs = zip(planes, targets or [None] * len(planes), strict=True)
     mean, texture, variance, clipped = np.concatenate(
         [_blocks(plane, target, stride, ends) for plane, target in pairs], axis=1
     )
@@ -195,18 +195,15 @@ def _planes(X, y, image_shape):
 
 
 def _channels(image, image_shape):
-    """The channels of an image, in float64."""
-    image = to_float(image).reshape(to_hwc(image_shape or image.shape))
-    return np.moveaxis(image.astype(np.float64), 2, 0)
+    """The channels of an image."""
+    return np.moveaxis(to_float(image).reshape(to_hwc(image_shape or image.shape)), 2, 0)
 
 
 def _blocks(plane, target, stride, ends):
-    """Mean, texture, noise variance and share of clipped pixels of blocks of 8 × 8 pixels.
-
-    Without a target, `target` is `plane` itself.
-    """
+    """Mean, texture, noise variance and share of clipped pixels of blocks of 8 × 8 pixels."""
     if max(plane.shape) < 3:
         return np.zeros((4, 1))
+    plane = plane.astype(np.float64)
     sides = [min(8, side) for side in plane.shape]
     kernels = [dct(np.eye(side), axis=0, norm="ortho") for side in sides]
 
@@ -215,18 +212,19 @@ def _blocks(plane, target, stride, ends):
 
     waves = kernels[0] @ blocks(plane) @ kernels[1].T
     frequency = np.add.outer(*(np.arange(side) / side for side in sides))
-    fine = frequency >= 0.625 * sum(side > 1 for side in sides)
+    # Of 8 × 8 frequencies, those whose numbers add up to 10 or more.
+    fine = frequency > 0.7 * frequency.max()
     mean = waves[:, 0, 0] / np.sqrt(np.prod(sides))
     texture = np.square(waves[:, ~fine]).sum(axis=1) - np.square(waves[:, 0, 0])
     clipped = np.isin(blocks(plane), ends).mean(axis=(1, 2))
-    if target is plane:
+    if target is None:
         n = fine.sum()
         # The median of a mean of n squares, after Wilson and Hilferty.
         variance = np.square(waves[:, fine]).mean(axis=1) / (1 - 2 / (9 * n)) ** 3
     else:
         size = [min(3, side) for side in sides]
         n = np.prod(size)
-        around = (n * uniform_filter(target, size, mode="mirror") - target) / (n - 1)
+        around = (n * uniform_filter(target, size, np.float64, mode="mirror") - target) / (n - 1)
         variance = blocks((plane - target) * (plane - around)).mean(axis=(1, 2))
     return mean, texture, variance, clipped
 
