@@ -99,7 +99,8 @@ def import_extra(module, extra, caller):
     try:
         return import_module(module)
     except ImportError as error:
-        library = {"skimage.restoration": "scikit-image", "pywt": "PyWavelets"}.get(module, module)
+        libraries = {"skimage": "scikit-image", "pywt": "PyWavelets", "PIL": "Pillow"}
+        library = libraries.get(module.partition(".")[0], module)
         raise ImportError(
             f"{caller} needs {library}, which cannot be imported here ({error}); "
             f"install it with pip install 'skdae[{extra}]'."

@@ -24,6 +24,7 @@ from skdae import (
     ReconstructionOutlierDetector,
     SelfEnsembleDenoiser,
     StripeNoise,
+    VarianceStabilized,
 )
 from skdae.architectures import Conv, Dense, UNet
 
@@ -48,6 +49,8 @@ SPECIAL = {
         SelfEnsembleDenoiser(MedianFilter()),
         SelfEnsembleDenoiser(DenoisingAutoencoder(Dense(hidden=(8,)), random_state=0, **SMALL_NET)),
     ],
+    # Most of scikit-learn's rows are too few to tell their noise.
+    VarianceStabilized: [VarianceStabilized(MedianFilter(), PoissonNoise())],
     ReconstructionOutlierDetector: [
         ReconstructionOutlierDetector(),
         ReconstructionOutlierDetector(MeanFilter(), contamination=0.1, standardize=False),
@@ -71,6 +74,7 @@ ESTIMATORS = examples()
 
 # Many of scikit-learn's checks use rows that are not square images, and values far outside [0, 1].
 @pytest.mark.filterwarnings("ignore:X spans .* clips noisy images:UserWarning")
+@pytest.mark.filterwarnings("ignore:X spans .* counts no light below:UserWarning")
 @pytest.mark.filterwarnings("ignore:Rows of .* values are not square images:UserWarning")
 @parametrize_with_checks(ESTIMATORS)
 def test_scikit_learn_contract(estimator, check):

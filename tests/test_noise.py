@@ -5,6 +5,7 @@ injector would fail about once in a million other seeds.
 """
 
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -22,15 +23,18 @@ from skdae import (
     DenoisingAutoencoder,
     Downsample,
     GaussianNoise,
+    JPEGNoise,
     MaskingNoise,
     MedianFilter,
     NoiseSequence,
     Occlusion,
     OneOf,
+    PoissonGaussianNoise,
     PoissonNoise,
     SaltPepper,
     SpeckleNoise,
     StripeNoise,
+    StructuredNoise,
     UniformNoise,
 )
 from skdae._random import KeyedGenerator, TorchGenerator
@@ -45,6 +49,11 @@ INJECTORS = [
     StripeNoise(std=0.2, axis="columns"),
     PoissonNoise(peak=20.0),
     PoissonNoise(peak=(5.0, 50.0)),
+    PoissonGaussianNoise(gain=0.05, std=0.1),
+    PoissonGaussianNoise(gain=(0.01, 0.1), std=(0.0, 0.2), offset=-0.1),
+    StructuredNoise(std=0.2, kernel=[[0.0, 1.0], [1.0, 2.0]]),
+    StructuredNoise(std=(0.1, 0.3), axis="rows"),
+    JPEGNoise(quality=(5, 95)),
     SpeckleNoise(std=0.4),
     SpeckleNoise(std=0.4, distribution="uniform"),
     SaltPepper(amount=0.2, salt_ratio=0.7),
@@ -86,6 +95,11 @@ def corrupt_tensor(noise, X, seed=0):
         (GaussianNoise(std=0.2, mean=0.05), lambda x: 0.05, lambda x: 0.2),
         (UniformNoise(half_width=0.3), lambda x: 0.0, lambda x: 0.3 / 3**0.5),
         (PoissonNoise(peak=20.0), lambda x: 0.0, lambda x: np.sqrt(x / 20)),
+        (
+            PoissonGaussianNoise(gain=0.05, std=0.1, offset=0.1),
+            lambda x: 0.0,
+            lambda x: np.sqrt(0.05 * (x - 0.1) + 0.01),
+        ),
         (SpeckleNoise(std=0.4), lambda x: 0.0, lambda x: 0.4 * x),
         (SpeckleNoise(std=0.4, distribution="uniform"), lambda x: 0.0, lambda x: 0.4 * x),
         (
@@ -149,6 +163,92 @@ def test_stripe_offsets_have_the_stated_deviation():
     X = images(n=2000)
     offsets = (StripeNoise(std=0.2, clip=None, random_state=0).fit_transform(X) - X)[:, :, 0, 0]
     assert stats.kstest(offsets.ravel() / 0.2, "norm").pvalue > 1e-6
+
+
+@pytest.mark.parametrize("path", ["array", "tensor"])
+def test_camera_counts_are_whole_photons_on_an_offset(path):
+    X = np.random.default_rng(0).uniform(50, 4000, (4, 16, 16, 1))
+    noise = PoissonGaussianNoise(gain=2.0, offset=100.0, clip=None, random_state=0)
+    noisy = noise.fit_transform(X) if path == "array" else corrupt_tensor(noise, X).numpy()
+    np.testing.assert_array_equal((noisy - 100) % 2, 0)
+    # No light is no noise.
+    np.testing.assert_array_equal(noisy[X <= 100], 100)
+    assert (noisy[X > 500] != X[X > 500]).mean() > 0.9
+
+
+def test_more_photons_than_can_be_drawn_are_no_noise():
+    X = images(n=3)
+    noisy = PoissonGaussianNoise(gain=1e-30, clip=None).fit_transform(X)
+    np.testing.assert_allclose(noisy, X, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [PoissonNoise(clip=None), PoissonGaussianNoise(offset=100.0, clip=None)],
+    ids=name,
+)
+def test_negative_light_is_warned_about(noise):
+    with pytest.warns(UserWarning, match="counts no light below"):
+        noise.fit(-10 * images())
+    # A little undershoot, as from interpolation, is no mistake.
+    noise.fit(100 + np.linspace(-1, 100, 64).reshape(1, 8, 8))
+
+
+@pytest.mark.parametrize("path", ["array", "tensor"])
+@pytest.mark.parametrize(
+    ("axis", "kernel"),
+    [("pixels", [[1.0, 2.0], [0.0, -1.0]]), ("rows", [3, 1]), ("columns", [3, 1])],
+)
+def test_structured_noise_is_correlated_as_its_kernel(axis, kernel, path):
+    X = images(n=4000, side=6)
+    noise = StructuredNoise(std=0.2, kernel=kernel, axis=axis, clip=None, random_state=0)
+    noisy = noise.fit_transform(X) if path == "array" else corrupt_tensor(noise, X).numpy()
+    field = (noisy - X).reshape(4000, -1)
+    kernel = {"pixels": np.array(kernel), "rows": np.array([[3], [1]]), "columns": [[3, 1]]}[axis]
+    kernel = np.asarray(kernel) / np.linalg.norm(kernel)
+    # The covariance of two pixels is the kernel's with itself, at their distance.
+    height, width = kernel.shape
+    expected = np.zeros((6, 6, 2, 6, 6, 2))
+    for i, j, k, m in np.ndindex(6, 6, 6, 6):
+        dy = k - i if axis != "columns" else 0
+        dx = m - j if axis != "rows" else 0
+        if abs(dy) < height and abs(dx) < width:
+            shifted = np.zeros((3 * height, 3 * width))
+            shifted[height + dy : 2 * height + dy, width + dx : 2 * width + dx] = kernel
+            same = np.sum(kernel * shifted[height : 2 * height, width : 2 * width])
+            expected[i, j, :, k, m] = same * (np.eye(2) if axis == "pixels" else 1)
+    covariance = field.T @ field / len(field) / 0.04
+    assert np.abs(covariance - expected.reshape(72, 72)).max() < 6 * np.sqrt(2 / 4000)
+
+
+def test_jpeg_equals_a_file(tmp_path):
+    X = images(n=1, side=32, n_channels=3)
+    pillow = pytest.importorskip("PIL.Image")
+    pillow.fromarray(np.rint(255 * X[0]).astype(np.uint8)).save(tmp_path / "x.jpg", quality=30)
+    expected = np.asarray(pillow.open(tmp_path / "x.jpg")) / np.float32(255)
+    for noisy in (JPEGNoise(30).fit_transform(X), corrupt_tensor(JPEGNoise(30), X).numpy()):
+        np.testing.assert_allclose(noisy[0], expected, rtol=1e-6)
+    grey = JPEGNoise(30).fit_transform(X[..., :1])
+    np.testing.assert_array_equal(JPEGNoise(30).fit_transform(X[..., [0, 0]])[..., 1:], grey)
+
+
+def test_jpeg_loses_more_at_lower_quality():
+    X = images(n=40, side=16, n_channels=1)
+    errors = [np.abs(JPEGNoise(q).fit_transform(X) - X).mean() for q in (10, 50, 95)]
+    assert errors == sorted(errors, reverse=True)
+    varied = np.abs(JPEGNoise((10, 95), random_state=0).fit_transform(X) - X).mean()
+    assert errors[2] < varied < errors[0]
+
+
+def test_jpeg_holds_no_counts():
+    with pytest.warns(UserWarning, match=r"clips noisy images to \[0, 1\]"):
+        JPEGNoise(clip=None).fit(4000 * images())
+
+
+def test_jpeg_without_pillow_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
+    with pytest.raises(ImportError, match=r"JPEGNoise needs Pillow.*skdae\[images\]"):
+        JPEGNoise().fit(images())
 
 
 def test_salt_and_pepper_hits_all_channels_of_a_pixel():
@@ -224,6 +324,7 @@ def test_occlusion_larger_than_the_image_hides_all_of_it():
         GaussianNoise(std=0),
         UniformNoise(half_width=0),
         StripeNoise(std=0),
+        StructuredNoise(std=0),
         SpeckleNoise(std=0),
         SpeckleNoise(std=0, distribution="uniform"),
         SaltPepper(amount=0),
@@ -442,6 +543,17 @@ def test_held_noises_are_reached_by_their_place():
         (GaussianNoise(std=(0.5, 0.1)), "low <= high"),
         (GaussianNoise(std="much"), "'std' parameter"),
         (GaussianNoise(std=np.nan), "'std' parameter"),
+        (PoissonGaussianNoise(gain=0), "'gain' parameter of PoissonGaussianNoise"),
+        (PoissonGaussianNoise(gain=(-1, 1)), "'gain' parameter"),
+        (PoissonGaussianNoise(std=-1), "'std' parameter"),
+        (PoissonGaussianNoise(offset=np.inf), "'offset' parameter"),
+        (StructuredNoise(kernel=3), "'kernel' parameter"),
+        (StructuredNoise(kernel=[0.0, 0.0]), "must be finite weights, not all 0"),
+        (StructuredNoise(kernel=[1.0, np.nan]), "must be finite weights"),
+        (StructuredNoise(kernel=[[1.0]], axis="rows"), "must be finite weights"),
+        (StructuredNoise(kernel="box"), "kernel"),
+        (JPEGNoise(quality=0), "'quality' parameter"),
+        (JPEGNoise(quality=(5.5, 60)), "'quality' parameter"),
         (
             GaussianNoise(clip=(1, 0)),
             "must be a pair (low, high) with low < high or None. Got (1, 0)",

@@ -15,13 +15,21 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from skdae import Downsample, GaussianNoise, MedianFilter, plotting
+from skdae import (
+    Downsample,
+    GaussianNoise,
+    MedianFilter,
+    PoissonGaussianNoise,
+    PoissonNoise,
+    plotting,
+)
 from skdae.metrics import METRICS, mean_squared_error, mse_scorer, structural_similarity
 from skdae.noise import BaseNoise
 from skdae.plotting import (
     DenoisingDisplay,
     ErrorHistogramDisplay,
     LatentSpaceDisplay,
+    NoiseDisplay,
     NoiseLevelDisplay,
     TrainingDisplay,
 )
@@ -490,6 +498,45 @@ def test_noise_level_on_given_axes():
     assert display.figure_ is figure
     assert ax.get_xlabel() == "noise level"
     assert ax.get_ylabel() == "max"
+
+
+@pytest.mark.parametrize(
+    ("noise", "variance"),
+    [
+        (GaussianNoise(0.2), lambda x: 0.04 + 0 * x),
+        (PoissonNoise(peak=50), lambda x: x / 50),
+        (PoissonGaussianNoise(0.02, 0.1, 0.3), lambda x: 0.02 * (x - 0.3).clip(0) + 0.01),
+    ],
+    ids=["gaussian", "poisson", "camera"],
+)
+def test_noise_is_shown_as_variance_against_mean(noise, variance):
+    means = np.array([0.1, 0.4, 0.9])
+    display = NoiseDisplay(means, [0.1, 0.2, 0.3], noise).plot()
+    np.testing.assert_array_equal(display.points_.get_xydata(), np.c_[means, [0.1, 0.2, 0.3]])
+    np.testing.assert_allclose(display.line_.get_xydata(), np.c_[means, variance(means)])
+    assert display.line_.get_label() == type(noise).__name__
+    display.figure_.canvas.draw()
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+def test_noise_of_images_lies_on_the_line_of_its_estimate(pairs):
+    X = np.tile(np.linspace(0.1, 0.9, 256), (2, 256, 1))
+    noisy = PoissonNoise(peak=100, clip=None, random_state=0).fit_transform(X)
+    _, ax = plt.subplots()
+    display = NoiseDisplay.from_images(noisy, X if pairs else None, ax=ax)
+    assert display.ax_ is ax
+    means, variances = display.points_.get_xydata().T
+    np.testing.assert_allclose(variances, means / 100, rtol=0.2)
+    np.testing.assert_allclose(display.line_.get_ydata(), variances, rtol=0.2)
+    given = NoiseDisplay.from_images(noisy, noise=PoissonNoise(peak=100))
+    np.testing.assert_allclose(given.line_.get_ydata(), given.line_.get_xdata() / 100)
+
+
+def test_noise_that_is_not_a_line_is_refused():
+    with pytest.raises(ValueError, match="cannot be stabilised"):
+        NoiseDisplay([1.0], [1.0], Brighten())
+    with pytest.raises(ValueError, match="variances has shape"):
+        NoiseDisplay([1.0, 2.0], [1.0], GaussianNoise())
 
 
 def test_values_of_another_length_are_refused():

@@ -79,7 +79,7 @@ def test_every_requirement_is_pinned_within_its_range(requirement):
 
 def test_developers_get_every_extra_that_tests_use():
     (own,) = [r for r in map(Requirement, EXTRAS["dev"]) if r.name == "skdae"]
-    assert own.extras == {"baselines", "docs", "onnx"}
+    assert own.extras == {"baselines", "docs", "images", "onnx"}
 
 
 # CUDA and Triton, which torch brings on Linux with a GPU: proprietary, and not skdae's to choose.

@@ -5,6 +5,7 @@ from .noise2void import Noise2VoidDenoiser
 from .outlier import ReconstructionOutlierDetector
 from .pix2pix import Pix2PixDenoiser
 from .self_ensemble import SelfEnsembleDenoiser
+from .variance_stabilized import VarianceStabilized
 
 __all__ = [
     "DenoisingAutoencoder",
@@ -12,4 +13,5 @@ __all__ = [
     "Pix2PixDenoiser",
     "ReconstructionOutlierDetector",
     "SelfEnsembleDenoiser",
+    "VarianceStabilized",
 ]

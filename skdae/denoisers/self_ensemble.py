@@ -6,16 +6,12 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import clone
-from sklearn.utils import get_tags
-from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import fit_context
 from .._images import (
     first_image,
     from_nhwc,
-    guess_image_shape,
     image_by_image,
     image_list,
     is_ragged,
@@ -24,11 +20,12 @@ from .._images import (
     to_nhwc,
     validate_images,
 )
-from ..base import BaseDenoiser, unchanged_on_error
-from ..metrics.scorers import fitted_image_shape, knows_images, learnt_noise
+from ..base import unchanged_on_error
+from ..metrics.scorers import learnt_noise
+from .held import HeldDenoiser
 
 
-class SelfEnsembleDenoiser(BaseDenoiser):
+class SelfEnsembleDenoiser(HeldDenoiser):
     r"""Denoise an image in all its poses, and average.
 
     A net that learnt from photographs in every pose makes slightly different errors in each. Over
@@ -87,11 +84,6 @@ class SelfEnsembleDenoiser(BaseDenoiser):
     (2, 16, 16)
     """
 
-    _parameter_constraints: dict = {"denoiser": [HasMethods(["fit", "predict"])]}
-
-    denoiser_: Any
-    image_shape_: tuple[int, ...]
-
     def __init__(self, denoiser: Any):
         self.denoiser = denoiser
 
@@ -121,31 +113,13 @@ class SelfEnsembleDenoiser(BaseDenoiser):
         with unchanged_on_error(self):
             images = validate_images(self, first_image(X), reset=True)
             # Of a DataFrame the values alone: its names are checked here.
-            X_fit = X if is_ragged(X) else images
-            self.denoiser_ = clone(self.denoiser).fit(X_fit, y)
-            n_features = getattr(self.denoiser_, "n_features_in_", self.n_features_in_)
-            if n_features != self.n_features_in_:
-                # Its noise changes the size of the images; the names are those of the clean ones.
-                self.n_features_in_ = n_features
-                self.__dict__.pop("feature_names_in_", None)
-            own_shape = images.shape[1:] if images.ndim > 2 else guess_image_shape(n_features)
-            self.image_shape_ = fitted_image_shape(self.denoiser_, n_features) or own_shape
+            self._hold(images, X if is_ragged(X) else images, y)
         return self
-
-    def _truths(self):
-        """See `Persistent`."""
-        yield from super()._truths()
-        yield "denoiser_", knows_images(self.denoiser_, self.image_shape_)
 
     @property
     def noise_(self) -> Any:
         """The noise with which the denoiser learnt, if it learnt with one of its own."""
         return learnt_noise(self.denoiser_)
-
-    @property
-    def _n_features_out(self):
-        """Number of values that `transform` gives for an image."""
-        return getattr(self.denoiser_, "_n_features_out", self.n_features_in_)
 
     @image_by_image(image_list)
     def predict(self, X: ArrayLike) -> np.ndarray:
@@ -197,12 +171,6 @@ class SelfEnsembleDenoiser(BaseDenoiser):
             return (1, round(width * growth), n_channels)
         scale = math.sqrt(growth)
         return (round(height * scale), round(width * scale), n_channels)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        own = get_tags(self.denoiser).transformer_tags
-        tags.transformer_tags.preserves_dtype = own.preserves_dtype if own else []
-        return tags
 
 
 def _poses(height, width):

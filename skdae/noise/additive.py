@@ -3,6 +3,7 @@
 from numbers import Real
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._images import MAX_LEVEL
@@ -210,3 +211,125 @@ class StripeNoise(BaseNoise):
         std = self._level(self.std, rng, n_samples)
         stripes = (height, 1) if self.axis == "rows" else (1, width)
         return images + rng.normal(0.0, std, (n_samples, *stripes, 1))
+
+
+class StructuredNoise(BaseNoise):
+    r"""Add Gaussian noise that is correlated between neighbours, :math:`\tilde x = x + k * n`.
+
+    White noise :math:`n` is convolved with a kernel :math:`k`, which is scaled so that each pixel
+    has the standard deviation that is asked for. Interpolated colours, scanning detectors and
+    resampled images have such noise; with an `axis`, whole rows or columns are shifted, as by the
+    amplifiers of a detector, and it is the shifts that are correlated.
+
+    Parameters
+    ----------
+    std : float or (float, float), default=0.1
+        Standard deviation :math:`\sigma \ge 0` of each pixel, in the units of `X`. A pair draws one
+        level per image, uniformly from the range.
+    kernel : array-like of shape (length,) or (height, width), default=(1.0, 1.0, 1.0)
+        Weights of the neighbours; only their ratios matter. One of shape ``(length,)`` lies along
+        the rows of the image; with ``axis="rows"`` it reaches from row to row, with
+        ``axis="columns"`` from column to column. ``(1.0,)`` is noise without correlation.
+    axis : {"pixels", "rows", "columns"}, default="pixels"
+        What has an offset of its own. Channels share those of rows and columns, not of pixels.
+    image_shape : tuple of int or None, default=None
+        ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
+        grey image, or a 1-D signal where the number of values is not a square.
+    clip : (float, float) or None, default=(0.0, 1.0)
+        Range to which the noisy images are clipped. None does not clip.
+    when : {"always", "fit"}, default="always"
+        "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
+    random_state : int, RandomState instance or None, default=None
+        Seed. With the pixels of an image it decides its noise. None draws a seed in `fit`.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    seed_ : int
+        The seed in use.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    See Also
+    --------
+    StripeNoise : Rows or columns without correlation.
+
+    Notes
+    -----
+    The noise is as strong at the border as inside. It takes time in proportion to the size of the
+    kernel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import StructuredNoise
+    >>> X_clean = np.full((100, 16, 16), 0.5)
+    >>> streaks = StructuredNoise(std=0.1, kernel=(1.0, 1.0), clip=None, random_state=0)
+    >>> noise = streaks.fit_transform(X_clean) - X_clean
+    >>> float(noise.std().round(2))
+    0.1
+    >>> correlation = np.corrcoef(noise[:, :, 1:].ravel(), noise[:, :, :-1].ravel())[0, 1]
+    >>> float(correlation.round(1))
+    0.5
+    """
+
+    _parameter_constraints: dict = {
+        **BaseNoise._parameter_constraints,
+        "std": level(Real, 0, MAX_LEVEL),
+        "kernel": ["array-like"],
+        "axis": [StrOptions({"pixels", "rows", "columns"})],
+        "image_shape": [tuple, list, None],
+    }
+    _spatial = True
+
+    def __init__(
+        self,
+        std: float | tuple[float, float] = 0.1,
+        kernel: ArrayLike = (1.0, 1.0, 1.0),
+        axis: str = "pixels",
+        *,
+        image_shape: tuple[int, ...] | None = None,
+        clip: tuple[float, float] | None = (0.0, 1.0),
+        when: str = "always",
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        super().__init__(clip=clip, when=when, random_state=random_state)
+        self.std = std
+        self.kernel = kernel
+        self.axis = axis
+        self.image_shape = image_shape
+
+    def _corrupt(self, images, rng):
+        n_samples, height, width, n_channels = images.shape
+        std = self._level(self.std, rng, n_samples)
+        height = 1 if self.axis == "columns" else height
+        width = 1 if self.axis == "rows" else width
+        kernel = self._unit_kernel()
+        size = (height + kernel.shape[0] - 1, width + kernel.shape[1] - 1)
+        white = rng.normal(0.0, std, (n_samples, *size, n_channels if self.axis == "pixels" else 1))
+        return images + sum(
+            float(weight) * white[:, i : i + height, j : j + width]
+            for (i, j), weight in np.ndenumerate(kernel)
+        )
+
+    def _unit_kernel(self):
+        """The kernel as a matrix that keeps the variance of white noise."""
+        kernel = np.array(self.kernel, dtype=float, ndmin=2)
+        kernel = kernel.T if self.axis == "rows" else kernel
+        # Scaled twice, because the squares of small or large weights are not floats.
+        kernel = kernel / np.abs(kernel).max()
+        return kernel / np.linalg.norm(kernel)
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        kernel = np.asarray(self.kernel)
+        one_side = kernel.ndim == 1 or (kernel.ndim == 2 and self.axis == "pixels")
+        is_real = kernel.dtype.kind in "iuf" and kernel.size > 0
+        if not (one_side and is_real and np.isfinite(kernel).all() and kernel.any()):
+            raise ValueError(
+                f"kernel={self.kernel!r} must be finite weights, not all 0, of shape (length,), or "
+                "(height, width) with axis='pixels'; pass (1.0, 1.0, 1.0), say."
+            )

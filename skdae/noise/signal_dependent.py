@@ -3,13 +3,23 @@
 from numbers import Real
 
 import numpy as np
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._images import MAX_LEVEL
+from .._images import MAX_LEVEL, warn_user
 from ._base import BaseNoise, level
 
 # NumPy and torch both draw Poisson counts up to here.
 _MAX_RATE = 1e18
+
+
+def _warn_if_dark(noise, low, high, dark):
+    """Warn where images are so far below `dark`, the value of no light, that it is a mistake."""
+    if low < dark - 0.1 * (high - low):
+        warn_user(
+            f"X spans [{low:.3g}, {high:.3g}], but {type(noise).__name__} counts no light below "
+            f"{dark:.3g} and lifts darker values to it. Add an offset to the images, or pass the "
+            "camera's as offset= of PoissonGaussianNoise."
+        )
 
 
 class PoissonNoise(BaseNoise):
@@ -73,6 +83,108 @@ class PoissonNoise(BaseNoise):
     def _corrupt(self, images, rng):
         peak = self._level(self.peak, rng, len(images))
         return rng.poisson((images * peak).clip(0.0, _MAX_RATE)) / peak
+
+    def warn_if_clipped(self, low, high):
+        """Warn where clipping, or the lack of negative photons, would change the images."""
+        super().warn_if_clipped(low, high)
+        _warn_if_dark(self, low, high, 0.0)
+
+
+class PoissonGaussianNoise(BaseNoise):
+    r"""Count photons and read them out, as a camera does.
+
+    .. math:: \tilde x = g \, \mathrm{Poisson}\left(\frac{x - b}{g}\right) + b + n,
+        \quad n \sim \mathcal N(0, \sigma^2),
+
+    in the units of `X`: the mean is :math:`x`, the variance :math:`g (x - b) + \sigma^2`. Values
+    below the offset :math:`b` count as no light.
+
+    Parameters
+    ----------
+    gain : float or (float, float), default=1.0
+        Units of `X` per photon, :math:`g > 0`. Images in [0, 1] of at most 100 photons have a gain
+        of ``1 / 100``. A pair draws one gain per image, uniformly from the range.
+    std : float or (float, float), default=0.0
+        Standard deviation :math:`\sigma \ge 0` of the read noise, in the units of `X`. A pair draws
+        one level per image, uniformly from the range.
+    offset : float, default=0.0
+        Value :math:`b` of a pixel without light, in the units of `X`.
+    clip : (float, float) or None, default=(0.0, 1.0)
+        Range to which the noisy images are clipped. None does not clip.
+    when : {"always", "fit"}, default="always"
+        "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
+    random_state : int, RandomState instance or None, default=None
+        Seed. With the pixels of an image it decides its noise. None draws a seed in `fit`.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    seed_ : int
+        The seed in use.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    See Also
+    --------
+    PoissonNoise : Photons alone, of images in [0, 1].
+    estimate_noise : Finds gain, read noise and offset from images.
+    skdae.VarianceStabilized : Lets denoisers for Gaussian noise deal with this one.
+
+    References
+    ----------
+    Foi, A. et al. (2008). "Practical Poissonian-Gaussian noise modeling and fitting for
+    single-image raw-data". IEEE Transactions on Image Processing 17.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import PoissonGaussianNoise
+    >>> X_clean = np.full((10, 64, 64), 1100.0)  # camera counts
+    >>> camera = PoissonGaussianNoise(gain=2.0, std=5.0, offset=100.0, clip=None, random_state=0)
+    >>> noise = camera.fit_transform(X_clean) - X_clean
+    >>> float(noise.std().round()), round((2.0 * (1100 - 100) + 5.0**2) ** 0.5)
+    (45.0, 45)
+    """
+
+    _parameter_constraints: dict = {
+        **BaseNoise._parameter_constraints,
+        "gain": level(Real, 1 / MAX_LEVEL, MAX_LEVEL),
+        "std": level(Real, 0, MAX_LEVEL),
+        "offset": [Interval(Real, -MAX_LEVEL, MAX_LEVEL, closed="both")],
+    }
+
+    def __init__(
+        self,
+        gain: float | tuple[float, float] = 1.0,
+        std: float | tuple[float, float] = 0.0,
+        offset: float = 0.0,
+        *,
+        clip: tuple[float, float] | None = (0.0, 1.0),
+        when: str = "always",
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        super().__init__(clip=clip, when=when, random_state=random_state)
+        self.gain = gain
+        self.std = std
+        self.offset = offset
+
+    def _corrupt(self, images, rng):
+        gain = self._level(self.gain, rng, len(images))
+        std = self._level(self.std, rng, len(images))
+        offset = float(self.offset)
+        photons = ((images - offset) / gain).clip(0.0, None)
+        # The noise of more photons than can be drawn is less than float64 resolves.
+        drawn = photons.clip(None, _MAX_RATE)
+        counts = rng.poisson(drawn) + (photons - drawn)
+        return gain * counts + offset + rng.normal(0.0, std, images.shape)
+
+    def warn_if_clipped(self, low, high):
+        """Warn where clipping, or the lack of negative photons, would change the images."""
+        super().warn_if_clipped(low, high)
+        _warn_if_dark(self, low, high, self.offset)
 
 
 class SpeckleNoise(BaseNoise):

@@ -8,13 +8,14 @@ then, and nothing is ever shown unasked: call ``matplotlib.pyplot.show()`` or
 from .denoising import DenoisingDisplay
 from .errors import ErrorHistogramDisplay
 from .latent_space import LatentSpaceDisplay
-from .noise_level import NoiseLevelDisplay
+from .noise_level import NoiseDisplay, NoiseLevelDisplay
 from .training import TrainingDisplay
 
 __all__ = [
     "DenoisingDisplay",
     "ErrorHistogramDisplay",
     "LatentSpaceDisplay",
+    "NoiseDisplay",
     "NoiseLevelDisplay",
     "TrainingDisplay",
 ]

@@ -1,4 +1,4 @@
-"""How well denoisers do with more, or less, noise."""
+"""How strong noise is, and how well denoisers do with more, or less, of it."""
 
 from collections.abc import Callable, Mapping
 from itertools import cycle
@@ -10,8 +10,13 @@ from sklearn.base import clone
 
 from .._images import shapes_of
 from ..metrics.scorers import corrupted, fitted_image_shape, resolve_metric, seeded_noise
+from ..noise import BaseNoise, estimate_noise
+from ..noise.anscombe import as_camera, noise_variance
+from ..noise.estimate import mean_and_variance
 from ._base import (
+    BLUE,
     COLORS,
+    ORANGE,
     Axes,
     as_numbers,
     checked_images,
@@ -171,5 +176,112 @@ class NoiseLevelDisplay:
                 style = dict(zip(("color", "marker"), next(looks), strict=True))
             self.lines_ += self.ax_.plot(self.levels, row, label=name, markersize=4, **style)
         self.ax_.set(xlabel=self.level_name, ylabel=resolve_metric(self.metric).label)
+        self.ax_.legend()
+        return self
+
+
+class NoiseDisplay:
+    """Variance of the noise against the mean of the image, with the line of a model.
+
+    Make it with `from_images`. Points on a level line are Gaussian noise, on a rising line that of
+    counted photons; points off the line are where the model does not hold.
+
+    Parameters
+    ----------
+    means : array-like of shape (n_groups,)
+        Mean of the image in groups of equal brightness.
+    variances : array-like of shape (n_groups,)
+        Variance of the noise in each.
+    noise : GaussianNoise, PoissonNoise or PoissonGaussianNoise
+        The model, of one level.
+
+    Attributes
+    ----------
+    ax_ : Axes
+    figure_ : Figure
+    points_ : Line2D
+    line_ : Line2D
+
+    Raises
+    ------
+    ValueError
+        If there is not one variance for each mean, or the noise is not such a model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import PoissonGaussianNoise
+    >>> from skdae.plotting import NoiseDisplay
+    >>> X = np.tile(np.linspace(0.1, 0.9, 64), (1, 64, 1))
+    >>> X_noisy = PoissonGaussianNoise(gain=0.01, random_state=0).fit_transform(X)
+    >>> display = NoiseDisplay.from_images(X_noisy)
+    >>> type(display.noise).__name__
+    'PoissonGaussianNoise'
+    """
+
+    def __init__(self, means: ArrayLike, variances: ArrayLike, noise: BaseNoise) -> None:
+        as_camera(noise)
+        self.means = as_numbers(means, "means")
+        self.variances = as_numbers(variances, "variances", len(self.means))
+        self.noise = noise
+
+    @classmethod
+    def from_images(
+        cls,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        noise: BaseNoise | None = None,
+        *,
+        image_shape: tuple[int, ...] | None = None,
+        ax: Axes | None = None,
+    ) -> "NoiseDisplay":
+        """Measure the noise of images, as `skdae.noise.estimate_noise` does, and plot it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images; those of different sizes may come as a list of arrays.
+        y : array-like shaped like `X`, or None, default=None
+            The same scenes, clean or with noise of their own.
+        noise : injector or None, default=None
+            The model to compare with; None estimates a Poisson-Gaussian one.
+        image_shape : tuple of int or None, default=None
+            Shape of flat rows, as in `skdae.noise.estimate_noise`.
+        ax : Axes or None, default=None
+            Axes to draw on; ``None`` makes a figure.
+
+        Returns
+        -------
+        display : NoiseDisplay
+
+        Raises
+        ------
+        ValueError
+            If the images do not tell their noise.
+        """
+        if noise is None:
+            noise = estimate_noise(X, y, "poisson-gaussian", image_shape=image_shape)
+        return cls(*mean_and_variance(X, y, image_shape), noise).plot(ax=ax)
+
+    def plot(self, ax: Axes | None = None) -> "NoiseDisplay":
+        """Draw the points and the line.
+
+        Parameters
+        ----------
+        ax : Axes or None, default=None
+            Axes to draw on; ``None`` makes a figure.
+
+        Returns
+        -------
+        self : NoiseDisplay
+        """
+        self.figure_, self.ax_ = figure_and_axes(ax)
+        model = noise_variance(self.noise, self.means)
+        (self.points_,) = self.ax_.plot(self.means, self.variances, "o", color=BLUE, label="images")
+        name = type(self.noise).__name__
+        (self.line_,) = self.ax_.plot(self.means, model, color=ORANGE, label=name)
+        self.ax_.set(xlabel="mean of the image", ylabel="variance of the noise")
+        self.ax_.set_ylim(bottom=0)
         self.ax_.legend()
         return self

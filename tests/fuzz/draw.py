@@ -244,6 +244,22 @@ PARAMETERS = {
         **NOISE,
         "peak": ((255, 1, 0.1, 1e9, (1, 10), [1.0, 1.0]), (*NO_LEVELS, 0, (0, 1), 1e10, 1e-320)),
     },
+    "PoissonGaussianNoise": {
+        **NOISE,
+        "gain": ((1, 0.1, 1e-9, (0.01, 10), [1.0, 1.0]), (*NO_LEVELS, 0, (0, 1), 1e-31, 1e31)),
+        "std": (LEVELS, NO_LEVELS, (1e30,)),
+        "offset": ((0.0, -0.5, 1), (np.nan, np.inf, "0", None, (0, 1), 1e308), (1e30, -1e30)),
+    },
+    "StructuredNoise": {
+        **NOISE,
+        "std": (LEVELS, NO_LEVELS, (1e30,)),
+        "kernel": (
+            ((1.0,), [1, 2, 1], (1e-300, 1e300), np.ones(40)),
+            (3, (), (0.0,), "k", [np.nan]),
+        ),
+        "axis": (("pixels", "rows", "columns"), (*WORDS, None)),
+    },
+    "JPEGNoise": {**NOISE, "quality": ((1, 50, 100, (5, 95)), (0, 101, 50.5, "1", None, (5, 2)))},
     "SpeckleNoise": {
         **NOISE,
         "std": (LEVELS, NO_LEVELS, (1e30,)),

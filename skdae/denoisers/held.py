@@ -1,0 +1,49 @@
+"""What denoisers share that hold another one."""
+
+from typing import Any
+
+from sklearn.base import clone
+from sklearn.utils import get_tags
+from sklearn.utils._param_validation import HasMethods
+
+from .._images import guess_image_shape
+from ..base import BaseDenoiser
+from ..metrics.scorers import fitted_image_shape, knows_images
+
+
+class HeldDenoiser(BaseDenoiser):
+    """A denoiser around any other; `fit` of a subclass calls `_hold`."""
+
+    _parameter_constraints: dict = {"denoiser": [HasMethods(["fit", "predict"])]}
+
+    denoiser: Any
+    denoiser_: Any
+    image_shape_: tuple[int, ...]
+    n_features_in_: int
+
+    def _truths(self):
+        """See `Persistent`."""
+        yield from super()._truths()
+        yield "denoiser_", knows_images(self.denoiser_, self.image_shape_)
+
+    def _hold(self, images, X, y):
+        """Fit a clone of the denoiser to `X` and `y`; `images` are the first of those that came."""
+        self.denoiser_ = clone(self.denoiser).fit(X, y)
+        n_features = getattr(self.denoiser_, "n_features_in_", self.n_features_in_)
+        if n_features != self.n_features_in_:
+            # Its noise changes the size of the images; the names are those of the clean ones.
+            self.n_features_in_ = n_features
+            self.__dict__.pop("feature_names_in_", None)
+        own_shape = images.shape[1:] if images.ndim > 2 else guess_image_shape(n_features)
+        self.image_shape_ = fitted_image_shape(self.denoiser_, n_features) or own_shape
+
+    @property
+    def _n_features_out(self):
+        """Number of values that `transform` gives for an image."""
+        return getattr(self.denoiser_, "_n_features_out", self.n_features_in_)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        own = get_tags(self.denoiser).transformer_tags
+        tags.transformer_tags.preserves_dtype = own.preserves_dtype if own else []
+        return tags

@@ -1,0 +1,213 @@
+"""Denoisers for Gaussian noise, put to work on the noise of cameras."""
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from .._checks import fit_context
+from .._images import (
+    check_image_list,
+    check_target,
+    check_target_list,
+    first_image,
+    image_by_image,
+    image_list,
+    is_ragged,
+    to_float,
+    validate_images,
+    value_range,
+    warn_if_far,
+)
+from ..base import unchanged_on_error
+from ..noise import BaseNoise, estimate_noise
+from ..noise.anscombe import AnscombeTransform, as_camera
+from .held import HeldDenoiser
+
+
+class VarianceStabilized(HeldDenoiser):
+    r"""Denoise camera images with a denoiser for Gaussian noise.
+
+    The noise of counted photons grows with the light, but filters, and the nets that learn one
+    level, expect the same noise everywhere. The generalised Anscombe transform [1]_ makes it so,
+
+    .. math:: f(x) = 2 \sqrt{\frac{x - b}{g} + \frac{3}{8} + \frac{\sigma^2}{g^2}},
+
+    for a gain :math:`g`, an offset :math:`b` and read noise :math:`\sigma`. The denoiser gets the
+    transformed images, and what it returns is taken back by the exact unbiased inverse [2]_.
+
+    Parameters
+    ----------
+    denoiser : denoiser
+        Anything with ``fit(X, y)`` and ``predict(X)`` that gives images back. A clone of it is
+        fitted; a `sklearn.frozen.FrozenEstimator` around a fitted denoiser is used as it is.
+    noise : "estimate" or injector, default="estimate"
+        The noise of the images, in their units: a `PoissonGaussianNoise`, a `PoissonNoise`, or a
+        `GaussianNoise`, which needs no transform: the denoiser gets the images as they are.
+        "estimate" finds the first of them in the images of `fit`, and in their targets if there are
+        any, with `estimate_noise`. All images have the same.
+
+    Attributes
+    ----------
+    denoiser_ : estimator
+        The fitted denoiser; it sees transformed images.
+    noise_ : injector
+        The noise that was given or estimated, fitted.
+    range_ : (float, float)
+        Least and largest value of the images of `fit`.
+    image_shape_ : tuple of int
+        Shape of the images that `predict` takes.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    See Also
+    --------
+    estimate_noise : Finds the noise of a camera.
+    SelfEnsembleDenoiser : Another denoiser around any other.
+
+    Notes
+    -----
+    The transformed images are stretched to the range of those of `fit`, so that images in [0, 1]
+    stay there, and levels of the denoiser mean about the same as without the transform.
+
+    Targets are clean images, and become the means of what noise makes of them. A denoiser with a
+    noise of its own learns from clean images, in which no noise can be found: pass `noise` here,
+    and `noise` there in transformed units.
+
+    References
+    ----------
+    .. [1] Starck, J.-L., Murtagh, F. and Bijaoui, A. (1998). "Image Processing and Data Analysis".
+       Cambridge University Press.
+    .. [2] Mäkitalo, M. and Foi, A. (2013). "Optimal inversion of the generalized Anscombe
+       transformation for Poisson-Gaussian noise". IEEE Transactions on Image Processing 22.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import GaussianFilter, PoissonGaussianNoise, VarianceStabilized
+    >>> X_clean = np.tile(np.linspace(100, 4000, 128), (1, 128, 1))
+    >>> camera = PoissonGaussianNoise(gain=50.0, std=20.0, clip=None, random_state=0)
+    >>> X_noisy = camera.fit_transform(X_clean)
+    >>> denoiser = VarianceStabilized(GaussianFilter(sigma=2.0)).fit(X_noisy)
+    >>> round(denoiser.noise_.gain, -1)
+    50.0
+    >>> error = abs(denoiser.predict(X_noisy) - X_clean).mean()
+    >>> bool(error < 0.3 * abs(X_noisy - X_clean).mean())
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **HeldDenoiser._parameter_constraints,
+        "noise": [StrOptions({"estimate"}), BaseNoise],
+    }
+
+    noise_: BaseNoise
+    range_: tuple[float, float]
+
+    def __init__(self, denoiser: Any, noise: str | BaseNoise = "estimate"):
+        self.denoiser = denoiser
+        self.noise = noise
+
+    # The denoiser is validated as in a fit of its own.
+    @fit_context(skip_nested=False)
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+        """Estimate the noise, if it was not given, and fit the denoiser.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Images as the denoiser takes them, a list of images of different sizes among them.
+        y : array-like or None, default=None
+            Clean images as the denoiser takes them.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If values are not finite, a parameter is out of range, the noise cannot be stabilised
+            or estimated, or the denoiser refuses the images. The fitted state from before is kept.
+        """
+        with unchanged_on_error(self):
+            images = validate_images(self, first_image(X), reset=True)
+            self._fit(images, *_checked(X if is_ragged(X) else images, y))
+        return self
+
+    def _fit(self, images, X, y):
+        """Fit to checked images and targets; `images` are the first of them."""
+        noise = self.noise
+        if isinstance(noise, str):
+            targets = y if y is not None and y[0].shape == X[0].shape else None
+            shape = getattr(self.denoiser, "image_shape", None)
+            noise = estimate_noise(X, targets, "poisson-gaussian", image_shape=shape)
+        # Refuses what cannot be stabilised.
+        as_camera(noise)
+        self.noise_ = noise.for_training(images.shape, images.shape[1:], seed=0)
+        self.range_ = value_range(X)
+        there, expected, _ = self._ways()
+        self._hold(images, _each(there, X), _each(expected, y))
+
+    @image_by_image(image_list)
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Denoise images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images. What sizes they may have, and whether they may come as a list, is up to
+            the denoiser.
+
+        Returns
+        -------
+        X_denoised : ndarray, shaped like what the denoiser returns
+        """
+        check_is_fitted(self)
+        return self._predict(validate_images(self, X, reset=False, any_size=True))
+
+    def _predict(self, X):
+        """Denoise checked images."""
+        warn_if_far(value_range(X), self.range_)
+        there, _, back = self._ways()
+        return back(np.asarray(self.denoiser_.predict(there(to_float(X)))))
+
+    def _ways(self):
+        """Functions: stabilise noisy images, give the mean of that for clean ones, and go back."""
+        camera = as_camera(self.noise_)
+        if camera is None:
+            return (lambda images: images,) * 3
+        transform = AnscombeTransform(camera)
+        low, high = self.range_
+        # A photon at least, lest images without light, or without contrast, have no range.
+        high = max(high, max(low, transform.offset) + transform.gain)
+        start, end = (float(transform.transform(value)) for value in (low, high))
+        slope = (high - low) / (end - start)
+        return (
+            lambda images: slope * (transform.transform(images) - start) + low,
+            lambda images: slope * (transform.expect(images) - start) + low,
+            lambda images: transform.inverse((images - low) / slope + start).astype(images.dtype),
+        )
+
+
+def _checked(X, y):
+    """Images and targets, lists of images of different sizes among them."""
+    if is_ragged(X):
+        X = check_image_list(X)
+        return X, check_target_list(X, y)
+    return X, check_target(X, y)
+
+
+def _each(function, images):
+    """A function of images, of a batch or of a list of them; None stays None."""
+    if images is None:
+        return None
+    return (
+        [function(to_float(x)) for x in images] if is_ragged(images) else function(to_float(images))
+    )

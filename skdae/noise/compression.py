@@ -1,0 +1,129 @@
+"""What files do to images."""
+
+import io
+from numbers import Integral
+
+import numpy as np
+
+from .._checks import import_extra
+from .._images import warn_user
+from ._base import BaseNoise, level
+
+
+class JPEGNoise(BaseNoise):
+    r"""Store images as JPEG and read them back.
+
+    Blocks of 8 × 8 pixels lose their fine detail, and edges get ripples: the artefacts of most
+    photographs. Needs Pillow (``pip install skdae[images]``).
+
+    Parameters
+    ----------
+    quality : int or (int, int), default=50
+        From 1, the worst, to 100. A pair draws one quality per image, uniformly from the range.
+    image_shape : tuple of int or None, default=None
+        ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
+        grey image, or a 1-D signal where the number of values is not a square.
+    clip : (float, float) or None, default=(0.0, 1.0)
+        Range to which the noisy images are clipped. None does not clip.
+    when : {"always", "fit"}, default="always"
+        "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
+    random_state : int, RandomState instance or None, default=None
+        Seed. With the pixels of an image it decides its quality. None draws a seed in `fit`.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    seed_ : int
+        The seed in use.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    Raises
+    ------
+    ImportError
+        In `fit`, if Pillow is missing.
+
+    Notes
+    -----
+    A file holds 256 grey levels: images are clipped to [0, 1], whatever `clip` says, and rounded.
+    Three channels are stored as colour, at half the resolution, as is usual; any other number
+    of channels as grey images. Inside a training, images go through the processor's memory.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import JPEGNoise
+    >>> X_clean = np.random.default_rng(0).random((2, 16, 16))
+    >>> coarse, fine = (JPEGNoise(quality).fit_transform(X_clean) for quality in (10, 90))
+    >>> bool(abs(coarse - X_clean).mean() > abs(fine - X_clean).mean())
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **BaseNoise._parameter_constraints,
+        "quality": level(Integral, 1, 100),
+        "image_shape": [tuple, list, None],
+    }
+    _spatial = True
+
+    def __init__(
+        self,
+        quality: int | tuple[int, int] = 50,
+        *,
+        image_shape: tuple[int, ...] | None = None,
+        clip: tuple[float, float] | None = (0.0, 1.0),
+        when: str = "always",
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        super().__init__(clip=clip, when=when, random_state=random_state)
+        self.quality = quality
+        self.image_shape = image_shape
+
+    def _corrupt(self, images, rng):
+        qualities = [self.quality] * len(images)
+        if isinstance(self.quality, tuple | list):
+            low, high = map(int, self.quality)
+            qualities = rng.integers(low, high + 1, (len(images), 1)).ravel().tolist()
+        stored = map(through_jpeg, _to_bytes(images), map(int, qualities))
+        noisy = np.stack(list(stored)) / np.float32(255)
+        return noisy if isinstance(images, np.ndarray) else images.new_tensor(noisy)
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        _pillow()
+
+    def warn_if_clipped(self, low, high):
+        """Warn where a file, which holds [0, 1] whatever `clip` says, would change the images."""
+        if low < -0.1 or high > 1.1:
+            warn_user(
+                f"X spans [{low:.3g}, {high:.3g}], but JPEGNoise clips noisy images to [0, 1], of "
+                "which a file holds 256 levels. Pass uint8 images, or scale them to [0, 1]."
+            )
+
+
+def through_jpeg(image, quality):
+    """An image of `uint8`, of shape ``(height, width, n_channels)``, stored and read back."""
+    if image.shape[2] not in (1, 3):
+        planes = [through_jpeg(image[..., c, None], quality) for c in range(image.shape[2])]
+        return np.concatenate(planes, axis=2)
+    pillow, file = _pillow(), io.BytesIO()
+    pillow.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).save(
+        file, "JPEG", quality=quality
+    )
+    with pillow.open(file) as stored:
+        return np.asarray(stored).reshape(image.shape)
+
+
+def _to_bytes(images):
+    """The `uint8` of an array, or of a tensor on any device, in [0, 1]."""
+    levels = 255 * images.clip(0.0, 1.0)
+    levels = levels if isinstance(levels, np.ndarray) else levels.cpu().numpy()
+    return np.rint(levels).astype(np.uint8)
+
+
+def _pillow():
+    """Pillow's module of images."""
+    return import_extra("PIL.Image", "images", "JPEGNoise")

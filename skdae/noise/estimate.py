@@ -1,0 +1,262 @@
+"""What noise is in images: the injector that would have made it."""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import ArrayLike, NDArray
+from scipy.fft import dct
+from scipy.ndimage import uniform_filter
+from sklearn.utils._param_validation import StrOptions
+
+from .._checks import check_parameters
+from .._images import (
+    check_image_list,
+    check_images,
+    check_target,
+    check_target_list,
+    is_ragged,
+    resolve_image_shape,
+    to_float,
+    to_hwc,
+)
+from ..filters.noise_level import noise_std
+from ._base import BaseNoise
+from .additive import GaussianNoise
+from .signal_dependent import PoissonGaussianNoise
+
+# About so many blocks are looked at, in how many groups of equal brightness, and how many a group
+# needs at least.
+_N_BLOCKS, _N_GROUPS, _LEAST = 2**14, 12, 8
+
+_MODEL = {"model": [StrOptions({"gaussian", "poisson-gaussian"})]}
+
+
+def estimate_noise(
+    X: ArrayLike,
+    y: ArrayLike | None = None,
+    model: str = "gaussian",
+    *,
+    image_shape: tuple[int, ...] | None = None,
+) -> BaseNoise:
+    r"""Estimate the noise of images, as an injector that makes the same noise.
+
+    From noisy images alone, from pairs of noisy and clean ones, or from two frames of each scene.
+    All images are taken to come from the same camera with the same settings, and their noise to be
+    independent from pixel to pixel.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+            (n_samples, height, width, n_channels)
+        Noisy images, one or more; images of different sizes may come as a list of arrays.
+    y : array-like shaped like `X`, or None, default=None
+        The same scenes, clean, or noisy with noise of its own. Of frames of one scene, `X` is
+        ``frames[:-1]`` and `y` is ``frames[1:]``. None, or a 1-D array of labels, means that there
+        are only noisy images.
+    model : {"gaussian", "poisson-gaussian"}, default="gaussian"
+        "gaussian" has one standard deviation everywhere. "poisson-gaussian" has the variance
+        :math:`g (x - b) + \sigma^2`, which grows with the light.
+    image_shape : tuple of int or None, default=None
+        ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
+        means a square grey image, or a 1-D signal where the number of values is not a square.
+
+    Returns
+    -------
+    noise : GaussianNoise or PoissonGaussianNoise
+        Not fitted, in the units of `X`; those of `uint8` are ``value / 255``.
+
+    Raises
+    ------
+    ValueError
+        If `X` has no noise (it is constant, or equals `y`), too few pixels, too many pixels at the
+        ends of its range, NaN or infinity, or if `y` does not have its shape.
+
+    See Also
+    --------
+    skdae.filters.estimate_noise_std : One standard deviation for each image.
+    skdae.plotting.NoiseDisplay : Shows the variances and the model.
+    skdae.VarianceStabilized : Denoises with such an estimate.
+
+    Notes
+    -----
+    Of noisy images alone, the Gaussian model is the median of `estimate_noise_std` over the images.
+    For the other, blocks of 8 × 8 pixels are transformed by the cosine transform. In the flattest
+    blocks of each brightness, as the low frequencies tell, the variance of the high frequencies is
+    that of the noise. A line through variance against mean, fitted with weights that trust
+    outliers little, gives the gain and the variance at 0. On Set12 with gains from 1/10 to 1/200
+    and read noise from 0 to 20 of 255, the predicted variance is off by 2 % in the median case and
+    12 % in the worst; by 3 % and 18 % where the noisy images are clipped to [0, 1].
+
+    With `y`, the noise of a pixel of `X` is correlated with the difference ``X - y`` and not with
+    the neighbours of that pixel in `y`, whether `y` is clean or noisy.
+
+    Where clipping is common, brightnesses are left out. A line has two numbers, the model three:
+    if the variance at 0 is positive, it is all read noise, and the offset is 0; if it is negative,
+    the offset is where the line crosses 0, and there is no read noise. Both describe the same
+    noise of the same images. Noise that is smoothed, as in JPEG, is underestimated.
+
+    References
+    ----------
+    Foi, A. et al. (2008). "Practical Poissonian-Gaussian noise modeling and fitting for
+    single-image raw-data". IEEE Transactions on Image Processing 17.
+
+    Ponomarenko, N. et al. (2007). "An automatic approach to lossy compression of AVIRIS images".
+    IGARSS (blocks whose low frequencies are small).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae.noise import PoissonGaussianNoise, estimate_noise
+    >>> X_clean = np.tile(np.linspace(200, 4000, 512), (1, 512, 1))
+    >>> camera = PoissonGaussianNoise(gain=20.0, std=50.0, clip=None, random_state=0)
+    >>> noise = estimate_noise(camera.fit_transform(X_clean), model="poisson-gaussian")
+    >>> round(noise.gain), round(noise.gain * 2000 + noise.std**2, -3)
+    (20, 42000.0)
+    """
+    check_parameters("estimate_noise", _MODEL, model=model)
+    planes, targets = _planes(X, y, image_shape)
+    means, variances = _mean_and_variance(planes, targets)
+    if model == "poisson-gaussian":
+        return _camera(means, *_line(means, variances))
+    if targets is None:
+        return GaussianNoise(std=float(np.median([noise_std(plane) for plane in planes])))
+    return GaussianNoise(std=float(np.sqrt(variances.mean())))
+
+
+def mean_and_variance(
+    X: ArrayLike, y: ArrayLike | None = None, image_shape: tuple[int, ...] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean of images and variance of their noise, in groups of equal brightness.
+
+    Parameters
+    ----------
+    X, y, image_shape
+        As in `estimate_noise`.
+
+    Returns
+    -------
+    means : ndarray of shape (n_groups,)
+    variances : ndarray of shape (n_groups,)
+    """
+    return _mean_and_variance(*_planes(X, y, image_shape))
+
+
+def _mean_and_variance(planes, targets):
+    """The same, of checked images."""
+    n_pixels = sum(plane.size for plane in planes)
+    stride = max(1, round((n_pixels / _N_BLOCKS) ** 0.5))
+    low, high = min(map(np.min, planes)), max(map(np.max, planes))
+    # Where the last value of the range is a common one, values beyond it were clipped.
+    ends = [v for v in (low, high) if sum((p == v).sum() for p in planes) > 1e-3 * n_pixels]
+    pairs = zip(planes, targets or [None] * len(planes), strict=True)
+    mean, texture, variance, clipped = np.concatenate(
+        [_blocks(plane, target, stride, ends) for plane, target in pairs], axis=1
+    )
+    usable = np.flatnonzero((clipped < 0.5) & (texture + np.abs(variance) > 0))
+    if len(usable) < _LEAST:
+        raise ValueError(
+            f"X has {n_pixels} pixels in [{low:.3g}, {high:.3g}], in which {len(usable)} of "
+            f"{len(mean)} blocks tell the noise; at least {_LEAST} are needed, neither constant, "
+            "nor at the ends of the range, nor equal to y. Pass more or larger noisy images, with "
+            "less of them saturated."
+        )
+    groups = np.array_split(usable[np.argsort(mean[usable])], min(_N_GROUPS, len(usable) // _LEAST))
+    if targets is None:
+        # The flattest blocks of each group; texture in their high frequencies is an outlier.
+        groups = [
+            group[np.argsort(texture[group])[: max(_LEAST, round(0.15 * len(group)))]]
+            for group in groups
+        ]
+    average = np.mean if targets else np.median
+    means, variances, shares = np.array(
+        [(mean[g].mean(), average(variance[g]), clipped[g].mean()) for g in groups]
+    ).T
+    kept = shares <= max(0.03, np.median(shares))
+    return means[kept], variances[kept].clip(0, None)
+
+
+def _planes(X, y, image_shape):
+    """The channels of checked images as planes, and those of their targets, or None."""
+    if is_ragged(X):
+        X = check_image_list(X)
+        y = check_target_list(X, y)
+    else:
+        X = check_images(X)
+        y = check_target(X, y)
+        image_shape = resolve_image_shape(X.shape, image_shape) if X.ndim == 2 else None
+    if y is not None and [x.shape for x in X] != [target.shape for target in y]:
+        raise ValueError(
+            f"y has images of shape {y[0].shape}, but X of {X[0].shape}; pass clean images, or "
+            "other frames, of the same size."
+        )
+    return [
+        images and [plane for image in images for plane in _channels(image, image_shape)]
+        for images in (list(X), None if y is None else list(y))
+    ]
+
+
+def _channels(image, image_shape):
+    """The channels of an image."""
+    return np.moveaxis(to_float(image).reshape(to_hwc(image_shape or image.shape)), 2, 0)
+
+
+def _blocks(plane, target, stride, ends):
+    """Mean, texture, noise variance and share of clipped pixels of blocks of 8 × 8 pixels."""
+    if max(plane.shape) < 3:
+        return np.zeros((4, 1))
+    plane = plane.astype(np.float64)
+    sides = [min(8, side) for side in plane.shape]
+    kernels = [dct(np.eye(side), axis=0, norm="ortho") for side in sides]
+
+    def blocks(values):
+        return sliding_window_view(values, sides)[::stride, ::stride].reshape(-1, *sides)
+
+    waves = kernels[0] @ blocks(plane) @ kernels[1].T
+    frequency = np.add.outer(*(np.arange(side) / side for side in sides))
+    # Of 8 × 8 frequencies, those whose numbers add up to 10 or more.
+    fine = frequency > 0.7 * frequency.max()
+    mean = waves[:, 0, 0] / np.sqrt(np.prod(sides))
+    texture = np.square(waves[:, ~fine]).sum(axis=1) - np.square(waves[:, 0, 0])
+    clipped = np.isin(blocks(plane), ends).mean(axis=(1, 2))
+    if target is None:
+        n = fine.sum()
+        # The median of a mean of n squares, after Wilson and Hilferty.
+        variance = np.square(waves[:, fine]).mean(axis=1) / (1 - 2 / (9 * n)) ** 3
+    else:
+        size = [min(3, side) for side in sides]
+        n = np.prod(size)
+        around = (n * uniform_filter(target, size, np.float64, mode="mirror") - target) / (n - 1)
+        variance = blocks((plane - target) * (plane - around)).mean(axis=(1, 2))
+    return mean, texture, variance, clipped
+
+
+def _line(means, variances):
+    """Gain and intercept of the variance as a function of the mean."""
+    design = np.stack([means, np.ones_like(means)], axis=1)
+    floor = 1e-3 * variances.max()
+    model, trust = np.maximum(variances, floor), 1.0
+    for _ in range(5):
+        weights = trust / model
+        gain, intercept = np.linalg.lstsq(
+            design * weights[:, None], variances * weights, rcond=None
+        )[0]
+        if gain < 0:
+            gain, intercept = 0.0, np.average(variances, weights=weights**2)
+        model = np.maximum(gain * means + intercept, floor)
+        # What texture left can only be too much: values far above the line count less.
+        excess = variances / model - 1
+        spread = 1.5 * np.median(np.abs(excess)) + 1e-6
+        trust = (1 + np.maximum(excess / (2 * spread), 0) ** 2) ** -0.5
+    return gain, intercept
+
+
+def _camera(means, gain, intercept):
+    """The Poisson-Gaussian noise whose variance is a line in the mean."""
+    darkest, spread = means.min(), np.ptp(means)
+    constant = gain * means.mean() + intercept
+    # A gain of 0 is not one: photons then make a hundredth of a percent of the variance.
+    gain = max(gain, 1e-4 * constant / (spread or abs(darkest) or 1.0))
+    crossing = means.mean() - constant / gain
+    # No offset, unless the images are dark enough to need one, or the variance small enough.
+    offset = max(crossing, min(0.0, darkest) if darkest**2 > constant else 0.0)
+    std = (gain * (offset - crossing)) ** 0.5
+    return PoissonGaussianNoise(gain=float(gain), std=float(std), offset=float(offset))

@@ -1,0 +1,154 @@
+"""The estimated noise is the one that was added, from single images, pairs and frames."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from skdae import GaussianNoise, PoissonGaussianNoise, estimate_noise
+from skdae.filters import estimate_noise_std
+
+LEVELS = np.linspace(0.1, 0.9, 9)
+
+
+def scene(side=256, seed=0):
+    """A smooth scene in [0, 1] with edges, and a quarter of it texture."""
+    x = gaussian_filter(np.random.default_rng(seed).normal(size=(side, side)), 12)
+    x = (x - x.min()) / np.ptp(x)
+    x = np.where(x > 0.5, 0.6 * x + 0.4, x)
+    rows = np.arange(side // 2)
+    x[: side // 2, : side // 2] += 0.2 * (np.add.outer(rows, rows) % 6 > 2)
+    return x.clip(0, 1)[None]
+
+
+def error(noise, gain, std, offset=0.0, scale=1.0):
+    """Relative error of the predicted variance, median over grey levels."""
+    x = offset + scale * LEVELS
+    true = gain * (x - offset) + std**2
+    return np.median(np.abs(noise.gain * (x - noise.offset) + noise.std**2 - true) / true)
+
+
+def corrupted(X, gain, std, offset=0.0, clip=None, seed=0):
+    camera = PoissonGaussianNoise(gain, std, offset, clip=clip, random_state=seed)
+    return camera.fit_transform(X)
+
+
+CAMERAS = [(1 / 10, 0.0), (1 / 50, 20 / 255), (1 / 200, 5 / 255), (1 / 200, 0.0)]
+
+
+@pytest.mark.parametrize(("gain", "std"), CAMERAS)
+@pytest.mark.parametrize(("clip", "tolerance"), [(None, 0.1), ((0, 1), 0.15)])
+def test_variance_of_one_image_is_found_in_spite_of_texture_and_clipping(
+    gain, std, clip, tolerance
+):
+    X = corrupted(scene(), gain, std, clip=clip)
+    assert error(estimate_noise(X, model="poisson-gaussian"), gain, std) < tolerance
+
+
+@pytest.mark.parametrize("other", ["clean", "second frame"])
+@pytest.mark.parametrize(("gain", "std"), CAMERAS)
+def test_clean_images_and_other_frames_tell_the_same(gain, std, other):
+    X = scene()
+    X_noisy = corrupted(X, gain, std)
+    y = X if other == "clean" else corrupted(X, gain, std, seed=1)
+    assert error(estimate_noise(X_noisy, y, "poisson-gaussian"), gain, std) < 0.05
+
+
+@pytest.mark.parametrize("other", ["clean", "second frame"])
+def test_gaussian_noise_of_pairs(other):
+    X, (first, second) = scene(), [GaussianNoise(0.1, clip=None, random_state=s) for s in (0, 1)]
+    y = X if other == "clean" else second.fit_transform(X)
+    assert estimate_noise(first.fit_transform(X), y).std == pytest.approx(0.1, rel=0.02)
+
+
+def test_frames_of_one_scene_are_pairs():
+    frames = np.concatenate([corrupted(scene(side=64), 0.02, 0.01, seed=s) for s in range(8)])
+    noise = estimate_noise(frames[:-1], frames[1:], "poisson-gaussian")
+    assert error(noise, 0.02, 0.01) < 0.05
+
+
+def test_counts_with_an_offset():
+    X = 100 + 4000 * scene()
+    counts = corrupted(X, 80.0, 20.0, 100.0).clip(0, 65535).round().astype(np.uint16)
+    noise = estimate_noise(counts, model="poisson-gaussian")
+    assert error(noise, 80.0, 20.0, 100.0, 4000) < 0.1
+    assert noise.std == 0 or noise.offset == 0
+
+
+def test_the_noise_follows_the_units():
+    X = corrupted(scene(), 1 / 50, 0.02)
+    one = estimate_noise(X, model="poisson-gaussian")
+    for scale, shift in [(255.0, 0.0), (1000.0, -1000.0)]:
+        other = estimate_noise(scale * X + shift, model="poisson-gaussian")
+        assert other.gain == pytest.approx(scale * one.gain)
+        variance = other.gain * (shift + scale * 0.5 - other.offset) + other.std**2
+        expected = scale**2 * (one.gain * (0.5 - one.offset) + one.std**2)
+        assert variance == pytest.approx(expected)
+        assert other.offset <= (scale * X + shift).mean()
+
+
+def test_noise_of_constant_variance_has_next_to_no_photons():
+    X = GaussianNoise(0.1, clip=None, random_state=0).fit_transform(scene())
+    noise = estimate_noise(X, model="poisson-gaussian")
+    assert noise.gain * LEVELS.max() < 0.1 * noise.std**2
+    assert error(noise, 1e-9, 0.1) < 0.1
+
+
+def test_gaussian_is_the_median_over_the_images():
+    X = GaussianNoise(0.1, random_state=0).fit_transform(np.concatenate([scene()] * 3))
+    assert estimate_noise(X).std == np.median(estimate_noise_std(X))
+    assert isinstance(estimate_noise(X), GaussianNoise)
+
+
+def test_kinds_of_images_agree():
+    X = corrupted(scene(64), 0.02, 0.01).astype(np.float32)
+
+    def estimate(*images, **shape):
+        return estimate_noise(*images, model="poisson-gaussian", **shape).get_params()
+
+    expected = estimate(X)
+    assert estimate(X.reshape(1, -1)) == expected
+    assert estimate(X.reshape(1, -1), image_shape=(64, 64)) == expected
+    assert estimate(X[..., None]) == expected
+    colour = np.stack([X[:, :32], X[:, 32:]], axis=-1)
+    assert estimate([X[0, :32], X[0, 32:, :60]]) == estimate([colour[0, ..., 0], X[0, 32:, :60]])
+    levels = (255 * X.clip(0, 1)).astype(np.uint8)
+    assert estimate(levels) == estimate(levels.astype(np.float32) / 255)
+
+
+@pytest.mark.parametrize("shape", [(1, 4096), (400, 12), (900, 2, 3), (400, 3, 3), (200, 8, 8)])
+def test_signals_and_small_images_serve(shape):
+    X = corrupted(np.linspace(0.1, 0.9, np.prod(shape)).reshape(shape), 0.01, 0.02)
+    image_shape = shape[1:] if len(shape) == 2 else None
+    noise = estimate_noise(X, model="poisson-gaussian", image_shape=image_shape)
+    assert error(noise, 0.01, 0.02) < 0.3
+
+
+# Bad input
+
+
+@pytest.mark.parametrize("model", ["gaussian", "poisson-gaussian"])
+@pytest.mark.parametrize(
+    ("X", "y"),
+    [
+        (np.full((2, 32, 32), 7.0), None),
+        (np.random.default_rng(0).random((1, 4, 4)), None),
+        (np.random.default_rng(0).random((30, 1)), None),
+        (np.random.default_rng(0).random((1, 64, 64)).round(), None),
+        (np.ones((1, 64, 64)), np.ones((1, 64, 64))),
+    ],
+    ids=["constant", "few pixels", "no neighbours", "saturated", "equal"],
+)
+@pytest.mark.filterwarnings("ignore:Rows of .* values are not square images:UserWarning")
+def test_images_that_do_not_tell_their_noise_are_refused(X, y, model):
+    with pytest.raises(ValueError, match="blocks tell the noise; at least 8 are needed"):
+        estimate_noise(X, y, model)
+
+
+def test_other_mistakes_are_named():
+    X = scene(32)
+    with pytest.raises(ValueError, match=r"Did you mean 'poisson-gaussian'\?"):
+        estimate_noise(X, model="poisson_gaussian")
+    with pytest.raises(ValueError, match="of the same size"):
+        estimate_noise(X[:, ::2, ::2], X)
+    with pytest.raises(ValueError, match="NaN"):
+        estimate_noise(np.full_like(X, np.nan))
