@@ -183,7 +183,9 @@ class Downsample(BaseNoise):
             if side < length:
                 place = [min(i, side - 1) for i in range(length)]
                 images = images[:, place] if axis == 1 else images[:, :, place]
-        return images.reshape(n, rows, down, columns, right, n_channels).mean((2, 4))
+        # In memory order, on which the rounding of a mean depends.
+        flat = images.reshape(-1)
+        return flat.reshape(n, rows, down, columns, right, n_channels).mean((2, 4))
 
     def _block(self, images):
         """Height and width of a block, at most those of an image; a signal has height 1."""
