@@ -124,7 +124,8 @@ class Downsample(BaseNoise):
     Parameters
     ----------
     factor : int, default=2
-        Height and width are divided by this, at least 1, and rounded up.
+        Height and width are divided by this, at least 1, and rounded up. What exceeds a side
+        averages all of it.
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
         grey image, or a 1-D signal where the number of values is not a square.
