@@ -715,6 +715,7 @@ def test_downsample_repeats_the_edge_of_any_size(factor):
     else:
         padded = np.pad(X, [(0, 0), (0, -7 % factor), (0, -5 % factor), (0, 0)], mode="edge")
         np.testing.assert_allclose(small, Downsample(factor).fit_transform(padded))
+    np.testing.assert_array_equal(Downsample(factor).fit_transform(X[:1]), small[:1])
     tensor = corrupt_tensor(Downsample(factor), X)
     np.testing.assert_allclose(tensor, small, rtol=1e-6)
     assert Downsample(factor).fit(X).output_shape((7, 5, 2)) == small.shape[1:]

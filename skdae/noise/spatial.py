@@ -124,7 +124,8 @@ class Downsample(BaseNoise):
     Parameters
     ----------
     factor : int, default=2
-        Height and width are divided by this, at least 1, and rounded up.
+        Height and width are divided by this, at least 1, and rounded up. What exceeds a side
+        averages all of it.
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
         grey image, or a 1-D signal where the number of values is not a square.
@@ -183,7 +184,9 @@ class Downsample(BaseNoise):
             if side < length:
                 place = [min(i, side - 1) for i in range(length)]
                 images = images[:, place] if axis == 1 else images[:, :, place]
-        return images.reshape(n, rows, down, columns, right, n_channels).mean((2, 4))
+        # In memory order, on which the rounding of a mean depends.
+        flat = images.reshape(-1)
+        return flat.reshape(n, rows, down, columns, right, n_channels).mean((2, 4))
 
     def _block(self, images):
         """Height and width of a block, at most those of an image; a signal has height 1."""
