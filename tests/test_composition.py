@@ -1,6 +1,9 @@
 """skdae among scikit-learn's own tools, with input in every form that users hold."""
 
 import copy
+import os
+import subprocess
+import sys
 
 import joblib
 import numpy as np
@@ -272,6 +275,34 @@ def test_metadata_routing_does_not_break(digits):
         assert search.fit(X, X).best_score_ > 0
         scores = cross_val_score(pipeline(), X, X, cv=2, scoring=psnr_scorer)
         assert (scores > 0).all()
+
+
+ARRAY_API = """
+import sklearn, torch
+from sklearn.model_selection import GridSearchCV
+from skdae import MedianFilter, SelfEnsembleDenoiser, GaussianNoise, denoising_scorer
+from skdae.metrics import mean_squared_error
+
+X = torch.rand((20, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+scoring, grid = denoising_scorer("ssim", noise=GaussianNoise(0.1, random_state=0)), {"size": [1, 3]}
+for images in (X.numpy(), X):
+    with sklearn.config_context(array_api_dispatch=images is X):
+        search = GridSearchCV(MedianFilter(), grid, scoring=scoring, cv=2, error_score="raise")
+        ensemble = SelfEnsembleDenoiser(MedianFilter()).fit(images)
+        values = search.fit(images).best_score_, ensemble.score(images, images)
+        print(*values, mean_squared_error(images, X.numpy() / 2), sep=",", end=" ")
+"""
+
+
+def test_tensors_score_as_arrays_where_scikit_learn_dispatches_to_namespaces():
+    run = subprocess.run(
+        [sys.executable, "-c", ARRAY_API],
+        env={**os.environ, "SCIPY_ARRAY_API": "1"},
+        capture_output=True,
+        text=True,
+    )
+    of_arrays, of_tensors = run.stdout.split() or pytest.fail(run.stderr)
+    assert of_arrays == of_tensors
 
 
 # In front of, and beside, other estimators

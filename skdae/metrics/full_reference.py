@@ -252,7 +252,7 @@ def structural_similarity(
 class Metric(NamedTuple):
     """A metric as scorers and plots need it."""
 
-    # (X_true, X_pred) -> float
+    # (X_true, X_pred) -> float; those in the table below take per_image=True, too.
     function: Callable[..., Any]
     # 1 where greater is better, -1 for errors.
     sign: int
