@@ -10,7 +10,7 @@ export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo studies test fuzz lint docs bench quality clean
+.PHONY: help demo studies test fuzz lint docs bench quality weights clean
 
 help:
 	@echo "make demo             denoise the digits with an autoencoder, compare it with filters"
@@ -22,6 +22,7 @@ help:
 	@echo "make docs             build the site in docs/_build/html"
 	@echo "make bench            time the training engine"
 	@echo "make quality          measure how well it denoises: hours; ARGS='--data mnist' picks some"
+	@echo "make weights          train the nets that come with skdae one stage further: hours"
 	@echo "make clean            remove .venv and all that was built"
 	@echo "PYTHON=python3.12 chooses the Python that makes .venv (3.11 or newer)."
 
@@ -58,6 +59,9 @@ bench: $(VENV)/.installed-dev
 quality: $(VENV)/.installed-dev
 	$(RUN) benchmarks/quality.py $(ARGS)
 	$(RUN) docs/pages.py
+
+weights: $(VENV)/.installed-dev
+	$(RUN) benchmarks/weights.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist docs/_build docs/api docs/gallery docs/sg_execution_times.rst

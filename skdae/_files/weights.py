@@ -1,13 +1,16 @@
-"""Weights of a net on their way into a file, and back."""
+"""Weights of a net on their way into a file, and back; a net in a file of its own."""
 
 import itertools
 import threading
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from .._random import seeded
+from .arrays import read_arrays, write_arrays
+from .estimators import Reader, Writer, versions
 
 
 def saved_weights(module):
@@ -15,6 +18,42 @@ def saved_weights(module):
     # What torch.compile wraps.
     module = getattr(module, "_orig_mod", module)
     return {name: value.cpu().numpy() for name, value in module.state_dict().items()}
+
+
+def write_net(path, architecture, module):
+    """Write a net as a file of its own, with weights of half precision.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+    architecture : BaseArchitecture
+        What built the module.
+    module : torch.nn.Module
+    """
+    writer = Writer()
+    weights = {name: value.astype(np.float16) for name, value in saved_weights(module).items()}
+    content = {"architecture": architecture, "weights": weights}
+    tree = writer.encode(content, ("net",))
+    write_arrays(path, writer.arrays, {"net": tree, "versions": versions()})
+
+
+def read_net(path):
+    """Read what `write_net` wrote.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+
+    Returns
+    -------
+    architecture : BaseArchitecture
+    weights : dict of str to ndarray of float32
+        For `rebuild`.
+    """
+    arrays, tree = read_arrays(path)
+    net = Reader(arrays, tree["versions"]["skdae"]).decode(tree["net"])
+    weights = {name: value.astype(np.float32) for name, value in net["weights"].items()}
+    return net["architecture"], weights
 
 
 def rebuild(build, weights):

@@ -450,9 +450,8 @@ class LearnedDenoiser(BaseDenoiser):
                 if not plan.any_size:
                     raise
                 tile = tiles.smaller_tile(max(images.shape[1:3]), *plan.receptive_field)
-        return from_nhwc(
-            tiles.in_tiles(run, images, plan.scale, tile, *plan.receptive_field), X.ndim
-        )
+        sizes = (plan.scale, plan.target_hwc[2], tile, *plan.receptive_field)
+        return from_nhwc(tiles.in_tiles(run, images, *sizes), X.ndim)
 
     # Files
 

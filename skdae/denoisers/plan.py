@@ -68,8 +68,8 @@ class NetPlan(Persistent):
 
     @property
     def scale(self):
-        """Height, width and channels of the output over those of the input."""
-        return tuple(t // n for t, n in zip(self.target_hwc, self.input_hwc, strict=True))
+        """Height and width of the output over those of the input."""
+        return tuple(self.target_hwc[i] // self.input_hwc[i] for i in (0, 1))
 
     @property
     def clip(self):
