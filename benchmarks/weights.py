@@ -19,7 +19,7 @@ from PIL import Image
 from skorch.callbacks import Callback
 
 from skdae import DenoisingAutoencoder, GaussianNoise
-from skdae._files.weights import write_net
+from skdae._files.weights import read_net, rebuild, write_net
 from skdae._training.callbacks import AverageWeights
 from skdae.architectures import Pretrained, UNet
 from skdae.datasets import fetch_images
@@ -33,6 +33,9 @@ WEIGHTS = ROOT / "skdae" / "weights"
 NET = UNet((64, 128), n_blocks=2, stride=2)
 NOISE = LevelMap(GaussianNoise((0, 75 / 255), clip=None))
 LEVELS = (15, 25, 50)
+
+# Of images with and without the map of the level.
+SHAPES = {"grey": ((64, 64, 2), (64, 64, 1)), "colour": ((64, 64, 4), (64, 64, 3))}
 
 
 # Photographs
@@ -152,11 +155,26 @@ def read_results(path):
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+def grey_net(colour):
+    """The net for colour in the file `colour`, for images whose channels are equal."""
+    weights = read_net(colour)[1]
+    # Both layers hold the channels of four pixels side by side.
+    stem = weights["stem.weight"].reshape(-1, 4, 4, 3, 3)
+    stem = np.stack([stem[:, :, :3].sum(2), stem[:, :, 3]], axis=2)
+    weights["stem.weight"] = stem.reshape(-1, 8, 3, 3)
+    for name in ("head.layer.weight", "head.layer.bias"):
+        w = weights[name]
+        weights[name] = w.reshape(4, 3, *w.shape[1:]).mean(1)
+    return rebuild(lambda: NET.build(*SHAPES["grey"]), weights)
+
+
 def train(kind, options):
     """One stage of one net."""
     path = options.output / f"photographs-{kind}.safetensors"
+    colour = options.output / "photographs-colour.safetensors"
+    if kind == "grey" and colour.exists() and not path.exists():
+        write_net(path, NET, grey_net(colour))
     start = Pretrained(path.with_suffix("")) if path.exists() and not options.fresh else NET
-    n_channels = 1 if kind == "grey" else 3
     stage = sum(row["net"] == kind for row in read_results(options.results))
     sets = judges(kind)
     images = training_images(kind, stage, options.patch_size)
@@ -165,7 +183,7 @@ def train(kind, options):
     denoiser = DenoisingAutoencoder(
         start,
         noise=NOISE,
-        loss="mse",
+        loss="charbonnier",
         optimizer="muon",
         lr=options.lr,
         lr_schedule="onecycle",
@@ -173,7 +191,6 @@ def train(kind, options):
         batch_size=options.batch_size,
         patch_size=options.patch_size,
         validation_fraction=0,
-        compile=options.compile,
         callbacks=[
             ("average", AverageWeights(options.decay)),
             ("watch", watch),
@@ -183,8 +200,10 @@ def train(kind, options):
     )
     print(f"{kind}, stage {stage}, from {start} on {len(images)} photographs", flush=True)
     denoiser.fit(images)
-    write_net(path, start if start is NET else start._read()[0], denoiser.module_)
-    module = Pretrained(path.with_suffix("")).build((64, 64, n_channels + 1), (64, 64, n_channels))
+    write_net(path, NET, denoiser.module_)
+    module = NET.build(*SHAPES[kind])
+    module.load_state_dict({k: v.half().float() for k, v in denoiser.module_.state_dict().items()})
+    photographs = {"20 photographs": sets["20 photographs"]}
     row = {
         "net": kind,
         "stage": stage,
@@ -194,7 +213,7 @@ def train(kind, options):
         "loss": [round(row["train_loss"], 6) for row in denoiser.history_],
         "precision": denoiser.precision_,
         "psnr": judge(module, sets),
-        "psnr in float32": judge(getattr(denoiser.module_, "_orig_mod", denoiser.module_), sets),
+        "psnr, weights in float32": judge(denoiser.module_, photographs),
         "machine": machine(),
     }
     print(json.dumps(row["psnr"]), flush=True)
@@ -209,11 +228,10 @@ def main(arguments=None):
     add("--nets", nargs="+", default=["colour", "grey"], choices=["colour", "grey"])
     add("--epochs", type=int, default=8)
     add("--patch-size", type=int, default=64)
-    add("--batch-size", type=int, default=16)
-    add("--lr", type=float, default=2e-3)
+    add("--batch-size", type=int, default=8)
+    add("--lr", type=float, default=1.5e-3)
     add("--decay", type=float, default=0.999, help="of the average of the weights")
     add("--fresh", action="store_true", help="start from fresh weights")
-    add("--compile", action="store_true")
     add("--keep", type=Path, default=Path("checkpoints"), help="folder of the checkpoints")
     add("--output", type=Path, default=WEIGHTS)
     add("--results", type=Path, default=RESULTS)

@@ -76,7 +76,7 @@ def test_a_stage_of_weights_goes_on_from_the_one_before(load, photographs, monke
     options += ["--results", str(photographs / "results.jsonl")]
     weights.main(options)
     weights.main([*options, "--nets", "grey"])
-    assert "grey, stage 0, from UNet(" in (said := capsys.readouterr().out)
+    assert "colour, stage 0, from UNet(" in (said := capsys.readouterr().out)
     assert "grey, stage 1, from Pretrained(" in said
     rows = weights.read_results(photographs / "results.jsonl")
     assert [(row["net"], row["stage"]) for row in rows] == [("colour", 0), ("grey", 0), ("grey", 1)]
@@ -84,6 +84,17 @@ def test_a_stage_of_weights_goes_on_from_the_one_before(load, photographs, monke
     for kind, n in [("grey", 1), ("colour", 3)]:
         net = Pretrained(photographs / f"photographs-{kind}").build((8, 8, n + 1), (8, 8, n))
         assert net(torch.zeros(1, n + 1, 9, 7)).shape == (1, n, 9, 7)
+
+
+def test_a_grey_net_does_as_the_colour_net_does_on_equal_channels(load, tmp_path, monkeypatch):
+    weights = load("weights")
+    monkeypatch.setattr(weights, "NET", UNet((2, 4), stride=2))
+    colour = weights.NET.build(*weights.SHAPES["colour"])
+    weights.write_net(tmp_path / "colour", weights.NET, colour)
+    colour.load_state_dict({k: v.half().float() for k, v in colour.state_dict().items()})
+    x = torch.rand(1, 2, 10, 8)
+    expected = colour(x[:, [0, 0, 0, 1]]).mean(1, keepdim=True)
+    torch.testing.assert_close(weights.grey_net(tmp_path / "colour")(x), expected)
 
 
 def test_photographs_to_judge_by_are_not_trained_on(load, photographs):
