@@ -23,6 +23,7 @@ from .._checks import Is, fit_context
 from .._files import weights
 from .._files.onnx import UserImages, export_onnx
 from .._images import (
+    as_array,
     check_image_list,
     check_target,
     check_target_list,
@@ -238,7 +239,10 @@ class LearnedDenoiser(BaseDenoiser):
         )
         plan.check_sizes(self.tile_size, data.patch_size, data.images)
         if data.patch_size is None and len(data.images) < 2 and not partial:
-            raise ValueError("Found array with 1 sample(s) while a minimum of 2 is required.")
+            raise ValueError(
+                f"Found array with 1 sample(s) while a minimum of 2 is required by "
+                f"{type(self).__name__}."
+            )
         if start.going_on:
             plan = plan.going_on_from(self._plan)
         net = self._train(X, y, plan, noise, data, start)
@@ -320,7 +324,8 @@ class LearnedDenoiser(BaseDenoiser):
                 # Clean images again; noise that shrinks them leaves fewer values to predict from.
                 draft.n_features_in_ = self._plan.n_clean_features
             # Crops make many of one image.
-            can_crop = self.patch_size and (self.patch_size != "auto" or np.ndim(X) > 2)
+            is_rows = getattr(as_array(X), "ndim", 2) <= 2
+            can_crop = self.patch_size and not (self.patch_size == "auto" and is_rows)
             min_samples = 1 if partial or can_crop else 2
             any_size = self.patch_size is not None
             X = validate_images(
