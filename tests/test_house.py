@@ -166,7 +166,7 @@ def test_clipping_is_judged_by_the_images_at_hand():
 
 def test_the_same_memory_is_held_once():
     for images in (X[..., None], [*X[..., None]]):
-        assert gather(images, images[:]).targets is images
-    data = gather(X[..., None], X[..., None].copy())
+        assert gather(images, images[:], None).targets is images
+    data = gather(X[..., None], X[..., None].copy(), None)
     assert data.targets is not data.images
     assert data.target_range == data.image_range

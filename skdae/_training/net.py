@@ -6,8 +6,10 @@ that imports skorch.
 """
 
 import copy
+import inspect
 import textwrap
 from contextlib import nullcontext
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -31,6 +33,16 @@ OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict]] = {
     "rmsprop": (torch.optim.RMSprop, {}),
     "muon": (Muon, {}),
 }
+
+
+def optimizer_with_options(given, weight_decay):
+    """What skorch calls with weights and a rate, of a name, a class or a `functools.partial`."""
+    given, options = OPTIMIZERS.get(given, (given, {}))
+    made = getattr(given, "func", given)
+    if "weight_decay" in inspect.signature(made).parameters:
+        options = {**options, "weight_decay": weight_decay}
+    return partial(made, **options | getattr(given, "keywords", {}))
+
 
 LR_SCHEDULES = ("cosine", "onecycle", "plateau")
 

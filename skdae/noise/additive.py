@@ -266,7 +266,7 @@ class StructuredNoise(BaseNoise):
     --------
     >>> import numpy as np
     >>> from skdae import StructuredNoise
-    >>> X_clean = np.full((100, 16, 16), 0.5)
+    >>> X_clean = np.random.default_rng(0).random((100, 16, 16))
     >>> streaks = StructuredNoise(std=0.1, kernel=(1.0, 1.0), clip=None, random_state=0)
     >>> noise = streaks.fit_transform(X_clean) - X_clean
     >>> float(noise.std().round(2))
@@ -323,8 +323,8 @@ class StructuredNoise(BaseNoise):
         kernel = kernel / np.abs(kernel).max()
         return kernel / np.linalg.norm(kernel)
 
-    def _check_parameters(self):
-        super()._check_parameters()
+    def _validate_params(self):
+        super()._validate_params()
         kernel = np.asarray(self.kernel)
         one_side = kernel.ndim == 1 or (kernel.ndim == 2 and self.axis == "pixels")
         is_real = kernel.dtype.kind in "iuf" and kernel.size > 0

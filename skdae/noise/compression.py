@@ -91,8 +91,8 @@ class JPEGNoise(BaseNoise):
         noisy = np.stack(list(stored)) / np.float32(255)
         return noisy if isinstance(images, np.ndarray) else images.new_tensor(noisy)
 
-    def _check_parameters(self):
-        super()._check_parameters()
+    def _validate_params(self):
+        super()._validate_params()
         _pillow()
 
     def warn_if_clipped(self, low, high):
