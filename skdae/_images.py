@@ -199,11 +199,12 @@ def as_array(X):
     if has_dtype or not _holds_array(X):
         return X
     dtypes = {str(dtype).partition("[")[0].lower() for dtype in getattr(X, "dtypes", ())}
-    if dtypes == {"uint8"} and hasattr(X, "isna") and not X.isna().any(axis=None):
+    short = {"uint8": np.uint8, "float32": np.float32, "float": np.float32}
+    if len(dtypes) == 1 and hasattr(X, "isna") and (name := dtypes.pop()) in short:
         # The nullable dtypes of pandas, which NumPy takes for objects.
-        return X.to_numpy(np.uint8)
+        return X if X.isna().any(axis=None) else X.to_numpy(short[name])
     array = np.asarray(X)
-    return array if array.dtype == np.uint8 else X
+    return array if array.dtype.kind in "biuf" else X
 
 
 def _holds_array(X):

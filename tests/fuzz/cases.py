@@ -509,5 +509,6 @@ def kinds():
     table["estimate_noise_std"] = (noise_std, 3)
     table["before fit"] = (unfitted, 1)
     from .files import FILE_KINDS
+    from .held import HELD_KINDS
 
-    return table | FILE_KINDS
+    return table | FILE_KINDS | HELD_KINDS
