@@ -157,8 +157,8 @@ def test_values_beyond_float32_are_refused_before_training(y):
 
 
 def test_clipping_is_judged_by_the_images_at_hand():
-    dae = dense(noise=GaussianNoise())
-    with pytest.warns(UserWarning, match="clips noisy images"):
+    dae = dense(noise=GaussianNoise(clip=(0, 1)))
+    with pytest.warns(UserWarning, match="makes noisy images in"):
         dae.partial_fit(5 * X)
     # Warnings are errors here: images in [0, 1] are not those before them.
     dae.partial_fit(X)
