@@ -478,7 +478,8 @@ class LearnedDenoiser(BaseDenoiser):
                     raise
                 tile = tiles.smaller_tile(max(images.shape[1:3]), *plan.receptive_field)
         if output is None:
-            output = tiles.in_tiles(run, images, plan.scale, tile, *plan.receptive_field)
+            sizes = (plan.scale, plan.target_hwc[2], tile, *plan.receptive_field)
+            output = tiles.in_tiles(run, images, *sizes)
         return from_nhwc(plan.without_overhang(output, images.shape[1:]), X.ndim)
 
     # Files

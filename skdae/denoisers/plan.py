@@ -77,12 +77,12 @@ class NetPlan(Persistent):
 
     @property
     def scale(self):
-        """Height, width and channels of the net's output over those of the input.
+        """Height and width of the net's output over those of the input.
 
         What lies beyond the targets, where the last blocks of those are cut off, is left out.
         """
         scale = find_scale(self.input_hwc[:2], self.target_hwc[:2]) or 0
-        return (*along(self.input_hwc, scale), 1)
+        return along(self.input_hwc, scale)
 
     @property
     def clip(self):
