@@ -175,7 +175,10 @@ class _UNetModule(nn.Module):
             features = stage(up(features) + skips.pop())
         height, width = (n * s for n, s in zip(x.shape[-2:], self.scale, strict=True))
         output = self.head(features)[..., :height, :width]
-        return enlarged(x, self.scale) - output if self.residual else output
+        if not self.residual:
+            return output
+        # Behind the channels of the image may come those of its neighbours in a stack.
+        return enlarged(x, self.scale)[:, : output.shape[1]] - output
 
     def _inwards(self, x):
         """The features of each resolution on the way in."""
@@ -302,4 +305,5 @@ class _DnCNNModule(nn.Module):
 
     def forward(self, x):
         """Denoised batch, in the size of `x` times the scale."""
-        return enlarged(x, self.scale) - self.noise(x)
+        noise = self.noise(x)
+        return enlarged(x, self.scale)[:, : noise.shape[1]] - noise
