@@ -23,12 +23,14 @@ from .._checks import Is, fit_context
 from .._files import weights
 from .._files.onnx import UserImages, export_onnx
 from .._images import (
+    as_array,
     check_image_list,
     check_target,
     check_target_list,
     from_nhwc,
     image_by_image,
     image_list,
+    is_listed,
     is_ragged,
     union,
     validate_images,
@@ -305,6 +307,7 @@ class LearnedDenoiser(BaseDenoiser):
 
     def _read(self, X, y, going_on, partial):
         """Checked images, targets (or None), and the names of the features (or None)."""
+        X, y = (as_array(images) if is_listed(images) else images for images in (X, y))
         if is_ragged(X):
             if self.patch_size is None:
                 raise ValueError(
