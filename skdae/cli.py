@@ -140,8 +140,8 @@ def noise(args):
 
 def info(args):
     """Print what is in a file that skdae saved."""
-    from ._files.estimators import load
     from ._files.arrays import read_arrays
+    from ._files.estimators import load
 
     model = load(args.model)
     _, tree = read_arrays(args.model)

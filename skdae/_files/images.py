@@ -251,7 +251,11 @@ def _filtered(pixels):
     for line in lines:
         here = np.concatenate([np.zeros(step, np.int16), line])
         left, corner, up = here[:-step], above[:-step], above[step:]
-        by_left, by_up, by_corner = abs(up - corner), abs(left - corner), abs(left + up - 2 * corner)
+        by_left, by_up, by_corner = (
+            abs(up - corner),
+            abs(left - corner),
+            abs(left + up - 2 * corner),
+        )
         guess = np.where(by_up <= by_corner, up, corner)
         guess = np.where((by_left <= by_up) & (by_left <= by_corner), left, guess)
         parts.append(packer.compress(b"\4" + (line - guess).astype(np.uint8).tobytes()))
