@@ -202,11 +202,12 @@ def as_array(X):
     if has_dtype or not _holds_array(X):
         return X
     dtypes = {str(dtype).partition("[")[0].lower() for dtype in getattr(X, "dtypes", ())}
-    if dtypes == {"uint8"} and hasattr(X, "isna") and not X.isna().any(axis=None):
+    short = {"uint8": np.uint8, "float32": np.float32, "float": np.float32}
+    if len(dtypes) == 1 and hasattr(X, "isna") and (name := dtypes.pop()) in short:
         # The nullable dtypes of pandas, which NumPy takes for objects.
-        return X.to_numpy(np.uint8)
+        return X if X.isna().any(axis=None) else X.to_numpy(short[name])
     array = np.asarray(X)
-    return array if array.dtype == np.uint8 else X
+    return array if array.dtype.kind in "biuf" else X
 
 
 def _holds_array(X):
@@ -234,24 +235,19 @@ def _of_one_kind(images):
 
 
 def value_range(X):
-    """Smallest and largest value of images or a list of them, uint8 counted as [0, 1].
-
-    Raises
-    ------
-    ValueError
-        If a value does not fit into the float32 of the nets.
-    """
+    """Smallest and largest value of images or a list of them, as float32; uint8 is in [0, 1]."""
     if isinstance(X, list):
         return union(*map(value_range, X))
     unit = 255 if X.dtype == np.uint8 else 1
     with np.errstate(over="ignore"):
         low, high = (float(np.float32(value) / unit) for value in (X.min(), X.max()))
-    if not np.isfinite([low, high]).all():
-        raise ValueError(
-            "Input X contains infinity or a value too large for dtype('float32'), in which nets "
-            "compute; scale the images to [0, 1]."
-        )
     return low, high
+
+
+def in_unit_range(values):
+    """Whether a range lies in [0, 1], as that of `uint8` does."""
+    low, high = values
+    return 0 <= low <= high <= 1
 
 
 def union(*ranges):
@@ -269,8 +265,10 @@ def warn_if_far(seen, fitted):
     """
     (low, high), (least, most) = seen, fitted
     width = most - least
-    # Noise may reach far beyond the images; other units are further away than that.
-    if low < least - 3 * width or high > most + 3 * width or 0 < high - low < 0.01 * width:
+    # Noise may reach far beyond the images; other units are further away than that. Images of one
+    # value have none.
+    is_far = low < least - 3 * width or high > most + 3 * width or 0 < high - low < 0.01 * width
+    if width and is_far:
         warn_user(
             f"X has values from {low:.4g} to {high:.4g}, but at fit they were from {least:.4g} to "
             f"{most:.4g}; pass images in the same units."
@@ -282,7 +280,7 @@ def refuse_overflow(result, X, maker):
     if not np.isfinite(result).all():
         raise ValueError(
             f"The result of {maker} overflows {result.dtype}: X spans [{X.min():.3g}, "
-            f"{X.max():.3g}]. Scale the images to [0, 1], and give levels in the same units."
+            f"{X.max():.3g}]. Divide the images by a constant, and give levels in the same units."
         )
 
 
@@ -535,6 +533,15 @@ def mean_score(scores):
 def first_image(X):
     """The first of some images of different sizes, all checked; any other `X` as it is."""
     return check_image_list(X)[0][None] if is_ragged(X) else X
+
+
+def images_of_fit(estimator, X):
+    """Checked images of a fit (of different sizes, the first alone), and the range of all."""
+    if not is_ragged(X):
+        images = validate_images(estimator, X, reset=True)
+        return images, value_range(images)
+    X = check_image_list(X)
+    return validate_images(estimator, X[0][None], reset=True), value_range(X)
 
 
 def check_image_list(X, name="X"):

@@ -159,8 +159,8 @@ def test_values_beyond_float32_are_refused_before_training(y):
 
 
 def test_clipping_is_judged_by_the_images_at_hand():
-    dae = dense(noise=GaussianNoise())
-    with pytest.warns(UserWarning, match="clips noisy images"):
+    dae = dense(noise=GaussianNoise(clip=(0, 1)))
+    with pytest.warns(UserWarning, match="makes noisy images in"):
         dae.partial_fit(5 * X)
     # Warnings are errors here: images in [0, 1] are not those before them.
     dae.partial_fit(X)
@@ -168,7 +168,7 @@ def test_clipping_is_judged_by_the_images_at_hand():
 
 def test_the_same_memory_is_held_once():
     for images in (X[..., None], [*X[..., None]]):
-        assert gather(images, images[:]).targets is images
-    data = gather(X[..., None], X[..., None].copy())
+        assert gather(images, images[:], None).targets is images
+    data = gather(X[..., None], X[..., None].copy(), None)
     assert data.targets is not data.images
     assert data.target_range == data.image_range

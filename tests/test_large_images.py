@@ -331,7 +331,7 @@ def test_tile_is_halved_while_memory_runs_out(tile_size, monkeypatch):
     run = dae.net_.map_batches
     sides = []
 
-    def scarce(function, images, layout):
+    def scarce(function, images, layout, compiled):
         sides.append(max(images.shape[1:3]))
         if sides[-1] > 64:
             raise torch.OutOfMemoryError("no room for it")
@@ -348,7 +348,7 @@ def test_memory_that_holds_no_tile_is_an_error(monkeypatch):
     X = photographs((1, 128, 128))[0]
     dae = small().fit(X.repeat(2, axis=0))
 
-    def never(function, images, layout):
+    def never(function, images, layout, compiled):
         raise torch.OutOfMemoryError("no room for it")
 
     monkeypatch.setattr(dae.net_, "map_batches", never)

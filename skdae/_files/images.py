@@ -155,8 +155,8 @@ def _stored(image, dtype):
     """Values as a file holds them."""
     if dtype.kind == "f":
         return image
-    values = image * 255 if dtype == np.uint8 else image
-    return np.rint(values).clip(0, np.iinfo(dtype).max)
+    values = image * (255 if dtype == np.uint8 else 1)
+    return np.rint(values, out=values).clip(0, np.iinfo(dtype).max, out=values)
 
 
 # PNG

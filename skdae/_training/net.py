@@ -6,8 +6,10 @@ that imports skorch.
 """
 
 import copy
+import inspect
 import textwrap
 from contextlib import nullcontext
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -31,6 +33,16 @@ OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict]] = {
     "rmsprop": (torch.optim.RMSprop, {}),
     "muon": (Muon, {}),
 }
+
+
+def optimizer_with_options(given, weight_decay):
+    """What skorch calls with weights and a rate, of a name, a class or a `functools.partial`."""
+    given, options = OPTIMIZERS.get(given, (given, {}))
+    made = getattr(given, "func", given)
+    if "weight_decay" in inspect.signature(made).parameters:
+        options = {**options, "weight_decay": weight_decay}
+    return partial(made, **options | getattr(given, "keywords", {}))
+
 
 LR_SCHEDULES = ("cosine", "onecycle", "plateau")
 
@@ -301,7 +313,7 @@ class ImageNet(NeuralNet):
             f"lr={self.lr}; try a smaller lr, or precision='float32'"
         )
         if epoch == 0:
-            raise ValueError(f"{cause}. Values of X far outside [0, 1] do this, too.")
+            raise ValueError(f"{cause}.")
         warn_user(
             f"{cause}. Training stopped, and the weights of epoch {epoch} were restored.",
             ConvergenceWarning,
@@ -362,7 +374,7 @@ class ImageNet(NeuralNet):
             if not torch.stack(output.aminmax()).isfinite().all():
                 raise ValueError(
                     f"{function}() of the net gives NaN or infinity. Values of X far outside those "
-                    "of the training do this: scale the images to [0, 1], as at fit."
+                    "of the training do this: pass images in the same units as at fit."
                 )
             yield output
 

@@ -1,7 +1,6 @@
 """What all denoisers that learn share: fit, predict, and files."""
 
 import copy
-import functools
 import inspect
 import math
 import os
@@ -42,7 +41,7 @@ from .._training.callbacks import standard_callbacks
 from .._training.checkpoint import Checkpoint, describe_fit
 from .._training.fit_data import datasets
 from .._training.losses import OUTPUT_ACTIVATIONS
-from .._training.net import LR_SCHEDULES, OPTIMIZERS, ImageNet
+from .._training.net import LR_SCHEDULES, OPTIMIZERS, ImageNet, optimizer_with_options
 from ..architectures import ARCHITECTURES, BaseArchitecture
 from ..base import BaseDenoiser
 from ..noise._base import BaseNoise, check_noise
@@ -240,7 +239,10 @@ class LearnedDenoiser(BaseDenoiser):
         )
         plan.check_sizes(self.tile_size, data.patch_size, data.images)
         if data.patch_size is None and len(data.images) < 2 and not partial:
-            raise ValueError("Found array with 1 sample(s) while a minimum of 2 is required.")
+            raise ValueError(
+                f"Found array with 1 sample(s) while a minimum of 2 is required by "
+                f"{type(self).__name__}."
+            )
         if start.going_on:
             plan = plan.going_on_from(self._plan)
         net = self._train(X, y, plan, noise, data, start)
@@ -249,9 +251,8 @@ class LearnedDenoiser(BaseDenoiser):
     def _train(self, X, y, plan, noise, data, start):
         """A net that has learnt, with its plan."""
         device = hardware.resolve_device(self.device)
-        precision = hardware.resolve_precision(
-            self.precision, device, convolutional=bool(plan.architecture) and not plan.flat
-        )
+        is_conv = bool(plan.architecture) and not plan.flat
+        precision = hardware.resolve_precision(self.precision, device, convolutional=is_conv)
         with _own_generator(start.seeds[1], device), _explained(self):
             module = copy.deepcopy(
                 weights.plain(self.module_) if start.going_on else self._new_module(plan)
@@ -323,7 +324,8 @@ class LearnedDenoiser(BaseDenoiser):
                 # Clean images again; noise that shrinks them leaves fewer values to predict from.
                 draft.n_features_in_ = self._plan.n_clean_features
             # Crops make many of one image.
-            can_crop = self.patch_size and (self.patch_size != "auto" or np.ndim(X) > 2)
+            is_rows = getattr(as_array(X), "ndim", 2) <= 2
+            can_crop = self.patch_size and not (self.patch_size == "auto" and is_rows)
             min_samples = 1 if partial or can_crop else 2
             any_size = self.patch_size is not None
             X = validate_images(
@@ -349,18 +351,12 @@ class LearnedDenoiser(BaseDenoiser):
 
     def _net_options(self, device, precision, partial):
         """What every skorch net of skdae takes from the parameters."""
-        optimizer, options = OPTIMIZERS.get(self.optimizer, (self.optimizer, {}))
-        made = optimizer.func if isinstance(optimizer, functools.partial) else optimizer
-        own = getattr(optimizer, "keywords", {})
-        if "weight_decay" in inspect.signature(made).parameters and "weight_decay" not in own:
-            options = {**options, "weight_decay": self.weight_decay}
-        callbacks = standard_callbacks(
-            self.verbose, self.early_stopping and not partial, self.patience
-        )
+        stops = self.early_stopping and not partial
+        callbacks = standard_callbacks(self.verbose, stops, self.patience)
         return {
             "precision": precision,
             "lr_schedule": None if partial else self.lr_schedule,
-            "optimizer": optimizer,
+            "optimizer": optimizer_with_options(self.optimizer, self.weight_decay),
             "lr": self.lr,
             "max_epochs": 1 if partial else int(self.max_epochs),
             "max_steps": None if partial else self.max_steps,
@@ -369,7 +365,6 @@ class LearnedDenoiser(BaseDenoiser):
             "compile": self.compile,
             "callbacks": [*callbacks, *(self.callbacks or [])],
             "verbose": int(self.verbose > 1),
-            **{f"optimizer__{name}": value for name, value in options.items()},
         }
 
     def _n_validation(self, n_samples):

@@ -16,15 +16,15 @@ from .._images import (
     common_scale,
     find_scale,
     guess_image_shape,
+    in_unit_range,
     resolve_image_shape,
     to_hwc,
     to_nhwc,
     union,
-    value_range,
     warn_if_far,
 )
 from .._training import tiles
-from .._training.fit_data import choose_patch_size, gather, shorter_side
+from .._training.fit_data import choose_patch_size, float32_range, gather, shorter_side
 from .._training.losses import OUTPUT_ACTIVATIONS
 from .._training.net import call
 from ..architectures import ARCHITECTURES, BaseArchitecture
@@ -87,8 +87,8 @@ class NetPlan(Persistent):
     @property
     def clip(self):
         """Range to which predictions are clipped, or None."""
-        low, high = self.target_range
-        return (0.0, 1.0) if self.activation == "identity" and 0 <= low <= high <= 1 else None
+        is_unit = self.activation == "identity" and in_unit_range(self.target_range)
+        return (0.0, 1.0) if is_unit else None
 
     @property
     def n_features(self):
@@ -197,7 +197,7 @@ class NetPlan(Persistent):
 
     def batch_of(self, X):
         """Checked images as a batch, if the net takes their size and values."""
-        warn_if_far(value_range(X), self.input_range)
+        warn_if_far(float32_range(X), self.input_range)
         images = to_nhwc(X, self.image_shape)
         if not self.any_size or images.shape[3] != self.input_hwc[2]:
             check_fitted_shape(images.shape[1:], self.input_hwc)
@@ -315,7 +315,7 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise
         scale = common_scale(images, targets)
         target_hwc = (*(n * s for n, s in zip(hwc[:2], along(hwc, scale), strict=True)), hwc[2])
     if noise is not None:
-        noise = noise.for_training(shape, image_shape, seed)
+        noise = noise.for_training(shape, image_shape, seed, data.image_range)
         noisy_shape = noise.output_shape(noise.image_shape_)
         if noisy_shape != noise.image_shape_:
             hwc, image_shape = to_hwc(noisy_shape), noisy_shape
