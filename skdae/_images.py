@@ -8,7 +8,7 @@ import inspect
 import math
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from numbers import Integral
 from typing import Any, TypeGuard, TypeVar
@@ -191,6 +191,9 @@ def as_array(X):
     if isinstance(X, np.ndarray) and X.dtype != object:
         return X
     if is_listed(X):
+        if not isinstance(X, list | tuple | np.ndarray):
+            # Files, which are read once.
+            X = list(X)
         if len(X) and all(map(_holds_array, X)):
             arrays = [np.asarray(as_array(x)) for x in X]
             same_shape = len({array.shape for array in arrays}) == 1
@@ -307,8 +310,8 @@ def check_images(X, *, name="X", min_samples=1, estimator=None):
     first = X[0] if is_sequence and len(X) else X
     if isinstance(first, str | os.PathLike):
         raise TypeError(
-            f"{name} holds names of files or folders, not images; read the files first, such as "
-            "[np.asarray(PIL.Image.open(path)) for path in paths], and pass the arrays."
+            f"{name} holds names of files or folders, not images; pass "
+            "skdae.datasets.ImageFiles(paths), which reads them."
         )
     if hasattr(type(X), "getbands"):
         raise ValueError(f"{name} is one image, not a batch; pass [{name}].")
@@ -455,17 +458,22 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def is_listed(X):
-    """Whether `X` is a list, a tuple or a 1-D array of objects."""
+    """Whether `X` is a list, another sequence such as files, or a 1-D array of objects."""
     if isinstance(X, np.ndarray):
         return X.dtype == object and X.ndim == 1
-    return isinstance(X, list | tuple)
+    return isinstance(X, Sequence) and not isinstance(X, str | bytes)
 
 
 def is_ragged(X: Any) -> TypeGuard[list[np.ndarray]]:
     """Whether `X` is a list of images of different shapes."""
-    if not is_listed(X) or not all(map(_holds_array, X)):
+    if not is_listed(X):
         return False
-    shapes = {as_array(image).shape for image in X}
+    shapes = set()
+    # Once through, because they may be files.
+    for image in X:
+        if not _holds_array(image):
+            return False
+        shapes.add(as_array(image).shape)
     return len(shapes) > 1 and all(len(shape) in (2, 3) for shape in shapes)
 
 
@@ -553,7 +561,7 @@ def check_image_list(X, name="X"):
     ValueError
         As in `check_images`, or if the numbers of channels differ.
     """
-    if not isinstance(X, list | tuple | np.ndarray):
+    if not is_listed(X) and not isinstance(X, np.ndarray):
         raise TypeError(f"{name} must be a list of images, as its partner is, not {type(X)}.")
     images = [
         check_images(np.asarray(as_array(image))[None], name=f"{name}[{i}]")[0]

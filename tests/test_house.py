@@ -29,6 +29,8 @@ FLOORS = [
     ["model_selection"],
     ["plotting"],
     ["__init__"],
+    ["cli"],
+    ["__main__"],
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 
@@ -65,7 +67,7 @@ def test_skorch_is_imported_by_the_engine_alone():
 
 
 def test_the_root_is_small():
-    assert len([path for path in ROOT.iterdir() if path.name != "__pycache__"]) <= 17
+    assert len([path for path in ROOT.iterdir() if path.name != "__pycache__"]) <= 19
 
 
 # The plan

@@ -383,7 +383,7 @@ def test_one_pil_image_is_not_a_batch():
 )
 def test_names_of_files_name_the_way_to_read_them(X):
     for part in (GaussianNoise(), MedianFilter(), DenoisingAutoencoder(noise=GaussianNoise())):
-        with pytest.raises(TypeError, match=r"names of files or folders.*np.asarray"):
+        with pytest.raises(TypeError, match=r"names of files or folders.*ImageFiles"):
             part.fit(X)
 
 

@@ -30,6 +30,7 @@ from .._images import (
     from_nhwc,
     image_by_image,
     image_list,
+    is_listed,
     is_ragged,
     union,
     validate_images,
@@ -311,6 +312,7 @@ class LearnedDenoiser(BaseDenoiser):
 
     def _read(self, X, y, going_on, partial):
         """Checked images, targets (or None), and the names of the features (or None)."""
+        X, y = (as_array(images) if is_listed(images) else images for images in (X, y))
         if is_ragged(X):
             if self.patch_size is None:
                 raise ValueError(
