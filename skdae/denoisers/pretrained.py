@@ -179,7 +179,7 @@ class PretrainedDenoiser(BaseFilter):
                 noise = choose_noise(X, image_shape=self.image_shape_)
             is_flat = np.ndim(first_image(X)) == 2
             shape = (self.n_features_in_,) if is_flat else self.image_shape_
-            self.noise_ = noise.for_training((1, *shape), self.image_shape_, seed=0)
+            self.noise_ = noise.for_training((1, *shape), self.image_shape_, 0, self.range_)
         return self
 
     def _check(self):
