@@ -12,7 +12,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._checks import fit_context
-from .._images import MAX_LEVEL, first_image, to_hwc, warn_user
+from .._images import MAX_LEVEL, to_hwc, warn_user
 from .._training import hardware, tiles
 from ..architectures import Pretrained
 from ..base import unchanged_on_error
@@ -177,16 +177,22 @@ class PretrainedDenoiser(BaseFilter):
             noise = self._given_noise()
             if noise is None:
                 noise = choose_noise(X, image_shape=self.image_shape_)
-            is_flat = np.ndim(first_image(X)) == 2
-            shape = (self.n_features_in_,) if is_flat else self.image_shape_
-            self.noise_ = noise.for_training((1, *shape), self.image_shape_, 0, self.range_)
+            shape = (1, *self.image_shape_)
+            self.noise_ = noise.for_training(shape, self.image_shape_, 0, self.range_)
         return self
+
+    def _truths(self):
+        """See `Persistent`."""
+        yield from super()._truths()
+        yield "noise_", self.noise_.n_features_in_ == self.n_features_in_
 
     def _check(self):
         """Refuse noises and tiles that do not fit to the net."""
         self._given_noise()
+        if not isinstance(self.tile_size, Integral):
+            return
         smallest = tiles.smallest_tile(*Pretrained().receptive_field())
-        if isinstance(self.tile_size, Integral) and self.tile_size < smallest:
+        if self.tile_size < smallest:
             raise ValueError(
                 f"tile_size={self.tile_size} is no larger than the overlap of the tiles; pass "
                 f"tile_size={smallest} or more."
@@ -273,10 +279,10 @@ class _Way:
             dark, light = 0.0, noise.std
         else:
             dark, light = np.sqrt(noise_variance(noise, np.array([0.0, 1.0])))
-        # Far beyond the noise of images in [0, 1], and in units in which it would be too strong.
-        self.is_unit = -6 * dark <= low <= high <= 1 + 6 * light and light < 0.5
+        # Six deviations are beyond any noise; so dark, or with so much noise, it has other units.
+        is_unit = -6 * dark <= low and 1 / 255 < high <= 1 + 6 * light and light < 0.5
         self.clip = (0.0, 1.0) if 0 <= low <= high <= 1 else None
-        if self.is_unit:
+        if is_unit:
             low, high = 0.0, 1.0
         else:
             step = -(-image.size // 2**20)
