@@ -207,11 +207,12 @@ def _denoiser(args):
         estimated = args.noise == "estimate"
         model = PretrainedDenoiser(noise="estimate" if estimated else _parsed_noise(args.noise))
 
+    # It learns nothing, and so may take each image as it comes.
+    is_open = isinstance(model, BaseFilter) and not hasattr(model, "n_features_in_")
+
     def run(image):
-        if isinstance(model, BaseFilter) and not hasattr(model, "n_features_in_"):
-            # It learns nothing, and takes images of any size.
-            model.fit(image[None])
-        return model.predict(image[None])[0]
+        ready = model.fit(image[None]) if is_open else model
+        return ready.predict(image[None])[0]
 
     return run
 
