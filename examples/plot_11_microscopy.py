@@ -2,16 +2,16 @@
 Micrographs as counts
 =====================
 
-A camera counts: its images are ``uint16`` with an offset, and their noise grows with the light. They
-stay as they are. The noise is estimated, filters are put to work on it by
-:class:`~skdae.VarianceStabilized`, and :class:`~skdae.Noise2VoidDenoiser` learns from the noisy images
-alone.
+A camera counts: its images are ``uint16`` with an offset, and their noise grows with the light.
+They stay as they are. The noise is estimated, filters are put to work on it by
+:class:`~skdae.VarianceStabilized`, and :class:`~skdae.Noise2VoidDenoiser` learns from the noisy
+images alone.
 """
 
 # %%
 # Ten micrographs, or rather images that look a little like some: cells with a texture, on a dark
-# background. The camera adds an offset of 100, multiplies each electron by 80 and reads with a noise
-# of 30.
+# background. The camera adds an offset of 100, multiplies each electron by 80 and reads with a
+# noise of 30.
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -87,9 +87,9 @@ plt.show()
 # %%
 # Where not to trust it
 # ---------------------
-# What was taken away should look like noise: no cell may be seen in it. Divided by the strength of the
-# noise at each place it has a standard deviation of about 1; less where a denoiser left noise, more
-# where it took structure.
+# What was taken away should look like noise: no cell may be seen in it. Divided by the strength of
+# the noise at each place it has a standard deviation of about 1; less where a denoiser left noise,
+# more where it took structure.
 figure, axes = plt.subplots(1, 3, figsize=(9, 3.2), layout="constrained")
 for ax, name in zip(axes, ("Gaussian filter", "NL means, stabilized", "Noise2Void"), strict=True):
     strength = np.sqrt(80 * (denoised[name] - 100).clip(0) + 30**2)

@@ -27,6 +27,9 @@ FLOAT_DTYPES = (np.float64, np.float32)
 # The largest level of noise, which, and whose products, still fit into the float32 of the nets.
 MAX_LEVEL = 1e30
 
+# More channels than this are probably the columns or slices of a stack.
+_MOST_CHANNELS = 16
+
 # Between the user's line and the place in skdae that warns.
 _BETWEEN = {"skdae", "sklearn", "joblib", "skorch", "torch", "numpy", "contextlib"}
 
@@ -96,6 +99,12 @@ def resolve_image_shape(batch_shape, image_shape=None):
                 f"The images of X have shape {own_shape}, taken as height {own_shape[0]}, width "
                 f"{own_shape[1]} and {own_shape[2]} channels. If the channels come first, pass "
                 "X.transpose(0, 2, 3, 1)."
+            )
+        if len(own_shape) == 3 and own_shape[2] > _MOST_CHANNELS:
+            warn_user(
+                f"The images of X have shape {own_shape}, taken as {own_shape[2]} channels. If X "
+                "holds stacks of slices or frames, pass one at a time, (n_slices, height, width); "
+                f"if channels are meant, image_shape={own_shape} silences this warning."
             )
         return own_shape
     (n_features,) = own_shape
@@ -593,8 +602,13 @@ def check_target_list(X, y, name="y"):
     return y
 
 
-def batches(images):
-    """Slices of a batch for what takes much more memory than the images do."""
+def batches(images, whole=False):
+    """Slices of a batch for what takes much more memory than the images do.
+
+    `whole` makes it one, for what denoises an image with the help of those beside it.
+    """
+    if whole:
+        return [slice(None)]
     n_values = math.prod(images.shape[1:])
     # Nets predict 2**18 values at a time; whole steps of theirs keep every bit.
     step = max(1, 2**18 // n_values)

@@ -172,7 +172,7 @@ def test_images_in_other_units_than_at_fit_are_warned_about(unit, tmp_path):
 def test_the_range_at_fit_is_that_of_all_images():
     images = [np.full((4, 4), 0.25), np.full((6, 5), 0.75), np.full((6, 5), 0.5)]
     assert MedianFilter().fit(images).range_ == (0.25, 0.75)
-    assert MedianFilter().fit(np.array([[0, 51], [255, 0]], np.uint8)).range_ == (0, 1)
+    assert MedianFilter().fit(np.array([[[0, 51], [255, 0]]], np.uint8)).range_ == (0, 1)
 
 
 def test_images_of_another_size_than_at_fit():

@@ -257,9 +257,11 @@ class DenoisingDisplay:
         self.figure_ = self.axes_[0, 0].figure
         low, high = value_range([image for X in rows.values() for image in X])
         margin = 0.05 * (high - low or 1)
+        shown = value_range(self.X_clean)
+        black_and_white = (0.0, 1.0) if in_unit_range(shown) else shown
         for axes, (name, X) in zip(self.axes_, rows.items(), strict=True):
             for panel, x, clean in zip(axes, X, self.X_clean, strict=True):
-                image = self._image(x)
+                image = self._image(x, black_and_white)
                 label = "" if name == "clean" else self._label(clean[None], x[None])
                 if image.ndim == 1:
                     panel.plot(image, color=BLUE, linewidth=1)
@@ -270,13 +272,12 @@ class DenoisingDisplay:
                 panel.set_xlabel(label, fontsize="small")
         return self
 
-    def _image(self, x):
-        """One image as Matplotlib draws it; a signal is 1-D."""
+    def _image(self, x, black_and_white):
+        """One image as Matplotlib draws it, in [0, 1]; a signal is 1-D, in its own units."""
         image = to_float(to_nhwc(x[None], self._shape_of(x)))[0]
         if len(self.image_shape) == 1:
             return image[0, :, 0]
-        shown = value_range(self.X_clean)
-        low, high = (0.0, 1.0) if in_unit_range(shown) else shown
+        low, high = black_and_white
         image = (image - low) / (high - low or 1)
         return np.clip(image if image.shape[-1] == 3 else image[..., 0], 0, 1)
 
