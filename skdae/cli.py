@@ -192,18 +192,12 @@ def _outputs(args):
 def _denoiser(args):
     """A function that denoises one image, in the units of denoisers."""
     from ._files.estimators import load
+    from .denoisers import PretrainedDenoiser
     from .filters import BaseFilter
 
     if args.model is not None:
         model = load(args.model)
     else:
-        try:
-            from .denoisers import PretrainedDenoiser
-        except ImportError as error:
-            raise ValueError(
-                "This version of skdae has no pretrained denoiser; train one of your own with "
-                "skdae train, and pass it as --model FILE."
-            ) from error
         estimated = args.noise == "estimate"
         model = PretrainedDenoiser(noise="estimate" if estimated else _parsed_noise(args.noise))
 

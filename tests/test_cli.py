@@ -275,11 +275,7 @@ def test_filter_that_was_not_fitted_denoises(here):
 
 # The pretrained denoiser
 
-HAS_PRETRAINED = hasattr(skdae, "PretrainedDenoiser")
-pretrained = pytest.mark.skipif(not HAS_PRETRAINED, reason="there is no pretrained denoiser yet")
 
-
-@pretrained
 @pytest.mark.parametrize("noise", ["", "--noise 0.1", "--noise 'GaussianNoise(std=0.1)'"])
 def test_photographs_are_denoised_without_a_model(noise):
     write("noisy/grey.png", NOISY[0][..., 0])
@@ -288,11 +284,6 @@ def test_photographs_are_denoised_without_a_model(noise):
         error = np.abs(pixels(f"out/{name}.png") - image.astype(float)).mean()
         assert error < 0.6 * np.abs(pixels(f"noisy/{name}.png") - image.astype(float)).mean()
     assert pixels("out/grey.png").shape == (48, 64)
-
-
-@pytest.mark.skipif(HAS_PRETRAINED, reason="there is a pretrained denoiser")
-def test_without_a_pretrained_denoiser_a_model_is_asked_for(fails):
-    fails("denoise noisy -o out", "no pretrained denoiser; .*--model FILE")
 
 
 # train
@@ -461,8 +452,6 @@ def test_examples_of_the_guide_run_as_written(here, capsys):
     for line, output in lines.items():
         command, *words = shlex.split(line)
         assert command == "skdae"
-        if words[0] == "denoise" and "--model" not in words and not HAS_PRETRAINED:
-            continue
         capsys.readouterr()
         assert main(words) == 0, line
         printed = capsys.readouterr().out.strip()
