@@ -431,6 +431,8 @@ def find_scale(sides, target_sides):
     >>> find_scale((3, 4), (6, 8)), find_scale((3, 4), (5, 8)), find_scale((3, 4), (6, 6))
     (2, 2, None)
     """
+    if len(sides) != len(target_sides):
+        return None
     # An image of height 1 is a signal, scaled along its length; rows do not tell their height.
     pairs = [(n, m) for n, m in zip(sides, target_sides, strict=True) if not n == m == 1]
     scale = max((math.ceil(m / n) for n, m in pairs), default=1)
