@@ -192,26 +192,21 @@ def _outputs(args):
 def _denoiser(args):
     """A function that denoises one image, in the units of denoisers."""
     from ._files.estimators import load
+    from .denoisers import PretrainedDenoiser
     from .filters import BaseFilter
 
     if args.model is not None:
         model = load(args.model)
     else:
-        try:
-            from .denoisers import PretrainedDenoiser
-        except ImportError as error:
-            raise ValueError(
-                "This version of skdae has no pretrained denoiser; train one of your own with "
-                "skdae train, and pass it as --model FILE."
-            ) from error
         estimated = args.noise == "estimate"
         model = PretrainedDenoiser(noise="estimate" if estimated else _parsed_noise(args.noise))
 
+    # It learns nothing, and so may take each image as it comes.
+    is_open = isinstance(model, BaseFilter) and not hasattr(model, "n_features_in_")
+
     def run(image):
-        if isinstance(model, BaseFilter) and not hasattr(model, "n_features_in_"):
-            # It learns nothing, and takes images of any size.
-            model.fit(image[None])
-        return model.predict(image[None])[0]
+        ready = model.fit(image[None]) if is_open else model
+        return ready.predict(image[None])[0]
 
     return run
 
