@@ -230,7 +230,7 @@ def main(arguments=None):
     add("--patch-size", type=int, default=64)
     add("--batch-size", type=int, default=8)
     add("--lr", type=float, default=1.5e-3)
-    add("--decay", type=float, default=0.999, help="of the average of the weights")
+    add("--decay", type=float, default=0.995, help="of the average of the weights")
     add("--fresh", action="store_true", help="start from fresh weights")
     add("--keep", type=Path, default=Path("checkpoints"), help="folder of the checkpoints")
     add("--output", type=Path, default=WEIGHTS)

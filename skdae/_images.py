@@ -8,7 +8,7 @@ import inspect
 import math
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from numbers import Integral
 from typing import Any, TypeGuard, TypeVar
@@ -26,6 +26,9 @@ FLOAT_DTYPES = (np.float64, np.float32)
 
 # The largest level of noise, which, and whose products, still fit into the float32 of the nets.
 MAX_LEVEL = 1e30
+
+# More channels than this are probably the columns or slices of a stack.
+_MOST_CHANNELS = 16
 
 # Between the user's line and the place in skdae that warns.
 _BETWEEN = {"skdae", "sklearn", "joblib", "skorch", "torch", "numpy", "contextlib"}
@@ -96,6 +99,12 @@ def resolve_image_shape(batch_shape, image_shape=None):
                 f"The images of X have shape {own_shape}, taken as height {own_shape[0]}, width "
                 f"{own_shape[1]} and {own_shape[2]} channels. If the channels come first, pass "
                 "X.transpose(0, 2, 3, 1)."
+            )
+        if len(own_shape) == 3 and own_shape[2] > _MOST_CHANNELS:
+            warn_user(
+                f"The images of X have shape {own_shape}, taken as {own_shape[2]} channels. If X "
+                "holds stacks of slices or frames, pass one at a time, (n_slices, height, width); "
+                f"if channels are meant, image_shape={own_shape} silences this warning."
             )
         return own_shape
     (n_features,) = own_shape
@@ -182,6 +191,9 @@ def as_array(X):
     if isinstance(X, np.ndarray) and X.dtype != object:
         return X
     if is_listed(X):
+        if not isinstance(X, list | tuple | np.ndarray):
+            # Files, which are read once.
+            X = list(X)
         if len(X) and all(map(_holds_array, X)):
             arrays = [np.asarray(as_array(x)) for x in X]
             same_shape = len({array.shape for array in arrays}) == 1
@@ -199,11 +211,12 @@ def as_array(X):
     if has_dtype or not _holds_array(X):
         return X
     dtypes = {str(dtype).partition("[")[0].lower() for dtype in getattr(X, "dtypes", ())}
-    if dtypes == {"uint8"} and hasattr(X, "isna") and not X.isna().any(axis=None):
+    short = {"uint8": np.uint8, "float32": np.float32, "float": np.float32}
+    if len(dtypes) == 1 and hasattr(X, "isna") and (name := dtypes.pop()) in short:
         # The nullable dtypes of pandas, which NumPy takes for objects.
-        return X.to_numpy(np.uint8)
+        return X if X.isna().any(axis=None) else X.to_numpy(short[name])
     array = np.asarray(X)
-    return array if array.dtype == np.uint8 else X
+    return array if array.dtype.kind in "biuf" else X
 
 
 def _holds_array(X):
@@ -231,24 +244,19 @@ def _of_one_kind(images):
 
 
 def value_range(X):
-    """Smallest and largest value of images or a list of them, uint8 counted as [0, 1].
-
-    Raises
-    ------
-    ValueError
-        If a value does not fit into the float32 of the nets.
-    """
+    """Smallest and largest value of images or a list of them, as float32; uint8 is in [0, 1]."""
     if isinstance(X, list):
         return union(*map(value_range, X))
     unit = 255 if X.dtype == np.uint8 else 1
     with np.errstate(over="ignore"):
         low, high = (float(np.float32(value) / unit) for value in (X.min(), X.max()))
-    if not np.isfinite([low, high]).all():
-        raise ValueError(
-            "Input X contains infinity or a value too large for dtype('float32'), in which nets "
-            "compute; scale the images to [0, 1]."
-        )
     return low, high
+
+
+def in_unit_range(values):
+    """Whether a range lies in [0, 1], as that of `uint8` does."""
+    low, high = values
+    return 0 <= low <= high <= 1
 
 
 def union(*ranges):
@@ -266,8 +274,10 @@ def warn_if_far(seen, fitted):
     """
     (low, high), (least, most) = seen, fitted
     width = most - least
-    # Noise may reach far beyond the images; other units are further away than that.
-    if low < least - 3 * width or high > most + 3 * width or 0 < high - low < 0.01 * width:
+    # Noise may reach far beyond the images; other units are further away than that. Images of one
+    # value have none.
+    is_far = low < least - 3 * width or high > most + 3 * width or 0 < high - low < 0.01 * width
+    if width and is_far:
         warn_user(
             f"X has values from {low:.4g} to {high:.4g}, but at fit they were from {least:.4g} to "
             f"{most:.4g}; pass images in the same units."
@@ -279,7 +289,7 @@ def refuse_overflow(result, X, maker):
     if not np.isfinite(result).all():
         raise ValueError(
             f"The result of {maker} overflows {result.dtype}: X spans [{X.min():.3g}, "
-            f"{X.max():.3g}]. Scale the images to [0, 1], and give levels in the same units."
+            f"{X.max():.3g}]. Divide the images by a constant, and give levels in the same units."
         )
 
 
@@ -300,8 +310,8 @@ def check_images(X, *, name="X", min_samples=1, estimator=None):
     first = X[0] if is_sequence and len(X) else X
     if isinstance(first, str | os.PathLike):
         raise TypeError(
-            f"{name} holds names of files or folders, not images; read the files first, such as "
-            "[np.asarray(PIL.Image.open(path)) for path in paths], and pass the arrays."
+            f"{name} holds names of files or folders, not images; pass "
+            "skdae.datasets.ImageFiles(paths), which reads them."
         )
     if hasattr(type(X), "getbands"):
         raise ValueError(f"{name} is one image, not a batch; pass [{name}].")
@@ -421,6 +431,8 @@ def find_scale(sides, target_sides):
     >>> find_scale((3, 4), (6, 8)), find_scale((3, 4), (5, 8)), find_scale((3, 4), (6, 6))
     (2, 2, None)
     """
+    if len(sides) != len(target_sides):
+        return None
     # An image of height 1 is a signal, scaled along its length; rows do not tell their height.
     pairs = [(n, m) for n, m in zip(sides, target_sides, strict=True) if not n == m == 1]
     scale = max((math.ceil(m / n) for n, m in pairs), default=1)
@@ -448,17 +460,22 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def is_listed(X):
-    """Whether `X` is a list, a tuple or a 1-D array of objects."""
+    """Whether `X` is a list, another sequence such as files, or a 1-D array of objects."""
     if isinstance(X, np.ndarray):
         return X.dtype == object and X.ndim == 1
-    return isinstance(X, list | tuple)
+    return isinstance(X, Sequence) and not isinstance(X, str | bytes)
 
 
 def is_ragged(X: Any) -> TypeGuard[list[np.ndarray]]:
     """Whether `X` is a list of images of different shapes."""
-    if not is_listed(X) or not all(map(_holds_array, X)):
+    if not is_listed(X):
         return False
-    shapes = {as_array(image).shape for image in X}
+    shapes = set()
+    # Once through, because they may be files.
+    for image in X:
+        if not _holds_array(image):
+            return False
+        shapes.add(as_array(image).shape)
     return len(shapes) > 1 and all(len(shape) in (2, 3) for shape in shapes)
 
 
@@ -529,6 +546,15 @@ def first_image(X):
     return check_image_list(X)[0][None] if is_ragged(X) else X
 
 
+def images_of_fit(estimator, X):
+    """Checked images of a fit (of different sizes, the first alone), and the range of all."""
+    if not is_ragged(X):
+        images = validate_images(estimator, X, reset=True)
+        return images, value_range(images)
+    X = check_image_list(X)
+    return validate_images(estimator, X[0][None], reset=True), value_range(X)
+
+
 def check_image_list(X, name="X"):
     """Check images of different sizes; `uint8` stays where all images have it.
 
@@ -537,7 +563,7 @@ def check_image_list(X, name="X"):
     ValueError
         As in `check_images`, or if the numbers of channels differ.
     """
-    if not isinstance(X, list | tuple | np.ndarray):
+    if not is_listed(X) and not isinstance(X, np.ndarray):
         raise TypeError(f"{name} must be a list of images, as its partner is, not {type(X)}.")
     images = [
         check_images(np.asarray(as_array(image))[None], name=f"{name}[{i}]")[0]
@@ -578,8 +604,13 @@ def check_target_list(X, y, name="y"):
     return y
 
 
-def batches(images):
-    """Slices of a batch for what takes much more memory than the images do."""
+def batches(images, whole=False):
+    """Slices of a batch for what takes much more memory than the images do.
+
+    `whole` makes it one, for what denoises an image with the help of those beside it.
+    """
+    if whole:
+        return [slice(None)]
     n_values = math.prod(images.shape[1:])
     # Nets predict 2**18 values at a time; whole steps of theirs keep every bit.
     step = max(1, 2**18 // n_values)

@@ -14,7 +14,9 @@ __all__ = ["denoising_scorer", "without_noise"]
 
 
 def denoising_scorer(
-    metric: str | Callable[..., float], noise: BaseNoise | None = None
+    metric: str | Callable[..., float],
+    noise: BaseNoise | None = None,
+    data_range: float | None = None,
 ) -> _DenoisingScorer:
     """Make a scorer that corrupts clean validation images itself, and compares with them.
 
@@ -30,6 +32,9 @@ def denoising_scorer(
         ``random_state`` is a fixed seed, drawn now where there is none: all candidates of a
         search see the same noisy images. None leaves the images as they are, or, where `y` is
         None, corrupts them with the denoiser's own ``noise_``.
+    data_range : float or None, default=None
+        Largest possible value minus the smallest, for "psnr" and "ssim". None is 1.0 for images in
+        [0, 1], as those of `uint8` are; others need it.
 
     Returns
     -------
@@ -39,7 +44,7 @@ def denoising_scorer(
     Raises
     ------
     ValueError
-        If `metric` is an unknown name.
+        If `metric` is an unknown name, or `data_range` is not positive.
     TypeError
         If `noise` is not an injector.
 
@@ -50,7 +55,7 @@ def denoising_scorer(
     >>> denoising_scorer("psnr", noise=GaussianNoise(std=0.2, random_state=0))
     denoising_scorer('psnr', noise=GaussianNoise(random_state=0, std=0.2))
     """
-    return _DenoisingScorer(metric, noise)
+    return _DenoisingScorer(metric, noise, data_range)
 
 
 def without_noise(pipeline: Any) -> Any:

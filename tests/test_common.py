@@ -73,7 +73,7 @@ ESTIMATORS = examples()
 
 
 # Many of scikit-learn's checks use rows that are not square images, and values far outside [0, 1].
-@pytest.mark.filterwarnings("ignore:X spans .* clips noisy images:UserWarning")
+@pytest.mark.filterwarnings("ignore:X spans .* makes noisy images:UserWarning")
 @pytest.mark.filterwarnings("ignore:X spans .* counts no light below:UserWarning")
 @pytest.mark.filterwarnings("ignore:Rows of .* values are not square images:UserWarning")
 @parametrize_with_checks(ESTIMATORS)

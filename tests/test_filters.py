@@ -24,6 +24,7 @@ from skdae import (
     NLMeansFilter,
     TVFilter,
     WaveletFilter,
+    load,
     psnr_scorer,
 )
 from skdae.datasets import load_digits_images
@@ -153,6 +154,27 @@ def test_windows_stay_in_range_and_treat_images_alone(shape, seed):
         np.testing.assert_array_equal(X, before)
 
 
+@pytest.mark.parametrize("unit", [4000.0, 1e-6])
+def test_images_in_other_units_than_at_fit_are_warned_about(unit, tmp_path):
+    X = np.random.default_rng(0).random((3, 8, 8))
+    fitted = MedianFilter().fit(X)
+    with pytest.warns(UserWarning, match=r"X has values from .* pass images in the same units"):
+        fitted.predict(unit * X)
+    fitted.predict(2 * X - 0.5)
+    fitted.save(tmp_path / "filter")
+    with pytest.warns(UserWarning, match="X has values from"):
+        load(tmp_path / "filter").predict(unit * X)
+    fitted.range_ = (1.0, 0.0)
+    with pytest.raises(ValueError, match="range_ of MedianFilter"):
+        fitted.save(tmp_path / "filter")
+
+
+def test_the_range_at_fit_is_that_of_all_images():
+    images = [np.full((4, 4), 0.25), np.full((6, 5), 0.75), np.full((6, 5), 0.5)]
+    assert MedianFilter().fit(images).range_ == (0.25, 0.75)
+    assert MedianFilter().fit(np.array([[[0, 51], [255, 0]]], np.uint8)).range_ == (0, 1)
+
+
 def test_images_of_another_size_than_at_fit():
     fitted = MeanFilter().fit(np.zeros((1, 5, 5)))
     assert fitted.predict(np.ones((2, 7, 9))).shape == (2, 7, 9)
@@ -191,7 +213,7 @@ def test_baselines_keep_shape_and_dtype_and_treat_images_alone(shape, dtype, see
 def test_baselines_follow_the_units_of_the_images(denoiser, scale, offset):
     X = np.random.default_rng(0).normal(0.5, 0.1, (3, 20, 20))
     expected = scale * denoiser.fit(X).predict(X) + offset
-    followed = denoiser.predict(scale * X + offset)
+    followed = denoiser.fit(scale * X + offset).predict(scale * X + offset)
     np.testing.assert_allclose(followed, expected, atol=1e-9 * abs(scale))
 
 

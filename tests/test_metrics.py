@@ -256,6 +256,47 @@ def test_data_range_must_be_positive(metric, data_range):
         metric(X, P, data_range=data_range)
 
 
+@pytest.mark.parametrize("metric", [peak_signal_noise_ratio, structural_similarity])
+def test_data_range_of_images_in_the_unit_range_is_1(metric):
+    X, P = pair((3, 9, 11))
+    assert metric(X, P) == metric(X, P, data_range=1.0) == metric(X, P, data_range=None)
+    # The clean images decide: denoised ones may overshoot.
+    assert metric(X, 2 * P) == metric(X, 2 * P, data_range=1.0)
+    levels = (255 * X).astype(np.uint8)
+    assert metric(levels, P) == pytest.approx(metric(levels / 255, P, data_range=1.0))
+
+
+@pytest.mark.parametrize("metric", [peak_signal_noise_ratio, structural_similarity])
+def test_metrics_follow_the_units_of_the_images(metric):
+    X, P = pair((3, 9, 11))
+    counts, denoised = 4095 * X, 4095 * P
+    assert metric(counts, denoised, data_range=4095) == pytest.approx(metric(X, P))
+    for clean in (counts, X - 0.5, list(counts), [counts[0], counts[1, :8]], 255 * X.round()):
+        with pytest.raises(ValueError, match=r"clean images span \[.*\].* pass data_range="):
+            metric(clean, clean)
+
+
+def test_scorers_follow_the_units_of_the_images():
+    X, P = pair((6, 9, 11))
+    denoiser = MedianFilter()
+    for name in ("psnr", "ssim", "mse", "mae"):
+        expected = SCORERS[name](denoiser.fit(P), P, X)
+        scorer = denoising_scorer(name, data_range=4095)
+        unit = {"mse": 4095**2, "mae": 4095}.get(name, 1)
+        score = scorer(denoiser.fit(4095 * P), 4095 * P, 4095 * X)
+        assert score == pytest.approx(unit * expected)
+        assert pickle.loads(pickle.dumps(scorer))(denoiser, 4095 * P, 4095 * X) == score
+    noise = GaussianNoise(500.0, random_state=0)
+    score = denoising_scorer("psnr", noise, data_range=4095)(denoiser, 4095 * X)
+    share = denoising_scorer("psnr", GaussianNoise(500 / 4095, clip=None, random_state=0))
+    assert score == pytest.approx(share(denoiser.fit(X), X), abs=0.5)
+    for scorer in (psnr_scorer, ssim_scorer):
+        with pytest.raises(ValueError, match="pass data_range="):
+            scorer(denoiser.fit(4095 * P), 4095 * P, 4095 * X)
+    with pytest.raises(ValueError, match="'data_range' parameter"):
+        denoising_scorer("psnr", data_range=0)
+
+
 def test_ssim_image_shape_must_hold_the_pixels():
     X, P = pair((2, 64))
     with pytest.raises(ValueError, match=r"image_shape=\(8, 9\) holds 72"):

@@ -36,6 +36,7 @@ from skdae import (
     StripeNoise,
     StructuredNoise,
     UniformNoise,
+    load,
 )
 from skdae._random import KeyedGenerator, TorchGenerator
 from skdae.architectures import UNet
@@ -84,7 +85,7 @@ def images(n=300, side=8, n_channels=2, dtype=np.float64, seed=0):
 
 def corrupt_tensor(noise, X, seed=0):
     rng = TorchGenerator(torch.Generator().manual_seed(seed))
-    return noise.corrupt(torch.from_numpy(X.astype(np.float32)), rng)
+    return clone(noise).fit(X).corrupt(torch.from_numpy(X.astype(np.float32)), rng)
 
 
 # Formulas
@@ -242,9 +243,13 @@ def test_jpeg_loses_more_at_lower_quality():
     assert errors[2] < varied < errors[0]
 
 
-def test_jpeg_holds_no_counts():
-    with pytest.warns(UserWarning, match=r"clips noisy images to \[0, 1\]"):
-        JPEGNoise(clip=None).fit(4000 * images())
+@pytest.mark.parametrize("noise", [JPEGNoise(), SaltPepper(clip=None), OneOf([JPEGNoise()])])
+def test_noise_of_images_in_the_unit_range_holds_no_counts(noise):
+    with pytest.warns(
+        UserWarning,
+        match=r"noisy images in \[0, 1\]; pass images in that range\.$",
+    ):
+        noise.fit(4000 * images())
 
 
 def test_jpeg_without_pillow_names_the_extra(monkeypatch):
@@ -359,7 +364,7 @@ def test_numpy_scalars_as_levels_keep_float32():
     X = images(n=3, dtype=np.float32)
     rng = KeyedGenerator(X, seed=0)
     for noise in (GaussianNoise(std=np.float64(0.1)), SpeckleNoise(std=np.float64(0.1))):
-        assert noise.corrupt(X, rng).dtype == np.float32
+        assert noise.fit(X).corrupt(X, rng).dtype == np.float32
 
 
 def test_held_noise_decides_the_image_shape():
@@ -502,11 +507,72 @@ def test_clip_none_lets_values_out_of_range():
 
 @pytest.mark.parametrize("scale", [255.0, -1.0])
 def test_images_outside_the_clip_range_get_a_warning(scale):
-    X = images() * scale
-    with pytest.warns(UserWarning, match=r"X spans .* clips noisy images to clip=\(0.0, 1.0\)"):
-        GaussianNoise().fit(X)
-    GaussianNoise(clip=None).fit(X)
-    GaussianNoise().fit(images() * 1.3)  # a little overshoot, as from interpolation, is no mistake
+    X, noise = images() * scale, GaussianNoise(clip=(0, 1))
+    with pytest.warns(UserWarning, match=r"X spans .* in \[0, 1\]; .* set clip=None and fit again"):
+        noise.fit(X)
+    with pytest.warns(UserWarning, match="X spans"):
+        noise.transform(X)
+    with pytest.warns(UserWarning, match="X spans"):
+        NoiseSequence([noise]).fit(X)
+    with pytest.warns(UserWarning, match="X spans"):
+        GaussianNoise().fit(images()).transform(X)
+    for unclipped in (GaussianNoise(clip=None), GaussianNoise(), NoiseSequence([GaussianNoise()])):
+        unclipped.fit(X).transform(X)
+    noise.fit(images() * 1.3)  # a little overshoot, as from interpolation, is no mistake
+
+
+@every_injector
+def test_auto_clips_images_in_the_unit_range_to_it(noise):
+    X = images(n=40)
+    auto, pair = (clone(noise).set_params(clip=c, random_state=0) for c in ("auto", (0.0, 1.0)))
+    np.testing.assert_array_equal(auto.fit_transform(X), pair.fit_transform(X))
+    assert auto.clip_ == pair.clip_ == (0, 1)
+    levels = (255 * X).astype(np.uint8)
+    np.testing.assert_array_equal(auto.fit_transform(levels), pair.fit_transform(levels))
+
+
+@pytest.mark.parametrize("scale", [4000, -1, 1.3])
+@pytest.mark.parametrize("held", [lambda noise: noise, lambda noise: NoiseSequence([noise])])
+def test_auto_does_not_clip_other_images(scale, held):
+    X, noise = images() * scale, held(GaussianNoise(2.0, random_state=0)).set_params(random_state=0)
+    np.testing.assert_array_equal(
+        noise.fit_transform(X), clone(noise).set_params(clip=None).fit_transform(X)
+    )
+    assert noise.clip_ is None
+    assert np.ptp(noise.transform(X) - X) > 10
+
+
+def test_the_range_of_a_list_is_that_of_all_its_images():
+    dark, light = np.zeros((4, 4)), np.full((6, 5), 100.0)
+    assert GaussianNoise().fit([dark, light]).clip_ is None
+    assert GaussianNoise().fit([dark, light / 100]).clip_ == (0, 1)
+
+
+def test_a_fitted_noise_clips_as_it_was_fitted(tmp_path):
+    noise = GaussianNoise(random_state=0).fit(4000 * images())
+    noise.save(tmp_path / "noise")
+    again = load(tmp_path / "noise")
+    assert again.clip_ is None
+    np.testing.assert_array_equal(again.transform(images()), noise.transform(images()))
+    noise.clip_ = (1.0, 0.0)
+    with pytest.raises(ValueError, match="clip_ of GaussianNoise"):
+        noise.save(tmp_path / "noise")
+
+
+@pytest.mark.parametrize("cls", [NoiseSequence, OneOf])
+def test_the_clip_of_a_composition_holds_for_its_noises(cls):
+    X = np.full((1, 4, 4), 0.5)
+    up, down = GaussianNoise(std=0.0, mean=2.0), GaussianNoise(std=0.0, mean=-1.5)
+    steps = [cls([up]), cls([down])]
+
+    def end(noises, clip):
+        return float(NoiseSequence(noises, clip=clip).fit_transform(X).max())
+
+    assert end(steps, "auto") == end(steps, (0, 1)) == 0
+    assert end(steps, None) == 1
+    assert end(steps, (0, 3)) == 1
+    assert end([cls([up], clip=(0, 2)), cls([down])], None) == 0.5
+    assert end([cls([up], clip=None), cls([down])], "auto") == 1
 
 
 def test_flat_colour_rows_need_their_shape_to_hit_pixels():
@@ -558,9 +624,10 @@ def test_held_noises_are_reached_by_their_place():
         (JPEGNoise(quality=(5.5, 60)), "'quality' parameter"),
         (
             GaussianNoise(clip=(1, 0)),
-            "must be a pair (low, high) with low < high or None. Got (1, 0)",
+            "must be a str among {'auto'}, a pair (low, high) with low < high or None. Got (1, 0)",
         ),
-        (GaussianNoise(clip=(0, 1, 2)), "must be a pair"),
+        (GaussianNoise(clip=(0, 1, 2)), "a pair (low, high)"),
+        (GaussianNoise(clip="avto"), "Did you mean 'auto'?"),
         (GaussianNoise(when="never"), "'when' parameter"),
         (GaussianNoise(random_state="x"), "'random_state' parameter"),
         (PoissonNoise(peak=0), "'peak' parameter"),
@@ -596,7 +663,7 @@ def test_numpy_integers_serve_as_integers():
 
 
 class Explicit(Hole):
-    def __init__(self, share=0.25, *, clip=(0.0, 1.0), when="always", random_state=None):
+    def __init__(self, share=0.25, *, clip="auto", when="always", random_state=None):
         super().__init__(clip=clip, when=when, random_state=random_state)
         self.share = share
 
@@ -625,7 +692,7 @@ class Grandchild(PassesOn):
 
 @pytest.mark.parametrize("cls", [Hole, Explicit, PassesOn, LeavesOut, CallsNoParent, Grandchild])
 def test_every_noise_has_the_common_parameters(cls):
-    assert cls().clip == (0.0, 1.0)
+    assert cls().clip == "auto"
     assert cls().when == "always"
     assert repr(cls()) == f"{cls.__name__}()"
     noise = cls(clip=(0.0, 2.0), when="fit", random_state=3)

@@ -107,6 +107,36 @@ def test_uint8_images_are_shown_in_the_unit_interval():
     np.testing.assert_allclose(shown(display.axes_)[0], X / 255, rtol=1e-6)
 
 
+def test_counts_are_shown_from_black_to_white():
+    X = 100 + 4000 * clean()
+    X[0, 0, :2] = 100, 4100
+    display = DenoisingDisplay.from_predictions(X, X + 5000, X, data_range=4095)
+    np.testing.assert_allclose(shown(display.axes_)[0], (X - 100) / 4000)
+    assert (np.array(shown(display.axes_)[1]) == 1).all()
+    signals = X.reshape(len(X), -1)
+    rows = DenoisingDisplay.from_predictions(
+        signals, signals, signals, image_shape=(X[0].size,), metric="mse"
+    )
+    assert rows.axes_[0, 0].get_ylim() == pytest.approx((100 - 200, 4100 + 200))
+
+
+def test_metrics_of_counts_need_their_range():
+    X, counts = clean(), 4095 * clean()
+    unit = DenoisingDisplay.from_predictions(X, X / 2, X / 3)
+    display = DenoisingDisplay.from_predictions(counts, counts / 2, counts / 3, data_range=4095)
+    assert labels(display.axes_) == labels(unit.axes_)
+    with pytest.raises(ValueError, match="pass data_range="):
+        DenoisingDisplay.from_predictions(counts, counts / 2, counts / 3)
+    noise, median = GaussianNoise(), MedianFilter().fit(counts)
+    for metric in ("psnr", "ssim"):
+        options = {"noise": noise, "levels": [200.0, 400.0], "metric": metric}
+        levels = NoiseLevelDisplay.from_estimator(median, counts, **options, data_range=4095)
+        assert 0 < levels.values["denoised"][0] < 60
+        with pytest.raises(ValueError, match="pass data_range="):
+            NoiseLevelDisplay.from_estimator(median, counts, **options)
+    DenoisingDisplay.from_estimator(median, counts, noise=noise, data_range=4095)
+
+
 def test_metric_stands_under_noisy_and_denoised_images_with_its_unit():
     X = np.full((2, 8, 8), 0.5)
     display = DenoisingDisplay.from_predictions(X, X + 0.1, X + 0.01)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from .._images import value_range
+from .._images import in_unit_range, value_range
 from . import crops
 from .batches import ImageDataset, data_tensors, is_same_memory
 
@@ -39,9 +39,9 @@ class FitData(NamedTuple):
 
         Targets in [0, 1] stay as they are: 0 and 1. Others go to about [0, `width`].
         """
-        low, high = self.target_range
-        if 0 <= low <= high <= 1:
+        if in_unit_range(self.target_range):
             return 0.0, 1.0
+        low, high = self.target_range
         # A hot pixel must not decide how all others are seen.
         images = [image.ravel() for image in self.targets]
         step = -(-sum(image.size for image in images) // _MOST_VALUES)
@@ -80,19 +80,30 @@ def shorter_side(image):
     return width if height == 1 else min(height, width)
 
 
-def gather(images, targets, patch_size):
-    """The `FitData` of images and their targets.
+def float32_range(X):
+    """The range of images that nets take.
 
     Raises
     ------
     ValueError
         If a value does not fit into the float32 of the nets.
     """
+    values = value_range(X)
+    if not np.isfinite(values).all():
+        raise ValueError(
+            "Input X contains infinity or a value too large for dtype('float32'), in which nets "
+            "compute; divide the images by a constant first."
+        )
+    return values
+
+
+def gather(images, targets, patch_size):
+    """The `FitData` of images and their targets; a ValueError where they exceed `float32`."""
     if is_same_memory(images, targets):
         # fit(X, X) needs the memory, and every crop, but once.
         targets = images
-    image_range = value_range(images)
-    target_range = image_range if targets is images else value_range(targets)
+    image_range = float32_range(images)
+    target_range = image_range if targets is images else float32_range(targets)
     return FitData(images, targets, image_range, target_range, patch_size)
 
 

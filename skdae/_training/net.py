@@ -313,7 +313,7 @@ class ImageNet(NeuralNet):
             f"lr={self.lr}; try a smaller lr, or precision='float32'"
         )
         if epoch == 0:
-            raise ValueError(f"{cause}. Values of X far outside [0, 1] do this, too.")
+            raise ValueError(f"{cause}.")
         warn_user(
             f"{cause}. Training stopped, and the weights of epoch {epoch} were restored.",
             ConvergenceWarning,
@@ -374,7 +374,7 @@ class ImageNet(NeuralNet):
             if not torch.stack(output.aminmax()).isfinite().all():
                 raise ValueError(
                     f"{function}() of the net gives NaN or infinity. Values of X far outside those "
-                    "of the training do this: scale the images to [0, 1], as at fit."
+                    "of the training do this: pass images in the same units as at fit."
                 )
             yield output
 

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import nn
 
 from .._checks import FUNCTION
-from .._images import batches, from_nhwc, image_by_image, squared_errors
+from .._images import batches, from_nhwc, image_by_image, in_unit_range, squared_errors
 from .._training.losses import LOSSES, OUTPUT_ACTIVATIONS, Loss
 from .._training.net import ImageNet
 from ..architectures import BaseArchitecture
@@ -272,8 +272,8 @@ class DenoisingAutoencoder(LearnedDenoiser):
         return self.output_activation
 
     def _build_net(self, module, plan, options):
-        low, high = plan.target_range
-        if self.loss == "bce" and not 0 <= low <= high <= 1:
+        if self.loss == "bce" and not in_unit_range(plan.target_range):
+            low, high = plan.target_range
             raise ValueError(
                 f'loss="bce" needs targets in [0, 1], but they span [{low:.3g}, {high:.3g}]; scale '
                 'the images, or use loss="mse".'

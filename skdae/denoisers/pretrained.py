@@ -177,7 +177,8 @@ class PretrainedDenoiser(BaseFilter):
             noise = self._given_noise()
             if noise is None:
                 noise = choose_noise(X, image_shape=self.image_shape_)
-            self.noise_ = noise.for_training((1, *self.image_shape_), self.image_shape_, seed=0)
+            shape = (1, *self.image_shape_)
+            self.noise_ = noise.for_training(shape, self.image_shape_, 0, self.range_)
         return self
 
     def _truths(self):

@@ -18,9 +18,9 @@ from .._images import (
     is_ragged,
     to_float,
     validate_images,
-    value_range,
     warn_if_far,
 )
+from .._training.fit_data import float32_range
 from ..base import unchanged_on_error
 from ..noise import BaseNoise, estimate_noise
 from ..noise.anscombe import AnscombeTransform, as_camera
@@ -149,8 +149,8 @@ class VarianceStabilized(HeldDenoiser):
             noise = estimate_noise(X, targets, "poisson-gaussian", image_shape=shape)
         # Refuses what cannot be stabilised.
         as_camera(noise)
-        self.noise_ = noise.for_training(images.shape, images.shape[1:], seed=0)
-        self.range_ = value_range(X)
+        self.range_ = float32_range(X)
+        self.noise_ = noise.for_training(images.shape, images.shape[1:], 0, self.range_)
         there, expected, _ = self._ways()
         self._hold(images, _each(there, X), _each(expected, y))
 
@@ -174,7 +174,7 @@ class VarianceStabilized(HeldDenoiser):
 
     def _predict(self, X):
         """Denoise checked images."""
-        warn_if_far(value_range(X), self.range_)
+        warn_if_far(float32_range(X), self.range_)
         there, _, back = self._ways()
         return back(np.asarray(self.denoiser_.predict(there(to_float(X)))))
 

@@ -11,16 +11,18 @@ from .._images import (
     FLOAT_DTYPES,
     check_target,
     check_target_list,
-    first_image,
     from_nhwc,
     image_by_image,
     image_list,
+    images_of_fit,
     is_ragged,
     refuse_overflow,
     resolve_image_shape,
     to_float,
     to_nhwc,
     validate_images,
+    value_range,
+    warn_if_far,
 )
 from ..base import BaseDenoiser, unchanged_on_error
 
@@ -49,10 +51,11 @@ class BaseFilter(BaseDenoiser):
     _parameter_constraints: dict = {"image_shape": [tuple, list, None]}
 
     image_shape_: tuple[int, ...]
+    range_: tuple[float, float]
 
     @fit_context(skip_nested=True)
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
-        """Remember the shape of the images; a filter learns nothing.
+        """Remember shape and range of the images; a filter learns nothing.
 
         Parameters
         ----------
@@ -68,7 +71,7 @@ class BaseFilter(BaseDenoiser):
         """
         with unchanged_on_error(self):
             self._check()
-            images = validate_images(self, first_image(X), reset=True)
+            images, self.range_ = images_of_fit(self, X)
             if is_ragged(X):
                 check_target_list(X, y)
             else:
@@ -96,6 +99,7 @@ class BaseFilter(BaseDenoiser):
 
     def _predict(self, images):
         """Filter checked images."""
+        warn_if_far(value_range(images), self.range_)
         with np.errstate(all="ignore"):
             filtered = self._filter(to_float(to_nhwc(images, self.image_shape_)))
         refuse_overflow(filtered, images, type(self).__name__)
@@ -112,6 +116,7 @@ class BaseFilter(BaseDenoiser):
         # Which may have been set after the fit.
         self._check()
         yield "image_shape_", len(self.image_shape_) > 0
+        yield "range_", self.range_[0] <= self.range_[1]
 
     def _check(self):
         """Refuse, in `fit`, what the ranges of the parameters do not tell."""

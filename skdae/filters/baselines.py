@@ -57,6 +57,8 @@ class NLMeansFilter(_BaselineFilter):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    range_ : (float, float)
+        Smallest and largest value of the images of `fit`.
     n_features_in_ : int
         Number of values in an image.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -138,6 +140,8 @@ class TVFilter(_BaselineFilter):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    range_ : (float, float)
+        Smallest and largest value of the images of `fit`.
     n_features_in_ : int
         Number of values in an image.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -217,6 +221,8 @@ class WaveletFilter(_BaselineFilter):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    range_ : (float, float)
+        Smallest and largest value of the images of `fit`.
     n_features_in_ : int
         Number of values in an image.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

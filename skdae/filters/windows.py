@@ -54,6 +54,8 @@ class MeanFilter(_SquareWindowFilter):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    range_ : (float, float)
+        Smallest and largest value of the images of `fit`.
     n_features_in_ : int
         Number of values in an image.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -102,6 +104,8 @@ class MedianFilter(_SquareWindowFilter):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    range_ : (float, float)
+        Smallest and largest value of the images of `fit`.
     n_features_in_ : int
         Number of values in an image.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -148,6 +152,8 @@ class GaussianFilter(BaseFilter):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    range_ : (float, float)
+        Smallest and largest value of the images of `fit`.
     n_features_in_ : int
         Number of values in an image.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -217,6 +223,8 @@ class BilateralFilter(PlaneFilter):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    range_ : (float, float)
+        Smallest and largest value of the images of `fit`.
     n_features_in_ : int
         Number of values in an image.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

@@ -16,14 +16,16 @@ from .._images import (
     check_images,
     check_same_shape,
     image_by_image,
+    in_unit_range,
     refuse_overflow,
     resolve_image_shape,
     squared_errors,
     to_float,
     to_nhwc,
+    value_range,
 )
 
-_DATA_RANGE = Is(
+DATA_RANGE = Is(
     Interval(Real, 0, 1e300, closed="right").is_satisfied_by,
     "a positive number: the largest possible value minus the smallest, 1.0 for images in [0, 1]",
 )
@@ -131,7 +133,11 @@ def mean_absolute_error(
 
 @_lists_too
 def peak_signal_noise_ratio(
-    X_true: ArrayLike, X_pred: ArrayLike, *, per_image: bool = False, data_range: float = 1.0
+    X_true: ArrayLike,
+    X_pred: ArrayLike,
+    *,
+    per_image: bool = False,
+    data_range: float | None = None,
 ) -> float | NDArray[np.float64]:
     r"""Peak signal-to-noise ratio, :math:`10 \log_{10}(r^2 / \mathrm{MSE})`; greater is better.
 
@@ -143,8 +149,9 @@ def peak_signal_noise_ratio(
         Denoised images.
     per_image : bool, default=False
         Whether to give one value per image instead of their mean.
-    data_range : float, default=1.0
-        :math:`r`, the distance between the smallest and the largest possible value.
+    data_range : float or None, default=None
+        :math:`r`, the distance between the smallest and the largest possible value. None is 1.0
+        for images in [0, 1], as those of `uint8` are, and refused for others.
 
     Returns
     -------
@@ -155,7 +162,7 @@ def peak_signal_noise_ratio(
     ------
     ValueError
         If the shapes differ, an array is empty or holds NaN or infinity, or `data_range` is not
-        positive.
+        positive, or None where `X_true` leaves [0, 1].
 
     Examples
     --------
@@ -163,8 +170,8 @@ def peak_signal_noise_ratio(
     >>> peak_signal_noise_ratio([[0.0, 1.0]], [[0.1, 0.9]])
     20.0
     """
-    _check_data_range(data_range)
     X, P = _check_pair(X_true, X_pred)
+    data_range = check_data_range(data_range, X)
     errors = _by_chunk(squared_errors, X, P)
     # PSNR of equal images is inf, as in scikit-image; no epsilon. The tiniest errors would overflow
     # in a quotient.
@@ -178,7 +185,7 @@ def structural_similarity(
     X_pred: ArrayLike,
     *,
     per_image: bool = False,
-    data_range: float = 1.0,
+    data_range: float | None = None,
     image_shape: tuple[int, ...] | None = None,
     win_size: int = 7,
 ) -> float | NDArray[np.float64]:
@@ -205,8 +212,9 @@ def structural_similarity(
         Denoised images.
     per_image : bool, default=False
         Whether to give one value per image instead of their mean.
-    data_range : float, default=1.0
-        :math:`r`, the distance between the smallest and the largest possible value.
+    data_range : float or None, default=None
+        :math:`r`, the distance between the smallest and the largest possible value. None is 1.0
+        for images in [0, 1], as those of `uint8` are, and refused for others.
     image_shape : tuple of int or None, default=None
         ``(height, width[, n_channels])`` or ``(length,)``, for flat rows. ``None`` takes them as
         square grey images, or else as 1-D signals, whose windows are 1-D.
@@ -222,7 +230,8 @@ def structural_similarity(
     ------
     ValueError
         If the shapes differ, an array is empty or holds NaN or infinity, `data_range` is not
-        positive, or the window is even or larger than the images.
+        positive, or None where `X_true` leaves [0, 1], or the window is even or larger than the
+        images.
 
     References
     ----------
@@ -237,8 +246,8 @@ def structural_similarity(
     >>> structural_similarity(X, X)
     1.0
     """
-    _check_data_range(data_range)
     X, P = _check_pair(X_true, X_pred)
+    data_range = check_data_range(data_range, X)
     image_shape = resolve_image_shape(X.shape, image_shape)
     X, P = to_nhwc(X, image_shape), to_nhwc(P, image_shape)
     window = _window(X.shape, win_size)
@@ -260,6 +269,8 @@ class Metric(NamedTuple):
     text: str
     # What stands at an axis, with the unit.
     label: str
+    # Whether it takes data_range=.
+    ranged: bool = False
     # Whether flat rows must be seen as images.
     spatial: bool = False
 
@@ -267,8 +278,8 @@ class Metric(NamedTuple):
 METRICS: dict[str, Metric] = {
     "mse": Metric(mean_squared_error, -1, "MSE {:.4f}", "mean squared error"),
     "mae": Metric(mean_absolute_error, -1, "MAE {:.4f}", "mean absolute error"),
-    "psnr": Metric(peak_signal_noise_ratio, 1, "{:.1f} dB", "PSNR (dB)"),
-    "ssim": Metric(structural_similarity, 1, "SSIM {:.2f}", "SSIM", spatial=True),
+    "psnr": Metric(peak_signal_noise_ratio, 1, "{:.1f} dB", "PSNR (dB)", ranged=True),
+    "ssim": Metric(structural_similarity, 1, "SSIM {:.2f}", "SSIM", ranged=True, spatial=True),
 }
 
 
@@ -282,7 +293,7 @@ def _absolute_errors(X, P):
 
 def _windowed_similarities(X, P, window, data_range):
     """SSIM of each image of two batches ``(n_samples, height, width, n_channels)``."""
-    X, P = (to_float(images).astype(np.float64) / float(data_range) for images in (X, P))
+    X, P = (to_float(images).astype(np.float64) / data_range for images in (X, P))
     inside = tuple(slice(size // 2, n - size // 2) for size, n in zip(window, X.shape, strict=True))
 
     def mean(images):
@@ -321,8 +332,19 @@ def _check_pair(X_true, X_pred):
     return X_true, X_pred
 
 
-def _check_data_range(data_range):
-    check_parameters("a metric", {"data_range": [_DATA_RANGE]}, data_range=data_range)
+def check_data_range(data_range, X_true):
+    """The range that the values of clean images could have, 1.0 for those in [0, 1]."""
+    check_parameters("a metric", {"data_range": [DATA_RANGE, None]}, data_range=data_range)
+    if data_range is not None:
+        return float(data_range)
+    low, high = value_range(X_true)
+    if not in_unit_range((low, high)):
+        raise ValueError(
+            f"The clean images span [{low:.4g}, {high:.4g}], which does not tell what values they "
+            "could have; pass data_range=, the largest minus the smallest, such as 65535 for "
+            "counts of 16 bits."
+        )
+    return 1.0
 
 
 def _by_chunk(per_image, X_true, X_pred):

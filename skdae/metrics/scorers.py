@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from inspect import currentframe, isclass
 from numbers import Integral
 from typing import Any
@@ -26,7 +27,7 @@ from .._images import (
 )
 from .._random import draw_seed
 from ..noise._base import BaseNoise, check_noise
-from .full_reference import METRICS, Metric
+from .full_reference import DATA_RANGE, METRICS, Metric
 
 
 class _DenoisingScorer:
@@ -35,9 +36,15 @@ class _DenoisingScorer:
     `skdae.model_selection.denoising_scorer` makes it, and tells its parameters.
     """
 
-    def __init__(self, metric: str | Callable[..., float], noise: Any = None) -> None:
-        resolve_metric(metric)
+    def __init__(
+        self,
+        metric: str | Callable[..., float],
+        noise: Any = None,
+        data_range: float | None = None,
+    ) -> None:
+        resolve_metric(metric, data_range)
         self.metric = metric
+        self.data_range = data_range
         self.noise = None if noise is None else seeded_noise(noise)
 
     @image_by_image(mean_score)
@@ -62,7 +69,7 @@ class _DenoisingScorer:
         score : float
             Greater is better.
         """
-        metric = resolve_metric(self.metric)
+        metric = resolve_metric(self.metric, self.data_range)
         if hasattr(estimator, "scored_images"):
             # A callback of skorch passes a net under training, whose images have noise already.
             if self.noise is not None:
@@ -95,7 +102,8 @@ class _DenoisingScorer:
         options: dict[str, Any] = {"per_image": True}
         if metric.spatial and target.ndim == 2:
             options["image_shape"] = fitted_image_shape(estimator, target.shape[1])
-        each = [metric.function(*compared(rows), **options) for rows in batches(values)]
+        rows_of_each = batches(values, fitted_attribute(estimator, "_sees_stacks"))
+        each = [metric.function(*compared(rows), **options) for rows in rows_of_each]
         return metric.sign * float(np.concatenate(each).mean())
 
     @property
@@ -107,17 +115,24 @@ class _DenoisingScorer:
         name = getattr(self.metric, "__name__", None) or repr(self.metric)
         # scikit-learn breaks long reprs into lines.
         noise = "" if self.noise is None else ", noise=" + " ".join(repr(self.noise).split())
-        return f"denoising_scorer({name}{noise})"
+        data_range = "" if self.data_range is None else f", data_range={self.data_range}"
+        return f"denoising_scorer({name}{noise}{data_range})"
 
 
-def resolve_metric(metric):
-    """The `Metric` of a name or a callable."""
-    constraints = {"metric": [StrOptions(METRICS.keys()), callable]}
-    check_parameters("a scorer or display", constraints, metric=metric)
+def resolve_metric(metric, data_range=None):
+    """The `Metric` of a name or a callable; one that needs it knows the `data_range`."""
+    constraints = {
+        "metric": [StrOptions(METRICS.keys()), callable],
+        "data_range": [DATA_RANGE, None],
+    }
+    check_parameters("a scorer or display", constraints, metric=metric, data_range=data_range)
     if callable(metric):
         name = getattr(metric, "__name__", type(metric).__name__)
         return Metric(metric, 1, name.replace("{", "").replace("}", "") + " {:.3g}", name)
-    return METRICS[metric]
+    known = METRICS[metric]
+    if data_range is None or not known.ranged:
+        return known
+    return known._replace(function=partial(known.function, data_range=data_range))
 
 
 def seeded_noise(noise):

@@ -16,16 +16,18 @@ from sklearn.utils.validation import check_is_fitted
 from .._checks import CheckedEstimator, Is, fit_context, tuple_of
 from .._files.estimators import SaveMixin
 from .._images import (
-    first_image,
     from_nhwc,
     image_by_image,
     image_list,
+    images_of_fit,
+    in_unit_range,
     refuse_overflow,
     resolve_image_shape,
     to_float,
     to_hwc,
     to_nhwc,
     validate_images,
+    value_range,
     warn_user,
 )
 from .._random import KeyedGenerator, draw_seed
@@ -112,8 +114,9 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
 
     Parameters
     ----------
-    clip : (float, float) or None, default=(0.0, 1.0)
-        Range to which the noisy images are clipped. None does not clip.
+    clip : "auto", (float, float) or None, default="auto"
+        Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
+        in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
     when : {"always", "fit"}, default="always"
         "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
     random_state : int, RandomState instance or None, default=None
@@ -123,6 +126,8 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    clip_ : (float, float) or None
+        Range to which the noisy images are clipped.
     seed_ : int
         The seed that, with the pixels of an image, decides its noise.
     n_features_in_ : int
@@ -147,20 +152,20 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
     """
 
     _parameter_constraints: dict = {
-        "clip": [_CLIP, None],
+        "clip": [StrOptions({"auto"}), _CLIP, None],
         "when": [StrOptions({"always", "fit"})],
         "random_state": ["random_state"],
     }
 
     # Those of a subclass whose __init__ does not call this class's.
-    clip: tuple[float, float] | None = (0.0, 1.0)
+    clip: str | tuple[float, float] | None = "auto"
     when: str = "always"
     random_state: int | np.random.RandomState | None = None
 
     def __init__(
         self,
         *,
-        clip: tuple[float, float] | None = (0.0, 1.0),
+        clip: str | tuple[float, float] | None = "auto",
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):
@@ -180,14 +185,17 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
             cls.__init__ = _with_common_parameters(cls.__init__)
 
     image_shape_: tuple[int, ...]
+    clip_: tuple[float, float] | None
     seed_: int
 
+    # Whether it makes images in [0, 1], whatever their units are.
+    _is_unit = False
     # Whether flat rows must be seen as images, because neighbours or channels matter.
     _spatial = False
 
     @fit_context(skip_nested=True)
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
-        """Remember the shape of the images, and draw a seed if `random_state` is None.
+        """Remember the shape of the images and whether they lie in [0, 1], and draw a seed.
 
         Parameters
         ----------
@@ -201,13 +209,12 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         self : object
         """
         with unchanged_on_error(self):
-            images = validate_images(self, first_image(X), reset=True)
-            self._set_up(images.shape)
-            scale = 255 if images.dtype == np.uint8 else 1
-            self.warn_if_clipped(images.min() / scale, images.max() / scale)
+            images, image_range = images_of_fit(self, X)
+            self._set_up(images.shape, image_range)
+            self.warn_if_clipped(*image_range)
         return self
 
-    def for_training(self, batch_shape, image_shape, seed):
+    def for_training(self, batch_shape, image_shape, seed, image_range):
         """A clone fitted to the shape of a batch, for a denoiser that corrupts its own batches.
 
         Parameters
@@ -218,6 +225,8 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
             Shape of one image, for a noise that got none and must see flat rows as images.
         seed : int
             Used where `random_state` is None.
+        image_range : (float, float)
+            Smallest and largest value of the clean images.
 
         Returns
         -------
@@ -233,7 +242,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         if len(batch_shape) == 2 and has_shape and noise._given_image_shape() is None:
             noise.image_shape = image_shape
         noise.n_features_in_ = math.prod(batch_shape[1:])
-        noise._set_up(batch_shape)
+        noise._set_up(batch_shape, image_range)
         return noise
 
     def output_shape(self, image_shape):
@@ -241,8 +250,8 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         hwc = self._output_hwc(to_hwc(image_shape))
         return tuple(hwc[1:2] if len(image_shape) == 1 else hwc[: len(image_shape)])
 
-    def _set_up(self, batch_shape):
-        """Fit to the shape of a batch."""
+    def _set_up(self, batch_shape, image_range):
+        """Fit to the shape of a batch, and to the range of its values."""
         given = self._given_image_shape()
         if given is None and not self._spatial and len(batch_shape) == 2:
             # Where neighbours do not matter, flat rows are signals of any length.
@@ -250,7 +259,13 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         self.image_shape_ = resolve_image_shape(batch_shape, given)
         # Refuses images that a noise cannot bring to another size.
         self.output_shape(self.image_shape_)
+        self._resolve_clip((0.0, 1.0) if in_unit_range(image_range) else None)
         self.seed_ = draw_seed(self.random_state)
+
+    def _resolve_clip(self, auto):
+        """Set `clip_`, of which "auto" is `auto`."""
+        clip = auto if self.clip == "auto" else self.clip
+        self.clip_ = None if clip is None else tuple(map(float, clip))
 
     @property
     def _n_features_out(self):
@@ -261,18 +276,18 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         """See `Persistent`."""
         yield from super()._truths()
         yield "seed_", 0 <= self.seed_ < 2**63
+        yield "clip_", self.clip_ is None or self.clip_[0] < self.clip_[1]
         yield "image_shape_", self._n_features_out > 0
 
     def warn_if_clipped(self, low, high):
         """Warn where clipping would change the images themselves, not only their noise."""
-        if self.clip is None:
-            return
-        margin = 0.1 * (self.clip[1] - self.clip[0])
-        if low < self.clip[0] - margin or high > self.clip[1] + margin:
+        least, most = (0.0, 1.0) if self._is_unit else self.clip_ or (-math.inf, math.inf)
+        margin = 0.1 * (most - least)
+        if low < least - margin or high > most + margin:
+            way_out = "" if self._is_unit else ", or set clip=None and fit again"
             warn_user(
-                f"X spans [{low:.3g}, {high:.3g}], but {type(self).__name__} clips noisy images to "
-                f"clip={tuple(self.clip)}. Pass uint8 images, or divide by 255, to have [0, 1]; or "
-                "set clip=None."
+                f"X spans [{low:.3g}, {high:.3g}], but {type(self).__name__} makes noisy images in "
+                f"[{least:g}, {most:g}]; pass images in that range{way_out}."
             )
 
     @image_by_image(image_list)
@@ -293,7 +308,10 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         """
         check_is_fitted(self)
         images = validate_images(self, X, reset=False, any_size=True)
-        return to_float(images) if self.when == "fit" else self._corrupt_keyed(images, warn=True)
+        if self.when == "fit":
+            return to_float(images)
+        self.warn_if_clipped(*value_range(images))
+        return self._corrupt_keyed(images, warn=True)
 
     def fit_transform(self, X: ArrayLike, y: Any = None) -> np.ndarray:
         """Fit, and corrupt `X`; this adds noise also with ``when="fit"``.
@@ -374,7 +392,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         images : ndarray or torch.Tensor of shape (n_samples, height, width, n_channels)
         """
         noisy = self._corrupt(images, rng)
-        return noisy if self.clip is None else noisy.clip(*self.clip)
+        return noisy if self.clip_ is None else noisy.clip(*self.clip_)
 
     @abstractmethod
     def _corrupt(self, images, rng):

@@ -22,8 +22,9 @@ class GaussianNoise(BaseNoise):
         ``25 / 255``). A pair draws one level per image, uniformly from the range.
     mean : float, default=0.0
         Mean :math:`\mu`, in the units of `X`.
-    clip : (float, float) or None, default=(0.0, 1.0)
-        Range to which the noisy images are clipped. None does not clip.
+    clip : "auto", (float, float) or None, default="auto"
+        Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
+        in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
     when : {"always", "fit"}, default="always"
         "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
     random_state : int, RandomState instance or None, default=None
@@ -33,6 +34,8 @@ class GaussianNoise(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    clip_ : (float, float) or None
+        Range to which the noisy images are clipped.
     seed_ : int
         The seed in use.
     n_features_in_ : int
@@ -66,7 +69,7 @@ class GaussianNoise(BaseNoise):
         std: float | tuple[float, float] = 0.1,
         mean: float = 0.0,
         *,
-        clip: tuple[float, float] | None = (0.0, 1.0),
+        clip: str | tuple[float, float] | None = "auto",
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):
@@ -89,8 +92,9 @@ class UniformNoise(BaseNoise):
     half_width : float or (float, float), default=0.1
         Half width :math:`a \ge 0` of the range, in the units of `X`. A pair draws one level per
         image, uniformly from the range.
-    clip : (float, float) or None, default=(0.0, 1.0)
-        Range to which the noisy images are clipped. None does not clip.
+    clip : "auto", (float, float) or None, default="auto"
+        Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
+        in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
     when : {"always", "fit"}, default="always"
         "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
     random_state : int, RandomState instance or None, default=None
@@ -100,6 +104,8 @@ class UniformNoise(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    clip_ : (float, float) or None
+        Range to which the noisy images are clipped.
     seed_ : int
         The seed in use.
     n_features_in_ : int
@@ -126,7 +132,7 @@ class UniformNoise(BaseNoise):
         self,
         half_width: float | tuple[float, float] = 0.1,
         *,
-        clip: tuple[float, float] | None = (0.0, 1.0),
+        clip: str | tuple[float, float] | None = "auto",
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):
@@ -155,8 +161,9 @@ class StripeNoise(BaseNoise):
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
         grey image, or a 1-D signal where the number of values is not a square.
-    clip : (float, float) or None, default=(0.0, 1.0)
-        Range to which the noisy images are clipped. None does not clip.
+    clip : "auto", (float, float) or None, default="auto"
+        Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
+        in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
     when : {"always", "fit"}, default="always"
         "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
     random_state : int, RandomState instance or None, default=None
@@ -166,6 +173,8 @@ class StripeNoise(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    clip_ : (float, float) or None
+        Range to which the noisy images are clipped.
     seed_ : int
         The seed in use.
     n_features_in_ : int
@@ -197,7 +206,7 @@ class StripeNoise(BaseNoise):
         axis: str = "rows",
         *,
         image_shape: tuple[int, ...] | None = None,
-        clip: tuple[float, float] | None = (0.0, 1.0),
+        clip: str | tuple[float, float] | None = "auto",
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):
@@ -235,8 +244,9 @@ class StructuredNoise(BaseNoise):
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
         grey image, or a 1-D signal where the number of values is not a square.
-    clip : (float, float) or None, default=(0.0, 1.0)
-        Range to which the noisy images are clipped. None does not clip.
+    clip : "auto", (float, float) or None, default="auto"
+        Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
+        in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
     when : {"always", "fit"}, default="always"
         "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
     random_state : int, RandomState instance or None, default=None
@@ -246,6 +256,8 @@ class StructuredNoise(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    clip_ : (float, float) or None
+        Range to which the noisy images are clipped.
     seed_ : int
         The seed in use.
     n_features_in_ : int
@@ -292,7 +304,7 @@ class StructuredNoise(BaseNoise):
         axis: str = "pixels",
         *,
         image_shape: tuple[int, ...] | None = None,
-        clip: tuple[float, float] | None = (0.0, 1.0),
+        clip: str | tuple[float, float] | None = "auto",
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):

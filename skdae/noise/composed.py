@@ -1,5 +1,7 @@
 """Noises that hold other noises."""
 
+import copy
+
 import numpy as np
 
 from .._checks import tuple_of
@@ -22,7 +24,7 @@ class _ComposedNoise(BaseNoise):
         noises: list[BaseNoise] | tuple[BaseNoise, ...],
         *,
         image_shape: tuple[int, ...] | None = None,
-        clip: tuple[float, float] | None = (0.0, 1.0),
+        clip: str | tuple[float, float] | None = "auto",
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):
@@ -68,6 +70,18 @@ class _ComposedNoise(BaseNoise):
             self.noises = [params.pop(str(i), noise) for i, noise in enumerate(self.noises or ())]
         return super().set_params(**params)
 
+    def _held(self):
+        """Copies of the noises, ready to corrupt."""
+        for noise in map(copy.copy, self.noises):
+            noise._resolve_clip(self.clip_)
+            yield noise
+
+    def warn_if_clipped(self, low, high):
+        """Warn where one of the noises, or the whole, would change the images themselves."""
+        super().warn_if_clipped(low, high)
+        for noise in self._held():
+            noise.warn_if_clipped(low, high)
+
     @property
     def _spatial(self):
         return any(noise._spatial for noise in self.noises)
@@ -89,20 +103,22 @@ class _ComposedNoise(BaseNoise):
 
 
 class NoiseSequence(_ComposedNoise):
-    r"""Apply several noises one after the other, each with its own clipping.
+    r"""Apply several noises one after the other.
 
-    A camera, say: photons are counted, then read noise is added.
+    A camera, say: photons are counted, then read noise is added. The `clip` of the sequence holds
+    for each step; a noise in it clips otherwise only where it has a `clip` other than "auto".
 
     Parameters
     ----------
     noises : list of injectors
-        Applied in this order. Their levels and clipping count; their seeds and `when` do not.
+        Applied in this order. Their seeds and `when` do not count.
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
         grey image, or a 1-D signal where the number of values is not a square.
         Matters only where one of the noises looks at neighbours.
-    clip : (float, float) or None, default=(0.0, 1.0)
-        Range to which the noisy images are clipped. None does not clip.
+    clip : "auto", (float, float) or None, default="auto"
+        Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
+        in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
     when : {"always", "fit"}, default="always"
         "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
     random_state : int, RandomState instance or None, default=None
@@ -112,6 +128,8 @@ class NoiseSequence(_ComposedNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    clip_ : (float, float) or None
+        Range to which the noisy images are clipped.
     seed_ : int
         The seed in use.
     n_features_in_ : int
@@ -133,7 +151,7 @@ class NoiseSequence(_ComposedNoise):
     """
 
     def _corrupt(self, images, rng):
-        for noise in self.noises:
+        for noise in self._held():
             images = noise.corrupt(images, rng)
         return images
 
@@ -146,19 +164,21 @@ class NoiseSequence(_ComposedNoise):
 class OneOf(_ComposedNoise):
     r"""Draw one of several noises for each image, all with the same chance.
 
-    Trains one denoiser for several kinds of noise.
+    Trains one denoiser for several kinds of noise. The `clip` of `OneOf` holds for each of them; a
+    noise clips otherwise only where it has a `clip` other than "auto".
 
     Parameters
     ----------
     noises : list of injectors
-        Their levels and clipping count; their seeds and `when` do not. All must keep the size of
-        the images, or change it alike.
+        Their seeds and `when` do not count. All must keep the size of the images, or change it
+        alike.
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
         grey image, or a 1-D signal where the number of values is not a square.
         Matters only where one of the noises looks at neighbours.
-    clip : (float, float) or None, default=(0.0, 1.0)
-        Range to which the noisy images are clipped. None does not clip.
+    clip : "auto", (float, float) or None, default="auto"
+        Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
+        in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
     when : {"always", "fit"}, default="always"
         "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
     random_state : int, RandomState instance or None, default=None
@@ -168,6 +188,8 @@ class OneOf(_ComposedNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    clip_ : (float, float) or None
+        Range to which the noisy images are clipped.
     seed_ : int
         The seed in use.
     n_features_in_ : int
@@ -193,7 +215,7 @@ class OneOf(_ComposedNoise):
         # Every noise corrupts every image, so that the numbers of one do not shift another's; each
         # gets images of its own, because it may write to them.
         return sum(
-            noise.corrupt(images + 0, rng) * (choice == i) for i, noise in enumerate(self.noises)
+            noise.corrupt(images + 0, rng) * (choice == i) for i, noise in enumerate(self._held())
         )
 
     def _output_hwc(self, hwc):

@@ -6,7 +6,6 @@ from numbers import Integral
 import numpy as np
 
 from .._checks import import_extra
-from .._images import warn_user
 from ._base import BaseNoise, level
 
 
@@ -23,8 +22,9 @@ class JPEGNoise(BaseNoise):
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
         grey image, or a 1-D signal where the number of values is not a square.
-    clip : (float, float) or None, default=(0.0, 1.0)
-        Range to which the noisy images are clipped. None does not clip.
+    clip : "auto", (float, float) or None, default="auto"
+        Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
+        in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
     when : {"always", "fit"}, default="always"
         "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
     random_state : int, RandomState instance or None, default=None
@@ -34,6 +34,8 @@ class JPEGNoise(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    clip_ : (float, float) or None
+        Range to which the noisy images are clipped.
     seed_ : int
         The seed in use.
     n_features_in_ : int
@@ -67,14 +69,14 @@ class JPEGNoise(BaseNoise):
         "quality": level(Integral, 1, 100),
         "image_shape": [tuple, list, None],
     }
-    _spatial = True
+    _spatial = _is_unit = True
 
     def __init__(
         self,
         quality: int | tuple[int, int] = 50,
         *,
         image_shape: tuple[int, ...] | None = None,
-        clip: tuple[float, float] | None = (0.0, 1.0),
+        clip: str | tuple[float, float] | None = "auto",
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):
@@ -94,14 +96,6 @@ class JPEGNoise(BaseNoise):
     def _validate_params(self):
         super()._validate_params()
         _pillow()
-
-    def warn_if_clipped(self, low, high):
-        """Warn where a file, which holds [0, 1] whatever `clip` says, would change the images."""
-        if low < -0.1 or high > 1.1:
-            warn_user(
-                f"X spans [{low:.3g}, {high:.3g}], but JPEGNoise clips noisy images to [0, 1], of "
-                "which a file holds 256 levels. Pass uint8 images, or scale them to [0, 1]."
-            )
 
 
 def through_jpeg(image, quality):

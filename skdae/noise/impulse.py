@@ -13,7 +13,7 @@ class SaltPepper(BaseNoise):
     r"""Turn pixels white or black: salt and pepper.
 
     Dead and saturated pixels, transmission errors. A hit pixel is 1 (salt) with probability
-    `salt_ratio` and 0 (pepper) otherwise, in all its channels.
+    `salt_ratio` and 0 (pepper) otherwise, in all its channels: noise for images in [0, 1].
 
     Parameters
     ----------
@@ -25,8 +25,9 @@ class SaltPepper(BaseNoise):
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means that each
         value of a flat row is a pixel.
-    clip : (float, float) or None, default=(0.0, 1.0)
-        Range to which the noisy images are clipped. None does not clip.
+    clip : "auto", (float, float) or None, default="auto"
+        Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
+        in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
     when : {"always", "fit"}, default="always"
         "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
     random_state : int, RandomState instance or None, default=None
@@ -36,6 +37,8 @@ class SaltPepper(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    clip_ : (float, float) or None
+        Range to which the noisy images are clipped.
     seed_ : int
         The seed in use.
     n_features_in_ : int
@@ -64,6 +67,7 @@ class SaltPepper(BaseNoise):
         "salt_ratio": [Interval(Real, 0, 1, closed="both")],
         "image_shape": [tuple, list, None],
     }
+    _is_unit = True
 
     def __init__(
         self,
@@ -71,7 +75,7 @@ class SaltPepper(BaseNoise):
         salt_ratio: float = 0.5,
         *,
         image_shape: tuple[int, ...] | None = None,
-        clip: tuple[float, float] | None = (0.0, 1.0),
+        clip: str | tuple[float, float] | None = "auto",
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):
@@ -101,8 +105,9 @@ class MaskingNoise(BaseNoise):
         the range.
     value : float, default=0.0
         What lost values are set to, in the units of `X`.
-    clip : (float, float) or None, default=(0.0, 1.0)
-        Range to which the noisy images are clipped. None does not clip.
+    clip : "auto", (float, float) or None, default="auto"
+        Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
+        in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
     when : {"always", "fit"}, default="always"
         "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
     random_state : int, RandomState instance or None, default=None
@@ -112,6 +117,8 @@ class MaskingNoise(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    clip_ : (float, float) or None
+        Range to which the noisy images are clipped.
     seed_ : int
         The seed in use.
     n_features_in_ : int
@@ -150,7 +157,7 @@ class MaskingNoise(BaseNoise):
         amount: float | tuple[float, float] = 0.1,
         value: float = 0.0,
         *,
-        clip: tuple[float, float] | None = (0.0, 1.0),
+        clip: str | tuple[float, float] | None = "auto",
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):

@@ -14,7 +14,7 @@ _MAX_RATE = 1e18
 
 def _warn_if_dark(noise, low, high, dark):
     """Warn where images are so far below `dark`, the value of no light, that it is a mistake."""
-    if low < dark - 0.1 * (high - low):
+    if low < dark - 0.1 * (float(high) - float(low)):
         warn_user(
             f"X spans [{low:.3g}, {high:.3g}], but {type(noise).__name__} counts no light below "
             f"{dark:.3g} and lifts darker values to it. Add an offset to the images, or pass the "
@@ -32,8 +32,9 @@ class PoissonNoise(BaseNoise):
     peak : float or (float, float), default=255.0
         Photons :math:`p` counted where the image is 1.0, from 1e-9 to 1e9; fewer photons are more
         noise. A pair draws one peak per image, uniformly from the range.
-    clip : (float, float) or None, default=(0.0, 1.0)
-        Range to which the noisy images are clipped. None does not clip.
+    clip : "auto", (float, float) or None, default="auto"
+        Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
+        in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
     when : {"always", "fit"}, default="always"
         "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
     random_state : int, RandomState instance or None, default=None
@@ -43,6 +44,8 @@ class PoissonNoise(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    clip_ : (float, float) or None
+        Range to which the noisy images are clipped.
     seed_ : int
         The seed in use.
     n_features_in_ : int
@@ -73,7 +76,7 @@ class PoissonNoise(BaseNoise):
         self,
         peak: float | tuple[float, float] = 255.0,
         *,
-        clip: tuple[float, float] | None = (0.0, 1.0),
+        clip: str | tuple[float, float] | None = "auto",
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):
@@ -109,8 +112,9 @@ class PoissonGaussianNoise(BaseNoise):
         one level per image, uniformly from the range.
     offset : float, default=0.0
         Value :math:`b` of a pixel without light, in the units of `X`.
-    clip : (float, float) or None, default=(0.0, 1.0)
-        Range to which the noisy images are clipped. None does not clip.
+    clip : "auto", (float, float) or None, default="auto"
+        Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
+        in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
     when : {"always", "fit"}, default="always"
         "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
     random_state : int, RandomState instance or None, default=None
@@ -120,6 +124,8 @@ class PoissonGaussianNoise(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    clip_ : (float, float) or None
+        Range to which the noisy images are clipped.
     seed_ : int
         The seed in use.
     n_features_in_ : int
@@ -162,7 +168,7 @@ class PoissonGaussianNoise(BaseNoise):
         std: float | tuple[float, float] = 0.0,
         offset: float = 0.0,
         *,
-        clip: tuple[float, float] | None = (0.0, 1.0),
+        clip: str | tuple[float, float] | None = "auto",
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):
@@ -201,8 +207,9 @@ class SpeckleNoise(BaseNoise):
     distribution : {"gaussian", "uniform"}, default="gaussian"
         Distribution of :math:`n`, whose mean is 0; the uniform one spans
         :math:`\pm \sqrt 3\, \sigma`.
-    clip : (float, float) or None, default=(0.0, 1.0)
-        Range to which the noisy images are clipped. None does not clip.
+    clip : "auto", (float, float) or None, default="auto"
+        Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
+        in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
     when : {"always", "fit"}, default="always"
         "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
     random_state : int, RandomState instance or None, default=None
@@ -212,6 +219,8 @@ class SpeckleNoise(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    clip_ : (float, float) or None
+        Range to which the noisy images are clipped.
     seed_ : int
         The seed in use.
     n_features_in_ : int
@@ -244,7 +253,7 @@ class SpeckleNoise(BaseNoise):
         std: float | tuple[float, float] = 0.3,
         distribution: str = "gaussian",
         *,
-        clip: tuple[float, float] | None = (0.0, 1.0),
+        clip: str | tuple[float, float] | None = "auto",
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):

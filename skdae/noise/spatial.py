@@ -30,8 +30,9 @@ class Occlusion(BaseNoise):
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
         grey image, or a 1-D signal where the number of values is not a square.
-    clip : (float, float) or None, default=(0.0, 1.0)
-        Range to which the noisy images are clipped. None does not clip.
+    clip : "auto", (float, float) or None, default="auto"
+        Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
+        in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
     when : {"always", "fit"}, default="always"
         "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
     random_state : int, RandomState instance or None, default=None
@@ -41,6 +42,8 @@ class Occlusion(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    clip_ : (float, float) or None
+        Range to which the noisy images are clipped.
     seed_ : int
         The seed in use.
     n_features_in_ : int
@@ -79,7 +82,7 @@ class Occlusion(BaseNoise):
         value: float = 1.0,
         *,
         image_shape: tuple[int, ...] | None = None,
-        clip: tuple[float, float] | None = (0.0, 1.0),
+        clip: str | tuple[float, float] | None = "auto",
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):
@@ -129,8 +132,9 @@ class Downsample(BaseNoise):
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
         grey image, or a 1-D signal where the number of values is not a square.
-    clip : (float, float) or None, default=(0.0, 1.0)
-        Range to which the noisy images are clipped. None does not clip.
+    clip : "auto", (float, float) or None, default="auto"
+        Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
+        in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
     when : {"always", "fit"}, default="always"
         "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
     random_state : int, RandomState instance or None, default=None
@@ -140,6 +144,8 @@ class Downsample(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    clip_ : (float, float) or None
+        Range to which the noisy images are clipped.
     seed_ : int
         The seed in use.
     n_features_in_ : int
@@ -168,7 +174,7 @@ class Downsample(BaseNoise):
         factor: int = 2,
         *,
         image_shape: tuple[int, ...] | None = None,
-        clip: tuple[float, float] | None = (0.0, 1.0),
+        clip: str | tuple[float, float] | None = "auto",
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):

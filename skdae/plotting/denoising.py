@@ -8,7 +8,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._checks import POSITIVE_INT, check_parameters
-from .._images import check_same_shape, resolve_image_shape, shapes_of, to_float, to_hwc, to_nhwc
+from .._images import (
+    check_same_shape,
+    in_unit_range,
+    resolve_image_shape,
+    shapes_of,
+    to_float,
+    to_hwc,
+    to_nhwc,
+    value_range,
+)
+from ..metrics.full_reference import check_data_range
 from ..metrics.scorers import corrupted, fitted_attribute, fitted_image_shape, resolve_metric
 from ..noise._base import check_noise
 from ._base import BLUE, Axes, checked_images, split_injectors
@@ -24,7 +34,7 @@ class DenoisingDisplay:
     ----------
     X_clean : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
             (n_samples, height, width, n_channels)
-        Clean images; values outside [0, 1] are shown as black or white.
+        Clean images. Their range, or [0, 1] where they lie in it, is shown from black to white.
     X_noisy : array-like
         The same images with noise; they may be smaller or larger than the clean ones.
     X_denoised : array-like shaped like `X_clean`, or dict of str to such arrays
@@ -34,6 +44,9 @@ class DenoisingDisplay:
         square grey images, or else as 1-D signals, which are drawn as lines.
     metric : {"mse", "mae", "psnr", "ssim"}, callable or None, default="psnr"
         What is written under noisy and denoised images; None writes nothing.
+    data_range : float or None, default=None
+        Largest possible value minus the smallest, for "psnr" and "ssim". None is 1.0 for images in
+        [0, 1]; others need it.
 
     Attributes
     ----------
@@ -44,7 +57,8 @@ class DenoisingDisplay:
     Raises
     ------
     ValueError
-        If the arrays do not belong together, or the images have other than 1 or 3 channels.
+        If the arrays do not belong together, the images have other than 1 or 3 channels, or the
+        metric needs a `data_range`.
 
     Examples
     --------
@@ -64,6 +78,7 @@ class DenoisingDisplay:
         *,
         image_shape: tuple[int, ...] | None = None,
         metric: str | Callable[..., float] | None = "psnr",
+        data_range: float | None = None,
     ) -> None:
         self.X_clean = checked_images(X_clean, "X_clean")
         self.X_noisy = checked_images(X_noisy, "X_noisy")
@@ -75,11 +90,12 @@ class DenoisingDisplay:
         first = (len(self.X_clean), *self.X_clean[0].shape)
         self.image_shape = resolve_image_shape(first, image_shape)
         self.metric = metric
+        self.data_range = data_range
         self._check()
 
     def _check(self):
-        if self.metric is not None:
-            resolve_metric(self.metric)
+        if self.metric is not None and resolve_metric(self.metric, self.data_range).ranged:
+            check_data_range(self.data_range, self.X_clean)
         clean, noisy = self.X_clean, self.X_noisy
         denoised = {f"X_denoised of {name!r}": X for name, X in self.X_denoised.items()}
         # Noisy images may have another size.
@@ -104,6 +120,7 @@ class DenoisingDisplay:
         n_images: int = 8,
         image_shape: tuple[int, ...] | None = None,
         metric: str | Callable[..., float] | None = "psnr",
+        data_range: float | None = None,
         name: str = "denoised",
         ax: Axes | None = None,
     ) -> "DenoisingDisplay":
@@ -126,6 +143,9 @@ class DenoisingDisplay:
         image_shape : tuple of int or None, default=None
             For flat rows; ``None`` means the shape that the estimator was fitted on.
         metric : {"mse", "mae", "psnr", "ssim"}, callable or None, default="psnr"
+        data_range : float or None, default=None
+            Largest possible value minus the smallest, for "psnr" and "ssim". None is 1.0 for images
+            in [0, 1]; others need it.
         name : str, default="denoised"
             Label of the denoised row.
         ax : Axes or None, default=None
@@ -158,6 +178,7 @@ class DenoisingDisplay:
             {name: estimator.predict(X_input)},
             image_shape=image_shape,
             metric=metric,
+            data_range=data_range,
         ).plot(ax=ax)
 
     @classmethod
@@ -170,6 +191,7 @@ class DenoisingDisplay:
         n_images: int = 8,
         image_shape: tuple[int, ...] | None = None,
         metric: str | Callable[..., float] | None = "psnr",
+        data_range: float | None = None,
         ax: Axes | None = None,
     ) -> "DenoisingDisplay":
         """Plot images that are denoised already.
@@ -186,6 +208,9 @@ class DenoisingDisplay:
         n_images : int, default=8
         image_shape : tuple of int or None, default=None
         metric : {"mse", "mae", "psnr", "ssim"}, callable or None, default="psnr"
+        data_range : float or None, default=None
+            Largest possible value minus the smallest, for "psnr" and "ssim". None is 1.0 for images
+            in [0, 1]; others need it.
         ax : Axes or None, default=None
             Axes whose place the images take; ``None`` makes a figure.
 
@@ -199,7 +224,14 @@ class DenoisingDisplay:
             If the shapes do not fit.
         """
         # Checked before cutting, so that arrays of different lengths do not pass for equal.
-        display = cls(X_clean, X_noisy, X_denoised, image_shape=image_shape, metric=metric)
+        display = cls(
+            X_clean,
+            X_noisy,
+            X_denoised,
+            image_shape=image_shape,
+            metric=metric,
+            data_range=data_range,
+        )
         display.X_clean = _first(display.X_clean, n_images)
         display.X_noisy = _first(display.X_noisy, n_images)
         display.X_denoised = {name: _first(X, n_images) for name, X in display.X_denoised.items()}
@@ -223,26 +255,30 @@ class DenoisingDisplay:
         aspect = 0.6 if len(self.image_shape) == 1 else min(max(height / width, 0.25), 4.0)
         self.axes_ = _grid(ax, list(rows), len(self.X_clean), aspect)
         self.figure_ = self.axes_[0, 0].figure
-        images = [image for X in rows.values() for image in X]
-        limits = min(image.min() for image in images), max(image.max() for image in images)
+        low, high = value_range([image for X in rows.values() for image in X])
+        margin = 0.05 * (high - low or 1)
+        shown = value_range(self.X_clean)
+        black_and_white = (0.0, 1.0) if in_unit_range(shown) else shown
         for axes, (name, X) in zip(self.axes_, rows.items(), strict=True):
             for panel, x, clean in zip(axes, X, self.X_clean, strict=True):
-                image = self._image(x)
+                image = self._image(x, black_and_white)
                 label = "" if name == "clean" else self._label(clean[None], x[None])
                 if image.ndim == 1:
                     panel.plot(image, color=BLUE, linewidth=1)
-                    panel.set_ylim(limits[0] - 0.05, limits[1] + 0.05)
+                    panel.set_ylim(low - margin, high + margin)
                 else:
                     panel.imshow(image, cmap="gray", vmin=0, vmax=1)
                 panel.set(xticks=[], yticks=[])
                 panel.set_xlabel(label, fontsize="small")
         return self
 
-    def _image(self, x):
-        """One image as Matplotlib draws it; a signal is 1-D."""
+    def _image(self, x, black_and_white):
+        """One image as Matplotlib draws it, in [0, 1]; a signal is 1-D, in its own units."""
         image = to_float(to_nhwc(x[None], self._shape_of(x)))[0]
         if len(self.image_shape) == 1:
             return image[0, :, 0]
+        low, high = black_and_white
+        image = (image - low) / (high - low or 1)
         return np.clip(image if image.shape[-1] == 3 else image[..., 0], 0, 1)
 
     def _shape_of(self, x):
@@ -258,7 +294,7 @@ class DenoisingDisplay:
         """The metric of a batch of one in words; empty where there is nothing to compare."""
         if x.shape != clean.shape or self.metric is None:
             return ""
-        metric = resolve_metric(self.metric)
+        metric = resolve_metric(self.metric, self.data_range)
         options = {"image_shape": self.image_shape} if metric.spatial and x.ndim == 2 else {}
         return metric.text.format(metric.function(clean, x, **options))
 

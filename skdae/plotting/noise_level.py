@@ -95,6 +95,7 @@ class NoiseLevelDisplay:
         levels: ArrayLike,
         param_name: str = "std",
         metric: str | Callable[..., float] = "psnr",
+        data_range: float | None = None,
         ax: Axes | None = None,
     ) -> "NoiseLevelDisplay":
         """Corrupt images at each level, denoise them with every estimator, and plot the metric.
@@ -116,6 +117,9 @@ class NoiseLevelDisplay:
             `SaltPepper`, ``"0__std"`` of a `NoiseSequence`.
         metric : {"mse", "mae", "psnr", "ssim"} or callable, default="psnr"
             A callable gets ``(X_clean, X_denoised)`` and returns a float.
+        data_range : float or None, default=None
+            Largest possible value minus the smallest, for "psnr" and "ssim". None is 1.0 for images
+            in [0, 1]; others need it.
         ax : Axes or None, default=None
             Axes to draw on; ``None`` makes a figure.
 
@@ -128,10 +132,11 @@ class NoiseLevelDisplay:
         TypeError
             If `noise` is not an injector.
         ValueError
-            If the noise has no such parameter, or the metric is unknown.
+            If the noise has no such parameter, the metric is unknown, or needs a
+            `data_range`.
         """
         estimators = estimator if isinstance(estimator, Mapping) else {"denoised": estimator}
-        function, options = resolve_metric(metric).function, {}
+        function, options = resolve_metric(metric, data_range).function, {}
         denoisers = {
             name: split_injectors(getattr(member, "best_estimator_", member))[1]
             for name, member in estimators.items()

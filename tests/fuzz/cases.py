@@ -53,7 +53,7 @@ def composed(draw, hwc):
         noises, verdict = choose(draw, [], None, "noise", [3], [skdae.MedianFilter()]), BAD
     cls = choose(draw, skdae.NoiseSequence, skdae.OneOf)
     shape = choose(draw, None, hwc) if hwc else None
-    clip = choose(draw, (0.0, 1.0), None)
+    clip = choose(draw, (0.0, 1.0), "auto", None)
     return cls(noises, image_shape=shape, clip=clip, random_state=draw.randrange(9)), verdict
 
 
@@ -76,7 +76,7 @@ def noise(draw, name=None):
     if out is None:
         return
     if not _changes_size(injector):
-        clip = injector.clip if injector.when == "always" else None
+        clip = injector.clip_ if injector.when == "always" else None
         same_shape(out, images, dtype=result_dtype(images), clip=clip)
     equal(out, injector.transform(images.X), "two calls differ")
     if isinstance(images.X, np.ndarray) and images.X.dtype != object:
@@ -107,7 +107,7 @@ def _corrupts_tensors(injector, images, verdict):
     expect(torch.equal(batch, before), "changed a tensor")
     expect(out.shape == batch.shape and out.dtype == torch.float32, f"{out.shape} {out.dtype}")
     # Levels that overflow are an error of the fit.
-    if injector.clip is not None and verdict is SOUND:
+    if injector.clip_ is not None and verdict is SOUND:
         expect(bool(torch.isfinite(out).all()), "gave NaN for a tensor")
 
 
@@ -402,9 +402,12 @@ def metric(draw, name):
     if P is None:
         P, verdict = d.images(draw).X, verdict & EITHER
     if name in ("peak_signal_noise_ratio", "structural_similarity") and draw.random() < 0.5:
-        good, bad = (1.0, 255, 2, 1e200, 1e-200, 10**20), (0, -1, np.nan, np.inf, "1", None, (1,))
+        good, bad = (1.0, 255, 2, 1e200, 1e-200, 10**20), (0, -1, np.nan, np.inf, "1", (1,))
         params["data_range"] = choose(draw, *choose(draw, good, bad, good))
         verdict &= SOUND if params["data_range"] in good else BAD
+    elif name in ("peak_signal_noise_ratio", "structural_similarity"):
+        # Images outside [0, 1] need it.
+        verdict &= EITHER
     if name == "structural_similarity":
         verdict &= EITHER
         if draw.random() < 0.5:
@@ -509,5 +512,6 @@ def kinds():
     table["estimate_noise_std"] = (noise_std, 3)
     table["before fit"] = (unfitted, 1)
     from .files import FILE_KINDS
+    from .held import HELD_KINDS
 
-    return table | FILE_KINDS
+    return table | FILE_KINDS | HELD_KINDS

@@ -217,7 +217,7 @@ MODES = (("reflect", "nearest", "mirror", "wrap"), (*WORDS, None, "constant"))
 
 NOISE = {
     "clip": (
-        ((0.0, 1.0), None, None, [0, 1], (-1, 2), (0.25, 0.75)),
+        ("auto", "auto", (0.0, 1.0), None, [0, 1], (-1, 2), (0.25, 0.75)),
         ((1.0, 0.0), (0.0,), "01", (0, "1"), (0.5, 0.5), (np.nan, 1.0), 1.0, ()),
     ),
     "when": (("always", "always", "fit"), (*WORDS, None)),
