@@ -149,6 +149,7 @@ def test_an_image_is_denoised_alike_in_any_company():
     assert ragged[1].shape == (50, 192)
 
 
+@pytest.mark.filterwarnings("ignore:X has values from")
 def test_fit_learns_nothing_but_the_noise():
     X_noisy = noisy(GREY)
     elsewhere = PretrainedDenoiser().fit(255 * X_noisy[:, :40, :40])
@@ -242,6 +243,7 @@ def test_noise_that_is_correlated_is_told():
         PretrainedDenoiser().fit(X).predict(X)
 
 
+@pytest.mark.filterwarnings("ignore:X has values from")
 def test_values_far_from_all_others_do_no_harm():
     X = 100 + 1000 * noisy(GREY)
     hot = X.copy()

@@ -10,12 +10,12 @@ class LevelMap(BaseNoise):
 
     The level of an image is the root mean square of the noise that it got, in each pixel of the
     channel. A net that learns with it, such as ``DenoisingAutoencoder(UNet(), noise=LevelMap(
-    GaussianNoise((0, 0.3), clip=None)))``, predicts from noisy images with such a channel.
+    GaussianNoise((0, 0.3))))``, predicts from noisy images with such a channel.
 
     Parameters
     ----------
     noise : injector
-        It leaves the size of images as it is. Its level and clipping count; its seed and `when` do
+        It leaves the size of images as it is. Its level counts; its clipping, seed and `when` do
         not.
     """
 
@@ -35,13 +35,12 @@ class LevelMap(BaseNoise):
         super().__init__(clip=clip, when=when, random_state=random_state)
         self.noise = noise
 
-    def _check_parameters(self):
-        super()._check_parameters()
+    def _validate_params(self):
+        super()._validate_params()
         self.noise._validate_params()
-        self.noise._check_parameters()
 
     def _corrupt(self, images, rng):
-        noisy = self.noise.corrupt(images, rng)
+        noisy = self.noise._corrupt(images, rng)
         level = ((noisy - images) ** 2).mean((1, 2, 3)) ** 0.5
         noisy = noisy[..., [*range(images.shape[3]), 0]]
         noisy[..., -1] = level[:, None, None]
