@@ -10,7 +10,7 @@ export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo studies test bounds fuzz lint docs bench quality clean
+.PHONY: help demo studies test bounds fuzz lint docs bench quality weights clean
 
 help:
 	@echo "make demo             denoise the digits with an autoencoder, compare it with filters"
@@ -23,6 +23,7 @@ help:
 	@echo "make docs             build the site in docs/_build/html"
 	@echo "make bench            time the training engine"
 	@echo "make quality          measure how well it denoises: hours; ARGS='--data mnist' picks some"
+	@echo "make weights          train the nets that come with skdae one stage further: hours"
 	@echo "make clean            remove .venv and all that was built"
 	@echo "PYTHON=python3.12 chooses the Python that makes .venv (3.11 or newer)."
 
@@ -66,6 +67,9 @@ LOWEST := .venv-lowest
 bounds: $(LOWEST)/.installed
 	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -q -n $(WORKERS) -W ignore::DeprecationWarning \
 	    --ignore tests/test_docs.py --ignore tests/test_supply_chain.py $(ARGS)
+
+weights: $(VENV)/.installed-dev
+	$(RUN) benchmarks/weights.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(LOWEST) build dist docs/_build docs/api docs/gallery docs/sg_execution_times.rst

@@ -8,7 +8,7 @@ import inspect
 import math
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from numbers import Integral
 from typing import Any, TypeGuard, TypeVar
@@ -26,6 +26,9 @@ FLOAT_DTYPES = (np.float64, np.float32)
 
 # The largest level of noise, which, and whose products, still fit into the float32 of the nets.
 MAX_LEVEL = 1e30
+
+# More channels than this are probably the columns or slices of a stack.
+_MOST_CHANNELS = 16
 
 # Between the user's line and the place in skdae that warns.
 _BETWEEN = {"skdae", "sklearn", "joblib", "skorch", "torch", "numpy", "contextlib"}
@@ -96,6 +99,12 @@ def resolve_image_shape(batch_shape, image_shape=None):
                 f"The images of X have shape {own_shape}, taken as height {own_shape[0]}, width "
                 f"{own_shape[1]} and {own_shape[2]} channels. If the channels come first, pass "
                 "X.transpose(0, 2, 3, 1)."
+            )
+        if len(own_shape) == 3 and own_shape[2] > _MOST_CHANNELS:
+            warn_user(
+                f"The images of X have shape {own_shape}, taken as {own_shape[2]} channels. If X "
+                "holds stacks of slices or frames, pass one at a time, (n_slices, height, width); "
+                f"if channels are meant, image_shape={own_shape} silences this warning."
             )
         return own_shape
     (n_features,) = own_shape
@@ -182,6 +191,9 @@ def as_array(X):
     if isinstance(X, np.ndarray) and X.dtype != object:
         return X
     if is_listed(X):
+        if not isinstance(X, list | tuple | np.ndarray):
+            # Files, which are read once.
+            X = list(X)
         if len(X) and all(map(_holds_array, X)):
             arrays = [np.asarray(as_array(x)) for x in X]
             same_shape = len({array.shape for array in arrays}) == 1
@@ -298,8 +310,8 @@ def check_images(X, *, name="X", min_samples=1, estimator=None):
     first = X[0] if is_sequence and len(X) else X
     if isinstance(first, str | os.PathLike):
         raise TypeError(
-            f"{name} holds names of files or folders, not images; read the files first, such as "
-            "[np.asarray(PIL.Image.open(path)) for path in paths], and pass the arrays."
+            f"{name} holds names of files or folders, not images; pass "
+            "skdae.datasets.ImageFiles(paths), which reads them."
         )
     if hasattr(type(X), "getbands"):
         raise ValueError(f"{name} is one image, not a batch; pass [{name}].")
@@ -419,6 +431,8 @@ def find_scale(sides, target_sides):
     >>> find_scale((3, 4), (6, 8)), find_scale((3, 4), (5, 8)), find_scale((3, 4), (6, 6))
     (2, 2, None)
     """
+    if len(sides) != len(target_sides):
+        return None
     # An image of height 1 is a signal, scaled along its length; rows do not tell their height.
     pairs = [(n, m) for n, m in zip(sides, target_sides, strict=True) if not n == m == 1]
     scale = max((math.ceil(m / n) for n, m in pairs), default=1)
@@ -446,17 +460,22 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def is_listed(X):
-    """Whether `X` is a list, a tuple or a 1-D array of objects."""
+    """Whether `X` is a list, another sequence such as files, or a 1-D array of objects."""
     if isinstance(X, np.ndarray):
         return X.dtype == object and X.ndim == 1
-    return isinstance(X, list | tuple)
+    return isinstance(X, Sequence) and not isinstance(X, str | bytes)
 
 
 def is_ragged(X: Any) -> TypeGuard[list[np.ndarray]]:
     """Whether `X` is a list of images of different shapes."""
-    if not is_listed(X) or not all(map(_holds_array, X)):
+    if not is_listed(X):
         return False
-    shapes = {as_array(image).shape for image in X}
+    shapes = set()
+    # Once through, because they may be files.
+    for image in X:
+        if not _holds_array(image):
+            return False
+        shapes.add(as_array(image).shape)
     return len(shapes) > 1 and all(len(shape) in (2, 3) for shape in shapes)
 
 
@@ -544,7 +563,7 @@ def check_image_list(X, name="X"):
     ValueError
         As in `check_images`, or if the numbers of channels differ.
     """
-    if not isinstance(X, list | tuple | np.ndarray):
+    if not is_listed(X) and not isinstance(X, np.ndarray):
         raise TypeError(f"{name} must be a list of images, as its partner is, not {type(X)}.")
     images = [
         check_images(np.asarray(as_array(image))[None], name=f"{name}[{i}]")[0]
@@ -585,8 +604,13 @@ def check_target_list(X, y, name="y"):
     return y
 
 
-def batches(images):
-    """Slices of a batch for what takes much more memory than the images do."""
+def batches(images, whole=False):
+    """Slices of a batch for what takes much more memory than the images do.
+
+    `whole` makes it one, for what denoises an image with the help of those beside it.
+    """
+    if whole:
+        return [slice(None)]
     n_values = math.prod(images.shape[1:])
     # Nets predict 2**18 values at a time; whole steps of theirs keep every bit.
     step = max(1, 2**18 // n_values)

@@ -129,6 +129,11 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
         """
         return self.predict(X)
 
+    @property
+    def _sees_stacks(self):
+        """True where images of a batch are denoised with those beside them; None elsewhere."""
+        return None
+
     @image_by_image(mean_score)
     def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
         """Minus the mean squared error against the clean images; greater is better, 0 is best.
@@ -162,4 +167,5 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
                 X_denoised = self._predict(X_noisy)
             return squared_errors(without_overhang(X_denoised, X_noisy, target[rows]), target[rows])
 
-        return -float(np.concatenate([errors(rows) for rows in batches(images)]).mean())
+        each = [errors(rows) for rows in batches(images, self._sees_stacks)]
+        return -float(np.concatenate(each).mean())

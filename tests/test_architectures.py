@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from torch import nn
 
-from skdae.architectures import ACTIVATIONS, ARCHITECTURES, Conv, Dense, DnCNN, Linear, UNet
+from skdae._files.weights import write_net
+from skdae.architectures import (
+    ACTIVATIONS,
+    ARCHITECTURES,
+    Conv,
+    Dense,
+    DnCNN,
+    Linear,
+    Pretrained,
+    UNet,
+)
 from skdae.architectures._spatial import UpConv
 from skdae.architectures.residual import ResidualBlock
 
@@ -128,6 +138,31 @@ def test_unet_with_a_stride_works_at_the_low_resolution():
     net = UNet(filters=(4, 8), stride=2).build((16, 16, 1), (16, 16, 1))
     assert net.stem.in_channels == 4
     assert [tuple(f.shape[2:]) for f in net._inwards(torch.rand(1, 1, 16, 16))] == [(8, 8), (4, 4)]
+
+
+@pytest.mark.parametrize("architecture", [UNet((2, 4), stride=2), DnCNN(3, 4)], ids=repr)
+def test_channels_beyond_the_targets_are_only_looked_at(architecture):
+    net = architecture.build((8, 8, 4), (8, 8, 3))
+    x = torch.rand(2, 4, 8, 8)
+    louder = x + torch.tensor([0.0, 0.0, 0.0, 1.0])[:, None, None]
+    assert net(x).shape == (2, 3, 8, 8)
+    assert not torch.equal(net(x), net(louder))
+    for parameter in net.parameters():
+        nn.init.zeros_(parameter)
+    torch.testing.assert_close(net(x), x[:, :3])
+
+
+def test_a_net_in_a_file_has_the_weights_it_learnt_to_half_precision(tmp_path):
+    architecture = UNet((2, 4), stride=2)
+    module = architecture.build((8, 8, 2), (8, 8, 1))
+    write_net(tmp_path / "net.safetensors", architecture, module)
+    again = Pretrained(tmp_path / "net")
+    assert again.receptive_field() == architecture.receptive_field()
+    weights = again.build((16, 16, 2), (16, 16, 1)).state_dict()
+    for name, value in module.state_dict().items():
+        assert torch.equal(weights[name], value.half().float())
+    with pytest.raises(ValueError, match="of its weights differ"):
+        again.build((16, 16, 4), (16, 16, 3))
 
 
 def test_dncnn_of_the_paper():

@@ -4,8 +4,12 @@ import importlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
+
+from skdae.architectures import Pretrained, UNet
 
 ROOT = Path(__file__).parents[1]
 # One epoch of a small net learns little, and fit says so.
@@ -47,6 +51,70 @@ def test_a_run_that_is_interrupted_leaves_the_results_before_it(load, tmp_path, 
     with pytest.raises(KeyboardInterrupt):
         quality.main(["--quick", "--noise", "Gaussian", "--results", str(results)])
     assert list(quality.read_results(results)) == ["digits / Gaussian / noisy input"]
+
+
+@pytest.fixture
+def photographs(tmp_path, monkeypatch):
+    """A folder of data with small images of noise."""
+    rng = np.random.default_rng(0)
+    for name, n in [("bsds400", 24), ("yang91", 12)]:
+        (tmp_path / name).mkdir()
+        for i in range(n):
+            image = Image.fromarray(rng.integers(0, 256, (17, 20, 3), dtype=np.uint8))
+            image.save(tmp_path / name / f"{i}.png")
+    np.savez(tmp_path / "set12.npz", **{"01": rng.integers(0, 256, (16, 16), dtype=np.uint8)})
+    monkeypatch.setenv("SKDAE_DATA", str(tmp_path))
+    return tmp_path
+
+
+def test_a_stage_of_weights_goes_on_from_the_one_before(load, photographs, monkeypatch, capsys):
+    weights = load("weights")
+    monkeypatch.setattr(weights, "NET", UNet((2, 4), stride=2))
+    options = ["--epochs", "1", "--patch-size", "16"]
+    for name in ("keep", "output"):
+        options += [f"--{name}", str(photographs)]
+    options += ["--results", str(photographs / "results.jsonl")]
+    weights.main(options)
+    weights.main([*options, "--nets", "grey"])
+    assert "colour, stage 0, from UNet(" in (said := capsys.readouterr().out)
+    assert "grey, stage 1, from Pretrained(" in said
+    rows = weights.read_results(photographs / "results.jsonl")
+    assert [(row["net"], row["stage"]) for row in rows] == [("colour", 0), ("grey", 0), ("grey", 1)]
+    assert [*rows[-1]["psnr"]] == ["Set12", "20 photographs", "11 colourful ones"]
+    for kind, n in [("grey", 1), ("colour", 3)]:
+        net = Pretrained(photographs / f"photographs-{kind}").build((8, 8, n + 1), (8, 8, n))
+        assert net(torch.zeros(1, n + 1, 9, 7)).shape == (1, n, 9, 7)
+
+
+def test_a_grey_net_does_as_the_colour_net_does_on_equal_channels(load, tmp_path, monkeypatch):
+    weights = load("weights")
+    monkeypatch.setattr(weights, "NET", UNet((2, 4), stride=2))
+    colour = weights.NET.build(*weights.SHAPES["colour"])
+    weights.write_net(tmp_path / "colour", weights.NET, colour)
+    colour.load_state_dict({k: v.half().float() for k, v in colour.state_dict().items()})
+    x = torch.rand(1, 2, 10, 8)
+    expected = colour(x[:, [0, 0, 0, 1]]).mean(1, keepdim=True)
+    torch.testing.assert_close(weights.grey_net(tmp_path / "colour")(x), expected)
+
+
+def test_photographs_to_judge_by_are_not_trained_on(load, photographs):
+    weights = load("weights")
+    seen = {image.tobytes() for image in weights.training_images("grey", 0, 16)}
+    held_out = weights.judges("grey")
+    assert len(seen) == 24 - 20 + 12 - 11
+    assert [len(images) for images in held_out.values()] == [1, 20, 11]
+    assert not any(image.tobytes() in seen for images in held_out.values() for image in images)
+
+
+def test_other_colours_keep_the_mean_of_a_grey_image(load):
+    weights = load("weights")
+    rng = np.random.default_rng(0)
+    grey = np.full((2, 2, 3), 77, np.uint8)
+    assert (weights.other_colours(grey, rng) == grey).all()
+    red = np.full((1, 1, 3), (90, 60, 60), np.uint8)
+    varied = weights.other_colours(red, rng)
+    assert np.ptp(varied) >= 30
+    assert sorted(varied.ravel())[0] == sorted(varied.ravel())[1]
 
 
 @pytest.mark.parametrize("name", ["results.md", "studies.md"])

@@ -27,6 +27,7 @@ from skdae import (
     save,
 )
 from skdae._files.arrays import read_arrays
+from skdae._training.callbacks import AverageWeights
 from skdae.architectures import Conv, Dense, DnCNN, UNet
 
 X = np.random.default_rng(0).random((40, 8, 8)).astype(np.float32)
@@ -125,6 +126,19 @@ def test_training_in_parts_gives_the_bits_of_one_in_one_piece(name, path, monkey
     assert in_parts.n_iter_ == whole.n_iter_
     assert (whole.n_iter_ < whole.max_epochs) == (name == "early stopping")
     np.testing.assert_array_equal(in_parts.predict(X), whole.predict(X))
+
+
+def test_averaged_weights_go_on_from_a_checkpoint(path):
+    def fit(decay, *callbacks, **params):
+        return net(max_epochs=3, callbacks=[AverageWeights(decay), *callbacks], **params).fit(X)
+
+    plain = net(max_epochs=3).fit(X)
+    with pytest.raises(RuntimeError, match="killed"):
+        fit(0.9, Stop(2, RuntimeError("killed")), checkpoint=path)
+    whole = fit(0.9)
+    assert trained(fit(0.9, checkpoint=path)) == trained(whole)
+    assert trained(whole)[0] != trained(plain)[0]
+    assert trained(fit(0.0)) == trained(plain)
 
 
 def train_and_report(denoiser, path, report):

@@ -29,6 +29,8 @@ FLOORS = [
     ["model_selection"],
     ["plotting"],
     ["__init__"],
+    ["cli"],
+    ["__main__"],
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 
@@ -65,7 +67,7 @@ def test_skorch_is_imported_by_the_engine_alone():
 
 
 def test_the_root_is_small():
-    assert len([path for path in ROOT.iterdir() if path.name != "__pycache__"]) <= 16
+    assert len([path for path in ROOT.iterdir() if path.name != "__pycache__"]) <= 19
 
 
 # The plan
@@ -101,7 +103,7 @@ def test_a_plan_comes_back_from_a_file(tmp_path):
     dae = DenoisingAutoencoder(Conv((2,)), noise=Downsample(2), max_epochs=1).fit(X)
     dae.save(tmp_path / "dae")
     assert repr(load(tmp_path / "dae")._plan) == repr(dae._plan)
-    assert dae._plan.scale == (2, 2, 1)
+    assert dae._plan.scale == (2, 2)
     assert dae._plan.any_size
 
 

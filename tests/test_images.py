@@ -15,7 +15,14 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
-from skdae import DenoisingAutoencoder, GaussianNoise, MedianFilter, Occlusion, StripeNoise
+from skdae import (
+    DenoisingAutoencoder,
+    GaussianNoise,
+    MeanFilter,
+    MedianFilter,
+    Occlusion,
+    StripeNoise,
+)
 from skdae._images import (
     check_images,
     check_target,
@@ -376,7 +383,7 @@ def test_one_pil_image_is_not_a_batch():
 )
 def test_names_of_files_name_the_way_to_read_them(X):
     for part in (GaussianNoise(), MedianFilter(), DenoisingAutoencoder(noise=GaussianNoise())):
-        with pytest.raises(TypeError, match=r"names of files or folders.*np.asarray"):
+        with pytest.raises(TypeError, match=r"names of files or folders.*ImageFiles"):
             part.fit(X)
 
 
@@ -393,3 +400,11 @@ def test_scale_is_found_from_sides_that_were_rounded_up(factor, sides):
     ]
     if max(sides) > factor**2:
         assert scale == factor
+
+
+def test_many_channels_are_warned_of_unless_they_are_meant():
+    X = np.random.default_rng(0).random((2, 24, 24, 24))
+    with pytest.warns(UserWarning, match=r"taken as 24 channels.*image_shape=\(24, 24, 24\)"):
+        MeanFilter().fit(X)
+    MeanFilter(image_shape=(24, 24, 24)).fit(X)
+    MeanFilter().fit(X[..., :16])

@@ -8,8 +8,8 @@ import torch
 from sklearn.exceptions import NotFittedError
 from torch import nn
 
-from skdae import DenoisingAutoencoder, Downsample
-from skdae.architectures import ARCHITECTURES, Conv, Dense
+from skdae import DenoisingAutoencoder, Downsample, Noise2VoidDenoiser
+from skdae.architectures import ARCHITECTURES, Conv, Dense, UNet
 
 ort = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
@@ -111,3 +111,12 @@ def test_missing_library_names_the_extra(tmp_path, monkeypatch):
     with pytest.raises(NotFittedError):
         DenoisingAutoencoder().to_onnx(tmp_path / "net.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("X", [GREY, COLOUR, ROWS], ids=["grey", "colour", "rows"])
+def test_graph_takes_stacks_of_any_number_of_slices(X, tmp_path):
+    params = {"precision": "float32", "max_epochs": 1, "random_state": 0}
+    denoiser = Noise2VoidDenoiser(UNet((2, 4)), context=2, **params).fit(X)
+    run = exported(denoiser, tmp_path / "stack.onnx")
+    for n in (12, 5, 3):
+        assert_equal_predictions(run, denoiser, X[:n])

@@ -88,7 +88,7 @@ OF_TORCH = re.compile(r"(nvidia|cuda|triton)")
 
 def dependencies():
     """Names of all distributions that skdae needs, with those that they need."""
-    todo, seen = [("skdae", extra) for extra in ("", "baselines", "onnx")], set()
+    todo, seen = [("skdae", extra) for extra in ("", "baselines", "images", "onnx")], set()
     while todo:
         name, extra = todo.pop()
         if (name, extra) in seen:

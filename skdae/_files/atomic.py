@@ -22,6 +22,15 @@ def refuse_special(path):
         raise OSError(f"{path} is a directory, a device or a pipe; pass the path of a file.")
 
 
+def check_place(path):
+    """The path of the file itself, behind links; an OSError where none can be written."""
+    path = Path(os.path.realpath(path))
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {path.parent} to write {path.name} into.")
+    refuse_special(path)
+    return path
+
+
 @contextmanager
 def atomic_write(path):
     """A binary file that takes the place of `path` once all of it is on the disk, not before.
@@ -38,10 +47,7 @@ def atomic_write(path):
     ------
     file : binary file, open for writing
     """
-    path = Path(os.path.realpath(path))
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"There is no folder {path.parent} to write {path.name} into.")
-    refuse_special(path)
+    path = check_place(path)
     _remove_leftovers(path.parent)
     file = _open_temporary(path)
     try:

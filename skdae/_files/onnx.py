@@ -41,6 +41,8 @@ class UserImages(nn.Module):
             X = X.unflatten(1, plan.input_hwc)
         elif plan.ndim == 3:
             X = X.unsqueeze(-1)
+        if plan.context:
+            X = plan.with_neighbours(X, torch.arange(X.shape[0]))
         images = plan.from_net(self.module(plan.to_net(X)))
         if not (plan.any_size and plan.ndim > 2):
             images = plan.without_overhang(images, X.shape[1:])

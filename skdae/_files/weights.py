@@ -1,8 +1,11 @@
-"""Weights of a net on their way into a file, and back."""
+"""Weights of a net on their way into a file, and back; a net in a file of its own."""
 
 import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
+
+from .arrays import read_arrays, write_arrays
+from .estimators import Reader, Writer, versions
 
 # Values that a net may have beside those of its file: 64 MB.
 _ROOM = 2**24
@@ -19,6 +22,42 @@ def plain(module):
 def saved_weights(module):
     """Arrays of all weights and buffers of a module, by name."""
     return {name: value.cpu().numpy() for name, value in plain(module).state_dict().items()}
+
+
+def write_net(path, architecture, module):
+    """Write a net as a file of its own, with weights of half precision.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+    architecture : BaseArchitecture
+        What built the module.
+    module : torch.nn.Module
+    """
+    writer = Writer()
+    weights = {name: value.astype(np.float16) for name, value in saved_weights(module).items()}
+    content = {"architecture": architecture, "weights": weights}
+    tree = writer.encode(content, ("net",))
+    write_arrays(path, writer.arrays, {"net": tree, "versions": versions()})
+
+
+def read_net(path):
+    """Read what `write_net` wrote.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+
+    Returns
+    -------
+    architecture : BaseArchitecture
+    weights : dict of str to ndarray of float32
+        For `rebuild`.
+    """
+    arrays, tree = read_arrays(path)
+    net = Reader(arrays, tree["versions"]["skdae"]).decode(tree["net"])
+    weights = {name: value.astype(np.float32) for name, value in net["weights"].items()}
+    return net["architecture"], weights
 
 
 def rebuild(build, weights):

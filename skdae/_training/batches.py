@@ -8,6 +8,39 @@ from .._images import to_hwc
 from .._random import TorchGenerator
 
 
+def neighbours(index, n, context):
+    """Indices of images and of those beside them in a stack of `n`, mirrored at its ends.
+
+    Mirrored rather than repeated: behind its own copy, no hidden pixel would be hidden.
+
+    Parameters
+    ----------
+    index : Tensor of int64 of shape (n_images,)
+    n : int
+        More than `context`.
+    context : int
+        How many before an image, and how many behind it.
+
+    Returns
+    -------
+    indices : Tensor of int64 of shape (n_images, 2 * context + 1)
+        The image itself comes first.
+
+    Examples
+    --------
+    >>> neighbours(torch.arange(3), 3, 1).tolist()
+    [[0, 1, 1], [1, 0, 2], [2, 1, 1]]
+    """
+    steps = [0, *(step for k in range(1, context + 1) for step in (-k, k))]
+    around = index[:, None] + torch.tensor(steps, device=index.device)
+    return n - 1 - (n - 1 - around.abs()).abs()
+
+
+def as_channels(images):
+    """From ``(n_images, n_neighbours, height, width, n_channels)`` to neighbours as channels."""
+    return images.permute(0, 2, 3, 1, 4).flatten(3)
+
+
 class ImageDataset(Dataset):
     """Images of a fit as one tensor; a batch is one `index_select`.
 
@@ -31,10 +64,23 @@ class ImageDataset(Dataset):
         The images that belong to this data set.
     seed : int
         Of order and noise.
+    context : int, default=0
+        How many images before and behind each enter the net with it, as channels.
     """
 
     def __init__(
-        self, images, targets, to_net, noise, pretext, input_hwc, device, *, indices, seed
+        self,
+        images,
+        targets,
+        to_net,
+        noise,
+        pretext,
+        input_hwc,
+        device,
+        *,
+        indices,
+        seed,
+        context=0,
     ):
         self.images = images
         self.targets = targets
@@ -44,6 +90,7 @@ class ImageDataset(Dataset):
         self.noise = noise
         self.pretext = pretext
         self.input_hwc = input_hwc
+        self.context = context
         self.device = device
         self.seed = seed
         self._order = torch.Generator().manual_seed(seed)
@@ -114,10 +161,20 @@ class ImageDataset(Dataset):
 
     def _pixels(self, rows):
         """Input and target of one batch, before the noise."""
-        y = self._to_device(self.targets.index_select(0, rows))
+        y = self._take(self.targets, rows)
+        if self.context:
+            # A row is an image, or begins with it.
+            index = rows.view(len(rows), -1)[:, 0]
+            indices = neighbours(index, len(self.images), self.context)
+            beside = rows.repeat_interleave(indices.shape[1], 0)
+            beside.view(len(beside), -1)[:, 0] = indices.flatten()
+            return as_channels(self._take(self.images, beside).unflatten(0, indices.shape)), y
         # A net or a noise that works in place must not reach the target.
-        same = self.targets is self.images
-        return y.clone() if same else self._to_device(self.images.index_select(0, rows)), y
+        return y.clone() if self.targets is self.images else self._take(self.images, rows), y
+
+    def _take(self, images, rows):
+        """Some of the images, or of the targets."""
+        return self._to_device(images.index_select(0, rows))
 
     def _corrupted(self, images):
         """Images with noise, in the size that it leaves them."""

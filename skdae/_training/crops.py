@@ -22,21 +22,18 @@ class PatchDataset(ImageDataset):
         As in `ImageDataset`.
     patch_hw : (int, int)
         Height and width of a crop of `images`.
-    indices : Tensor of int64
-        The images that belong to this data set.
-    seed : int
-        Of crops and noise.
     least : int, default=1
         An epoch shows as many crops at least.
+    **options : dict
+        ``indices``, ``seed`` and ``context``, as in `ImageDataset`.
     """
 
     def __init__(
-        self, images, targets, to_net, noise, pretext, device, *, patch_hw, indices, seed, least=1
+        self, images, targets, to_net, noise, pretext, device, *, patch_hw, least=1, **options
     ):
-        super().__init__(
-            images, targets, to_net, noise, pretext, None, device, indices=indices, seed=seed
-        )
+        super().__init__(images, targets, to_net, noise, pretext, None, device, **options)
         self.patch_hw = patch_hw
+        indices, seed = options["indices"], options["seed"]
         first = indices[0]
         # The largest: 3 pixels are enlarged to 5 by a factor of 2, whose last block is cut off.
         scale = -(-targets.sizes[indices] // images.sizes[indices]).amax(0)
@@ -74,13 +71,9 @@ class PatchDataset(ImageDataset):
         """Batches of one epoch: fresh crops."""
         return self._batches(self._draw(self._order), batch_size)
 
-    def _pixels(self, rows):
-        """Input and target of some crops, before the noise."""
-        y = self._crop(self.targets, rows, self._target_scale)
-        return (y.clone() if self.targets is self.images else self._crop(self.images, rows)), y
-
-    def _crop(self, store, rows, scale=(1, 1)):
-        """Crops of one of the stores, whose images may be larger by a whole factor."""
+    def _take(self, store, rows):
+        """Crops of one of the stores; the targets may be larger by a whole factor."""
+        scale = self._target_scale if store is self.targets else (1, 1)
         corner = rows[:, 1:3] * torch.tensor(scale)
         hw = tuple(n * s for n, s in zip(self.patch_hw, scale, strict=True))
         return self._to_device(store.crop(rows[:, 0], corner, rows[:, 3], hw))
@@ -105,6 +98,9 @@ class PixelStore:
         self.sizes = torch.tensor(sizes)
         n_pixels = self.sizes.prod(1)
         self._starts = n_pixels.cumsum(0) - n_pixels
+
+    def __len__(self):
+        return len(self.sizes)
 
     @property
     def device(self):

@@ -23,7 +23,7 @@ from torch.optim import lr_scheduler
 from .._files.weights import plain
 from .._images import is_inside_of_a_library, warn_user
 from .batches import as_float, image_tensor
-from .callbacks import StopEarly
+from .callbacks import StopEarly, copy_tensors
 from .muon import Muon
 
 OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict]] = {
@@ -146,11 +146,11 @@ class ImageNet(NeuralNet):
                     training.record(dict(zip(losses, values, strict=True)))
                     # From here on an interruption finds these weights whole, but not the copy.
                     is_good = True
-                    _copy(weights, last_good)
+                    copy_tensors(weights, last_good)
             finally:
                 if not is_good:
                     del self.history[n_rows:]
-                    _copy(last_good, weights)
+                    copy_tensors(last_good, weights)
             if not is_good:
                 self._diverged(training.epoch)
                 break
@@ -469,7 +469,6 @@ class Training:
 
     def state_dict(self):
         """All of it, as tensors, numbers and text."""
-        stop = self._early_stopping()
         return {
             "epoch": self.epoch,
             "best": self.best,
@@ -479,7 +478,7 @@ class Training:
             "schedule": self.schedule and self.schedule.state_dict(),
             "scaler": self.scaler.state_dict(),
             "generators": [generator.get_state() for generator in self.generators],
-            "early_stopping": stop and stop.state_dict(),
+            "callbacks": {name: c.state_dict() for name, c in self._callbacks()},
         }
 
     def load_state_dict(self, state):
@@ -496,9 +495,13 @@ class Training:
             self.scaler.load_state_dict(state["scaler"])
         for generator, values in zip(self.generators, state["generators"], strict=True):
             generator.set_state(values)
-        stop = self._early_stopping()
-        if stop is not None:
-            stop.load_state_dict(state["early_stopping"])
+        for name, callback in self._callbacks():
+            if name in state["callbacks"]:
+                callback.load_state_dict(state["callbacks"][name])
+
+    def _callbacks(self):
+        """The callbacks with a state, by name."""
+        return [(name, c) for name, c in self.net.callbacks_ if hasattr(c, "state_dict")]
 
 
 def _load_optimizer(optimizer, state):
@@ -535,10 +538,3 @@ def clear_gradients(optimizer):
 def _health(weights):
     """A number that is finite while all weights are."""
     return sum(w.detach().sum(dtype=torch.float32) for w in weights if w.is_floating_point())
-
-
-def _copy(source, to):
-    """Copy tensors in place."""
-    with torch.no_grad():
-        for a, b in zip(source, to, strict=True):
-            b.copy_(a)

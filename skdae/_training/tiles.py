@@ -44,7 +44,7 @@ def smallest_tile(stride, radius):
     return 2 * overlap(stride, radius) + stride
 
 
-def in_tiles(run, images, scale, tile, stride, radius):
+def in_tiles(run, images, scale, n_channels, tile, stride, radius):
     """Apply a net to images tile by tile, by smaller tiles where the memory of a GPU runs out.
 
     Parameters
@@ -53,8 +53,10 @@ def in_tiles(run, images, scale, tile, stride, radius):
         From a batch ``(1, height, width, n_channels)`` to the output's, perhaps larger by a whole
         factor.
     images : ndarray of shape (n_samples, height, width, n_channels)
-    scale : (int, int, int)
-        Height, width and channels of the output over those of the input.
+    scale : (int, int)
+        Height and width of the output over those of the input.
+    n_channels : int
+        Of the output.
     tile : int
         Height and width of the largest tile.
     stride, radius : int
@@ -64,8 +66,8 @@ def in_tiles(run, images, scale, tile, stride, radius):
     -------
     out : ndarray of float32 of shape (n_samples, scale * height, scale * width, n_channels)
     """
-    shape = (n * s for n, s in zip(images.shape[1:], scale, strict=True))
-    out = np.empty((len(images), *shape), dtype=np.float32)
+    sides = (n * s for n, s in zip(images.shape[1:3], scale, strict=True))
+    out = np.empty((len(images), *sides, n_channels), dtype=np.float32)
     done = 0
     while done < len(images):
         try:

@@ -6,6 +6,7 @@ Each name that `skdae.DenoisingAutoencoder` takes is one of them with its defaul
 from ._base import ACTIVATIONS, BaseArchitecture
 from .conv import Conv
 from .dense import Dense, Linear
+from .pretrained import Pretrained
 from .residual import DnCNN, UNet
 
 ARCHITECTURES: dict[str, type[BaseArchitecture]] = {
@@ -24,5 +25,6 @@ __all__ = [
     "Dense",
     "DnCNN",
     "Linear",
+    "Pretrained",
     "UNet",
 ]

@@ -46,7 +46,8 @@ class UNet(_ResidualArchitecture):
     whose sides are not multiples of ``stride * 2 ** (len(filters) - 1)`` are padded by reflection
     (by repetition where they are too small for that), and the output is cropped. A 1-D signal is
     convolved along its length. Targets may be larger by a whole factor: the net then corrects the
-    input enlarged by repetition.
+    input enlarged by repetition. They may have fewer channels: the net corrects the first ones of
+    the input and only looks at the others, such as a map of the noise level.
 
     Parameters
     ----------
@@ -148,6 +149,7 @@ class _UNetModule(nn.Module):
 
         self.stride = stride
         self.scale = scale_of(input_shape, output_shape)
+        self.n_channels = output_shape[2]
         self.residual = unet.residual
         self.multiple = [s * d ** (len(filters) - 1) for s, d in zip(stride, step, strict=True)]
         n_stem = input_shape[2] * stride[0] * stride[1]
@@ -175,7 +177,9 @@ class _UNetModule(nn.Module):
             features = stage(up(features) + skips.pop())
         height, width = (n * s for n, s in zip(x.shape[-2:], self.scale, strict=True))
         output = self.head(features)[..., :height, :width]
-        return enlarged(x, self.scale) - output if self.residual else output
+        if not self.residual:
+            return output
+        return enlarged(x[:, : self.n_channels], self.scale) - output
 
     def _inwards(self, x):
         """The features of each resolution on the way in."""
@@ -214,7 +218,7 @@ class DnCNN(_ResidualArchitecture):
     r"""The plain deep net of Zhang et al. (2017), which predicts the noise.
 
     Convolutions of 3 × 3 at full resolution, with batch norm and ReLU between them:
-    :math:`\hat x = y - R(y)`.
+    :math:`\hat x = y - R(y)`. As with `UNet`, targets may be larger, or have fewer channels.
 
     Parameters
     ----------
@@ -289,17 +293,18 @@ class DnCNN(_ResidualArchitecture):
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         _shrink(head)
-        return _DnCNNModule(nn.Sequential(*layers, Float32(head)), scale)
+        return _DnCNNModule(nn.Sequential(*layers, Float32(head)), scale, output_shape[2])
 
 
 class _DnCNNModule(nn.Module):
     """The module of a `DnCNN`."""
 
-    def __init__(self, noise, scale):
+    def __init__(self, noise, scale, n_channels):
         super().__init__()
         self.noise = noise
         self.scale = scale
+        self.n_channels = n_channels
 
     def forward(self, x):
         """Denoised batch, in the size of `x` times the scale."""
-        return enlarged(x, self.scale) - self.noise(x)
+        return enlarged(x[:, : self.n_channels], self.scale) - self.noise(x)

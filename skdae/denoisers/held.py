@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import HasMethods
 
 from .._images import guess_image_shape
 from ..base import BaseDenoiser
-from ..metrics.scorers import fitted_image_shape, knows_images
+from ..metrics.scorers import fitted_attribute, fitted_image_shape, knows_images
 
 
 class HeldDenoiser(BaseDenoiser):
@@ -36,6 +36,11 @@ class HeldDenoiser(BaseDenoiser):
             self.__dict__.pop("feature_names_in_", None)
         own_shape = images.shape[1:] if images.ndim > 2 else guess_image_shape(n_features)
         self.image_shape_ = fitted_image_shape(self.denoiser_, n_features) or own_shape
+
+    @property
+    def _sees_stacks(self):
+        """See `BaseDenoiser`."""
+        return fitted_attribute(self.denoiser_, "_sees_stacks")
 
     @property
     def _n_features_out(self):

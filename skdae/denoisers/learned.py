@@ -23,12 +23,14 @@ from .._files import weights
 from .._files.onnx import UserImages, export_onnx
 from .._images import (
     as_array,
+    batches,
     check_image_list,
     check_target,
     check_target_list,
     from_nhwc,
     image_by_image,
     image_list,
+    is_listed,
     is_ragged,
     union,
     validate_images,
@@ -36,6 +38,7 @@ from .._images import (
 )
 from .._random import draw_seed, seeded
 from .._training import hardware, tiles
+from .._training.batches import image_tensor
 from .._training.callbacks import standard_callbacks
 from .._training.checkpoint import Checkpoint, describe_fit
 from .._training.fit_data import datasets
@@ -235,6 +238,7 @@ class LearnedDenoiser(BaseDenoiser):
             self.patch_size,
             None if self.noise is None else check_noise(self.noise),
             start.seeds[0],
+            getattr(self, "context", 0),
         )
         plan.check_sizes(self.tile_size, data.patch_size, data.images)
         if data.patch_size is None and len(data.images) < 2 and not partial:
@@ -276,6 +280,7 @@ class LearnedDenoiser(BaseDenoiser):
                 to_net=plan.pair_to_net,
                 noise=noise,
                 pretext=self._pretext,
+                context=plan.context,
                 device=device,
             )
             plan = replace(
@@ -307,6 +312,7 @@ class LearnedDenoiser(BaseDenoiser):
 
     def _read(self, X, y, going_on, partial):
         """Checked images, targets (or None), and the names of the features (or None)."""
+        X, y = (as_array(images) if is_listed(images) else images for images in (X, y))
         if is_ragged(X):
             if self.patch_size is None:
                 raise ValueError(
@@ -435,6 +441,11 @@ class LearnedDenoiser(BaseDenoiser):
         """Number of values that `transform` gives for an image."""
         return math.prod(self._plan.target_hwc)
 
+    @property
+    def _sees_stacks(self):
+        """See `BaseDenoiser`."""
+        return self._plan.context > 0 or None
+
     @image_by_image(image_list)
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Denoise images.
@@ -465,20 +476,31 @@ class LearnedDenoiser(BaseDenoiser):
         plan = net.plan
         plan.check_sizes(tile, None if self.patch_size == "auto" else self.patch_size)
         images = plan.batch_of(X)
+        field = plan.receptive_field
 
         def run(batch):
             return run_net(net, "forward", batch, plan.to_net, self.compile)
 
-        output = None
-        if tile is None or max(images.shape[1:3]) <= tile:
-            try:
-                output = run(images)
-            except torch.OutOfMemoryError:
-                if not plan.any_size:
-                    raise
-                tile = tiles.smaller_tile(max(images.shape[1:3]), *plan.receptive_field)
-        if output is None:
-            output = tiles.in_tiles(run, images, plan.scale, tile, *plan.receptive_field)
+        def denoise(images):
+            side = max(images.shape[1:3])
+            smaller = tile
+            if tile is None or side <= tile:
+                try:
+                    return run(images)
+                except torch.OutOfMemoryError:
+                    if not plan.any_size:
+                        raise
+                    smaller = tiles.smaller_tile(side, *field)
+            return tiles.in_tiles(run, images, plan.scale, plan.target_hwc[2], smaller, *field)
+
+        if plan.context:
+            stack = image_tensor(images)
+            index = torch.arange(len(stack))
+            # Some at a time: with their neighbours, all would take a multiple of the memory.
+            parts = (plan.with_neighbours(stack, index[rows]) for rows in batches(images))
+            output = np.concatenate([denoise(part.numpy()) for part in parts])
+        else:
+            output = denoise(images)
         return from_nhwc(plan.without_overhang(output, images.shape[1:]), X.ndim)
 
     # Files

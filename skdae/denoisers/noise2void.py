@@ -1,6 +1,7 @@
 """Learning from noisy images alone: a net that never sees the pixel it has to predict."""
 
 import os
+from itertools import product
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -9,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval
 from torch import nn
 
+from .._checks import POSITIVE_INT, WINDOW
 from .._training.net import ImageNet
 from ..architectures import BaseArchitecture, UNet
 from .learned import LearnedDenoiser
@@ -23,9 +25,10 @@ class Noise2VoidDenoiser(LearnedDenoiser):
     .. math:: \min_f \; \sum_{j \in J} \left(f(y_{\setminus J})_j - y_j\right)^2
 
     Noise that is independent from pixel to pixel, with mean zero, cannot be predicted from the
-    neighbours, the image can: so the net learns the image. Noise with a pattern (stripes,
-    occlusions, the grain of a compressed photograph) is not removed. No clean image is needed; with
-    clean ones `DenoisingAutoencoder` does better.
+    neighbours, the image can: so the net learns the image. Noise that is correlated along rows or
+    columns needs a `mask_shape`; that with any other pattern (stripes, occlusions, the grain of a
+    compressed photograph) is not removed. No clean image is needed; with clean ones
+    `DenoisingAutoencoder` does better.
 
     Parameters
     ----------
@@ -35,7 +38,17 @@ class Noise2VoidDenoiser(LearnedDenoiser):
     masked_fraction : float, default=0.02
         Share of the pixels hidden in a step, in (0, 0.5]; at least one per image.
     mask_radius : int, default=2
-        A hidden pixel takes the value of another one at most as far away, in pixels, at least 1.
+        A hidden pixel takes the value of another one at most as far away, in pixels, at least 1;
+        of one outside its window, and as far from that, with a `mask_shape`.
+    mask_shape : (int, int), default=(1, 1)
+        Height and width, both odd, of a window around each hidden pixel that is hidden with it
+        [2]_: ``(1, 9)`` for noise that is correlated over four pixels along the rows, ``(9, 1)``
+        along columns. Only the centre of a window has to be predicted.
+    context : int, default=0
+        How many neighbours on each side of an image enter the net with it, as further channels. `X`
+        is then one stack ``(z, height, width)`` or time series, in its order, both at `fit` and at
+        `predict`, of more than `context` slices or frames. Only pixels of the centre are hidden and
+        predicted. At its ends a stack is mirrored: the slice before the first is the second.
     image_shape : tuple of int or None, default=None
         As in `DenoisingAutoencoder`.
     optimizer, lr, lr_schedule, weight_decay, max_epochs, max_steps, batch_size
@@ -76,13 +89,21 @@ class Noise2VoidDenoiser(LearnedDenoiser):
     See Also
     --------
     DenoisingAutoencoder : Learns from clean images, or from pairs of noisy ones
-        (``fit(X_noisy_1, X_noisy_2)``, Noise2Noise [2]_).
+        (``fit(X_noisy_1, X_noisy_2)``, Noise2Noise [3]_).
+
+    Notes
+    -----
+    With `context`, slices that are set aside for validation are never predicted in training, but
+    enter it as neighbours of others. Cross-validation should leave the order as it is
+    (``KFold(shuffle=False)``): neighbours are those in the array.
 
     References
     ----------
     .. [1] Krull, A., Buchholz, T.-O. and Jug, F. (2019). "Noise2Void: Learning denoising from
        single noisy images". CVPR.
-    .. [2] Lehtinen, J. et al. (2018). "Noise2Noise: Learning image restoration without clean data".
+    .. [2] Broaddus, C. et al. (2020). "Removing structured noise with self-supervised blind-spot
+       networks". ISBI.
+    .. [3] Lehtinen, J. et al. (2018). "Noise2Noise: Learning image restoration without clean data".
        ICML.
 
     Examples
@@ -100,7 +121,9 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         **LearnedDenoiser._parameter_constraints,
         "architecture": [*LearnedDenoiser._parameter_constraints["architecture"], None],
         "masked_fraction": [Interval(Real, 0, 0.5, closed="right")],
-        "mask_radius": [Interval(Integral, 1, None, closed="left")],
+        "mask_radius": [POSITIVE_INT],
+        "mask_shape": [WINDOW],
+        "context": [Interval(Integral, 0, None, closed="left")],
     }
     del _parameter_constraints["noise"]
 
@@ -112,6 +135,8 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         *,
         masked_fraction: float = 0.02,
         mask_radius: int = 2,
+        mask_shape: tuple[int, int] = (1, 1),
+        context: int = 0,
         image_shape: tuple[int, ...] | None = None,
         optimizer: str | type[torch.optim.Optimizer] = "adamw",
         lr: float = 1e-3,
@@ -137,6 +162,8 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         self.architecture = architecture
         self.masked_fraction = masked_fraction
         self.mask_radius = mask_radius
+        self.mask_shape = mask_shape
+        self.context = context
         self.image_shape = image_shape
         self.optimizer = optimizer
         self.lr = lr
@@ -167,7 +194,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
                 (n_samples, height, width, n_channels)
             Noisy images, at least 2; one is enough where it is learnt by crops (`patch_size`).
-            Images of different sizes come as a list of arrays.
+            Images of different sizes come as a list of arrays. With `context`, one stack.
         y : Ignored
 
         Returns
@@ -177,8 +204,9 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         Raises
         ------
         ValueError
-            If shapes do not fit, values are not finite, a parameter is out of range, an image has
-            one pixel, or the loss diverges in the first epoch.
+            If shapes do not fit, values are not finite, a parameter is out of range, an image is
+            too small for `mask_shape` or a stack for `context`, or the loss diverges in the first
+            epoch.
         """
         return super().fit(X)
 
@@ -206,53 +234,82 @@ class Noise2VoidDenoiser(LearnedDenoiser):
 
     @property
     def _pretext(self):
-        return BlindSpots(self.masked_fraction, self.mask_radius)
+        window = tuple(self.mask_shape)
+        return BlindSpots(self.masked_fraction, self.mask_radius, window, self.context)
 
     def _build_net(self, module, plan, options):
         return ImageNet(module, MaskedLoss(), **options).initialize()
 
 
 class BlindSpots:
-    """Hide pixels behind their neighbours; what is not hidden has no target, NaN.
+    """Hide pixels behind others; what is not hidden has no target, NaN.
 
     Parameters
     ----------
     fraction : float
-        Share of the pixels of an image.
+        Share of the pixels of an image that are to be predicted.
     radius : int
-        How far away the neighbour is at most.
+        How far away from the window around a hidden pixel its neighbour is at most.
+    window : (int, int), default=(1, 1)
+        Height and width around such a pixel that are hidden with it.
+    context : int, default=0
+        How many images on each side enter with one, as the channels behind its own.
     """
 
-    def __init__(self, fraction, radius):
+    def __init__(self, fraction, radius, window=(1, 1), context=0):
         self.fraction = fraction
         self.radius = radius
+        self.window = window
+        self.context = context
 
     def __call__(self, images, rng):
         """Images with hidden pixels, and their targets, ``(n, height, width, n_channels)``."""
         n, height, width, n_channels = images.shape
-        if height * width == 1:
+        n_channels //= 2 * self.context + 1
+        shifts = self._shifts(height, width).to(images.device)
+        count = max(1, round(self.fraction * height * width))
+        centre = rng.uniform(0.0, 1.0, (n, height * width)).topk(count).indices
+        # One for all pixels of a window: what hides them is as correlated as they are.
+        shift = shifts[rng.integers(0, len(shifts), (n, count)).long()]
+
+        place, source = [], []
+        for down, right in product(*(range(-(side // 2), side // 2 + 1) for side in self.window)):
+            row, column = centre // width + down, centre % width + right
+            outside = (row < 0) | (row >= height) | (column < 0) | (column >= width)
+            # Where the window leaves the image, the centre is hidden once more.
+            pixel = torch.where(outside, centre, row * width + column)
+            place.append(pixel)
+            there = _inside(pixel // width, shift[..., 0], height)
+            source.append(there * width + _inside(pixel % width, shift[..., 1], width))
+
+        pixels = images[..., :n_channels].flatten(1, 2)
+        index = torch.arange(height * width, device=images.device).expand(n, -1)
+        # Of windows that overlap, the same one is on top on every device.
+        place, source = torch.cat(place, 1), torch.cat(source, 1)
+        index = index.scatter_reduce(1, place, source, "amax", include_self=False)
+        hidden = pixels.gather(1, index[..., None].expand(-1, -1, n_channels))
+        centre = centre[..., None].expand(-1, -1, n_channels)
+        targets = torch.full_like(pixels, torch.nan).scatter(1, centre, pixels.gather(1, centre))
+        hidden = torch.cat([hidden.reshape(*images.shape[:3], -1), images[..., n_channels:]], 3)
+        return hidden, targets.reshape(n, height, width, n_channels)
+
+    def _shifts(self, height, width):
+        """The ways from a window to another beside it, ``(n_shifts, 2)``."""
+        sides = [*zip(self.window, (height, width), strict=True)]
+        # Along a signal, which has one row, no window lies on another row.
+        least = min((m for m, side in sides if side > 1), default=0)
+        # Half the side at most, so that one of the two opposite neighbours is in the image.
+        reach = [min(self.radius + least - 1, side // 2) for _, side in sides]
+        shifts = torch.cartesian_prod(*(torch.arange(-r, r + 1) for r in reach))
+        shifts = shifts[(shifts.abs() >= torch.tensor(self.window)).any(1)]
+        if not len(shifts):
             raise ValueError(
                 "Found 1 feature(s): an image of one pixel has no neighbours to hide it."
+                if height * width == 1
+                else f"mask_shape={self.window} hides too much of images of {height} by {width} "
+                f"pixels; pass a smaller one."
             )
-        count = max(1, round(self.fraction * height * width))
-        place = rng.integers(0, height * width, (n, count)).long()
-        row, column = place // width, place % width
-        # Half the side at most, so that one of the two opposite neighbours is in the image.
-        reach = [min(self.radius, side // 2) for side in (height, width)]
-        sides = [2 * r + 1 for r in reach]
-        n_neighbours = sides[0] * sides[1]
-        step = rng.integers(0, n_neighbours - 1, (n, count)).long()
-        # The centre is left out.
-        step = step + (step >= n_neighbours // 2)
-        row = _inside(row, step // sides[1] - reach[0], height)
-        column = _inside(column, step % sides[1] - reach[1], width)
-        source, place = (
-            pixel[..., None].expand(-1, -1, n_channels) for pixel in (row * width + column, place)
-        )
-        pixels = images.flatten(1, 2)
-        hidden = pixels.scatter(1, place, pixels.gather(1, source))
-        targets = torch.full_like(pixels, torch.nan).scatter(1, place, pixels.gather(1, place))
-        return hidden.reshape(images.shape), targets.reshape(images.shape)
+        return shifts
 
 
 def _inside(position, offset, side):

@@ -205,7 +205,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
 
     def _build_net(self, module, plan, options):
         shapes = (plan.input_hwc, plan.target_hwc)
-        if 0 in plan.scale[:2]:
+        if 0 in plan.scale:
             raise ValueError("Pix2PixDenoiser needs targets at least as large as the images of X.")
         return AdversarialNet(
             module,

@@ -24,6 +24,7 @@ from .._images import (
     warn_if_far,
 )
 from .._training import tiles
+from .._training.batches import as_channels, neighbours
 from .._training.fit_data import choose_patch_size, float32_range, gather, shorter_side
 from .._training.losses import OUTPUT_ACTIVATIONS
 from .._training.net import call
@@ -55,7 +56,9 @@ class NetPlan(Persistent):
     image_shape: tuple[int, ...]
     #: Number of values in an image given to `fit`, which a noise may shrink.
     n_clean_features: int
-    #: Height, width and channels of what enters and leaves the net.
+    #: How many images of a stack enter the net before and behind each, as channels.
+    context: int
+    #: Height, width and channels of the images that `predict` takes, and of what leaves the net.
     input_hwc: tuple[int, int, int]
     target_hwc: tuple[int, int, int]
     #: Name of the output activation.
@@ -76,13 +79,19 @@ class NetPlan(Persistent):
         return self.receptive_field is not None
 
     @property
+    def net_hwc(self):
+        """Height, width and channels of what enters the net: images with their neighbours."""
+        height, width, n_channels = self.input_hwc
+        return height, width, n_channels * (2 * self.context + 1)
+
+    @property
     def scale(self):
-        """Height, width and channels of the net's output over those of the input.
+        """Height and width of the net's output over those of the input.
 
         What lies beyond the targets, where the last blocks of those are cut off, is left out.
         """
         scale = find_scale(self.input_hwc[:2], self.target_hwc[:2]) or 0
-        return (*along(self.input_hwc, scale), 1)
+        return along(self.input_hwc, scale)
 
     @property
     def clip(self):
@@ -92,7 +101,7 @@ class NetPlan(Persistent):
 
     @property
     def n_features(self):
-        """Number of values in an image that enters the net."""
+        """Number of values in an image that `predict` takes."""
         return math.prod(self.input_hwc)
 
     def _truths(self):
@@ -102,6 +111,7 @@ class NetPlan(Persistent):
         yield "ndim", 2 <= self.ndim <= 4 and self.ndim in (2, len(shape) + 1)
         yield "input_hwc", self.input_hwc == to_hwc(shape)
         yield "target_hwc", min(self.target_hwc) > 0
+        yield "context", self.context >= 0
         yield "n_clean_features", self.n_clean_features > 0
         yield "architecture_name", bool(self.architecture_name)
         yield "latent_dim", self.latent_dim is None or self.latent_dim > 0
@@ -125,7 +135,7 @@ class NetPlan(Persistent):
         ValueError
             If it gives NaN or infinity, or codes of another shape than the plan's.
         """
-        *hw, n_channels = self.input_hwc
+        *hw, n_channels = self.net_hwc
         stride = 1 if self.flat else self.architecture.receptive_field()[0]
         widest = max(len(weight) for weight in module.parameters())
         sizes = [hw, [min(n, 8) for n in hw]] if self.any_size else [hw]
@@ -148,7 +158,7 @@ class NetPlan(Persistent):
 
     def build(self):
         """A net with fresh weights."""
-        return self.architecture.build(self.input_hwc, self.target_hwc, self.latent_dim)
+        return self.architecture.build(self.net_hwc, self.target_hwc, self.latent_dim)
 
     def code_shape_of(self, module):
         """Shape of one code of a module, or None where it has none."""
@@ -156,7 +166,7 @@ class NetPlan(Persistent):
             return None
         # Nets of skdae tell shapes without computing: an image may be large.
         module = copy.deepcopy(module).to("meta" if self.architecture else "cpu").eval()
-        image = torch.zeros((1, *self.input_hwc), device="meta" if self.architecture else "cpu")
+        image = torch.zeros((1, *self.net_hwc), device="meta" if self.architecture else "cpu")
         with torch.inference_mode():
             return tuple(call(module, "encode", self.to_net(image)).shape[1:])
 
@@ -196,12 +206,18 @@ class NetPlan(Persistent):
         return output[:, :height, :width]
 
     def batch_of(self, X):
-        """Checked images as a batch, if the net takes their size and values."""
+        """Checked images as a batch, if the net takes their number, size and values."""
+        check_stack(X, self.context)
         warn_if_far(float32_range(X), self.input_range)
         images = to_nhwc(X, self.image_shape)
         if not self.any_size or images.shape[3] != self.input_hwc[2]:
             check_fitted_shape(images.shape[1:], self.input_hwc)
         return images
+
+    def with_neighbours(self, images, index):
+        """Some images of a stack, with those beside them as channels; tensors."""
+        # Not len(), of which torch.export would make a constant.
+        return as_channels(images[neighbours(index, images.shape[0], self.context)])
 
     # What parameters and other plans fit to it
 
@@ -254,13 +270,24 @@ class NetPlan(Persistent):
     @property
     def _built(self):
         """What the weights of the net depend on."""
-        sizes: tuple = (self.input_hwc, self.target_hwc)
+        sizes: tuple = (self.net_hwc, self.target_hwc)
         if self.any_size:
-            sizes = (self.input_hwc[2], self.scale, self.input_hwc[0] == 1)
+            sizes = (self.net_hwc[2], self.scale, self.input_hwc[0] == 1)
         return (self.architecture_name, self.latent_dim, self.flat, *sizes)
 
 
-def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise, seed):
+def check_stack(X, context):
+    """Refuse images that have no neighbours where those are asked for."""
+    n = 1 if isinstance(X, list) else len(X)
+    if n <= context:
+        raise ValueError(
+            f"context={context} takes X for a stack of at least {context + 1} slices or frames of "
+            f"one size, but it has {'several sizes' if isinstance(X, list) else n}; pass a whole "
+            "stack, or context=0 to take each image by itself."
+        )
+
+
+def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise, seed, context):
     """Plan a net for checked images.
 
     Parameters
@@ -281,6 +308,8 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise
     noise : BaseNoise or None
     seed : int
         Of the noise.
+    context : int
+        How many neighbours in the stack enter the net on each side of an image.
 
     Returns
     -------
@@ -290,6 +319,7 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise
     data : FitData
         Of `X` and `y`.
     """
+    check_stack(X, context)
     ragged = isinstance(X, list)
     takes_rows = not ragged and X.ndim == 2 and image_shape is None
     architecture = _resolve_architecture(given, latent_dim, takes_rows)
@@ -330,6 +360,7 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise
         ndim=len(shape),
         image_shape=tuple(image_shape),
         n_clean_features=math.prod(shape[1:]),
+        context=int(context),
         input_hwc=tuple(hwc),
         target_hwc=tuple(target_hwc),
         activation=activation,

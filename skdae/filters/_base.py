@@ -95,7 +95,10 @@ class BaseFilter(BaseDenoiser):
         X_denoised : ndarray, shaped like `X`
         """
         check_is_fitted(self)
-        images = validate_images(self, X, reset=False, any_size=True)
+        return self._predict(validate_images(self, X, reset=False, any_size=True))
+
+    def _predict(self, images):
+        """Filter checked images."""
         warn_if_far(value_range(images), self.range_)
         with np.errstate(all="ignore"):
             filtered = self._filter(to_float(to_nhwc(images, self.image_shape_)))

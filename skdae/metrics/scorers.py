@@ -102,7 +102,8 @@ class _DenoisingScorer:
         options: dict[str, Any] = {"per_image": True}
         if metric.spatial and target.ndim == 2:
             options["image_shape"] = fitted_image_shape(estimator, target.shape[1])
-        each = [metric.function(*compared(rows), **options) for rows in batches(values)]
+        rows_of_each = batches(values, fitted_attribute(estimator, "_sees_stacks"))
+        each = [metric.function(*compared(rows), **options) for rows in rows_of_each]
         return metric.sign * float(np.concatenate(each).mean())
 
     @property

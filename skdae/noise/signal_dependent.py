@@ -14,7 +14,7 @@ _MAX_RATE = 1e18
 
 def _warn_if_dark(noise, low, high, dark):
     """Warn where images are so far below `dark`, the value of no light, that it is a mistake."""
-    if low < dark - 0.1 * (high - low):
+    if low < dark - 0.1 * (float(high) - float(low)):
         warn_user(
             f"X spans [{low:.3g}, {high:.3g}], but {type(noise).__name__} counts no light below "
             f"{dark:.3g} and lifts darker values to it. Add an offset to the images, or pass the "

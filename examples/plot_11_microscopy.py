@@ -1,0 +1,100 @@
+"""
+Micrographs as counts
+=====================
+
+A camera counts: its images are ``uint16`` with an offset, and their noise grows with the light.
+They stay as they are. The noise is estimated, filters are put to work on it by
+:class:`~skdae.VarianceStabilized`, and :class:`~skdae.Noise2VoidDenoiser` learns from the noisy
+images alone.
+"""
+
+# %%
+# Ten micrographs, or rather images that look a little like some: cells with a texture, on a dark
+# background. The camera adds an offset of 100, multiplies each electron by 80 and reads with a
+# noise of 30.
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from skdae import (
+    GaussianFilter,
+    Noise2VoidDenoiser,
+    PoissonGaussianNoise,
+    VarianceStabilized,
+    estimate_noise,
+)
+from skdae.architectures import UNet
+from skdae.filters import NLMeansFilter
+from skdae.metrics import peak_signal_noise_ratio
+from skdae.plotting import NoiseDisplay
+
+rng = np.random.default_rng(0)
+side = 192
+y, x = np.mgrid[:side, :side]
+
+
+def micrograph():
+    """Cells, brighter and darker ones, some over others."""
+    image = np.zeros((side, side))
+    for row, column, radius, light in rng.uniform((0, 0, 6, 0.2), (side, side, 20, 1), (16, 4)):
+        cell = (y - row) ** 2 + (x - column) ** 2 < radius**2
+        image = np.maximum(image, light * cell)
+    texture = gaussian_filter(rng.normal(size=image.shape), 2)
+    image = gaussian_filter(image * (1 + 0.15 * texture / texture.std()), 1)
+    return 100 + 9000 * (0.05 + image).clip(0, 1)
+
+
+X_clean = np.stack([micrograph() for _ in range(10)])
+camera = PoissonGaussianNoise(gain=80, std=30, offset=100, random_state=0)
+X = np.round(camera.fit_transform(X_clean)).astype(np.uint16)
+print(X.shape, X.dtype, X.min(), X.max())
+
+# %%
+# What noise is in them?
+found = estimate_noise(X, model="poisson-gaussian")
+print(f"gain {found.gain:.1f}, read noise {found.std:.0f}, offset {found.offset:.0f}")
+NoiseDisplay.from_images(X, noise=found)
+
+# %%
+# Offset and read noise do not show apart: a little more of one is a little less of the other. What
+# counts is the variance at each brightness, the line of the picture.
+#
+# A filter for Gaussian noise blurs the dark parts too much or the bright ones too little. Behind a
+# transform that makes the noise the same everywhere, it does well. The net has 10 noisy images and
+# nothing else; it takes crops, and scales them, by itself. A half-resolution net and small batches
+# make it a matter of seconds.
+net = UNet(filters=(32, 64), stride=2, residual=False)
+denoisers = {
+    "Gaussian filter": GaussianFilter(sigma=1.0),
+    "NL means": NLMeansFilter(),
+    "NL means, stabilized": VarianceStabilized(NLMeansFilter()),
+    "Noise2Void": Noise2VoidDenoiser(net, lr=3e-3, batch_size=8, max_steps=600, random_state=0),
+}
+denoised = {name: denoiser.fit(X).predict(X) for name, denoiser in denoisers.items()}
+for name, images in {"noisy": X, **denoised}.items():
+    print(f"{name:22} {peak_signal_noise_ratio(X_clean, images, data_range=9000):.2f} dB")
+
+# %%
+# All are in the units of the camera.
+shown = {"clean": X_clean, "noisy": X, **denoised}
+figure, axes = plt.subplots(2, 3, figsize=(9, 6.4), layout="constrained")
+for ax, (name, images) in zip(axes.flat, shown.items(), strict=True):
+    ax.imshow(images[0, :96, :96], cmap="magma", vmin=100, vmax=9000)
+    ax.set_title(name)
+    ax.axis("off")
+plt.show()
+
+# %%
+# Where not to trust it
+# ---------------------
+# What was taken away should look like noise: no cell may be seen in it. Divided by the strength of
+# the noise at each place it has a standard deviation of about 1; less where a denoiser left noise,
+# more where it took structure.
+figure, axes = plt.subplots(1, 3, figsize=(9, 3.2), layout="constrained")
+for ax, name in zip(axes, ("Gaussian filter", "NL means, stabilized", "Noise2Void"), strict=True):
+    strength = np.sqrt(80 * (denoised[name] - 100).clip(0) + 30**2)
+    residual = (X - denoised[name]) / strength
+    ax.imshow(residual[0, :96, :96], cmap="RdBu", vmin=-4, vmax=4)
+    ax.set_title(f"{name}: {residual.std():.2f}")
+    ax.axis("off")
+plt.show()

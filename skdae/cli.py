@@ -1,0 +1,289 @@
+"""The command ``skdae``: parses, calls, prints. Each part imports what it needs when it is run."""
+
+import argparse
+import ast
+import os
+import sys
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+
+# The command is the interface.
+__all__: list[str] = []
+
+_STEPS = 2000
+
+
+def main(arguments=None):
+    """Run the command; returns the exit code: 0, 1 if anything failed, 130 after Ctrl-C."""
+    args = _parser().parse_args(arguments)
+    try:
+        with _told():
+            return args.run(args)
+    except KeyboardInterrupt:
+        _say("interrupted; no file is half written")
+        return 130
+    except Exception as error:
+        _say(error)
+        return 1
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        "skdae", description="Denoise images: PNG, JPEG and TIFF files, and folders of them."
+    )
+    parts = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def command(run, **texts):
+        part = parts.add_parser(run.__name__, description=run.__doc__, help=run.__doc__, **texts)
+        part.set_defaults(run=run)
+        return part
+
+    noise_help = (
+        "a standard deviation, such as 0.1 (of 1; in files of 16 bits, counts), or an injector "
+        "as in Python, such as 'PoissonGaussianNoise(gain=2.0, std=5.0)'"
+    )
+    part = command(denoise)
+    part.add_argument("inputs", nargs="+", metavar="IN", help="image files or folders")
+    place = part.add_mutually_exclusive_group(required=True)
+    place.add_argument("-o", "--output", metavar="OUT", help="a file for one file, else a folder")
+    place.add_argument("--in-place", action="store_true", help="write over the input")
+    kind = part.add_mutually_exclusive_group()
+    kind.add_argument("--model", metavar="FILE", help="a denoiser that was saved; else ours")
+    kind.add_argument("--noise", default="estimate", help=f"estimate (default), {noise_help}")
+
+    part = command(train)
+    part.add_argument("folder", metavar="FOLDER", help="noisy images; clean ones with --noise")
+    part.add_argument("-o", "--output", metavar="MODEL", required=True, help="file to write")
+    kind = part.add_mutually_exclusive_group()
+    kind.add_argument("--clean", metavar="FOLDER", help="clean images with the same names")
+    kind.add_argument("--noise", help=f"noise to add: a range such as '(0.05, 0.2)', {noise_help}")
+    part.add_argument("--steps", type=int, default=_STEPS, help=f"default: {_STEPS}")
+    part.add_argument("--seed", type=int, help="the same seed gives the same denoiser")
+
+    part = command(noise)
+    part.add_argument("inputs", nargs="+", metavar="IN", help="image files or folders")
+
+    part = command(info)
+    part.add_argument("model", metavar="MODEL", help="a file that skdae saved")
+    return parser
+
+
+# The commands
+
+
+def denoise(args):
+    """Denoise image files; all else in them stays as it is."""
+    from ._files.atomic import atomic_write
+    from ._files.images import read_image
+
+    outputs = _outputs(args)
+    run = _denoiser(args)
+
+    def work(path):
+        file = read_image(path)
+        content = file.replaced([run(image) for image in file.images])
+        with atomic_write(outputs[path]) as output:
+            output.write(content)
+
+    return _each(outputs, work)
+
+
+def train(args):
+    """Train a denoiser on a folder of images: noisy ones alone, with clean ones, or clean ones."""
+    from ._files.atomic import check_place
+    from ._files.images import find_images
+    from .denoisers import DenoisingAutoencoder, Noise2VoidDenoiser
+
+    check_place(args.output)
+    X, y = _images_of(args.folder), None
+    options = {
+        "max_steps": args.steps,
+        "batch_size": 8,
+        # The memory of denoising is bounded, whatever the size of the images.
+        "tile_size": 512,
+        "random_state": args.seed,
+        "verbose": int(sys.stderr.isatty()),
+    }
+    if args.clean is not None:
+        y = _images_of([Path(args.clean, path.name) for path in find_images(args.folder)])
+        denoiser = DenoisingAutoencoder("unet", **options)
+    elif args.noise is not None:
+        denoiser = DenoisingAutoencoder("unet", noise=_parsed_noise(args.noise), **options)
+    else:
+        denoiser = Noise2VoidDenoiser(**options)
+    denoiser.fit(X, y).save(args.output)
+    return 0
+
+
+def noise(args):
+    """Print what noise is in image files, in the units of the file (8 bits: of 1)."""
+    from ._files.images import find_images, read_image
+    from .noise import estimate_noise
+
+    paths = find_images(args.inputs)
+    width = max(len(str(path)) for path in paths)
+    row = f"{{:{width}}}  {{:>13}}  {{:7}}  {{:>9}}  {{:>9}}  {{:>9}}  {{:>9}}"
+    print(row.format("file", "size", "values", "std", "gain", "read std", "offset"), flush=True)
+
+    def work(path):
+        images = read_image(path).images
+        camera = estimate_noise(images, model="poisson-gaussian")
+        shape = images[0].shape if len(images) == 1 else (len(images), *images[0].shape)
+        size, values = "x".join(map(str, shape)), images[0].dtype.name
+        numbers = (estimate_noise(images).std, camera.gain, camera.std, camera.offset)
+        cells = (f"{number:.4g}" for number in numbers)
+        print(row.format(str(path), size, values, *cells), flush=True)
+
+    return _each(paths, work)
+
+
+def info(args):
+    """Print what is in a file that skdae saved."""
+    from ._files.arrays import read_arrays
+    from ._files.estimators import load
+
+    model = load(args.model)
+    _, tree = read_arrays(args.model)
+    print(f"class: {type(model).__name__}")
+    _print_table("parameters", model.get_params(deep=False))
+    if hasattr(model, "net_"):
+        print(f"weights: {sum(weight.numel() for weight in model.module_.parameters())}")
+        print(f"epochs: {len(model.history_)}")
+        _print_table("plan", vars(model.net_.plan))
+    _print_table("versions", tree["versions"])
+    return 0
+
+
+# What they share
+
+
+def _outputs(args):
+    """Where to write the denoised file of each input."""
+    from ._files.images import FORMATS, find_images
+
+    paths = find_images(args.inputs)
+    if args.in_place:
+        return {path: path for path in paths}
+    output = Path(args.output)
+    is_file = not output.is_dir() and args.output[-1:] not in (os.sep, "/")
+    if is_file and args.inputs == [str(paths[0])]:
+        outputs = [output]
+        if FORMATS.get(output.suffix.lower()) != FORMATS.get(paths[0].suffix.lower()):
+            raise ValueError(
+                f"{output} must end in {paths[0].suffix!r}, because a file keeps its format; for a "
+                f"folder, pass -o {output}{os.sep}."
+            )
+    else:
+        if output.exists() and not output.is_dir():
+            raise ValueError(f"{output} is a file; pass a folder to write several files into.")
+        output.mkdir(parents=True, exist_ok=True)
+        outputs = [output / path.name for path in paths]
+    for path in outputs:
+        if any(path.exists() and other.exists() and path.samefile(other) for other in paths):
+            raise ValueError(
+                f"{path} is one of the inputs; pass another -o, or --in-place to write over them."
+            )
+    if len(set(outputs)) < len(paths):
+        raise ValueError(f"Several inputs would be written to the same file in {output}.")
+    return dict(zip(paths, outputs, strict=True))
+
+
+def _denoiser(args):
+    """A function that denoises one image, in the units of denoisers."""
+    from ._files.estimators import load
+    from .denoisers import PretrainedDenoiser
+    from .filters import BaseFilter
+
+    if args.model is not None:
+        model = load(args.model)
+    else:
+        estimated = args.noise == "estimate"
+        model = PretrainedDenoiser(noise="estimate" if estimated else _parsed_noise(args.noise))
+
+    # It learns nothing, and so may take each image as it comes.
+    is_open = isinstance(model, BaseFilter) and not hasattr(model, "n_features_in_")
+
+    def run(image):
+        ready = model.fit(image[None]) if is_open else model
+        return ready.predict(image[None])[0]
+
+    return run
+
+
+def _parsed_noise(text):
+    """An injector: of a call as in Python, or Gaussian noise of a level or a range of levels."""
+    from . import noise
+    from ._checks import did_you_mean
+
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+        if not isinstance(node, ast.Call):
+            return noise.GaussianNoise(std=ast.literal_eval(node))
+        name = ast.unparse(node.func)
+        args = [ast.literal_eval(arg) for arg in node.args]
+        options = {option.arg: ast.literal_eval(option.value) for option in node.keywords}
+    except (SyntaxError, ValueError) as error:
+        raise ValueError(
+            f"--noise {text!r} is not a number, a range such as '(0.05, 0.2)', or an injector with "
+            "numbers, such as 'PoissonNoise(peak=30)'."
+        ) from error
+    known = {n for n in noise.__all__ if n.endswith("Noise") and n != "BaseNoise"}
+    if name not in known:
+        raise ValueError(f"--noise: {name} is not a noise of skdae.{did_you_mean(name, known)}")
+    return getattr(noise, name)(*args, **options)
+
+
+def _images_of(paths):
+    """Images to learn from, all in one unit."""
+    from .datasets import ImageFiles
+
+    images = list(ImageFiles(paths))
+    kinds = {image.dtype.name for image in images}
+    if len(kinds) > 1:
+        raise ValueError(
+            f"The images have values of {', '.join(sorted(kinds))}, whose units differ; train on "
+            "files of one kind."
+        )
+    return images
+
+
+def _each(paths, work):
+    """Do work for each file; one that fails is told, and the others are done."""
+    from tqdm import tqdm
+
+    n_failed = 0
+    # A bar on a terminal alone.
+    for path in tqdm(paths, unit="file", disable=None):
+        try:
+            with _told(path):
+                work(path)
+        except Exception as error:
+            n_failed += 1
+            _say(error, path)
+    return int(n_failed > 0)
+
+
+@contextmanager
+def _told(path=None):
+    """Print warnings as messages, not as lines of code."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = lambda message, *where: _say(f"warning: {message}", path)
+        yield
+
+
+def _say(what, path=None):
+    """A message on the standard error, beside the bar; it names the file."""
+    from tqdm import tqdm
+
+    text = str(what) or repr(what)
+    if path is not None and str(path) not in text:
+        text = f"{path}: {text}"
+    tqdm.write(f"skdae: {text}", file=sys.stderr)
+
+
+def _print_table(title, values):
+    print(f"{title}:")
+    for name, value in values.items():
+        print(f"  {name}: {value}")

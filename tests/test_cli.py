@@ -1,0 +1,458 @@
+"""The command skdae: files in, files out, and nothing lost on the way."""
+
+import doctest
+import errno
+import os
+import re
+import resource
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from PIL import Image
+from sklearn.datasets import load_sample_images
+
+import skdae
+from skdae import (
+    DenoisingAutoencoder,
+    Downsample,
+    GaussianNoise,
+    MedianFilter,
+    Noise2VoidDenoiser,
+    load,
+)
+from skdae.architectures import UNet
+from skdae.cli import main
+from skdae.datasets import ImageFiles
+from skdae.noise import PoissonNoise
+
+tifffile = pytest.importorskip("tifffile")
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "guide" / "command.rst").read_text()
+CLEAN = [image[:48, :64] for image in load_sample_images().images]
+NOISY = [GaussianNoise(std=0.1, random_state=0).fit_transform(image[None])[0] for image in CLEAN]
+
+
+def write(path, image):
+    Image.fromarray(np.rint(255 * image).astype(np.uint8)).save(path)
+
+
+def pixels(path):
+    (image,) = ImageFiles(path)
+    return image
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """A folder to be in, with two noisy files, the model of a filter, and clean images."""
+    monkeypatch.chdir(tmp_path)
+    for folder, images in (("noisy", NOISY), ("clean", [image / 255 for image in CLEAN])):
+        Path(folder).mkdir()
+        for name, image in zip("ab", images, strict=True):
+            write(f"{folder}/{name}.png", image)
+    MedianFilter().fit(NOISY).save("model")
+    return tmp_path
+
+
+def expected(path):
+    image = pixels(path)[None]
+    return np.rint(255 * MedianFilter().fit(image).predict(image)[0])
+
+
+def run(line):
+    return main(shlex.split(line))
+
+
+@pytest.fixture
+def fails(capsys):
+    """Run a line that fails; its message has to match."""
+
+    def fail(line, match, code=1):
+        assert run(line) == code
+        message = capsys.readouterr().err
+        assert re.search(f"skdae: .*{match}", message), message
+        assert "Traceback" not in message
+
+    return fail
+
+
+# denoise
+
+
+def test_file_in_file_out(capsys):
+    assert run("denoise noisy/a.png -o out.png --model model") == 0
+    assert_array_equal(pixels("out.png"), expected("noisy/a.png"))
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("inputs", ["noisy", "noisy/", "noisy/a.png noisy/b.png"])
+@pytest.mark.parametrize("out", ["new/folder", "noisy/../new/"])
+def test_folder_in_folder_out(inputs, out):
+    assert run(f"denoise {inputs} -o {out} --model model") == 0
+    assert names(Path(out)) == ["a.png", "b.png"]
+    assert_array_equal(pixels(f"{out}/b.png"), expected("noisy/b.png"))
+
+
+def test_one_file_goes_into_a_folder_that_is_there_or_ends_in_a_slash(here):
+    assert run("denoise noisy/a.png -o new/ --model model") == 0
+    assert run("denoise noisy/b.png -o new --model model") == 0
+    assert names(here / "new") == ["a.png", "b.png"]
+
+
+def test_in_place_writes_over_the_input(here):
+    (here / "noisy" / "a.png").chmod(0o640)
+    denoised = expected("noisy/a.png")
+    assert run("denoise noisy --in-place --model model") == 0
+    assert_array_equal(pixels("noisy/a.png"), denoised)
+    assert (here / "noisy" / "a.png").stat().st_mode & 0o777 == 0o640
+
+
+def test_input_is_never_written_over_unasked(here, fails):
+    before = (here / "noisy" / "a.png").read_bytes()
+    Path("link.png").symlink_to("noisy/a.png")
+    os.link("noisy/b.png", "hard.png")
+    for line in ("noisy -o noisy", "noisy/a.png -o noisy/a.png", "noisy/a.png -o noisy"):
+        fails(f"denoise {line} --model model", "is one of the inputs; .*--in-place")
+    fails("denoise noisy/a.png -o link.png --model model", "is one of the inputs")
+    fails("denoise noisy/b.png -o hard.png --model model", "is one of the inputs")
+    assert (here / "noisy" / "a.png").read_bytes() == before
+
+
+def test_pages_bits_and_floats_come_out_as_they_went_in():
+    stack = (60000 * np.stack([image[..., 0] for image in NOISY])).astype(np.uint16)
+    tifffile.imwrite("stack.tif", stack, photometric="minisblack")
+    tifffile.imwrite("float.tif", stack.astype(np.float32) - 1e4, photometric="minisblack")
+    model = MedianFilter()
+    model.save("filter")
+    assert run("denoise stack.tif float.tif -o out --model filter") == 0
+    model.fit(stack)
+    out = tifffile.imread("out/stack.tif")
+    assert out.dtype == np.uint16
+    assert_array_equal(out, np.rint(model.predict(stack)))
+    out = tifffile.imread("out/float.tif")
+    assert out.dtype == np.float32
+    assert_array_equal(out, model.fit_transform(stack.astype(np.float32) - 1e4))
+
+
+def test_one_file_that_fails_does_not_stop_the_rest(here, fails):
+    Path("noisy/a.png").write_bytes(b"")
+    Path("noisy/aa.jpg").write_text("hello")
+    Path("noisy/ab.png").symlink_to("nowhere")
+    fails("denoise noisy -o out --model model", "noisy/a.png cannot be read: it is empty")
+    assert names(here / "out") == ["b.png"]
+    fails("denoise noisy -o out --model model", "aa.jpg cannot be read: it is not a PNG")
+    fails("denoise noisy -o out --model model", "No such file or directory: .*ab.png")
+    fails("denoise nothing.png noisy/b.png -o out --model model", "nothing.png")
+
+
+def test_file_of_other_images_than_the_model_is_named(fails):
+    dae = DenoisingAutoencoder(UNet((2, 4)), noise=GaussianNoise(), max_epochs=1, patch_size=16)
+    dae.fit(NOISY).save("net")
+    write("noisy/grey.png", NOISY[0][..., 0])
+    fails("denoise noisy -o out --model net", r"noisy/grey.png: X has images of shape")
+    assert names(Path("out")) == ["a.png", "b.png"]
+
+
+def test_model_that_changes_the_size_is_refused(fails):
+    X = np.stack(NOISY)
+    dae = DenoisingAutoencoder("conv", noise=Downsample(2), max_epochs=1, patch_size=None)
+    dae.fit(X).save("larger")
+    fails("denoise noisy/a.png -o out.png --model larger", "a file keeps its size")
+    assert not Path("out.png").exists()
+
+
+def test_file_that_may_not_be_read_is_named(fails, monkeypatch):
+    read = Path.read_bytes
+
+    def refuse(path):
+        if path.name == "a.png":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return read(path)
+
+    # The tests may run as root, to whom nothing is forbidden.
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    fails("denoise noisy -o out --model model", "Permission denied: 'noisy/a.png'")
+    assert names(Path("out")) == ["b.png"]
+
+
+@pytest.mark.parametrize(
+    ("line", "match"),
+    [
+        ("noisy -o file", "file is a file; pass a folder"),
+        ("noisy/a.png -o out", r"out must end in '.png'.*-o out/"),
+        ("noisy/a.png -o out.jpg", r"out.jpg must end in '.png', because a file keeps its format"),
+        ("noisy clean -o out", "Several inputs would be written to the same file"),
+        ("empty -o out", "folder empty holds no image files"),
+        ("noisy/a.png -o no/out.png", "There is no folder"),
+        ("noisy -o file/out", "Not a directory"),
+    ],
+)
+def test_output_that_cannot_be(line, match, here, fails):
+    Path("file").write_text("mine")
+    Path("empty").mkdir()
+    fails(f"denoise {line} --model model", match)
+    assert Path("file").read_text() == "mine"
+    assert names(here / "noisy") == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize("line", ["", "denoise noisy", "denoise noisy -o a --in-place", "blur a"])
+def test_wrong_command_line(line, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        run(line)
+    assert "usage: skdae" in capsys.readouterr().err
+
+
+@pytest.fixture
+def limit_files():
+    """A function that lets no file grow beyond a size, as on a full disk."""
+    before, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda n_bytes: resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (before, hard))
+
+
+def test_full_disk_leaves_the_input_and_nothing_half_written(here, fails, limit_files):
+    before = (here / "noisy" / "a.png").read_bytes()
+    limit_files(1000)
+    fails("denoise noisy --in-place --model model", "noisy/a.png: .*too large")
+    fails("denoise noisy -o out --model model", "noisy/b.png: .*too large")
+    assert (here / "noisy" / "a.png").read_bytes() == before
+    assert names(here / "noisy") == ["a.png", "b.png"]
+    assert names(here / "out") == []
+
+
+@pytest.mark.parametrize("moment", ["predict", "write"])
+def test_ctrl_c_in_the_middle_of_a_folder(moment, here, fails, monkeypatch):
+    n_calls = []
+
+    def interrupt(function):
+        def stopped(*args):
+            n_calls.append(1)
+            if len(n_calls) == 2:
+                signal.raise_signal(signal.SIGINT)
+            return function(*args)
+
+        return stopped
+
+    if moment == "predict":
+        monkeypatch.setattr(MedianFilter, "predict", interrupt(MedianFilter.predict))
+    else:
+        monkeypatch.setattr(os, "replace", interrupt(os.replace))
+    before = (here / "noisy" / "b.png").read_bytes()
+    denoised = expected("noisy/a.png") if moment == "write" else None
+    n_calls.clear()
+    fails("denoise noisy --in-place --model model", "interrupted", code=130)
+    assert (here / "noisy" / "b.png").read_bytes() == before
+    assert names(here / "noisy") == ["a.png", "b.png"]
+    if denoised is not None:
+        assert_array_equal(pixels("noisy/a.png"), denoised)
+
+
+def test_warnings_name_the_file_and_no_line_of_code(here, capsys):
+    dae = DenoisingAutoencoder(UNet((2, 4)), noise=GaussianNoise(std=1e-3), max_epochs=1)
+    dae.fit([image / 10000 for image in CLEAN]).save("net")
+    assert run("denoise noisy -o out --model net") == 0
+    message = capsys.readouterr().err
+    assert re.search("^skdae: noisy/a.png: warning: X has values from", message, re.MULTILINE)
+    assert ".py" not in message
+
+
+def test_filter_that_was_not_fitted_denoises(here):
+    MedianFilter().save("filter")
+    assert run("denoise noisy/a.png -o out.png --model filter") == 0
+    assert_array_equal(pixels("out.png"), expected("noisy/a.png"))
+
+
+# The pretrained denoiser
+
+
+@pytest.mark.parametrize("noise", ["", "--noise 0.1", "--noise 'GaussianNoise(std=0.1)'"])
+def test_photographs_are_denoised_without_a_model(noise):
+    write("noisy/grey.png", NOISY[0][..., 0])
+    assert run(f"denoise noisy -o out {noise}") == 0
+    for name, image in zip("ab", CLEAN, strict=True):
+        error = np.abs(pixels(f"out/{name}.png") - image.astype(float)).mean()
+        assert error < 0.6 * np.abs(pixels(f"noisy/{name}.png") - image.astype(float)).mean()
+    assert pixels("out/grey.png").shape == (48, 64)
+
+
+# train
+
+
+def test_trains_on_noisy_images_alone():
+    assert run("train noisy -o net --steps 3 --seed 0") == 0
+    denoiser = load("net")
+    assert isinstance(denoiser, Noise2VoidDenoiser)
+    assert (denoiser.max_steps, denoiser.random_state, denoiser.tile_size) == (3, 0, 512)
+    assert run("denoise noisy -o out --model net") == 0
+    X = pixels("noisy/a.png")
+    assert_array_equal(pixels("out/a.png"), np.rint(255 * denoiser.predict(X[None])[0]))
+
+
+def test_trains_on_pairs_with_the_same_names(fails):
+    assert run("train noisy --clean clean -o net --steps 3 --seed 0") == 0
+    files = ImageFiles("noisy"), ImageFiles("clean")
+    X = np.stack(files[0])
+    again = load("net").set_params(verbose=0).fit(*files).predict(X)
+    assert_array_equal(load("net").predict(X), again)
+    Path("clean/b.png").unlink()
+    fails("train noisy --clean clean -o net", "There is no clean/b.png")
+
+
+@pytest.mark.parametrize(
+    ("text", "noise"),
+    [
+        ("0.1", GaussianNoise(std=0.1)),
+        ("(0.05, 0.2)", GaussianNoise(std=(0.05, 0.2))),
+        ("PoissonNoise(30)", PoissonNoise(30)),
+        ("skdae.noise.PoissonNoise(peak=30)", None),
+        ("PoisonNoise(peak=30)", None),
+        ("PoissonNoise(peak=x)", None),
+        ("GaussianNoise", None),
+        ("__import__('os')", None),
+        ("", None),
+    ],
+)
+def test_trains_on_clean_images_with_a_noise(text, noise, fails):
+    line = f'train clean --noise "{text}" -o net --steps 2'
+    if noise is None:
+        fails(line, "--noise.*(is not a number|is not a noise of skdae)")
+    else:
+        assert run(line) == 0
+        assert repr(load("net").noise) == repr(noise)
+
+
+def test_misspelt_noise_is_answered_with_the_name_that_was_meant(fails):
+    fails("train clean --noise 'PoisonNoise(30)' -o net", "Did you mean 'PoissonNoise'")
+
+
+def test_images_to_learn_from_have_one_unit(fails):
+    tifffile.imwrite("noisy/c.tif", np.ones((48, 64, 3), np.uint16), photometric="rgb")
+    fails("train noisy -o net", "values of uint16, uint8, whose units differ")
+
+
+@pytest.mark.parametrize(
+    ("out", "match"), [("no/net", "There is no folder"), ("noisy", "is a directory")]
+)
+def test_place_of_the_model_is_looked_at_before_training(out, match, fails):
+    fails(f"train noisy -o {out} --steps 1000000000", match)
+
+
+def test_training_file_that_is_damaged_is_named(fails):
+    Path("noisy/b.png").write_bytes(Path("noisy/b.png").read_bytes()[:99])
+    fails("train noisy -o net", "noisy/b.png cannot be read: it is damaged")
+    assert not Path("net").exists()
+
+
+# noise
+
+
+def test_noise_is_printed_per_file(capsys, fails):
+    flat = np.tile(np.linspace(0.2, 0.8, 128), (128, 1))
+    write("noisy/c.png", GaussianNoise(std=0.05, random_state=0).fit_transform(flat[None])[0])
+    assert run("noise noisy") == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0][:4] == ["file", "size", "values", "std"]
+    assert [line[0] for line in lines[1:]] == ["noisy/a.png", "noisy/b.png", "noisy/c.png"]
+    assert lines[3][1:3] == ["128x128", "uint8"]
+    assert float(lines[3][3]) == pytest.approx(0.05, rel=0.1)
+    Image.new("L", (64, 64)).save("noisy/a.png")
+    fails("noise noisy", "noisy/a.png: .*tell the noise")
+
+
+# info
+
+
+def test_info_prints_what_is_in_a_file(capsys):
+    dae = DenoisingAutoencoder(UNet((2, 4)), noise=GaussianNoise(), max_epochs=1, patch_size=16)
+    dae.fit(CLEAN).save("net")
+    assert run("info net") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "class: DenoisingAutoencoder"
+    assert "  architecture: UNet(filters=(2, 4))" in lines
+    assert "  input_hwc: (48, 64, 3)" in lines
+    assert f"  skdae: {skdae.__version__}" in lines
+    assert run("info model") == 0
+    assert "plan" not in capsys.readouterr().out
+
+
+def test_info_of_what_skdae_did_not_save(fails):
+    fails("info noisy/a.png", "noisy/a.png cannot be loaded")
+    fails("info nothing", "No such file or directory: 'nothing'")
+
+
+# As a program
+
+
+def program(*words, **options):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "skdae", *words]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, **options)
+
+
+def test_runs_as_a_module_without_a_bar_in_a_pipe():
+    done = program("denoise", "noisy", "-o", "out", "--model", "model")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    Path("noisy/a.png").write_bytes(b"")
+    failed = program("denoise", "noisy", "-o", "out", "--model", "model")
+    assert failed.returncode == 1
+    assert failed.stderr == "skdae: noisy/a.png cannot be read: it is empty\n"
+
+
+def test_the_parser_imports_nothing_heavy():
+    script = (
+        "import runpy, sys; sys.argv = ['skdae', '--help']\n"
+        f"main = runpy.run_path({str(ROOT / 'skdae' / 'cli.py')!r})['main']\n"
+        "try: main()\n"
+        "except SystemExit: assert not {'torch', 'numpy', 'sklearn', 'tqdm'} & set(sys.modules)\n"
+        "else: raise AssertionError"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_a_bar_on_a_terminal(here, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert run("denoise noisy -o out --model model") == 0
+    assert "2/2" in capsys.readouterr().err
+
+
+# The page of the guide
+
+
+def examples():
+    """Lines of the page, with what they print."""
+    for block in re.findall(r"\.\. code-block:: console\n\n((?: {4}.*\n|\n)+)", PAGE):
+        for part in dedent(block).strip().split("$ ")[1:]:
+            line, _, output = part.partition("\n")
+            yield line, output.strip()
+
+
+def test_examples_of_the_guide_run_as_written(here, capsys):
+    flower = load_sample_images().images[1]
+    camera = GaussianNoise(std=0.1, random_state=0)
+    for i, (height, width) in enumerate([(96, 96), (80, 120), (64, 96)]):
+        scene = flower[160 : 160 + height, 240 : 240 + width]
+        write(f"clean/{i}.png", scene / 255)
+        write(f"noisy/{i}.png", camera.fit_transform(scene[None])[0])
+    for name in ("noisy/a.png", "noisy/b.png", "clean/a.png", "clean/b.png"):
+        Path(name).unlink()
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    lines = dict(examples())
+    assert len(lines) >= 10
+    for line, output in lines.items():
+        command, *words = shlex.split(line)
+        assert command == "skdae"
+        capsys.readouterr()
+        assert main(words) == 0, line
+        printed = capsys.readouterr().out.strip()
+        assert doctest.OutputChecker().check_output(output, printed, flags), printed

@@ -1,0 +1,366 @@
+"""Image files are read as they are, and written with other pixels alone."""
+
+import io
+import struct
+import sys
+import zlib
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from PIL import Image
+
+from skdae import DenoisingAutoencoder, GaussianNoise, MedianFilter, Noise2VoidDenoiser
+from skdae._files.images import read_image
+from skdae.architectures import UNet
+from skdae.datasets import ImageFiles
+from skdae.metrics import peak_signal_noise_ratio
+from skdae.noise import estimate_noise
+
+tifffile = pytest.importorskip("tifffile")
+
+RNG = np.random.default_rng(0)
+EXIF = Image.Exif()
+EXIF[0x0112] = 6  # turned by a quarter
+EXIF[0x010F] = "a camera"
+SAMPLES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
+# Types of colour in a PNG file, by the number of samples.
+COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}
+
+
+def pixels_of(*shape, dtype=np.uint8):
+    return RNG.integers(0, 256 if dtype == np.uint8 else 60000, shape).astype(dtype)
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(header, *chunks):
+    chunks = (chunk(b"IHDR", struct.pack(">IIBBBBB", *header)), *chunks, chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def png_16(pixels, *chunks):
+    """A PNG file of 16 bits, whose lines are told from those above."""
+    height, width, n = pixels.shape
+    lines = pixels.astype(">u2").reshape(height, -1).view(np.uint8)
+    lines = np.vstack([lines[:1], lines[1:] - lines[:-1]])
+    data = np.hstack([np.full((height, 1), 2, np.uint8), lines]).tobytes()
+    data = [chunk(b"IDAT", part) for part in (zlib.compress(data)[:9], zlib.compress(data)[9:])]
+    return png((width, height, 16, COLOURS[n], 0, 0, 0), *chunks, *data)
+
+
+def opened(path):
+    return Image.open(io.BytesIO(path.read_bytes()))
+
+
+def darkened(path):
+    """What was in a file, and what is in it after half of each value was written."""
+    before = read_image(path)
+    units = [255 if image.dtype == np.uint8 else 1 for image in before.images]
+    halves = [image / (2 * unit) for image, unit in zip(before.images, units, strict=True)]
+    other = path.with_name(f"other{path.suffix}")
+    other.write_bytes(before.replaced(halves))
+    after = read_image(other)
+    for old, new, half, unit in zip(before.pages, after.pages, halves, units, strict=True):
+        assert (new.shape, new.dtype) == (old.shape, old.dtype)
+        # Alpha is as before.
+        assert_array_equal(new[..., before.n_colours :], old[..., before.n_colours :])
+        values = half * unit
+        if path.suffix != ".jpg":
+            values = values if old.dtype.kind == "f" else np.rint(values)
+            assert_array_equal(new[..., : before.n_colours].reshape(half.shape), values)
+    return before, after, other
+
+
+# PNG
+
+
+@pytest.mark.parametrize("mode", SAMPLES)
+def test_png_of_8_bits_keeps_all_but_its_pixels(mode, tmp_path):
+    pixels = pixels_of(20, 31, SAMPLES[mode])
+    path = tmp_path / "image.png"
+    image = Image.fromarray(pixels.squeeze())
+    image.save(path, icc_profile=b"profile" * 9, exif=EXIF, dpi=(200, 200))
+    before, _, other = darkened(path)
+    assert_array_equal(before.pages[0], pixels)
+    assert opened(other).info == opened(path).info
+    assert opened(other).getexif() == EXIF
+
+
+@pytest.mark.parametrize("n_samples", [1, 2, 3, 4])
+def test_png_of_16_bits_keeps_every_bit(n_samples, tmp_path):
+    pixels = pixels_of(20, 31, n_samples, dtype=np.uint16)
+    path = tmp_path / "image.png"
+    profile = chunk(b"iCCP", b"name\0\0" + zlib.compress(b"profile"))
+    path.write_bytes(png_16(pixels, profile, chunk(b"gAMA", struct.pack(">I", 45455))))
+    before, _, other = darkened(path)
+    assert_array_equal(before.pages[0], pixels)
+    assert profile in other.read_bytes()
+    assert opened(other).info == opened(path).info
+
+
+# JPEG
+
+
+@pytest.mark.parametrize("sampling", [0, 1, 2])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_jpeg_keeps_tables_sampling_and_what_programs_wrote_into_it(
+    sampling, progressive, tmp_path
+):
+    smooth = Image.fromarray(pixels_of(6, 8, 3)).resize((64, 48))
+    path = tmp_path / "image.jpg"
+    options = {"quality": 91, "subsampling": sampling, "progressive": progressive}
+    smooth.save(path, exif=EXIF, icc_profile=b"profile" * 9, comment=b"mine", **options)
+    before, after, other = darkened(path)
+    old, new = opened(path), opened(other)
+    assert (new.info, new.quantization) == (old.info, old.quantization)
+    assert new.getexif() == EXIF
+    assert [x[1:] for x in new.layer] == [x[1:] for x in old.layer]
+    error = after.pages[0].astype(float) - before.pages[0] / 2
+    assert abs(error).mean() < 3
+
+
+def test_grey_jpeg_stays_grey(tmp_path):
+    Image.fromarray(pixels_of(20, 30) // 4 + 90).save(tmp_path / "image.jpg", quality=95)
+    _, after, _ = darkened(tmp_path / "image.jpg")
+    assert after.images[0].shape == (20, 30)
+
+
+def test_of_several_pictures_in_a_jpeg_the_first_is_kept_alone(tmp_path):
+    first, second = (Image.new("RGB", (32, 24), colour) for colour in ("red", "blue"))
+    first.save(tmp_path / "image.jpg", "MPO", save_all=True, append_images=[second], exif=EXIF)
+    _, _, other = darkened(tmp_path / "image.jpg")
+    assert opened(tmp_path / "image.jpg").format == "MPO"
+    assert opened(other).format == "JPEG"
+    assert opened(other).getexif() == EXIF
+
+
+# TIFF
+
+
+def tiff(path, pixels, **options):
+    options = {"photometric": "minisblack", "metadata": None, **options}
+    tifffile.imwrite(path, pixels, **options)
+    return path
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+@pytest.mark.parametrize("packing", [{}, {"compression": "zlib"}])
+@pytest.mark.parametrize("place", [{"rowsperstrip": 16}, {"tile": (16, 16)}], ids=str)
+def test_tiff_keeps_pages_values_and_alpha(dtype, packing, place, tmp_path):
+    path = tmp_path / "image.tif"
+    kinds = [(1, None, "<"), (3, "contig", ">"), (4, "separate", "<"), (4, "contig", ">")]
+    for n_samples, planar, order in kinds:
+        shape = (40, 50, n_samples) if planar == "contig" else (n_samples, 40, 50)
+        pixels = pixels_of(2, *(shape if planar else (40, 50)), dtype=dtype)
+        options = {"photometric": "rgb" if planar else "minisblack", "byteorder": order}
+        if n_samples == 4:
+            options["extrasamples"] = ["unassalpha"]
+        if packing and dtype in (np.uint8, np.uint16):
+            options["predictor"] = True
+        tiff(path, pixels, planarconfig=planar, **options, **packing, **place)
+        before, _, _ = darkened(path)
+        expected = np.moveaxis(pixels, 1, 3) if planar == "separate" else pixels
+        assert_array_equal(before.pages, expected.reshape(2, 40, 50, n_samples))
+
+
+def test_tiff_keeps_its_tags(tmp_path):
+    path = tmp_path / "image.tif"
+    tags = [(0x010F, "s", 0, "a camera", True), (0x0112, "H", 1, 6, True)]
+    options = {"iccprofile": b"profile", "description": "cells", "resolution": (300, 300)}
+    tiff(path, pixels_of(40, 50), compression="zlib", extratags=tags, **options)
+    _, _, other = darkened(path)
+
+    def told(path):
+        with tifffile.TiffFile(path) as file:
+            return [(t.name, t.value) for t in file.pages[0].tags if t.code not in (273, 279)]
+
+    assert told(other) == told(path)
+    assert dict(told(other))["Make"] == "a camera"
+
+
+def test_tiff_grows_where_other_pixels_are_packed_less_well(tmp_path):
+    path = tiff(tmp_path / "image.tif", np.zeros((40, 50), np.uint8), compression="zlib")
+    values = pixels_of(40, 50)
+    path.write_bytes(read_image(path).replaced([values / 255]))
+    assert_array_equal(tifffile.imread(path), values)
+
+
+@pytest.mark.parametrize(("shape", "dtype"), [((9, 8, 3), np.uint8), ((9, 8), np.uint16)])
+def test_tiff_that_pillow_alone_can_unpack(shape, dtype, tmp_path):
+    pixels = pixels_of(*shape, dtype=dtype)
+    Image.fromarray(pixels).save(tmp_path / "image.tif", compression="tiff_lzw")
+    before, _, _ = darkened(tmp_path / "image.tif")
+    assert_array_equal(before.images[0], pixels)
+
+
+def test_stack_of_imagej_has_its_slices(tmp_path):
+    path = tmp_path / "stack.tif"
+    stack = pixels_of(5, 30, 40, dtype=np.uint16)
+    tifffile.imwrite(path, stack, imagej=True)
+    _, _, other = darkened(path)
+    assert_array_equal(ImageFiles(path), stack)
+    with tifffile.TiffFile(other) as file:
+        assert file.is_imagej
+
+
+def test_channels_of_a_microscope_are_not_alpha(tmp_path):
+    path = tiff(tmp_path / "cells.tif", pixels_of(30, 40, 5), planarconfig="contig")
+    assert read_image(path).images[0].shape == (30, 40, 5)
+    darkened(path)
+
+
+# What is refused
+
+
+def refused():
+    """Files that cannot be read, with the reason why."""
+    grey, colours = Image.fromarray(pixels_of(16, 16)), Image.fromarray(pixels_of(16, 16, 3))
+
+    def saved(image, kind, **options):
+        buffer = io.BytesIO()
+        image.save(buffer, kind, **options)
+        return buffer.getvalue()
+
+    def tiffs(pixels, **options):
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, pixels, metadata=None, **options)
+        return buffer.getvalue()
+
+    header = (4, 4, 1, 0, 0, 0, 0)
+    whole = saved(colours, "PNG")
+    turned = bytearray(whole)
+    turned[60] ^= 1
+    stack = io.BytesIO()
+    tifffile.imwrite(stack, pixels_of(5, 8, 8), shaped=True, truncate=True, photometric=1)
+    pyramid = io.BytesIO()
+    with tifffile.TiffWriter(pyramid) as writer:
+        writer.write(pixels_of(32, 32), subifds=1, photometric=1)
+        writer.write(pixels_of(16, 16), subfiletype=1, photometric=1)
+    return {
+        "empty.png": (b"", "it is empty"),
+        "text.png": (b"not an image", "not a PNG, JPEG or TIFF file"),
+        "gif.png": (saved(grey, "GIF"), "not a PNG, JPEG or TIFF file"),
+        "cut.png": (whole[:-200], "damaged"),
+        "turned.png": (bytes(turned), "damaged"),
+        "start.png": (whole[:8], "damaged"),
+        "palette.png": (saved(colours.convert("P"), "PNG"), "palette.*convert it"),
+        "key.png": (saved(colours, "PNG", transparency=(1, 2, 3)), "one transparent colour"),
+        "bits.png": (png(header, chunk(b"IDAT", zlib.compress(4 * b"\0\0"))), "1 bits"),
+        "animation.png": (
+            saved(grey, "PNG", save_all=True, append_images=[Image.new("L", (16, 16))]),
+            "animation",
+        ),
+        "cut.jpg": (saved(colours, "JPEG")[:-100], "damaged"),
+        "start.jpg": (b"\xff\xd8\xff\xe0", "damaged"),
+        "cmyk.jpg": (saved(colours.convert("CMYK"), "JPEG"), "colours are CMYK"),
+        "start.tif": (b"II*\0", "damaged"),
+        "cut.tif": (tiffs(pixels_of(16, 16))[:-100], "damaged|corrupt|failed|expected"),
+        "cmyk.tif": (tiffs(pixels_of(8, 8, 4), photometric="separated"), "colours are SEPARATED"),
+        "palette.tif": (saved(colours.convert("P"), "TIFF"), "colours are PALETTE"),
+        "int32.tif": (tiffs(pixels_of(8, 8).astype(np.int32)), "pixels are int32 of 32 bits"),
+        "uint32.tif": (tiffs(pixels_of(8, 8).astype(np.uint32)), "pixels are uint32 of 32 bits"),
+        "bits.tif": (saved(grey.convert("1"), "TIFF"), "1 bits"),
+        "stack.tif": (stack.getvalue(), "a stack behind its first page"),
+        "pyramid.tif": (pyramid.getvalue(), "smaller copies"),
+    }
+
+
+@pytest.mark.parametrize("name", refused())
+def test_what_cannot_be_read_is_an_error_that_names_file_and_reason(name, tmp_path):
+    content, reason = refused()[name]
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"{name} cannot be read: .*({reason})"):
+        read_image(path)
+
+
+def test_folders_and_files_that_are_not_there(tmp_path):
+    with pytest.raises(ValueError, match=r"holds no image files: none is \.png"):
+        ImageFiles(tmp_path)
+    with pytest.raises(FileNotFoundError, match="There is no .*a.png"):
+        ImageFiles([tmp_path / "a.png"])
+    with pytest.raises(OSError, match="is a directory"):
+        read_image(tmp_path)
+
+
+def test_missing_library_is_told_with_what_brings_it(monkeypatch, tmp_path):
+    path = tiff(tmp_path / "image.tif", pixels_of(8, 8))
+    monkeypatch.setitem(sys.modules, "tifffile", None)
+    with pytest.raises(ImportError, match=r"needs tifffile.*skdae\[images\]"):
+        read_image(path)
+
+
+# A sequence of files
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three files of different sizes, and what is not one."""
+    for i, side in enumerate([40, 48, 40]):
+        smooth = Image.fromarray(pixels_of(4, 5, 3)).resize((44, side))
+        smooth.save(tmp_path / f"{i}.png")
+    (tmp_path / "notes.txt").write_text("notes")
+    (tmp_path / ".3.png").write_text("hidden")
+    (tmp_path / "more.png").mkdir()
+    return tmp_path
+
+
+def test_files_are_a_sequence_of_arrays(folder):
+    images = ImageFiles(folder)
+    assert [path.name for path in images.paths] == ["0.png", "1.png", "2.png"]
+    assert [image.shape for image in images] == [(40, 44, 3), (48, 44, 3), (40, 44, 3)]
+    assert images[0].dtype == np.uint8
+    assert_array_equal(images[-1], np.asarray(opened(folder / "2.png")))
+    assert repr(images[1:]) == "ImageFiles(2 images of 2 files)"
+    assert_array_equal(images[1:][0], images[1])
+    with pytest.raises(IndexError):
+        images[3]
+
+
+def test_files_are_read_when_they_are_used(folder):
+    images = ImageFiles(folder)
+    (folder / "1.png").write_bytes(b"")
+    assert len(images) == 3
+    assert images[0].shape == (40, 44, 3)
+    with pytest.raises(ValueError, match="1.png cannot be read: it is empty"):
+        MedianFilter().fit(images)
+
+
+def test_an_image_is_the_callers_own(folder):
+    images = ImageFiles(folder)
+    images[0][:] = 0
+    assert images[0].any()
+
+
+def test_pages_are_images_of_their_own(folder):
+    tiff(folder / "3.tif", pixels_of(2, 30, 40))
+    images = ImageFiles([folder / "0.png", folder / "3.tif"])
+    assert [path.name for path in images.paths] == ["0.png", "3.tif", "3.tif"]
+    assert images[2].shape == (30, 40)
+
+
+@pytest.mark.parametrize("size", ["different sizes", "one size"])
+def test_files_are_taken_as_a_list_of_images(size, folder):
+    files = ImageFiles(folder) if size == "different sizes" else ImageFiles(folder)[::2]
+    images = list(files)
+    options = {"patch_size": 16, "max_epochs": 1, "random_state": 0}
+    for denoiser in (
+        MedianFilter(),
+        DenoisingAutoencoder(UNet((2, 4)), noise=GaussianNoise(), **options),
+        Noise2VoidDenoiser(UNet((2, 4)), **options),
+    ):
+        expected = denoiser.fit(images).predict(images)
+        for X, X_expected in zip(denoiser.fit(files).predict(files), expected, strict=True):
+            assert_array_equal(X, X_expected)
+        assert denoiser.score(files, files) == denoiser.score(images, images)
+    noise = GaussianNoise(random_state=0)
+    X_noisy = noise.fit_transform(files)
+    assert_array_equal(X_noisy[0], noise.fit_transform(images)[0])
+    psnr = peak_signal_noise_ratio(files, X_noisy)
+    assert psnr == peak_signal_noise_ratio(images, X_noisy)
+    assert estimate_noise(files).std == estimate_noise(images).std
+    denoised = DenoisingAutoencoder(UNet((2, 4)), **options).fit(files, files).predict(files)
+    assert len(denoised) == len(files)

@@ -1,0 +1,253 @@
+"""The denoiser that has learnt before; its truths hold for any weights that learnt reasonably."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import zoom
+from sklearn.base import clone
+from sklearn.datasets import load_sample_image
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+
+from skdae import (
+    GaussianFilter,
+    GaussianNoise,
+    MedianFilter,
+    PoissonGaussianNoise,
+    PoissonNoise,
+    PretrainedDenoiser,
+    SaltPepper,
+    SelfEnsembleDenoiser,
+    SpeckleNoise,
+    VarianceStabilized,
+    j_invariant_scorer,
+    load,
+    mse_scorer,
+)
+
+COLOUR = load_sample_image("china.jpg")[None, 100:260, 200:392] / np.float32(255)
+GREY = COLOUR.mean(3)
+GAUSSIAN = GaussianNoise(0.1, clip=None, random_state=0)
+
+
+def noisy(X, noise=GAUSSIAN):
+    return clone(noise).set_params(clip=None, random_state=0).fit_transform(X)
+
+
+def error(X_denoised, X_clean=GREY):
+    return float(np.square(X_denoised - X_clean).mean())
+
+
+@pytest.mark.parametrize("X", [GREY, COLOUR], ids=["grey", "colour"])
+@pytest.mark.parametrize("std", [0.06, 0.2])
+def test_it_beats_filters_without_being_told_the_noise(X, std):
+    X_noisy = noisy(X, GaussianNoise(std))
+    denoiser = PretrainedDenoiser().fit(X_noisy)
+    assert denoiser.noise_.std == pytest.approx(std, rel=0.15)
+    found = error(denoiser.predict(X_noisy), X)
+    best = min(
+        error(GaussianFilter(sigma).fit(X_noisy).predict(X_noisy), X) for sigma in (0.7, 1, 1.5)
+    )
+    assert found < 0.7 * best
+    told = PretrainedDenoiser(noise=std).fit(X_noisy).predict(X_noisy)
+    assert found == pytest.approx(error(told, X), rel=0.1)
+
+
+@pytest.mark.parametrize("noise", [PoissonNoise(30), PoissonGaussianNoise(1 / 30, 0.04)])
+def test_photons_are_found_and_stabilised(noise):
+    X_noisy = noisy(GREY, noise)
+    denoiser = PretrainedDenoiser().fit(X_noisy)
+    assert isinstance(denoiser.noise_, PoissonGaussianNoise)
+    found, told = (
+        error(d.fit(X_noisy).predict(X_noisy)) for d in (denoiser, PretrainedDenoiser(noise=noise))
+    )
+    assert found == pytest.approx(told, rel=0.1)
+    filtered = VarianceStabilized(GaussianFilter(1.0), noise).fit(X_noisy).predict(X_noisy)
+    assert told < 0.6 * error(filtered)
+
+
+def test_speckle_has_a_level_that_follows_the_image():
+    speckle = SpeckleNoise(0.25)
+    X_noisy = noisy(GREY, speckle)
+    found = error(PretrainedDenoiser(noise=speckle).fit(X_noisy).predict(X_noisy))
+    one_level = float((X_noisy - GREY).std())
+    assert found < 0.7 * error(PretrainedDenoiser(noise=one_level).fit(X_noisy).predict(X_noisy))
+
+
+@pytest.mark.parametrize(("unit", "offset"), [(4000.0, 100.0), (1e-6, 0.0), (1e12, -3e12)])
+@pytest.mark.parametrize("noise", ["estimate", "number"])
+def test_images_of_any_unit_come_back_in_it(unit, offset, noise):
+    X_noisy = noisy(GREY).astype(np.float64)
+    level = 0.1 * unit if noise == "number" else noise
+    denoiser = PretrainedDenoiser(noise=level).fit(unit * X_noisy + offset)
+    X_denoised = denoiser.predict(unit * X_noisy + offset)
+    assert error((X_denoised - offset) / unit) < 0.35 * error(X_noisy)
+
+
+def test_camera_counts():
+    X = 100 + 2000 * GREY
+    camera = PoissonGaussianNoise(gain=20.0, std=30.0, offset=100.0)
+    X_noisy = noisy(X, camera)
+    for denoiser in (PretrainedDenoiser(), PretrainedDenoiser(noise=camera)):
+        X_denoised = denoiser.fit(X_noisy).predict(X_noisy)
+        assert error(X_denoised, X) < 0.35 * error(X_noisy, X)
+        assert abs(X_denoised.mean() - X.mean()) < 0.005 * X.mean()
+
+
+def test_bytes_are_fractions_and_stay_in_their_range():
+    X = (255 * noisy(COLOUR).clip(0, 1)).round().astype(np.uint8)
+    denoiser = PretrainedDenoiser(noise=0.1).fit(X)
+    X_denoised = denoiser.predict(X)
+    assert X_denoised.dtype == np.float32
+    assert 0 <= X_denoised.min() < X_denoised.max() <= 1
+    np.testing.assert_array_equal(X_denoised, denoiser.predict(X / np.float32(255)))
+
+
+def test_the_mean_of_a_noise_is_taken_away():
+    X_noisy = noisy(GREY, GaussianNoise(0.1, mean=0.2))
+    X_denoised = (
+        PretrainedDenoiser(noise=GaussianNoise(0.1, mean=0.2)).fit(X_noisy).predict(X_noisy)
+    )
+    assert abs((X_denoised - GREY).mean()) < 0.01
+
+
+@pytest.mark.parametrize("noise", [0, 0.0, GaussianNoise(0), "estimate"])
+def test_no_noise_changes_nothing(noise):
+    X = np.full((2, 9, 7), 0.3) if noise == "estimate" else GREY
+    np.testing.assert_array_equal(PretrainedDenoiser(noise=noise).fit(X).predict(X), X)
+
+
+@pytest.mark.filterwarnings("ignore:The noise of .* images is up to:UserWarning")
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (2, 3), (5, 70), (1, 1, 3), (7, 1, 3)])
+@pytest.mark.parametrize("noise", ["estimate", 0.1, SpeckleNoise(0.2), PoissonNoise(30)])
+def test_images_of_any_size(shape, noise):
+    X = np.random.default_rng(0).random((3, *shape))
+    X_denoised = PretrainedDenoiser(noise=noise).fit(GREY).predict(X)
+    assert X_denoised.shape == X.shape
+    assert np.isfinite(X_denoised).all()
+
+
+@pytest.mark.parametrize(
+    "noise", [0.1, SpeckleNoise(0.2), PoissonNoise(30), "estimate"], ids=lambda noise: str(noise)
+)
+def test_tiles_make_no_difference(noise):
+    X = noisy(GREY[:, :130, :150])
+    whole, tiled = (
+        PretrainedDenoiser(noise=noise, tile_size=size, precision="float32").fit(X).predict(X)
+        for size in (None, 110)
+    )
+    np.testing.assert_allclose(tiled, whole, atol=1e-5)
+
+
+def test_an_image_is_denoised_alike_in_any_company():
+    X = noisy(np.concatenate([GREY, 0.5 * GREY]))
+    X[1] += 0.1 * noisy(GREY, GaussianNoise(1.0, random_state=1))[0]
+    denoiser = PretrainedDenoiser(precision="float32").fit(X)
+    alone = np.concatenate([denoiser.predict(X[:1]), denoiser.predict(X[1:])])
+    np.testing.assert_allclose(denoiser.predict(X), alone, atol=1e-5)
+    ragged = denoiser.predict([X[0], X[1, :50]])
+    np.testing.assert_allclose(ragged[0], alone[0], atol=1e-5)
+    assert ragged[1].shape == (50, 192)
+
+
+def test_fit_learns_nothing_but_the_noise():
+    X_noisy = noisy(GREY)
+    elsewhere = PretrainedDenoiser().fit(255 * X_noisy[:, :40, :40])
+    here = PretrainedDenoiser().fit(X_noisy)
+    np.testing.assert_array_equal(elsewhere.predict(X_noisy), here.predict(X_noisy))
+
+
+def test_a_saved_one_names_the_weights(tmp_path):
+    X_noisy = noisy(COLOUR)
+    denoiser = PretrainedDenoiser(noise=PoissonGaussianNoise(1e-2, 0.1)).fit(X_noisy)
+    denoiser.save(tmp_path / "denoiser")
+    assert (tmp_path / "denoiser").stat().st_size < 10_000
+    again = load(tmp_path / "denoiser")
+    np.testing.assert_array_equal(again.predict(X_noisy), denoiser.predict(X_noisy))
+    assert repr(again.noise_) == repr(denoiser.noise_)
+
+
+def test_it_stands_in_grids_beside_filters():
+    X = np.stack([COLOUR[0, :64, i : i + 64] for i in range(0, 128, 20)])
+    pipe = Pipeline([("noise", GaussianNoise(0.1, random_state=0)), ("denoiser", MedianFilter())])
+    grid = {"denoiser": [MedianFilter(), PretrainedDenoiser(), PretrainedDenoiser(noise=0.1)]}
+    search = GridSearchCV(pipe, grid, scoring=mse_scorer, cv=2).fit(X, X)
+    assert isinstance(search.best_params_["denoiser"], PretrainedDenoiser)
+
+
+def test_scores_without_clean_images_and_ensembles():
+    X = noisy(GREY[:, :64, :64])
+    denoiser = PretrainedDenoiser(noise=0.1).fit(X)
+    assert j_invariant_scorer(denoiser, X) > j_invariant_scorer(MedianFilter().fit(X), X)
+    ensemble = SelfEnsembleDenoiser(PretrainedDenoiser(noise=0.1)).fit(X)
+    assert error(ensemble.predict(X), GREY[:, :64, :64]) < error(X, GREY[:, :64, :64]) / 2
+    assert denoiser.score(GREY[:, :64, :64]) == pytest.approx(
+        denoiser.score(denoiser.noise_.add_noise(GREY[:, :64, :64]), GREY[:, :64, :64])
+    )
+
+
+# What does not fit
+
+
+@pytest.mark.parametrize("n_channels", [2, 4])
+def test_other_channels_are_refused(n_channels):
+    X = np.random.default_rng(0).random((1, 8, 8, n_channels))
+    message = rf"images of {n_channels} channels, .* pass X\[\.\.\., :3\] of RGBA"
+    with pytest.raises(ValueError, match=message):
+        PretrainedDenoiser().fit(X)
+    with pytest.raises(ValueError, match=message):
+        PretrainedDenoiser().fit(GREY).predict(X)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"weights": "photograph"}, "Did you mean 'photographs'"),
+        ({"noise": -0.1}, "noise"),
+        ({"noise": "estimated"}, "Did you mean 'estimate'"),
+        ({"noise": SaltPepper()}, "cannot be stabilised"),
+        ({"noise": GaussianNoise((0, 0.1))}, "not a range"),
+        ({"noise": SpeckleNoise((0, 0.1))}, "not a range"),
+        ({"tile_size": 8}, "tile_size=8 is no larger than the overlap"),
+        ({"device": "nowhere"}, "device='nowhere' cannot be used"),
+    ],
+)
+def test_parameters_that_do_not_fit_are_named(params, message):
+    with pytest.raises(ValueError, match=message):
+        PretrainedDenoiser(**params).fit(GREY)
+
+
+def test_nan_is_refused():
+    X = GREY.copy()
+    X[0, 3, 3] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        PretrainedDenoiser().fit(X)
+    with pytest.raises(ValueError, match="NaN"):
+        PretrainedDenoiser().fit(GREY).predict(X)
+
+
+def test_a_level_beyond_those_learnt_is_told_and_used():
+    X_noisy = noisy(GREY, GaussianNoise(0.45))
+    denoiser = PretrainedDenoiser(noise=0.45).fit(X_noisy)
+    with pytest.warns(UserWarning, match=r"1 of 1 images is up to 1\.53 times as strong"):
+        X_denoised = denoiser.predict(X_noisy)
+    assert error(X_denoised) < 0.1 * error(X_noisy)
+
+
+def test_noise_that_is_correlated_is_told():
+    large = zoom(noisy(GREY), (1, 2, 2), order=1)
+    with pytest.warns(UserWarning, match="In 1 of 1 images, .* correlated between neighbouring"):
+        PretrainedDenoiser().fit(large).predict(large)
+    # Warnings are errors here: neither images without noise, nor white noise, are correlated.
+    for X in (GREY, COLOUR, noisy(COLOUR), noisy(GREY, PoissonNoise(50))):
+        PretrainedDenoiser().fit(X).predict(X)
+
+
+def test_values_far_from_all_others_do_no_harm():
+    X = 100 + 1000 * noisy(GREY)
+    hot = X.copy()
+    hot[0, 50, 50] = 65535
+    denoiser = PretrainedDenoiser(noise=100.0).fit(X)
+    far = np.ones(X.shape, dtype=bool)
+    far[0, 45:56, 45:56] = False
+    difference = denoiser.predict(hot) - denoiser.predict(X)
+    assert abs(difference[far]).mean() < 5
