@@ -117,8 +117,9 @@ def noise_on(data: DataSet, name: str) -> BaseEstimator:
 
 def level(noise: BaseEstimator, name: str) -> str:
     """Level and clipping of a noise, in words."""
-    low, high = (0, 1) if noise.clip == "auto" else noise.clip or (None, None)
-    clipped = "not clipped" if low is None else f"clipped to [{low:g}, {high:g}]"
+    # All images of the benchmark lie in [0, 1].
+    clip = (0, 1) if noise.clip == "auto" else noise.clip
+    clipped = "not clipped" if clip is None else "clipped to [{:g}, {:g}]".format(*clip)
     params = noise.get_params()
     words = LEVELS[name].format(**params, of_255=255 * params.get("std", 0))
     return f"{words}, {clipped}"

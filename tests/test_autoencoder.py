@@ -34,10 +34,9 @@ from skdae import (
     GaussianNoise,
     MeanFilter,
     MedianFilter,
+    OneOf,
     denoising_scorer,
     load,
-    psnr_scorer,
-    ssim_scorer,
 )
 from skdae._training.losses import LOSSES
 from skdae._training.net import LR_SCHEDULES, OPTIMIZERS
@@ -689,19 +688,20 @@ class Rows(Callback):
 )
 def test_scorers_in_callbacks_score_the_validation_images(digits, params, scale):
     X_noisy, X_clean = (scale * X[:200] for X in digits)
+    psnr, ssim = (denoising_scorer(name, data_range=scale) for name in ("psnr", "ssim"))
     rows = Rows()
     callbacks = [
         rows,
-        EpochScoring(psnr_scorer, lower_is_better=False),
-        ("ssim", EpochScoring(ssim_scorer, lower_is_better=False)),
-        ("again", EpochScoring(psnr_scorer, use_caching=False, name="again")),
+        EpochScoring(psnr, lower_is_better=False),
+        ("ssim", EpochScoring(ssim, lower_is_better=False)),
+        ("again", EpochScoring(psnr, use_caching=False, name="again")),
         ("train", EpochScoring(denoising_scorer("mae"), on_train=True, name="train_mae")),
-        ("batch", BatchScoring(psnr_scorer, name="batches")),
+        ("batch", BatchScoring(psnr, name="batches")),
     ]
     dae = small(**params, callbacks=callbacks, validation_fraction=0.2).fit(X_noisy, X_clean)
     valid, last = (X_noisy[rows.rows], X_clean[rows.rows]), dae.history_[-1]
-    assert last["psnr"] == pytest.approx(psnr_scorer(dae, *valid), rel=1e-4)
-    assert last["ssim"] == pytest.approx(ssim_scorer(dae, *valid), rel=1e-4)
+    assert last["psnr"] == pytest.approx(psnr(dae, *valid), rel=1e-4)
+    assert last["ssim"] == pytest.approx(ssim(dae, *valid), rel=1e-4)
     for name in ("again", "batches"):
         assert last[name] == pytest.approx(last["psnr"], rel=1e-3)
     assert last["train_mae"] < 0
@@ -850,6 +850,17 @@ def test_images_in_the_unit_range_are_not_scaled(digits):
     assert dae.scaling_ == (0, 1)
     levels = np.round(255 * digits[1]).astype(np.uint8)
     assert small().fit(levels, levels).scaling_ == (0, 1)
+
+
+def test_a_net_learns_from_counts_with_default_noise(digits):
+    X = digits[1][:60]
+    scorer = denoising_scorer("psnr", data_range=4095)
+    params = {"lr": 1e-3, "callbacks": [EpochScoring(scorer, lower_is_better=False)]}
+    dae = small(noise=GaussianNoise(900.0), **params).fit(4095 * X)
+    assert dae.noise_.clip_ is None
+    assert 0 < dae.history_[-1]["psnr"] < 60
+    assert small(noise=GaussianNoise(0.2)).fit(X).noise_.clip_ == (0, 1)
+    assert small(noise=OneOf([GaussianNoise(900.0)])).fit(4095 * X).noise_.clip_ is None
 
 
 def test_a_net_that_goes_on_keeps_its_scale(digits):

@@ -90,7 +90,7 @@ class VarianceStabilized(HeldDenoiser):
     >>> import numpy as np
     >>> from skdae import GaussianFilter, PoissonGaussianNoise, VarianceStabilized
     >>> X_clean = np.tile(np.linspace(100, 4000, 128), (1, 128, 1))
-    >>> camera = PoissonGaussianNoise(gain=50.0, std=20.0, clip=None, random_state=0)
+    >>> camera = PoissonGaussianNoise(gain=50.0, std=20.0, random_state=0)
     >>> X_noisy = camera.fit_transform(X_clean)
     >>> denoiser = VarianceStabilized(GaussianFilter(sigma=2.0)).fit(X_noisy)
     >>> round(denoiser.noise_.gain, -1)

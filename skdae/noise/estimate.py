@@ -117,7 +117,7 @@ def estimate_noise(
     >>> import numpy as np
     >>> from skdae.noise import PoissonGaussianNoise, estimate_noise
     >>> X_clean = np.tile(np.linspace(200, 4000, 512), (1, 512, 1))
-    >>> camera = PoissonGaussianNoise(gain=20.0, std=50.0, clip=None, random_state=0)
+    >>> camera = PoissonGaussianNoise(gain=20.0, std=50.0, random_state=0)
     >>> noise = estimate_noise(camera.fit_transform(X_clean), model="poisson-gaussian")
     >>> round(noise.gain), round(noise.gain * 2000 + noise.std**2, -3)
     (20, 42000.0)

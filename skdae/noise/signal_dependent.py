@@ -149,7 +149,7 @@ class PoissonGaussianNoise(BaseNoise):
     >>> import numpy as np
     >>> from skdae import PoissonGaussianNoise
     >>> X_clean = np.full((10, 64, 64), 1100.0)  # camera counts
-    >>> camera = PoissonGaussianNoise(gain=2.0, std=5.0, offset=100.0, clip=None, random_state=0)
+    >>> camera = PoissonGaussianNoise(gain=2.0, std=5.0, offset=100.0, random_state=0)
     >>> noise = camera.fit_transform(X_clean) - X_clean
     >>> float(noise.std().round()), round((2.0 * (1100 - 100) + 5.0**2) ** 0.5)
     (45.0, 45)
