@@ -13,7 +13,7 @@ export MPLBACKEND := Agg
 .PHONY: help demo studies test bounds fuzz lint docs bench quality weights clean
 
 help:
-	@echo "make demo             denoise the digits with an autoencoder, compare it with filters"
+	@echo "make demo             denoise a photograph, then digits with an autoencoder; compare filters"
 	@echo "make demo DATA=mnist  the same on MNIST; SKDAE_DATA=folder says where the data are kept"
 	@echo "make studies          run the five studies; ARGS='--seconds 30' shortens them"
 	@echo "make test             run the tests and the doctests; ARGS='-k median' picks some"
@@ -28,6 +28,7 @@ help:
 	@echo "PYTHON=python3.12 chooses the Python that makes .venv (3.11 or newer)."
 
 demo: $(VENV)/.installed
+	$(RUN) examples/plot_12_pretrained.py --output denoised_photograph.png
 	$(RUN) examples/plot_01_denoise_digits.py $(if $(DATA),--data $(DATA)) $(ARGS)
 
 STUDIES := $(sort $(wildcard examples/studies/[a-e]_*.py))
