@@ -16,7 +16,7 @@ class LevelMap(BaseNoise):
     ----------
     noise : injector
         It leaves the size of images as it is. Its level and clipping count; its seed and `when` do
-        not.
+        not; with clip="auto" it does not clip.
     """
 
     _parameter_constraints: dict = {
@@ -28,20 +28,19 @@ class LevelMap(BaseNoise):
         self,
         noise: BaseNoise,
         *,
-        clip: tuple[float, float] | None = None,
+        clip: str | tuple[float, float] | None = None,
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):
         super().__init__(clip=clip, when=when, random_state=random_state)
         self.noise = noise
 
-    def _check_parameters(self):
-        super()._check_parameters()
+    def _validate_params(self):
+        super()._validate_params()
         self.noise._validate_params()
-        self.noise._check_parameters()
 
     def _corrupt(self, images, rng):
-        noisy = self.noise.corrupt(images, rng)
+        noisy = self._ready(self.noise).corrupt(images, rng)
         level = ((noisy - images) ** 2).mean((1, 2, 3)) ** 0.5
         noisy = noisy[..., [*range(images.shape[3]), 0]]
         noisy[..., -1] = level[:, None, None]
