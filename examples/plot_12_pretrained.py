@@ -3,8 +3,8 @@ A photograph, and nothing to train
 ==================================
 
 :class:`~skdae.PretrainedDenoiser` has learnt from photographs before. Its weights come with skdae,
-so that a noisy photograph is denoised at once, of any size, in colour or grey. It finds the strength
-of the noise by itself.
+so that a noisy photograph is denoised at once, of any size, in colour or grey. It finds the
+strength of the noise by itself.
 """
 
 # %%

@@ -22,6 +22,7 @@ from skorch.callbacks import (
     Checkpoint,
     EarlyStopping,
     EpochScoring,
+    GradientNormClipping,
     LRScheduler,
     TrainEndCheckpoint,
 )
@@ -639,6 +640,25 @@ def test_callbacks_of_skorch_work(digits):
     assert (counter.begun, counter.epochs, counter.batches) == (1, 2, 2 * 17)
     assert dae.net_.optimizer_.param_groups[0]["lr"] == pytest.approx(0.0025)
     assert dae.history_[-1]["peak"] > 0
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_gradients_are_clipped_by_skorch(digits, precision):
+    params = {
+        "optimizer": torch.optim.SGD,
+        "weight_decay": 0,
+        "max_steps": 1,
+        "precision": precision,
+    }
+    first = small(lr=1e-12, **params).fit(*digits).module_
+    steps = []
+    for callbacks in [None, [GradientNormClipping(1e-3)]]:
+        module = small(lr=1.0, callbacks=callbacks, **params).fit(*digits).module_
+        pairs = zip(module.parameters(), first.parameters(), strict=True)
+        steps.append(sum((a - b).square().sum() for a, b in pairs).sqrt().item())
+    # The weights have moved by the rate times the norm of the gradient.
+    assert steps[0] > 0.01
+    assert steps[1] == pytest.approx(1e-3, rel=0.01)
 
 
 def test_score_samples_take_images_of_different_sizes(digits):

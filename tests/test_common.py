@@ -21,6 +21,7 @@ from skdae import (
     OneOf,
     Pix2PixDenoiser,
     PoissonNoise,
+    PretrainedDenoiser,
     ReconstructionOutlierDetector,
     SelfEnsembleDenoiser,
     StripeNoise,
@@ -50,6 +51,8 @@ SPECIAL = {
         SelfEnsembleDenoiser(DenoisingAutoencoder(Dense(hidden=(8,)), random_state=0, **SMALL_NET)),
     ],
     # Most of scikit-learn's rows are too few to tell their noise.
+    # Their noise is stronger than that of photographs.
+    PretrainedDenoiser: [PretrainedDenoiser(noise=0.1)],
     VarianceStabilized: [VarianceStabilized(MedianFilter(), PoissonNoise())],
     ReconstructionOutlierDetector: [
         ReconstructionOutlierDetector(),

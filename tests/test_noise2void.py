@@ -270,7 +270,7 @@ def test_neighbouring_slices_help(stack):
     alone, together = (
         -small(context=context, **params).fit(X_noisy).score(X_noisy, stack) for context in (0, 1)
     )
-    assert together < 0.8 * alone
+    assert together < 0.9 * alone
 
 
 ARCHITECTURES = [UNet((4, 8)), UNet((4, 8), residual=False), DnCNN(3, 4), Conv((4,)), Dense((8,))]
@@ -322,7 +322,7 @@ def test_large_stacks_are_predicted_and_scored_as_wholes():
 
 
 def test_wrappers_pass_whole_stacks(stack):
-    X = np.tile(stack[:33], (1, 16, 16))
+    X = np.tile(stack[:33].reshape(33, 1, 256), 256)
     denoiser = small(architecture=UNet((2, 2)), context=1, max_steps=1).fit(X)
     ensemble = SelfEnsembleDenoiser(denoiser).fit(X)
     error = np.square(ensemble.predict(X) - X).mean(dtype=np.float64)

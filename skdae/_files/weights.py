@@ -85,7 +85,9 @@ def rebuild(build, weights):
     check_weights(build, weights)
     with Builder(weights):
         module = build().float()
-    module.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    values = {name: torch.from_numpy(value) for name, value in weights.items()}
+    # Assigned, because a skeleton of another one may be under way.
+    module.load_state_dict(values, assign=True)
     return module
 
 

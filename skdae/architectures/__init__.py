@@ -15,6 +15,7 @@ ARCHITECTURES: dict[str, type[BaseArchitecture]] = {
     "conv": Conv,
     "unet": UNet,
     "dncnn": DnCNN,
+    "photographs": Pretrained,
 }
 
 __all__ = [

@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+import torch
+from torch import nn
+
 from .._files.weights import read_net, rebuild
 from .residual import _ResidualArchitecture
 
@@ -12,14 +15,17 @@ _FOLDER = Path(__file__).parents[1] / "weights"
 class Pretrained(_ResidualArchitecture):
     r"""A net with the weights that it learnt before: the start of a denoiser, or of more training.
 
-    It takes noisy photographs in [0, 1] with one channel more, a map that holds the standard
-    deviation :math:`\sigma` of each pixel's noise, from 0 to 75 of 255, and returns the clean ones.
+    It takes noisy photographs in [0, 1], grey or of three colours, and returns the clean ones. With
+    one channel more, a map that holds the standard deviation :math:`\sigma` of each pixel's noise,
+    from 0 to 75 of 255, it makes use of that; without it, the net has one level for all, 0.1 at
+    first, which is learnt as its weights are.
     ``skdae/weights/README.md`` says what it was trained on, and how well it does.
 
     Parameters
     ----------
-    weights : str or path, default="photographs-colour"
-        "photographs-colour", "photographs-grey", or the path of a file like theirs without
+    weights : str or path, default="photographs"
+        "photographs", which are two nets, for grey and for colour images; the name of one of them,
+        "photographs-grey" or "photographs-colour"; or the path of a file like theirs without
         ``.safetensors``.
 
     Examples
@@ -36,7 +42,7 @@ class Pretrained(_ResidualArchitecture):
 
     _parameter_constraints: dict = {"weights": [str, os.PathLike]}
 
-    def __init__(self, weights: str | os.PathLike = "photographs-colour"):
+    def __init__(self, weights: str | os.PathLike = "photographs"):
         self.weights = weights
 
     def receptive_field(self):
@@ -46,7 +52,7 @@ class Pretrained(_ResidualArchitecture):
         -------
         stride, radius : int
         """
-        architecture, _ = self._read()
+        architecture, _ = self._read(1)
         return architecture.receptive_field()
 
     def build(self, input_shape, output_shape, latent_dim=None):
@@ -62,9 +68,43 @@ class Pretrained(_ResidualArchitecture):
         -------
         module : torch.nn.Module
         """
-        architecture, weights = self._read()
-        return rebuild(lambda: architecture.build(input_shape, output_shape, latent_dim), weights)
+        self._check_no_code(latent_dim)
+        n_channels = output_shape[2]
+        if n_channels not in (1, 3) or input_shape[0] == 1 or input_shape[:2] != output_shape[:2]:
+            raise ValueError(
+                "The pretrained nets are for grey and colour images and targets of the same size, "
+                f"but the input has shape {tuple(input_shape)} and the target "
+                f'{tuple(output_shape)} (height, width, channels); use architecture="unet".'
+            )
+        architecture, weights = self._read(n_channels)
+        with_map = (*input_shape[:2], n_channels + 1)
+        net = rebuild(lambda: architecture.build(with_map, output_shape), weights)
+        return net if input_shape[2] > n_channels else _OneLevel(net)
 
-    def _read(self):
+    def _read(self, n_channels):
         """Architecture and weights of the file."""
-        return read_net(_FOLDER / f"{os.fspath(self.weights)}.safetensors")
+        name = os.fspath(self.weights)
+        if name == "photographs":
+            name += "-grey" if n_channels == 1 else "-colour"
+        return read_net(_FOLDER / f"{name}.safetensors")
+
+
+class _OneLevel(nn.Module):
+    """A net with a map of the level, for images without one."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+        self.level = nn.Parameter(torch.full((1,), 0.1))
+
+    def encode(self, x):
+        """The innermost features of a batch ``(n_samples, n_channels, height, width)``."""
+        return self.net.encode(self._with_level(x))
+
+    def forward(self, x):
+        """Denoised batch."""
+        return self.net(self._with_level(x))
+
+    def _with_level(self, x):
+        level = torch.zeros_like(x[:, :1]) + self.level.to(x.dtype)
+        return torch.cat([x, level], dim=1)

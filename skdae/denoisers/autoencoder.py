@@ -52,7 +52,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
     ----------
     architecture : str, architecture object, `torch.nn.Module` or its class, default="auto"
         "linear", "dense", "conv", "unet", "dncnn", or an object of `skdae.architectures` with their
-        parameters.
+        parameters. "photographs" goes on training the net of `PretrainedDenoiser`.
         "auto" is "conv" for images and "dense" for flat rows without `image_shape`. A module takes
         and returns ``(n_samples, n_channels, height, width)`` for images, ``(n_samples,
         n_features)`` for flat rows without `image_shape`; an instance is copied before training, a

@@ -33,8 +33,8 @@ class Noise2VoidDenoiser(LearnedDenoiser):
     Parameters
     ----------
     architecture : architecture object, str or `torch.nn.Module`, default=None
-        As in `DenoisingAutoencoder`. None is a `UNet` that is not residual: around the pixel that
-        it must not look at, a residual net has a short way.
+        As in `DenoisingAutoencoder`, "photographs" among them. None is a `UNet` that is not
+        residual: around the pixel that it must not look at, a residual net has a short way.
     masked_fraction : float, default=0.02
         Share of the pixels hidden in a step, in (0, 0.5]; at least one per image.
     mask_radius : int, default=2

@@ -28,7 +28,7 @@ from .._training.batches import as_channels, neighbours
 from .._training.fit_data import choose_patch_size, float32_range, gather, shorter_side
 from .._training.losses import OUTPUT_ACTIVATIONS
 from .._training.net import call
-from ..architectures import ARCHITECTURES, BaseArchitecture
+from ..architectures import ARCHITECTURES, BaseArchitecture, Pretrained
 from ..architectures._spatial import along
 
 # Values of the largest layer of a net that is tried when it is loaded: 16 MB.
@@ -366,8 +366,11 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise
         activation=activation,
         target_range=data.target_range,
         input_range=data.image_range,
-        # Values of about one standard deviation are learnt soonest; other activations are bounded.
-        scaling=data.scaling(width=4 if activation == "identity" else 1),
+        # Values of about one standard deviation are learnt soonest; other activations are bounded,
+        # and pretrained nets know images in [0, 1].
+        scaling=data.scaling(
+            4 if activation == "identity" and not isinstance(architecture, Pretrained) else 1
+        ),
         receptive_field=tuple(architecture.receptive_field()) if any_size else None,
         code_shape=None,
     )

@@ -215,7 +215,7 @@ class PretrainedDenoiser(BaseFilter):
         given = self._given_noise()
         noises = [given or choose_noise(image[None]) for image in images]
         ways = [_Way(image, noise) for image, noise in zip(images, noises, strict=True)]
-        _warn(images, ways)
+        _warn(images, ways, is_given=given is not None)
         out = np.empty_like(images)
         step = 1 if max(sides) > tile else max(1, _PIXELS // np.prod(sides))
         for rows in gen_batches(len(images), step):
@@ -325,10 +325,11 @@ class _Way:
         return self.camera.transform(pixels) if self.camera else pixels
 
 
-def _warn(images, ways):
+def _warn(images, ways, is_given):
     """Say where the noise is not such as the net learnt to remove."""
     strong = [way.excess for way in ways if way.excess > 1.01]
-    if strong:
+    # Estimates from few pixels are rough.
+    if strong and (is_given or min(images.shape[1:3]) >= 64):
         warn_user(
             f"The noise of {len(strong)} of {len(ways)} images is up to {max(strong):.3g} times as "
             "strong as the net has learnt, 75 / 255 of the range of the image; expect a loss of "
