@@ -861,6 +861,17 @@ def test_level_map_tells_the_level_of_each_image(path):
     np.testing.assert_allclose(level, np.broadcast_to(expected[:, None, None], level.shape), 1e-5)
 
 
+def test_level_map_holds_compositions():
+    X, blurred = images(n_channels=1), NoiseSequence([GaussianNoise(2.0), GaussianNoise(2.0)])
+    noisy = LevelMap(blurred, random_state=0).fit_transform(X)[..., 0]
+    assert np.ptp(noisy) > 10
+
+
+def test_level_map_refuses_what_its_noise_does():
+    with pytest.raises(ValueError, match="'std' parameter of GaussianNoise"):
+        LevelMap(GaussianNoise(std=-1)).fit(images())
+
+
 def test_a_net_learns_from_grey_images_with_a_level_map():
     X = images(n_channels=1)[..., 0]
     denoiser = DenoisingAutoencoder(

@@ -1,5 +1,6 @@
 """What all noise injectors share: checks, seeds, clipping, and one verb for arrays and tensors."""
 
+import copy
 import inspect
 import math
 from abc import ABC, abstractmethod
@@ -271,6 +272,12 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
     def _n_features_out(self):
         """Number of values in a corrupted image."""
         return math.prod(self.output_shape(self.image_shape_))
+
+    def _ready(self, noise):
+        """A copy of a noise inside of this one, ready to corrupt."""
+        noise = copy.copy(noise)
+        noise._resolve_clip(self.clip_)
+        return noise
 
     def _truths(self):
         """See `Persistent`."""

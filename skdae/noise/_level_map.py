@@ -10,13 +10,13 @@ class LevelMap(BaseNoise):
 
     The level of an image is the root mean square of the noise that it got, in each pixel of the
     channel. A net that learns with it, such as ``DenoisingAutoencoder(UNet(), noise=LevelMap(
-    GaussianNoise((0, 0.3))))``, predicts from noisy images with such a channel.
+    GaussianNoise((0, 0.3), clip=None)))``, predicts from noisy images with such a channel.
 
     Parameters
     ----------
     noise : injector
-        It leaves the size of images as it is. Its level counts; its clipping, seed and `when` do
-        not.
+        It leaves the size of images as it is. Its level and clipping count; its seed and `when` do
+        not; with clip="auto" it does not clip.
     """
 
     _parameter_constraints: dict = {
@@ -28,7 +28,7 @@ class LevelMap(BaseNoise):
         self,
         noise: BaseNoise,
         *,
-        clip: tuple[float, float] | None = None,
+        clip: str | tuple[float, float] | None = None,
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):
@@ -40,7 +40,7 @@ class LevelMap(BaseNoise):
         self.noise._validate_params()
 
     def _corrupt(self, images, rng):
-        noisy = self.noise._corrupt(images, rng)
+        noisy = self._ready(self.noise).corrupt(images, rng)
         level = ((noisy - images) ** 2).mean((1, 2, 3)) ** 0.5
         noisy = noisy[..., [*range(images.shape[3]), 0]]
         noisy[..., -1] = level[:, None, None]

@@ -1,7 +1,5 @@
 """Noises that hold other noises."""
 
-import copy
-
 import numpy as np
 
 from .._checks import tuple_of
@@ -72,9 +70,7 @@ class _ComposedNoise(BaseNoise):
 
     def _held(self):
         """Copies of the noises, ready to corrupt."""
-        for noise in map(copy.copy, self.noises):
-            noise._resolve_clip(self.clip_)
-            yield noise
+        return map(self._ready, self.noises)
 
     def warn_if_clipped(self, low, high):
         """Warn where one of the noises, or the whole, would change the images themselves."""
