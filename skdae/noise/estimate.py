@@ -55,8 +55,7 @@ def estimate_noise(
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
-            (n_samples, height, width, n_channels)
+    X : array-like of shape (n_samples, n_features) or (n_samples, height, width[, n_channels])
         Noisy images, one or more; images of different sizes may come as a list of arrays.
     y : array-like shaped like `X`, or None, default=None
         The same scenes, clean, or noisy with noise of its own. Of frames of one scene, `X` is
