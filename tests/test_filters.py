@@ -381,3 +381,9 @@ def test_noise_estimate_refuses_what_is_no_batch_of_images():
         estimate_noise_std(np.full((2, 4, 4), np.nan))
     with pytest.raises(ValueError, match=r"pass image_shape=\(8, 8\)"):
         estimate_noise_std(np.zeros((2, 64)), image_shape=(9, 9))
+
+
+@pytest.mark.parametrize("method", ["BayesShrink", "VisuShrink"])
+def test_one_pixel_has_no_wavelets(method):
+    X = np.full((2, 1, 1), 0.5)
+    assert (WaveletFilter(std=1.0, method=method).fit(X).predict(X) == X).all()

@@ -288,7 +288,7 @@ class WaveletFilter(_BaselineFilter):
 
     def _filter_plane(self, plane):
         std = noise_std(plane) if self.std is None else self.std
-        if std < np.finfo(plane.dtype).tiny:
+        if std < np.finfo(plane.dtype).tiny or plane.size == 1:
             return plane
         pywt = self._library("pywt")
         most = max(1, pywt.dwtn_max_level(plane.shape, self.wavelet))

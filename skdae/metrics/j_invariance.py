@@ -148,7 +148,8 @@ def _neighbour_means(images):
             "hold more, or score against clean images with denoising_scorer."
         )
     # Beyond the border, "mirror" has the pixel inside of it; "reflect" would show the pixel itself.
-    return sum(correlate1d(images, [0.5, 0, 0.5], axis, mode="mirror") for axis in axes) / len(axes)
+    weight = 0.5 / len(axes)
+    return sum(correlate1d(images, [weight, 0, weight], axis, mode="mirror") for axis in axes)
 
 
 def _grids(batch_shape, spacing):
