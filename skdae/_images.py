@@ -361,16 +361,15 @@ def validate_images(estimator, X, *, reset, min_samples=1, any_size=False):
     is_flat, n_features = images.ndim == 2, math.prod(images.shape[1:])
     if is_flat:
         _check_feature_names(estimator, X, reset=reset)
+    # A fit for which one image is enough may have got that one; so may what comes after any fit.
+    least = (64 if min_samples == 1 else math.inf) if reset else 256
+    is_square = is_flat and len(images) == n_features >= least
     if reset:
         estimator.n_features_in_ = n_features
         if not is_flat:
             vars(estimator).pop("feature_names_in_", None)
-        elif (
-            # Where one image is enough, it may be the one.
-            min_samples == 1
-            and len(images) == n_features >= 64
-            and getattr(estimator, "image_shape", None) is None
-        ):
+    if reset or n_features == estimator.n_features_in_:
+        if is_square and getattr(estimator, "image_shape", None) is None:
             warn_user(
                 f"X has shape {images.shape} and is taken for {n_features} flat rows. If it is "
                 "one image, pass X[None]; if rows are meant, reshape them to (n_samples, height, "

@@ -408,3 +408,11 @@ def test_many_channels_are_warned_of_unless_they_are_meant():
         MeanFilter().fit(X)
     MeanFilter(image_shape=(24, 24, 24)).fit(X)
     MeanFilter().fit(X[..., :16])
+
+
+def test_an_image_given_where_small_images_were_fitted_is_noticed():
+    denoiser = MedianFilter().fit(np.random.default_rng(0).random((3, 16, 16)))
+    with pytest.warns(UserWarning, match=r"taken for 256 flat rows.*X\[None\]"):
+        denoiser.predict(np.random.default_rng(0).random((256, 256)))
+    # Warnings are errors here.
+    denoiser.predict(np.random.default_rng(0).random((255, 256)))
