@@ -27,6 +27,9 @@ FLOAT_DTYPES = (np.float64, np.float32)
 # The largest level of noise, which, and whose products, still fit into the float32 of the nets.
 MAX_LEVEL = 1e30
 
+# Values per step of a net's `predict`: enough to fill the cores, few enough for their caches.
+VALUES_A_STEP = 2**18
+
 # More channels than this are probably the columns or slices of a stack.
 _MOST_CHANNELS = 16
 
@@ -44,12 +47,16 @@ def warn_user(message, category=UserWarning):
 
 def is_inside_of_a_library():
     """Whether a search, a cross-validation or another meta-estimator, not the user, is calling."""
-    frame, through = inspect.currentframe(), {"sklearn.base", "sklearn.pipeline"}
+    through = {"sklearn.base", "sklearn.pipeline"}
+    names = {frame.f_globals.get("__name__", "") for frame in callers()} - through
+    return any(name.partition(".")[0] in {"sklearn", "joblib"} for name in names)
+
+
+def callers():
+    """The frames from the one that asks outwards."""
+    frame = inspect.currentframe()
     while frame := frame.f_back:
-        name = frame.f_globals.get("__name__", "")
-        if name not in through and name.partition(".")[0] in {"sklearn", "joblib"}:
-            return True
-    return False
+        yield frame
 
 
 # Shapes
@@ -368,18 +375,16 @@ def validate_images(estimator, X, *, reset, min_samples=1, any_size=False):
         estimator.n_features_in_ = n_features
         if not is_flat:
             vars(estimator).pop("feature_names_in_", None)
-    if reset or n_features == estimator.n_features_in_:
-        if is_square and getattr(estimator, "image_shape", None) is None:
-            warn_user(
-                f"X has shape {images.shape} and is taken for {n_features} flat rows. If it is "
-                "one image, pass X[None]; if rows are meant, reshape them to (n_samples, height, "
-                "width)."
-            )
     elif n_features != estimator.n_features_in_ and not (any_size and not is_flat):
         what = f"{n_features} features" if is_flat else f"images of shape {images.shape[1:]}"
         raise ValueError(
             f"X has {what}, but {type(estimator).__name__} is expecting "
             f"{estimator.n_features_in_} features as input. If X is one image, pass X[None]."
+        )
+    if is_square and getattr(estimator, "image_shape", None) is None:
+        warn_user(
+            f"X has shape {images.shape} and is taken for {n_features} flat rows. If it is one "
+            "image, pass X[None]; if rows are meant, reshape them to (n_samples, height, width)."
         )
     return images
 
@@ -603,6 +608,11 @@ def check_target_list(X, y, name="y"):
     return y
 
 
+def check_targets(X, y):
+    """Targets of checked images, a batch or a list of different sizes; None where `y` has none."""
+    return check_target_list(X, y) if is_ragged(X) else check_target(X, y)
+
+
 def batches(images, whole=False):
     """Slices of a batch for what takes much more memory than the images do.
 
@@ -611,8 +621,8 @@ def batches(images, whole=False):
     if whole:
         return [slice(None)]
     n_values = math.prod(images.shape[1:])
-    # Nets predict 2**18 values at a time; whole steps of theirs keep every bit.
-    step = max(1, 2**18 // n_values)
+    # Whole steps of the nets keep every bit.
+    step = max(1, VALUES_A_STEP // n_values)
     return gen_batches(len(images), step * max(1, 2**21 // (step * n_values)))
 
 

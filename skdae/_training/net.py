@@ -21,7 +21,7 @@ from skorch.history import History
 from torch.optim import lr_scheduler
 
 from .._files.weights import plain
-from .._images import is_inside_of_a_library, warn_user
+from .._images import VALUES_A_STEP, is_inside_of_a_library, warn_user
 from .batches import as_float, image_tensor
 from .callbacks import StopEarly, copy_tensors
 from .muon import Muon
@@ -47,9 +47,6 @@ def optimizer_with_options(given, weight_decay):
 LR_SCHEDULES = ("cosine", "onecycle", "plateau")
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
-# Pixels per step of `predict`: large enough to fill the cores, small enough for their caches.
-_PREDICT_PIXELS = 2**18
 
 
 class ImageNet(NeuralNet):
@@ -365,7 +362,7 @@ class ImageNet(NeuralNet):
         """
         self.module_.eval()
         tensor = image_tensor(X)
-        step = max(1, _PREDICT_PIXELS // int(np.prod(X.shape[1:])))
+        step = max(1, VALUES_A_STEP // int(np.prod(X.shape[1:])))
         for start in range(0, len(X), step):
             # A copy: a net that works in place must not reach the caller's array.
             batch = as_float(tensor[start : start + step].to(self.device, copy=True))
@@ -405,7 +402,7 @@ class Training:
 
     def __init__(self, net, train, valid):
         self.net = net
-        self.epochs, self.steps = net.plan_epochs(train), net.n_steps(train)
+        self.steps = net.n_steps(train)
         self.steps_an_epoch = len(train.split(net.batch_size))
         self.epoch = 0
         self.best: dict[str, float] = {}
@@ -443,7 +440,7 @@ class Training:
     def is_over(self):
         """Whether all epochs are done, or skdae's own early stopping has ended them."""
         stop = self._early_stopping()
-        return self.epoch >= self.epochs or (stop is not None and stop.misses_ >= stop.patience)
+        return self.steps_left <= 0 or (stop is not None and stop.misses_ >= stop.patience)
 
     def _early_stopping(self):
         callbacks = dict(self.net.callbacks_)

@@ -44,6 +44,16 @@ def smallest_tile(stride, radius):
     return 2 * overlap(stride, radius) + stride
 
 
+def check_tile(tile, stride, radius):
+    """Refuse tiles that have no output of their own."""
+    smallest = smallest_tile(stride, radius)
+    if tile < smallest:
+        raise ValueError(
+            f"tile_size={tile} is no larger than the overlap of the tiles: this net sees {radius} "
+            f"pixels to each side; pass tile_size={smallest} or more."
+        )
+
+
 def in_tiles(run, images, scale, n_channels, tile, stride, radius):
     """Apply a net to images tile by tile, by smaller tiles where the memory of a GPU runs out.
 

@@ -25,8 +25,7 @@ from .._images import (
     as_array,
     batches,
     check_image_list,
-    check_target,
-    check_target_list,
+    check_targets,
     from_nhwc,
     image_by_image,
     image_list,
@@ -297,7 +296,7 @@ class LearnedDenoiser(BaseDenoiser):
     def _keep(self, net, noise, names, start):
         """Assign all attributes of a fit that has succeeded."""
         plan = net.plan
-        n_features = math.prod(plan.input_hwc)
+        n_features = plan.n_features
         vars(self).pop("feature_names_in_", None)
         # The names are those of the clean images, which a noise may shrink.
         if names is not None and n_features == plan.n_clean_features:
@@ -320,7 +319,6 @@ class LearnedDenoiser(BaseDenoiser):
                     "to train on crops of them, or make all images of one size."
                 )
             X, names = check_image_list(X), None
-            y = check_target_list(X, y)
         else:
             # scikit-learn's check writes attributes; those of a fit that fails must stay.
             draft = copy.copy(self)
@@ -336,7 +334,7 @@ class LearnedDenoiser(BaseDenoiser):
                 draft, X, reset=not going_on, min_samples=min_samples, any_size=any_size
             )
             names = getattr(draft, "feature_names_in_", None)
-            y = check_target(X, y)
+        y = check_targets(X, y)
         if y is None and self.noise is None and self._pretext is None:
             _warn_plain_autoencoder()
         if self.early_stopping and not partial and not self._n_validation(len(X)):
@@ -474,7 +472,7 @@ class LearnedDenoiser(BaseDenoiser):
         """Denoise checked images."""
         net, tile = self.net_, self.tile_size
         plan = net.plan
-        plan.check_sizes(tile, None if self.patch_size == "auto" else self.patch_size)
+        plan.check_sizes(tile, self.patch_size)
         images = plan.batch_of(X)
         field = plan.receptive_field
 
@@ -583,8 +581,7 @@ class LearnedDenoiser(BaseDenoiser):
         yield "image_shape_", self.image_shape_ == plan.image_shape
         yield from super()._truths()
         sizes = (noise.n_features_in_, noise._n_features_out) if noise else 2 * (plan.n_features,)
-        patch_size = None if self.patch_size == "auto" else self.patch_size
-        plan.check_sizes(self.tile_size, patch_size)
+        plan.check_sizes(self.tile_size, self.patch_size)
         yield "noise_", sizes == (plan.n_clean_features, plan.n_features)
         yield "noise_", not noise or plan.ndim in (2, len(noise.image_shape_) + 1)
         yield "_seed", self._seed >= 0

@@ -223,6 +223,8 @@ class NetPlan(Persistent):
 
     def check_sizes(self, tile_size, patch_size=None, images=()):
         """Refuse crops and tiles that do not fit to the net or the images."""
+        # Crops that are not asked for fit always.
+        patch_size = None if patch_size == "auto" else patch_size
         for name, size in (("patch_size", patch_size), ("tile_size", tile_size)):
             if size is not None and not self.any_size:
                 raise ValueError(
@@ -230,13 +232,7 @@ class NetPlan(Persistent):
                     'architecture="unet", "dncnn", or "conv" with latent_dim=None.'
                 )
         if tile_size is not None:
-            smallest = tiles.smallest_tile(*self.receptive_field)
-            if tile_size < smallest:
-                raise ValueError(
-                    f"tile_size={tile_size} is no larger than the overlap of the tiles: this net "
-                    f"sees {self.receptive_field[1]} pixels to each side; pass "
-                    f"tile_size={smallest} or more."
-                )
+            tiles.check_tile(tile_size, *self.receptive_field)
         if patch_size is not None and len(images):
             smallest = min(map(shorter_side, images))
             if patch_size > smallest:

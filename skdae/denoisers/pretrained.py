@@ -12,7 +12,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._checks import fit_context
-from .._images import MAX_LEVEL, to_hwc, warn_user
+from .._images import MAX_LEVEL, in_unit_range, to_hwc, warn_user
 from .._training import hardware, tiles
 from ..architectures import Pretrained
 from ..base import unchanged_on_error
@@ -189,14 +189,8 @@ class PretrainedDenoiser(BaseFilter):
     def _check(self):
         """Refuse noises and tiles that do not fit to the net."""
         self._given_noise()
-        if not isinstance(self.tile_size, Integral):
-            return
-        smallest = tiles.smallest_tile(*Pretrained().receptive_field())
-        if self.tile_size < smallest:
-            raise ValueError(
-                f"tile_size={self.tile_size} is no larger than the overlap of the tiles; pass "
-                f"tile_size={smallest} or more."
-            )
+        if isinstance(self.tile_size, Integral):
+            tiles.check_tile(self.tile_size, *Pretrained().receptive_field())
 
     def _given_noise(self):
         """The injector of the parameter `noise`, or None where it is to be estimated."""
@@ -281,7 +275,7 @@ class _Way:
             dark, light = np.sqrt(noise_variance(noise, np.array([0.0, 1.0])))
         # Six deviations are beyond any noise; so dark, or with so much noise, it has other units.
         is_unit = -6 * dark <= low and 1 / 255 < high <= 1 + 6 * light and light < 0.5
-        self.clip = (0.0, 1.0) if 0 <= low <= high <= 1 else None
+        self.clip = (0.0, 1.0) if in_unit_range((low, high)) else None
         if is_unit:
             low, high = 0.0, 1.0
         else:

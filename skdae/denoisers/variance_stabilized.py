@@ -10,8 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._checks import fit_context
 from .._images import (
     check_image_list,
-    check_target,
-    check_target_list,
+    check_targets,
     first_image,
     image_by_image,
     image_list,
@@ -137,7 +136,8 @@ class VarianceStabilized(HeldDenoiser):
         """
         with unchanged_on_error(self):
             images = validate_images(self, first_image(X), reset=True)
-            self._fit(images, *_checked(X if is_ragged(X) else images, y))
+            X = check_image_list(X) if is_ragged(X) else images
+            self._fit(images, X, check_targets(X, y))
         return self
 
     def _fit(self, images, X, y):
@@ -194,14 +194,6 @@ class VarianceStabilized(HeldDenoiser):
             lambda images: slope * (transform.expect(images) - start) + low,
             lambda images: transform.inverse((images - low) / slope + start).astype(images.dtype),
         )
-
-
-def _checked(X, y):
-    """Images and targets, lists of images of different sizes among them."""
-    if is_ragged(X):
-        X = check_image_list(X)
-        return X, check_target_list(X, y)
-    return X, check_target(X, y)
 
 
 def _each(function, images):

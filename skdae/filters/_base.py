@@ -9,8 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._checks import fit_context
 from .._images import (
     FLOAT_DTYPES,
-    check_target,
-    check_target_list,
+    check_targets,
     from_nhwc,
     image_by_image,
     image_list,
@@ -72,10 +71,7 @@ class BaseFilter(BaseDenoiser):
         with unchanged_on_error(self):
             self._check()
             images, self.range_ = images_of_fit(self, X)
-            if is_ragged(X):
-                check_target_list(X, y)
-            else:
-                check_target(images, y)
+            check_targets(X if is_ragged(X) else images, y)
             self.image_shape_ = resolve_image_shape(images.shape, self.image_shape)
         return self
 

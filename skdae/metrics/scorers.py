@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import partial
-from inspect import currentframe, isclass
+from inspect import isclass
 from numbers import Integral
 from typing import Any
 
@@ -18,6 +18,7 @@ from .._checks import check_parameters
 from .._files.estimators import is_shape
 from .._images import (
     batches,
+    callers,
     check_images,
     check_target,
     image_by_image,
@@ -138,12 +139,20 @@ def resolve_metric(metric, data_range=None):
 def seeded_noise(noise):
     """A clone of `noise` in which every random state is a fixed seed."""
     noise = clone(check_noise(noise))
-    seeds = {}
-    for name, value in noise.get_params().items():
-        if name.split("__")[-1] == "random_state" and not isinstance(value, Integral):
-            # RandomState takes seeds of 32 bits.
-            seeds[name] = draw_seed(value) % 2**32
-    return noise.set_params(**seeds)
+    # RandomState takes seeds of 32 bits.
+    return noise.set_params(
+        **{
+            name: draw_seed(value) % 2**32
+            for name, value in _random_states(noise).items()
+            if not isinstance(value, Integral)
+        }
+    )
+
+
+def _random_states(noise):
+    """The random states of a noise and of those that it holds, by the names of the parameters."""
+    parameters = noise.get_params().items()
+    return {name: v for name, v in parameters if name.split("__")[-1] == "random_state"}
 
 
 def corrupted(X, noise):
@@ -216,8 +225,7 @@ def fitted_attribute(estimator, name):
 def _warn_if_candidates_differ(estimator):
     """Say so where a search is under way that compares scores under different noises."""
     # scikit-learn tells a scorer nothing of the search; workers of several processes know of none.
-    frame = currentframe()
-    while frame := frame.f_back:
+    for frame in callers():
         search = frame.f_locals.get("self")
         if isinstance(search, BaseSearchCV) and frame.f_code.co_name == "fit":
             if _noises(search.estimator) != _noises(estimator):
@@ -235,8 +243,8 @@ def _noises(estimator):
     texts = []
     for noise in injectors(estimator) or [fitted_attribute(estimator, "noise")]:
         if isinstance(noise, BaseNoise):
-            seeds = [n for n in noise.get_params() if n.split("__")[-1] == "random_state"]
-            texts.append(repr(clone(noise).set_params(**dict.fromkeys(seeds))))
+            seeds = dict.fromkeys(_random_states(noise))
+            texts.append(repr(clone(noise).set_params(**seeds)))
     return texts
 
 

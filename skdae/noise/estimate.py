@@ -11,8 +11,7 @@ from .._checks import check_parameters
 from .._images import (
     check_image_list,
     check_images,
-    check_target,
-    check_target_list,
+    check_targets,
     is_ragged,
     resolve_image_shape,
     to_float,
@@ -243,11 +242,10 @@ def _planes(X, y, image_shape):
     """The channels of checked images as planes, and those of their targets, or None."""
     if is_ragged(X):
         X = check_image_list(X)
-        y = check_target_list(X, y)
     else:
         X = check_images(X)
-        y = check_target(X, y)
         image_shape = resolve_image_shape(X.shape, image_shape) if X.ndim == 2 else None
+    y = check_targets(X, y)
     if y is not None and [x.shape for x in X] != [target.shape for target in y]:
         raise ValueError(
             f"y has images of shape {y[0].shape}, but X of {X[0].shape}; pass clean images, or "
