@@ -9,6 +9,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import scipy
 import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.fixes import parse_version
 
 from skdae import (
     SCORERS,
@@ -294,6 +296,10 @@ for images in (X.numpy(), X):
 """
 
 
+@pytest.mark.skipif(
+    parse_version(scipy.__version__) < parse_version("1.14"),
+    reason="scikit-learn dispatches with SciPy 1.14 or newer",
+)
 def test_tensors_score_as_arrays_where_scikit_learn_dispatches_to_namespaces():
     run = subprocess.run(
         [sys.executable, "-c", ARRAY_API],
