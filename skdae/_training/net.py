@@ -35,9 +35,12 @@ OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict]] = {
 }
 
 
-def optimizer_with_options(given, weight_decay):
+def optimizer_with_options(given, weight_decay, precision="float32"):
     """What skorch calls with weights and a rate, of a name, a class or a `functools.partial`."""
     given, options = OPTIMIZERS.get(given, (given, {}))
+    if given is Muon and precision == "bfloat16":
+        # Gradients have no more digits, either.
+        options = {**options, "dtype": torch.bfloat16}
     made = getattr(given, "func", given)
     if "weight_decay" in inspect.signature(made).parameters:
         options = {**options, "weight_decay": weight_decay}

@@ -357,7 +357,7 @@ class LearnedDenoiser(BaseDenoiser):
         return {
             "precision": precision,
             "lr_schedule": None if partial else self.lr_schedule,
-            "optimizer": optimizer_with_options(self.optimizer, self.weight_decay),
+            "optimizer": optimizer_with_options(self.optimizer, self.weight_decay, precision),
             "lr": self.lr,
             "max_epochs": 1 if partial else int(self.max_epochs),
             "max_steps": None if partial else self.max_steps,
