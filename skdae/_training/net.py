@@ -7,6 +7,7 @@ that imports skorch.
 
 import copy
 import inspect
+import math
 import textwrap
 from contextlib import nullcontext
 from functools import partial
@@ -363,7 +364,9 @@ class ImageNet(NeuralNet):
         ------
         output : Tensor of float32, on the CPU
         """
-        self.module_.eval()
+        if any(module.training for module in self.module_.modules()):
+            # Setting it anew takes as long as a small image.
+            self.module_.eval()
         tensor = image_tensor(X)
         step = max(1, VALUES_A_STEP // int(np.prod(X.shape[1:])))
         for start in range(0, len(X), step):
@@ -371,7 +374,7 @@ class ImageNet(NeuralNet):
             batch = as_float(tensor[start : start + step].to(self.device, copy=True))
             with torch.inference_mode(), self._autocast():
                 output = self._apply(function, layout(batch), compiled).float().cpu()
-            if not torch.stack(output.aminmax()).isfinite().all():
+            if not all(math.isfinite(value) for value in output.aminmax()):
                 raise ValueError(
                     f"{function}() of the net gives NaN or infinity. Values of X far outside those "
                     "of the training do this: pass images in the same units as at fit."
