@@ -41,10 +41,12 @@ from .shapes import (
     without_overhang,
 )
 from .values import (
+    CHUNK_VALUES,
     MAX_LEVEL,
     VALUES_A_STEP,
     batches,
     in_unit_range,
+    mean_differences,
     refuse_overflow,
     squared_errors,
     union,
