@@ -289,23 +289,30 @@ class BilateralFilter(BaseFilter):
         # As 0 it would leave the pixel itself without a weight.
         sigma_color = sigma_color.clip(np.finfo(images.dtype).tiny).astype(images.dtype)
         sigma_color = sigma_color[:, None, None]
+        radius = math.ceil(3 * self.sigma_spatial)
+        # A signal has no pixels above and below.
+        reach = [0 if n == 1 else radius for n in images.shape[1:3]]
+        edges = [(0, 0), *((n, n) for n in reach), (0, 0)]
         filtered = np.empty_like(images)
-        for rows in gen_batches(len(images), max(1, _CHUNK_VALUES // images[0].size)):
-            filtered[rows] = self._smooth(images[rows], sigma_color[rows])
+        # Many small images at once, or a strip of a large one.
+        n_images = max(1, _CHUNK_VALUES // images[0].size)
+        n_rows = max(1, _CHUNK_VALUES // images[0, 0].size)
+        for some in gen_batches(len(images), n_images):
+            padded = np.pad(images[some], edges, mode=_PAD_MODES[self.mode])
+            for rows in gen_batches(images.shape[1], n_rows):
+                around = padded[:, rows.start : rows.stop + 2 * reach[0]]
+                filtered[some, rows] = self._smooth(
+                    images[some, rows], around, reach, sigma_color[some]
+                )
         return filtered
 
-    def _smooth(self, images, sigma_color):
-        """Filter some images, each with its own `sigma_color`."""
-        radius = math.ceil(3 * self.sigma_spatial)
+    def _smooth(self, images, around, reach, sigma_color):
+        """Filter images, or strips of them, with the pixels `around` and a `sigma_color` each."""
         height, width = images.shape[1:3]
-        # A signal has no pixels above and below.
-        reach = [0 if n == 1 else radius for n in (height, width)]
-        edges = [(0, 0), *((n, n) for n in reach), (0, 0)]
-        padded = np.pad(images, edges, mode=_PAD_MODES[self.mode])
         total, weights = np.zeros_like(images), np.zeros_like(images)
         for top, left in product(*(range(2 * n + 1) for n in reach)):
             distance = math.dist((top, left), reach) / self.sigma_spatial
-            difference = padded[:, top : top + height, left : left + width] - images
+            difference = around[:, top : top + height, left : left + width] - images
             weight = np.exp(-0.5 * (np.square(difference / sigma_color) + distance * distance))
             weights += weight
             total += weight * difference
