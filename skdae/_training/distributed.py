@@ -55,7 +55,7 @@ class Processes:
         """Give all processes the tensors of the first."""
 
     def batch(self, data, rows):
-        """This process's part of a batch of an `ImageDataset`."""
+        """One batch of an `ImageDataset`, this process's part of it."""
         return data.batch(rows)
 
     def check_batch(self, rows):
