@@ -164,7 +164,7 @@ def fail(folder):
         "other data": lambda: autoencoder("dense").fit(X + (rank == 2) / 64),
         "other shape": lambda: autoencoder("dense").fit(X[: 37 - rank]),
         "other lr": lambda: autoencoder("dense", lr=0.01 + rank).fit(X),
-        "other method": lambda: getattr(autoencoder("dense"), "partial_fit"[-3 * rank :])(X),
+        "other method": lambda: getattr(autoencoder("dense"), "fit" if rank else "partial_fit")(X),
         "nan": lambda: autoencoder("dense").fit(nan),
         "no images": lambda: autoencoder("dense").fit(X[: 37 * (rank != 2)]),
         "few images": lambda: autoencoder("dense", validation_fraction=None).fit(X[:2]),

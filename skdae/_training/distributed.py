@@ -228,7 +228,11 @@ class ProcessGroup(Processes):
             if p.grad is None:
                 p.grad = torch.zeros_like(p)
         flat = torch.cat([*(p.grad.flatten() for p in trained), used])
-        _unflatten(self.add(flat), [*(p.grad for p in trained), used])
+        *parts, used = self.add(flat).split([*(p.numel() for p in trained), len(trained)])
+        for p, part in zip(trained, parts, strict=True):
+            # In the memory order of the parameter, as optimizers want it.
+            part = part.view(p.shape)
+            p.grad = part if p.is_contiguous() else p.grad.copy_(part)
         if any(unused):
             for p, n_users in zip(trained, used.tolist(), strict=True):
                 p.grad = p.grad if n_users else None
