@@ -18,8 +18,9 @@ from .._checks import FUNCTION
 from .._images import batches, from_nhwc, image_by_image, in_unit_range, squared_errors
 from .._training.losses import LOSSES, OUTPUT_ACTIVATIONS, Loss
 from .._training.net import ImageNet
+from .._training.prediction import run_net
 from ..architectures import BaseArchitecture
-from .learned import LearnedDenoiser, run_net
+from .learned import LearnedDenoiser
 
 
 def _module_has(name):

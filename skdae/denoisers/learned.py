@@ -23,7 +23,6 @@ from .._files import weights
 from .._files.onnx import UserImages, export_onnx
 from .._images import (
     as_array,
-    batches,
     check_image_list,
     check_targets,
     from_nhwc,
@@ -36,13 +35,13 @@ from .._images import (
     warn_user,
 )
 from .._random import draw_seed, seeded
-from .._training import distributed, hardware, tiles
-from .._training.batches import image_tensor
+from .._training import distributed, hardware
 from .._training.callbacks import standard_callbacks
 from .._training.checkpoint import Checkpoint, describe_fit
 from .._training.fit_data import datasets
 from .._training.losses import OUTPUT_ACTIVATIONS
 from .._training.net import LR_SCHEDULES, OPTIMIZERS, ImageNet, optimizer_with_options
+from .._training.prediction import denoise
 from ..architectures import ARCHITECTURES, BaseArchitecture
 from ..base import BaseDenoiser
 from ..noise._base import BaseNoise, check_noise
@@ -475,36 +474,10 @@ class LearnedDenoiser(BaseDenoiser):
 
     def _predict(self, X):
         """Denoise checked images."""
-        net, tile = self.net_, self.tile_size
-        plan = net.plan
-        plan.check_sizes(tile, self.patch_size)
-        images = plan.batch_of(X)
-        field = plan.receptive_field
-
-        def run(batch):
-            return run_net(net, "forward", batch, plan.to_net, self.compile)
-
-        def denoise(images):
-            side = max(images.shape[1:3])
-            smaller = tile
-            if tile is None or side <= tile:
-                try:
-                    return run(images)
-                except torch.OutOfMemoryError:
-                    if not plan.any_size:
-                        raise
-                    smaller = tiles.smaller_tile(side, *field)
-            return tiles.in_tiles(run, images, plan.scale, plan.target_hwc[2], smaller, *field)
-
-        if plan.context:
-            stack = image_tensor(images)
-            index = torch.arange(len(stack))
-            # Some at a time: with their neighbours, all would take a multiple of the memory.
-            parts = (plan.with_neighbours(stack, index[rows]) for rows in batches(images))
-            output = np.concatenate([denoise(part.numpy()) for part in parts])
-        else:
-            output = denoise(images)
-        return from_nhwc(plan.without_overhang(output, images.shape[1:]), X.ndim)
+        net = self.net_
+        net.plan.check_sizes(self.tile_size, self.patch_size)
+        images = net.plan.batch_of(X)
+        return from_nhwc(denoise(net, images, self.tile_size, self.compile), X.ndim)
 
     # Files
 
@@ -599,20 +572,6 @@ class LearnedDenoiser(BaseDenoiser):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
-
-
-def run_net(net, function, X, enter, compiled=False):
-    """Run a net and bring its output into the range of images; a channels-last batch."""
-    low, high = net.plan.clip or (-math.inf, math.inf)
-    result, n_done = None, 0
-    for output in net.map_batches(function, X, enter, compiled):
-        output = net.plan.from_net(output)
-        if result is None:
-            # Joining the batches afterwards would take the memory twice.
-            result = torch.empty((len(X), *output.shape[1:]), dtype=torch.float32)
-        torch.clip(output, low, high, out=result[n_done : n_done + len(output)])
-        n_done += len(output)
-    return result.numpy()
 
 
 @contextmanager

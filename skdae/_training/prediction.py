@@ -1,0 +1,75 @@
+"""Prediction: images through a trained net, whole or tile by tile."""
+
+import math
+
+import numpy as np
+import torch
+
+from .._images import batches
+from . import tiles
+from .batches import image_tensor
+
+
+def denoise(net, images, tile_size, compiled=False):
+    """Denoise images with a trained net.
+
+    Parameters
+    ----------
+    net : ImageNet
+        With its plan.
+    images : ndarray of shape (n_samples, height, width, n_channels)
+        Images that the plan takes.
+    tile_size : int or None
+        Images with a longer side go through the net in tiles.
+    compiled : bool, default=False
+        Whether a compiled net runs as such.
+
+    Returns
+    -------
+    denoised : ndarray of float32 of shape (n_samples, height, width, n_channels)
+        With the height and the width of the targets.
+    """
+    plan = net.plan
+    if not plan.context:
+        output = _whole_or_in_tiles(net, images, tile_size, compiled)
+    else:
+        stack = image_tensor(images)
+        index = torch.arange(len(stack))
+        # Some at a time: with their neighbours, all would take a multiple of the memory.
+        parts = (plan.with_neighbours(stack, index[rows]).numpy() for rows in batches(images))
+        output = np.concatenate(
+            [_whole_or_in_tiles(net, part, tile_size, compiled) for part in parts]
+        )
+    return plan.without_overhang(output, images.shape[1:])
+
+
+def _whole_or_in_tiles(net, images, tile_size, compiled):
+    """Denoise what enters the net."""
+    plan, side = net.plan, max(images.shape[1:3])
+
+    def run(batch):
+        return run_net(net, "forward", batch, plan.to_net, compiled)
+
+    if tile_size is None or side <= tile_size:
+        try:
+            return run(images)
+        except torch.OutOfMemoryError:
+            if not plan.any_size:
+                raise
+            tile_size = tiles.smaller_tile(side, *plan.receptive_field)
+    n_channels = plan.target_hwc[2]
+    return tiles.in_tiles(run, images, plan.scale, n_channels, tile_size, *plan.receptive_field)
+
+
+def run_net(net, function, X, enter, compiled=False):
+    """Run a net and bring its output into the range of images; a channels-last batch."""
+    low, high = net.plan.clip or (-math.inf, math.inf)
+    result, n_done = None, 0
+    for output in net.map_batches(function, X, enter, compiled):
+        output = net.plan.from_net(output)
+        if result is None:
+            # Joining the batches afterwards would take the memory twice.
+            result = torch.empty((len(X), *output.shape[1:]), dtype=torch.float32)
+        torch.clip(output, low, high, out=result[n_done : n_done + len(output)])
+        n_done += len(output)
+    return result.numpy()
