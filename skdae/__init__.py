@@ -22,7 +22,7 @@ from .metrics import (
 from .model_selection import denoising_scorer, without_noise
 from .noise import *
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 # Every noise, filter and denoiser of its folder, and these.
 __all__ = [
