@@ -29,6 +29,10 @@ class HeldDenoiser(BaseDenoiser):
     def _hold(self, images, X, y):
         """Fit a clone of the denoiser to `X` and `y`; `images` are the first of those that came."""
         self.denoiser_ = clone(self.denoiser).fit(X, y)
+        self._adopt(images)
+
+    def _adopt(self, images):
+        """Take over the shape of the images that the fitted denoiser knows."""
         n_features = getattr(self.denoiser_, "n_features_in_", self.n_features_in_)
         if n_features != self.n_features_in_:
             # Its noise changes the size of the images; the names are those of the clean ones.
