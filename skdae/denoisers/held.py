@@ -3,6 +3,7 @@
 from typing import Any
 
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods
 
@@ -56,3 +57,11 @@ class HeldDenoiser(BaseDenoiser):
         own = get_tags(self.denoiser).transformer_tags
         tags.transformer_tags.preserves_dtype = own.preserves_dtype if own else []
         return tags
+
+
+def gives_std(denoiser):
+    """Whether ``predict(X, return_std=True)`` of a fitted denoiser tells standard deviations."""
+    denoiser = getattr(denoiser, "best_estimator_", denoiser)
+    if isinstance(denoiser, Pipeline):
+        return gives_std(denoiser[-1])
+    return bool(getattr(denoiser, "_gives_std", False))

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.ndimage import gaussian_filter
 from sklearn.exceptions import NotFittedError
-from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
@@ -35,7 +34,7 @@ from .._images import (
 )
 from ..base import unchanged_on_error
 from ..metrics.scorers import learnt_noise
-from .held import HeldDenoiser
+from .held import HeldDenoiser, gives_std
 
 # Every so many-th calibration image shapes the widths, and the others calibrate them.
 _SHAPING = 4
@@ -388,14 +387,6 @@ class ConformalDenoiser(HeldDenoiser):
             yield "n_calibration_", self.n_calibration_ > 0
             yield "range_", self.range_[0] <= self.range_[1]
             yield "widths_", (self.widths_.weights is None) == gives_std(self.denoiser_)
-
-
-def gives_std(denoiser):
-    """Whether ``predict(X, return_std=True)`` of a fitted denoiser tells standard deviations."""
-    denoiser = getattr(denoiser, "best_estimator_", denoiser)
-    if isinstance(denoiser, Pipeline):
-        return gives_std(denoiser[-1])
-    return bool(getattr(denoiser, "_gives_std", False))
 
 
 @dataclass(frozen=True, eq=False)
