@@ -101,10 +101,10 @@ class ConformalDenoiser(HeldDenoiser):
     -----
     The promise is about the mean: over images, and over the pixels of an image. Of one image, or of
     its edges alone, more or less may lie inside. It holds for every denoiser, even a bad one, whose
-    intervals are wide; narrow ones need good widths. A denoiser that predicts a standard deviation
-    (``predict(X, return_std=True)``) gives the width by that. Of any other, a regression on the
-    calibration images tells how errors grow with the brightness of the denoised image, as noise of
-    counted photons does, and with its local variance, which is large at edges and in texture.
+    intervals are wide; narrow ones need good widths. A regression on
+    the calibration images tells how errors grow with the brightness of the denoised image, as noise
+    of counted photons does, with its local variance, which is large at edges and in texture, and
+    with the standard deviation, where the denoiser predicts one (``predict(X, return_std=True)``).
 
     With :math:`n` calibration images, the factor is the :math:`(1 + 1/n)` `coverage` quantile of
     the relative errors, each image counting alike [2]_. That takes at least `coverage` / (1 -
@@ -386,22 +386,22 @@ class ConformalDenoiser(HeldDenoiser):
             yield "errors_", is_rising and errors[0] >= 0 and math.isfinite(errors[-1])
             yield "n_calibration_", self.n_calibration_ > 0
             yield "range_", self.range_[0] <= self.range_[1]
-            yield "widths_", (self.widths_.weights is None) == gives_std(self.denoiser_)
+            yield "widths_", len(self.widths_.weights) == 3 + gives_std(self.denoiser_)
 
 
 @dataclass(frozen=True, eq=False)
 class Widths(Persistent):
     """How the width of a pixel follows from its standard deviation, or else from the image.
 
-    The logarithm of a first guess is that of the standard deviation, or a weighted sum of the
-    logarithms of brightness and local variance; a table corrects it.
+    The logarithm of a first guess is a weighted sum of those of brightness, local variance and, if
+    there is one, standard deviation; a table corrects it.
     """
 
-    #: Of brightness, local variance and 1; None where there is a standard deviation.
-    weights: np.ndarray | None
+    #: Of brightness, local variance, standard deviation if there is one, and 1.
+    weights: np.ndarray
     #: The brightness of which counts as none.
     low: float
-    #: What is added to standard deviation, or brightness and local variance.
+    #: What is added to each of these, but 1.
     floors: np.ndarray
     #: Logarithms of guesses, and by what to multiply the guesses there.
     table: np.ndarray
@@ -418,12 +418,10 @@ class Widths(Persistent):
         # An error of 0 is luck.
         errors = errors + 0.05 * errors.mean() + tiny
         floors = 0.01 * clues.mean(axis=1) + tiny
-        logs, weights = np.log(clues + floors[:, None]), None
-        if stds[0] is None:
-            design = np.vstack([logs, np.ones_like(errors)])
-            weights = np.linalg.lstsq(design.T, np.log(errors), rcond=None)[0]
-            logs = weights @ design
-        guess = logs.ravel()
+        logs = np.log(clues + floors[:, None])
+        design = np.vstack([logs, np.ones_like(errors)])
+        weights = np.linalg.lstsq(design.T, np.log(errors), rcond=None)[0]
+        guess = weights @ design
         groups = np.array_split(np.argsort(guess), min(_N_GROUPS, len(guess)))
         centres = np.array([guess[group].mean() for group in groups])
         widths = np.array([np.quantile(errors[group], coverage) for group in groups])
@@ -433,28 +431,25 @@ class Widths(Persistent):
         """The widths of the pixels of a denoised image."""
         floors = self.floors.reshape(-1, *[1] * image.ndim)
         logs = np.log(_clues(image, std, self.low) + floors)
-        if self.weights is not None:
-            logs = np.tensordot(self.weights[:-1], logs, 1)[None] + self.weights[-1]
-        return np.exp(logs[0]) * np.interp(logs[0], *self.table)
+        guess = np.tensordot(self.weights[:-1], logs, 1) + self.weights[-1]
+        return np.exp(guess) * np.interp(guess, *self.table)
 
     def _truths(self):
         """See `Persistent`."""
-        weights, n = self.weights, len(self.floors)
-        yield "weights", weights is None or weights.shape == (3,)
-        yield "floors", self.floors.shape == (1 if weights is None else 2,)
+        yield "weights", self.weights.shape in ((3,), (4,))
+        yield "floors", len(self.floors) == len(self.weights) - 1
         yield "floors", bool((self.floors > 0).all())
-        yield "table", self.table.ndim == 2 and len(self.table) == 2 and n > 0
+        yield "table", self.table.ndim == 2 and len(self.table) == 2
         yield "table", bool((np.diff(self.table[0]) >= 0).all() and (self.table[1] > 0).all())
 
 
 def _clues(image, std, low):
-    """What tells of the error of each pixel: its standard deviation, or brightness and texture."""
-    if std is not None:
-        return std[None].astype(np.float64)
+    """What tells of the error of each pixel: brightness, texture, and a standard deviation."""
     image = image - np.float64(low)
     sigma = (_WINDOW, _WINDOW, 0)
     mean, squares = (gaussian_filter(x, sigma, mode="nearest") for x in (image, image**2))
-    return np.stack([image.clip(0), (squares - mean**2).clip(0)])
+    clues = [image.clip(0), (squares - mean**2).clip(0)]
+    return np.stack(clues if std is None else [*clues, std])
 
 
 def _quantiles(values):

@@ -169,7 +169,7 @@ class NetPlan(Persistent):
         """A net with a second output where the plan has one."""
         if not self.gives_std:
             return module
-        return WithVariance(module, self.net_hwc, self.target_hwc, self.flat)
+        return WithVariance(module, self.target_hwc, self.flat)
 
     def code_shape_of(self, module):
         """Shape of one code of a module, or None where it has none."""
@@ -203,7 +203,7 @@ class NetPlan(Persistent):
         return self.to_images(self.prediction(output))
 
     def prediction(self, output):
-        """From the net's output to what is compared with targets, in units and layout of the net."""
+        """From the output of the net to what its loss compares with targets."""
         if self.gives_std:
             output = output[:, : self._n_channels]
         return OUTPUT_ACTIVATIONS[self.activation](output)
