@@ -191,17 +191,12 @@ def residual_report(
     ...     residual_report(X_noisy, X_blurred).structure_removed
     array([ True,  True])
     """
-    kinds = [StrOptions({"estimate"}), Interval(Real, 0, MAX_LEVEL, closed="neither"), BaseNoise]
-    check_parameters("residual_report", {"noise": kinds}, noise=noise)
+    noise = check_noise_model(noise)
     X_noisy, X_denoised = (
         check_image_list(X, name) if is_ragged(X) else check_images(X, name=name)
         for X, name in ((X_noisy, "X_noisy"), (X_denoised, "X_denoised"))
     )
     check_same_shape(X_noisy=X_noisy, X_denoised=X_denoised)
-    if isinstance(noise, Real):
-        noise = GaussianNoise(std=float(noise))
-    if isinstance(noise, BaseNoise):
-        as_camera(noise)
     if isinstance(X_noisy, np.ndarray) and X_noisy.ndim == 2:
         image_shape = resolve_image_shape(X_noisy.shape, image_shape)
     else:
@@ -210,7 +205,7 @@ def residual_report(
     for noisy, denoised in zip(X_noisy, X_denoised, strict=True):
         shape = to_hwc(image_shape or noisy.shape)
         pair = (to_float(image).astype(np.float64).reshape(shape) for image in (noisy, denoised))
-        measure, flag = _judge(*pair, None if isinstance(noise, str) else noise)
+        measure, flag = _judge(*pair, noise)
         measures.append(measure)
         flags.append(flag)
     report = ResidualReport(*np.array(measures, float).T, *np.array(flags, bool).T)
@@ -219,6 +214,18 @@ def residual_report(
         if n_flagged > _SHARE * len(measures):
             warn_user(message.format(f"{n_flagged} of {len(measures)}"))
     return report
+
+
+def check_noise_model(noise):
+    """The injector that a parameter `noise` stands for, or None where it is to be estimated."""
+    kinds = [StrOptions({"estimate"}), Interval(Real, 0, MAX_LEVEL, closed="neither"), BaseNoise]
+    check_parameters("residual_report", {"noise": kinds}, noise=noise)
+    if isinstance(noise, str):
+        return None
+    noise = GaussianNoise(std=float(noise)) if isinstance(noise, Real) else noise
+    # Refuses what has no known variance.
+    as_camera(noise)
+    return noise
 
 
 def standardized_residual(noisy, denoised, noise=None):
