@@ -4,7 +4,7 @@ import math
 import os
 from collections.abc import Callable
 from numbers import Integral
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 import torch
@@ -305,10 +305,14 @@ class DenoisingAutoencoder(LearnedDenoiser):
     def _gives_std(self):
         return self._plan.gives_std
 
+    @overload
+    def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> np.ndarray: ...
+
+    @overload
+    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
+
     @image_by_image(lists)
-    def predict(
-        self, X: ArrayLike, return_std: bool = False
-    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+    def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
         """Denoise images.
 
         Parameters
@@ -335,16 +339,16 @@ class DenoisingAutoencoder(LearnedDenoiser):
         ValueError
             If `return_std` is True, and the net was trained by another loss.
         """
-        X = self._check_input(X)
+        images = self._check_input(X)
         if not return_std:
-            return self._predict(X)
+            return self._predict(images)
         if not self._gives_std:
             raise ValueError(
                 f"return_std=True needs a net that was fitted with loss='gaussian_nll', but "
                 f"loss={self.loss!r}; ConformalDenoiser makes intervals for any denoiser."
             )
-        denoised = self._denoise(X, with_std=True)
-        return tuple(from_nhwc(part, X.ndim) for part in np.split(denoised, 2, axis=3))
+        denoised = self._denoise(images, with_std=True)
+        return tuple(from_nhwc(part, images.ndim) for part in np.split(denoised, 2, axis=3))
 
     # Codes
 

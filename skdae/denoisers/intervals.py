@@ -174,7 +174,7 @@ class ConformalDenoiser(HeldDenoiser):
             self._hold(images, X if is_ragged(X) else images, y)
             # Those of another denoiser.
             for name in _CALIBRATED:
-                vars(self).pop(name, None)
+                self.__dict__.pop(name, None)
         return self
 
     def conformalize(self, X: ArrayLike, y: ArrayLike) -> Self:
@@ -317,13 +317,13 @@ class ConformalDenoiser(HeldDenoiser):
             )
         self._validate_params()
         factor = self.factor_
-        X = validate_images(self, X, reset=False, any_size=True)
-        warn_if_far(value_range(X), self.range_)
-        pixels, stds = self._denoise(X)
+        images = validate_images(self, X, reset=False, any_size=True)
+        warn_if_far(value_range(images), self.range_)
+        pixels, stds = self._denoise(images)
         stds = [None] * len(pixels) if stds is None else stds
         widths = [self.widths_(image, std) for image, std in zip(pixels, stds, strict=True)]
-        half = from_nhwc(factor * np.stack(widths), X.ndim)
-        X_denoised = from_nhwc(pixels, X.ndim)
+        half = from_nhwc(factor * np.stack(widths), images.ndim)
+        X_denoised = from_nhwc(pixels, images.ndim)
         intervals = np.stack([X_denoised - half, X_denoised + half])
         return X_denoised, intervals.astype(X_denoised.dtype)
 

@@ -2,7 +2,7 @@
 
 import math
 from itertools import product
-from typing import Any, Self
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -125,10 +125,14 @@ class SelfEnsembleDenoiser(HeldDenoiser):
     def _gives_std(self):
         return gives_std(self.denoiser_)
 
+    @overload
+    def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> np.ndarray: ...
+
+    @overload
+    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
+
     @image_by_image(lists)
-    def predict(
-        self, X: ArrayLike, return_std: bool = False
-    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+    def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
         """Denoise images in all their poses.
 
         Parameters

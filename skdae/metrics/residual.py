@@ -191,21 +191,21 @@ def residual_report(
     ...     residual_report(X_noisy, X_blurred).structure_removed
     array([ True,  True])
     """
-    noise = check_noise_model(noise)
-    X_noisy, X_denoised = (
+    model = check_noise_model(noise)
+    noisy_images, denoised_images = (
         check_image_list(X, name) if is_ragged(X) else check_images(X, name=name)
         for X, name in ((X_noisy, "X_noisy"), (X_denoised, "X_denoised"))
     )
-    check_same_shape(X_noisy=X_noisy, X_denoised=X_denoised)
-    if isinstance(X_noisy, np.ndarray) and X_noisy.ndim == 2:
-        image_shape = resolve_image_shape(X_noisy.shape, image_shape)
+    check_same_shape(X_noisy=noisy_images, X_denoised=denoised_images)
+    if isinstance(noisy_images, np.ndarray) and noisy_images.ndim == 2:
+        image_shape = resolve_image_shape(noisy_images.shape, image_shape)
     else:
         image_shape = None
     measures, flags = [], []
-    for noisy, denoised in zip(X_noisy, X_denoised, strict=True):
+    for noisy, denoised in zip(noisy_images, denoised_images, strict=True):
         shape = to_hwc(image_shape or noisy.shape)
-        pair = (to_float(image).astype(np.float64).reshape(shape) for image in (noisy, denoised))
-        measure, flag = _judge(*pair, noise)
+        pair = [to_float(image).astype(np.float64).reshape(shape) for image in (noisy, denoised)]
+        measure, flag = _judge(pair[0], pair[1], model)
         measures.append(measure)
         flags.append(flag)
     report = ResidualReport(*np.array(measures, float).T, *np.array(flags, bool).T)

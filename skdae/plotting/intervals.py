@@ -171,12 +171,12 @@ class CoverageDisplay:
         display : CoverageDisplay
         """
         error, half = _error_and_half_width(estimator, X_noisy, X_clean)
-        levels = as_numbers(levels, "levels")
+        nominal = as_numbers(levels, "levels")
         at_level = copy.copy(estimator)
-        factors = [at_level.set_params(coverage=float(level)).factor_ for level in levels]
+        factors = [at_level.set_params(coverage=float(level)).factor_ for level in nominal]
         # Without rounding errors where both are 0.
         actual = [(error * estimator.factor_ <= half * factor).mean() for factor in factors]
-        return cls(levels, actual).plot(ax=ax)
+        return cls(nominal, actual).plot(ax=ax)
 
     def plot(self, ax: Axes | None = None) -> "CoverageDisplay":
         """Draw the line.

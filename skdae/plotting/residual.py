@@ -70,15 +70,17 @@ class ResidualDisplay:
         -------
         display : ResidualDisplay
         """
-        noise = check_noise_model(noise)
+        model = check_noise_model(noise)
         images = {
             name: check_images(X, name=name)
             for name, X in (("X_noisy", X_noisy), ("X_denoised", X_denoised))
         }
         check_same_shape(**images)
         shape = resolve_image_shape(images["X_noisy"].shape, image_shape)
-        pair = (to_float(to_nhwc(X, shape))[index].astype(np.float64) for X in images.values())
-        return cls(standardized_residual(*pair, noise)).plot()
+        noisy, denoised = (
+            to_float(to_nhwc(X, shape))[index].astype(np.float64) for X in images.values()
+        )
+        return cls(standardized_residual(noisy, denoised, model)).plot()
 
     def plot(self) -> "ResidualDisplay":
         """Draw both pictures into a new figure.
