@@ -1,9 +1,9 @@
 """PSNR and speed of PretrainedDenoiser beside published figures: ``make photographs``.
 
 Gaussian noise, not clipped, one pose. Sets of images are read from the folder that SKDAE_DATA
-names: ``<set>.npz`` as `skdae.datasets.fetch_images` reads it, or a folder ``<set>`` of image files;
-a set that is not there is left out. None of the sets was trained on; ``held out`` are the 20 of
-the 400 photographs of the folder bsds400 by which the net was chosen.
+names: ``<set>.npz`` as `skdae.datasets.fetch_images` reads it, or a folder ``<set>`` of image
+files; a set that is not there is left out. None of the sets was trained on; ``held out`` are the
+20 of the 400 photographs of the folder bsds400 by which the net was chosen.
 """
 
 import argparse
