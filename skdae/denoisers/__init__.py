@@ -1,6 +1,7 @@
 """Denoisers with a net, and what is built on denoisers."""
 
 from .autoencoder import DenoisingAutoencoder
+from .intervals import ConformalDenoiser
 from .noise2void import Noise2VoidDenoiser
 from .outlier import ReconstructionOutlierDetector
 from .pix2pix import Pix2PixDenoiser
@@ -9,6 +10,7 @@ from .self_ensemble import SelfEnsembleDenoiser
 from .variance_stabilized import VarianceStabilized
 
 __all__ = [
+    "ConformalDenoiser",
     "DenoisingAutoencoder",
     "Noise2VoidDenoiser",
     "Pix2PixDenoiser",
