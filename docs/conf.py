@@ -20,6 +20,7 @@ extensions = [
     "numpydoc",
     "sphinx_gallery.gen_gallery",
     "sphinx_copybutton",
+    "sphinx_design",
     "myst_parser",
 ]
 templates_path = ["_templates"]
@@ -58,6 +59,11 @@ html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["skdae.css"]
 html_theme_options = {
+    "logo": {
+        "image_light": "_static/logo_light.svg",
+        "image_dark": "_static/logo_dark.svg",
+        "alt_text": "skdae: home",
+    },
     "navigation_with_keys": False,
     "header_links_before_dropdown": 6,
     "secondary_sidebar_items": ["page-toc"],
@@ -68,7 +74,16 @@ html_theme_options = {
 html_sidebars = {
     page: []
     for page in (
-        *("start", "results", "studies", "reliability", "glossary", "changes", "contributing"),
+        *(
+            "index",
+            "start",
+            "results",
+            "studies",
+            "reliability",
+            "glossary",
+            "changes",
+            "contributing",
+        ),
         *("gallery/**", "search", "genindex"),
     )
 }

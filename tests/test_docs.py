@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from importlib import import_module
-from importlib.util import find_spec
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from textwrap import dedent
 
@@ -17,6 +17,7 @@ from sklearn.base import clone
 
 import skdae
 from skdae.datasets import load_digits_images
+from skdae.metrics import peak_signal_noise_ratio
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -129,6 +130,44 @@ def test_code_of_the_guide_is_run(page, pytestconfig):
     if ">>>" in (DOCS / page).read_text():
         paths = [Path("docs", *Path(page).parts[:n]).as_posix() for n in (1, 2)]
         assert set(paths) & set(pytestconfig.getini("testpaths"))
+
+
+@pytest.mark.slow
+def test_numbers_of_the_first_pages_are_those_of_the_demo(tmp_path):
+    """Of the table and the picture; a processor may move the network by some hundredths."""
+    printed = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "plot_01_denoise_digits.py")],
+        cwd=tmp_path,
+        env={**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT)},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    found = {
+        name: float(psnr) for name, psnr in re.findall(r"^(\w+) .* ([\d.]+) dB$", printed, re.M)
+    }
+    readme = (ROOT / "README.md").read_text()
+    (row,) = re.findall(r"^\| digits, 8 × 8: `make demo` \|(.*)\|$", readme, re.M)
+    told = [float(psnr) for psnr in re.findall(r"([\d.]+) dB", row)]
+    names = ["noisy", "MedianFilter", "GaussianFilter", "DenoisingAutoencoder"]
+    assert told == pytest.approx([found[name] for name in names], abs=0.1)
+    front = (DOCS / "index.rst").read_text()
+    for name in ("noisy", "DenoisingAutoencoder", "GaussianFilter"):
+        assert f"{found[name]:.1f} dB" in front
+
+
+def test_photograph_of_the_first_pages_gains_what_they_say():
+    spec = spec_from_file_location("pictures", DOCS / "pictures.py")
+    pictures = module_from_spec(spec)
+    spec.loader.exec_module(pictures)
+    X_clean, images = pictures.photographs()
+    for page in (ROOT / "README.md", DOCS / "index.rst"):
+        told = re.findall(r"(noisy|denoised): ([\d.]+) dB", page.read_text(), re.I)
+        assert len(told) == 2
+        for name, psnr in told:
+            assert float(psnr) == pytest.approx(
+                peak_signal_noise_ratio(X_clean, images[name.lower()]), abs=0.1
+            )
 
 
 def test_the_front_page_runs_as_written():
