@@ -1,5 +1,6 @@
 """What README and documentation show is run as written, and nothing public is left out."""
 
+import ast
 import inspect
 import os
 import pkgutil
@@ -11,6 +12,7 @@ from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from textwrap import dedent
 
+import jinja2
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -72,7 +74,7 @@ def listed_names():
     names = set()
     for section in (DOCS / "api.rst").read_text().split(".. currentmodule:: ")[1:]:
         module = section.split()[0]
-        for table in re.findall(r":toctree: api/\n\n((?:    \w+\n)+)", section):
+        for table in re.findall(r":toctree: api/\n    :caption: .+\n\n((?:    \w+\n)+)", section):
             names.update(f"{module}.{name}" for name in table.split())
     return names
 
@@ -95,6 +97,51 @@ def test_every_other_public_name_is_told_in_the_api_reference():
     for module in public_modules():
         for name in module.__all__:
             assert re.search(rf"\b{name}\b", text), f"{module.__name__}.{name}"
+
+
+def test_every_parameter_of_a_denoiser_that_learns_belongs_to_one_group():
+    groups = docs_module("parameter_groups").GROUPS
+    learned = (skdae.DenoisingAutoencoder, skdae.Noise2VoidDenoiser, skdae.Pix2PixDenoiser)
+    names = sorted(set().union(*(denoiser().get_params(deep=False) for denoiser in learned)))
+    assert sorted(name for group in groups.values() for name in group) == names
+
+
+def docs_module(name):
+    spec = spec_from_file_location(name, DOCS / f"{name}.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def mini_gallery(module, member, thing):
+    """Names whose examples the page of a class or function shows."""
+    template = "class.rst" if inspect.isclass(thing) else "base.rst"
+    environment = jinja2.Environment()
+    environment.filters["underline"] = str
+    page = environment.from_string((DOCS / "_templates/autosummary" / template).read_text()).render(
+        module=module, objname=member, methods=[m for m in dir(thing) if m[0] != "_"]
+    )
+    return set(re.search(r"minigallery:: (.*)", page)[1].split())
+
+
+def test_every_name_that_an_example_imports_has_a_mini_gallery():
+    parser = pytest.importorskip("sphinx_gallery.py_source_parser")
+    backreferences = pytest.importorskip("sphinx_gallery.backreferences")
+    pages = {}
+    for module, _, member in map(split_name, listed_names()):
+        thing = getattr(import_module(module), member)
+        pages[member] = mini_gallery(module, member, thing)
+    n_names = 0
+    for example in EXAMPLES:
+        _, blocks = parser.split_code_and_text_blocks(example)
+        filed = backreferences.identify_names(blocks, backreferences._make_ref_regex()).values()
+        shown = {f"{e['module_short']}.{e['name']}" for entries in filed for e in entries}
+        for node in ast.walk(ast.parse(example.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("skdae"):
+                for member in {alias.name for alias in node.names} & set(pages):
+                    assert shown & pages[member], f"{member} in {example.name}: {sorted(shown)}"
+                    n_names += 1
+    assert n_names > len(EXAMPLES)
 
 
 @pytest.mark.parametrize("name", sorted(listed_names()))
@@ -157,10 +204,7 @@ def test_numbers_of_the_first_pages_are_those_of_the_demo(tmp_path):
 
 
 def test_photograph_of_the_first_pages_gains_what_they_say():
-    spec = spec_from_file_location("pictures", DOCS / "pictures.py")
-    pictures = module_from_spec(spec)
-    spec.loader.exec_module(pictures)
-    X_clean, images = pictures.photographs()
+    X_clean, images = docs_module("pictures").photographs()
     for page in (ROOT / "README.md", DOCS / "index.rst"):
         told = re.findall(r"(noisy|denoised): ([\d.]+) dB", page.read_text(), re.I)
         assert len(told) == 2
