@@ -35,7 +35,7 @@ from .._images import (
     warn_user,
 )
 from .._random import draw_seed, seeded
-from .._training import hardware
+from .._training import distributed, hardware
 from .._training.callbacks import standard_callbacks
 from .._training.checkpoint import Checkpoint, describe_fit
 from .._training.fit_data import datasets
@@ -225,7 +225,7 @@ class LearnedDenoiser(BaseDenoiser):
     def _fit(self, X, y, going_on, partial=False):
         """Read the data, plan the net, train it, keep the result."""
         X, y, names = self._read(X, y, going_on, partial)
-        start = Start(self, going_on, partial)
+        start = distributed.start(Start, self, going_on, partial)
         plan, noise, data = plan_net(
             self._architecture_to_build,
             getattr(self, "latent_dim", None),
@@ -262,10 +262,13 @@ class LearnedDenoiser(BaseDenoiser):
             net = self._build_net(module, plan, options)
             if start.going_on:
                 net.continue_from(self.net_, keep_optimizer=start.partial)
-            if start.checkpoint is not None:
-                start.checkpoint.check_belongs_to(
-                    describe_fit(self, X, y, net, device, precision, start.seed, start.n_fits)
-                )
+            several = distributed.current().size > 1
+            if several or start.checkpoint is not None:
+                fit = describe_fit(self, X, y, net, device, precision, start.seed, start.n_fits)
+                if several:
+                    fit = distributed.agree(fit, net)
+                if start.checkpoint is not None:
+                    start.checkpoint.check_belongs_to(fit)
             if noise is not None:
                 noise.warn_if_clipped(*data.image_range)
             train, valid = datasets(
@@ -353,7 +356,9 @@ class LearnedDenoiser(BaseDenoiser):
     def _net_options(self, device, precision, partial):
         """What every skorch net of skdae takes from the parameters."""
         stops = self.early_stopping and not partial
-        callbacks = standard_callbacks(self.verbose, stops, self.patience)
+        # The first of several processes speaks for all.
+        verbose = 0 if distributed.current().rank else self.verbose
+        callbacks = standard_callbacks(verbose, stops, self.patience)
         return {
             "precision": precision,
             "lr_schedule": None if partial else self.lr_schedule,
@@ -365,7 +370,7 @@ class LearnedDenoiser(BaseDenoiser):
             "device": device,
             "compile": self.compile,
             "callbacks": [*callbacks, *(self.callbacks or [])],
-            "verbose": int(self.verbose > 1),
+            "verbose": int(verbose > 1),
         }
 
     def _n_validation(self, n_samples):
