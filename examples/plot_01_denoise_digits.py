@@ -86,4 +86,4 @@ DenoisingDisplay.from_predictions(X_test, X_noisy, columns, n_images=4, ax=ax)
 
 output = options.output or Path(f"denoised_{options.data}.png")
 plt.savefig(output, dpi=150, bbox_inches="tight")
-print(f"The picture is in {output.resolve()}")
+print(f"The figure is in {output}.")
