@@ -4,22 +4,16 @@ Noise injectors (`skdae.noise`), denoising autoencoders (`skdae.DenoisingAutoenc
 baselines (`skdae.filters`), image metrics and scorers (`skdae.metrics`), honest evaluation
 (`skdae.model_selection`), data sets (`skdae.datasets`), displays (`skdae.plotting`), and files
 without code (`skdae.save`, `skdae.load`).
+
+A name is imported when it is first used: `import skdae` takes no time, and noises, filters and
+metrics do not import torch.
 """
 
+from typing import TYPE_CHECKING
+
+from lazy_loader import attach
+
 from . import denoisers, filters, noise
-from ._files.estimators import load, save
-from .denoisers import *
-from .filters import *
-from .metrics import (
-    SCORERS,
-    j_invariant_scorer,
-    mae_scorer,
-    mse_scorer,
-    psnr_scorer,
-    ssim_scorer,
-)
-from .model_selection import denoising_scorer, without_noise
-from .noise import *
 
 __version__ = "0.1.0.dev0"
 
@@ -39,3 +33,38 @@ __all__ = [
 __all__ += denoisers.__all__
 __all__ += filters.__all__
 __all__ += noise.__all__
+
+if TYPE_CHECKING:
+    from ._files.estimators import load, save
+    from .denoisers import *
+    from .filters import *
+    from .metrics import (
+        SCORERS,
+        j_invariant_scorer,
+        mae_scorer,
+        mse_scorer,
+        psnr_scorer,
+        ssim_scorer,
+    )
+    from .model_selection import denoising_scorer, without_noise
+    from .noise import *
+else:
+    __getattr__, __dir__, _ = attach(
+        __name__,
+        ["architectures", "base", "datasets", "metrics", "model_selection", "plotting"],
+        {
+            "_files.estimators": ["load", "save"],
+            "denoisers": denoisers.__all__,
+            "filters": filters.__all__,
+            "metrics": [
+                "SCORERS",
+                "j_invariant_scorer",
+                "mae_scorer",
+                "mse_scorer",
+                "psnr_scorer",
+                "ssim_scorer",
+            ],
+            "model_selection": ["denoising_scorer", "without_noise"],
+            "noise": noise.__all__,
+        },
+    )
