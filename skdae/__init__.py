@@ -9,11 +9,16 @@ A name is imported when it is first used: `import skdae` takes no time, and nois
 metrics do not import torch.
 """
 
+import os
 from typing import TYPE_CHECKING
 
 from lazy_loader import attach
 
 from . import denoisers, filters, noise
+
+# Threads that wait for one another leave the processor to others, where torch is not loaded yet.
+# Spinning, as OpenMP does by itself, takes a hundred times as long on a busy machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0.dev0"
 

@@ -288,7 +288,11 @@ class LearnedDenoiser(BaseDenoiser):
                 input_range=union(plan.input_range, train.input_range()),
             )
             net.plan = plan
-            net.partial_fit(train, valid, checkpoint=start.checkpoint)
+            patch = data.patch_size
+            n_pixels = math.prod((patch, patch) if patch else plan.input_hwc[:2])
+            work = int(self.batch_size) * hardware.n_products(module, n_pixels)
+            with hardware.threads(work):
+                net.partial_fit(train, valid, checkpoint=start.checkpoint)
             if not start.partial:
                 self._warn_unless_learnt(net, train, valid, plan.scaling[1])
         return net
@@ -600,13 +604,14 @@ def run_net(net, function, X, enter, compiled=False):
     """Run a net and bring its output into the range of images; a channels-last batch."""
     low, high = net.plan.clip or (-math.inf, math.inf)
     result, n_done = None, 0
-    for output in net.map_batches(function, X, enter, compiled):
-        output = net.plan.from_net(output)
-        if result is None:
-            # Joining the batches afterwards would take the memory twice.
-            result = torch.empty((len(X), *output.shape[1:]), dtype=torch.float32)
-        torch.clip(output, low, high, out=result[n_done : n_done + len(output)])
-        n_done += len(output)
+    with hardware.threads():
+        for output in net.map_batches(function, X, enter, compiled):
+            output = net.plan.from_net(output)
+            if result is None:
+                # Joining the batches afterwards would take the memory twice.
+                result = torch.empty((len(X), *output.shape[1:]), dtype=torch.float32)
+            torch.clip(output, low, high, out=result[n_done : n_done + len(output)])
+            n_done += len(output)
     return result.numpy()
 
 
