@@ -76,8 +76,9 @@ def test_the_callers_number_stays(machine, monkeypatch):
 
 def test_threads_are_as_they_were_after_a_failure(machine):
     machine(8, quota=2)
-    with pytest.raises(RuntimeError), hardware.threads():
+    with hardware.threads():
         assert torch.get_num_threads() == 2
+    with pytest.raises(RuntimeError), hardware.threads():
         raise RuntimeError
     assert torch.get_num_threads() == 8
 
