@@ -20,12 +20,13 @@ from . import denoisers, filters, noise
 # Spinning, as OpenMP does by itself, takes a hundred times as long on a busy machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 # Every noise, filter and denoiser of its folder, and these.
 __all__ = [
     "SCORERS",
     "denoising_scorer",
+    "distributed",
     "j_invariant_scorer",
     "load",
     "mae_scorer",
@@ -41,6 +42,7 @@ __all__ += noise.__all__
 
 if TYPE_CHECKING:
     from ._files.estimators import load, save
+    from ._training.distributed import distributed
     from .denoisers import *
     from .filters import *
     from .metrics import (
@@ -59,6 +61,7 @@ else:
         ["architectures", "base", "datasets", "metrics", "model_selection", "plotting"],
         {
             "_files.estimators": ["load", "save"],
+            "_training.distributed": ["distributed"],
             "denoisers": denoisers.__all__,
             "filters": filters.__all__,
             "metrics": [

@@ -7,6 +7,8 @@ from functools import cache
 import joblib
 import torch
 
+from . import distributed
+
 # Multiply-adds of a step below which threads wait for one another longer than they save.
 _SMALL_STEP = 2**22
 
@@ -64,6 +66,8 @@ def n_products(module, n_pixels):
 def resolve_device(device):
     """The `torch.device` behind a name; "auto" takes CUDA where there is one.
 
+    Of several processes that train one net, each has the GPU of its own number.
+
     Raises
     ------
     ValueError
@@ -71,7 +75,10 @@ def resolve_device(device):
     """
     _prepare_for_forks()
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = "cpu"
+        if torch.cuda.is_available():
+            several = distributed.current().size > 1
+            device = f"cuda:{distributed.local_gpu()}" if several else "cuda"
     try:
         found = torch.device(device)
         torch.empty(0, device=found)
@@ -81,7 +88,9 @@ def resolve_device(device):
             f"device={str(device)!r} cannot be used here ({reason}); use device='auto' or 'cpu'."
         ) from error
     # Tensors carry the number of their GPU.
-    return torch.device("cuda", found.index or 0) if found.type == "cuda" else found
+    if found.type == "cuda" and found.index is None:
+        found = torch.device("cuda", torch.cuda.current_device())
+    return found
 
 
 def resolve_loaded_device(device):

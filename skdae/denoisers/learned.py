@@ -23,7 +23,6 @@ from .._files import weights
 from .._files.onnx import UserImages, export_onnx
 from .._images import (
     as_array,
-    batches,
     check_image_list,
     check_targets,
     from_nhwc,
@@ -36,13 +35,12 @@ from .._images import (
     warn_user,
 )
 from .._random import draw_seed, seeded
-from .._training import hardware, tiles
-from .._training.batches import image_tensor
+from .._training import distributed, hardware
 from .._training.callbacks import standard_callbacks
 from .._training.checkpoint import Checkpoint, describe_fit
 from .._training.fit_data import datasets
-from .._training.losses import OUTPUT_ACTIVATIONS
 from .._training.net import LR_SCHEDULES, OPTIMIZERS, ImageNet, optimizer_with_options
+from .._training.prediction import denoise
 from ..architectures import ARCHITECTURES, BaseArchitecture
 from ..base import BaseDenoiser
 from ..noise._base import BaseNoise, check_noise
@@ -226,7 +224,7 @@ class LearnedDenoiser(BaseDenoiser):
     def _fit(self, X, y, going_on, partial=False):
         """Read the data, plan the net, train it, keep the result."""
         X, y, names = self._read(X, y, going_on, partial)
-        start = Start(self, going_on, partial)
+        start = distributed.start(Start, self, going_on, partial)
         plan, noise, data = plan_net(
             self._architecture_to_build,
             getattr(self, "latent_dim", None),
@@ -238,6 +236,7 @@ class LearnedDenoiser(BaseDenoiser):
             None if self.noise is None else check_noise(self.noise),
             start.seeds[0],
             getattr(self, "context", 0),
+            getattr(self, "loss", None) == "gaussian_nll",
         )
         plan.check_sizes(self.tile_size, data.patch_size, data.images)
         if data.patch_size is None and len(data.images) < 2 and not partial:
@@ -263,10 +262,13 @@ class LearnedDenoiser(BaseDenoiser):
             net = self._build_net(module, plan, options)
             if start.going_on:
                 net.continue_from(self.net_, keep_optimizer=start.partial)
-            if start.checkpoint is not None:
-                start.checkpoint.check_belongs_to(
-                    describe_fit(self, X, y, net, device, precision, start.seed, start.n_fits)
-                )
+            several = distributed.current().size > 1
+            if several or start.checkpoint is not None:
+                fit = describe_fit(self, X, y, net, device, precision, start.seed, start.n_fits)
+                if several:
+                    fit = distributed.agree(fit, net)
+                if start.checkpoint is not None:
+                    start.checkpoint.check_belongs_to(fit)
             if noise is not None:
                 noise.warn_if_clipped(*data.image_range)
             train, valid = datasets(
@@ -352,13 +354,15 @@ class LearnedDenoiser(BaseDenoiser):
         """A net with fresh weights, or the user's own."""
         own = self._architecture_to_build
         if plan.architecture is None:
-            return own() if inspect.isclass(own) else own
+            return plan.with_variance(own() if inspect.isclass(own) else own)
         return plan.build()
 
     def _net_options(self, device, precision, partial):
         """What every skorch net of skdae takes from the parameters."""
         stops = self.early_stopping and not partial
-        callbacks = standard_callbacks(self.verbose, stops, self.patience)
+        # The first of several processes speaks for all.
+        verbose = 0 if distributed.current().rank else self.verbose
+        callbacks = standard_callbacks(verbose, stops, self.patience)
         return {
             "precision": precision,
             "lr_schedule": None if partial else self.lr_schedule,
@@ -370,7 +374,7 @@ class LearnedDenoiser(BaseDenoiser):
             "device": device,
             "compile": self.compile,
             "callbacks": [*callbacks, *(self.callbacks or [])],
-            "verbose": int(self.verbose > 1),
+            "verbose": int(verbose > 1),
         }
 
     def _n_validation(self, n_samples):
@@ -379,9 +383,7 @@ class LearnedDenoiser(BaseDenoiser):
 
     def _warn_unless_learnt(self, net, train, valid, net_scale):
         """Compare the net with the best answer that does not look at its input."""
-        error, constant_error = net.compare_with_constant(
-            train, valid, OUTPUT_ACTIVATIONS[self._activation]
-        )
+        error, constant_error = net.compare_with_constant(train, valid, net.plan.prediction)
         if not error < constant_error:
             # From the units of the net to those of the images.
             error, constant_error = (value * net_scale**2 for value in (error, constant_error))
@@ -474,36 +476,14 @@ class LearnedDenoiser(BaseDenoiser):
 
     def _predict(self, X):
         """Denoise checked images."""
-        net, tile = self.net_, self.tile_size
-        plan = net.plan
-        plan.check_sizes(tile, self.patch_size)
-        images = plan.batch_of(X)
-        field = plan.receptive_field
+        return from_nhwc(self._denoise(X), X.ndim)
 
-        def run(batch):
-            return run_net(net, "forward", batch, plan.to_net, self.compile)
-
-        def denoise(images):
-            side = max(images.shape[1:3])
-            smaller = tile
-            if tile is None or side <= tile:
-                try:
-                    return run(images)
-                except torch.OutOfMemoryError:
-                    if not plan.any_size:
-                        raise
-                    smaller = tiles.smaller_tile(side, *field)
-            return tiles.in_tiles(run, images, plan.scale, plan.target_hwc[2], smaller, *field)
-
-        if plan.context:
-            stack = image_tensor(images)
-            index = torch.arange(len(stack))
-            # Some at a time: with their neighbours, all would take a multiple of the memory.
-            parts = (plan.with_neighbours(stack, index[rows]) for rows in batches(images))
-            output = np.concatenate([denoise(part.numpy()) for part in parts])
-        else:
-            output = denoise(images)
-        return from_nhwc(plan.without_overhang(output, images.shape[1:]), X.ndim)
+    def _denoise(self, X, with_std=False):
+        """Denoise checked images; standard deviations follow as further channels."""
+        net = self.net_
+        net.plan.check_sizes(self.tile_size, self.patch_size)
+        images = net.plan.batch_of(X)
+        return denoise(net, images, self.tile_size, self.compile, with_std)
 
     # Files
 
@@ -598,21 +578,6 @@ class LearnedDenoiser(BaseDenoiser):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
-
-
-def run_net(net, function, X, enter, compiled=False):
-    """Run a net and bring its output into the range of images; a channels-last batch."""
-    low, high = net.plan.clip or (-math.inf, math.inf)
-    result, n_done = None, 0
-    with hardware.threads():
-        for output in net.map_batches(function, X, enter, compiled):
-            output = net.plan.from_net(output)
-            if result is None:
-                # Joining the batches afterwards would take the memory twice.
-                result = torch.empty((len(X), *output.shape[1:]), dtype=torch.float32)
-            torch.clip(output, low, high, out=result[n_done : n_done + len(output)])
-            n_done += len(output)
-    return result.numpy()
 
 
 @contextmanager

@@ -1,0 +1,60 @@
+"""Shapes, dtypes and ranges of images; imports nothing of skdae.
+
+Inside skdae a batch is always ``(n_samples, height, width, n_channels)``. A 1-D signal is an
+image of height 1. This folder converts to and from what users hold.
+"""
+
+from .arrays import (
+    as_array,
+    is_listed,
+    to_float,
+)
+from .checks import (
+    FLOAT_DTYPES,
+    check_images,
+    check_target,
+    validate_images,
+)
+from .lists import (
+    check_image_list,
+    check_target_list,
+    check_targets,
+    first_image,
+    image_by_image,
+    image_list,
+    images_of_fit,
+    is_ragged,
+    lists,
+    mean_score,
+)
+from .shapes import (
+    check_fitted_shape,
+    check_kept_shape,
+    check_same_shape,
+    common_scale,
+    find_scale,
+    from_nhwc,
+    guess_image_shape,
+    resolve_image_shape,
+    shapes_of,
+    to_hwc,
+    to_nhwc,
+    without_overhang,
+)
+from .values import (
+    MAX_LEVEL,
+    VALUES_A_STEP,
+    batches,
+    in_unit_range,
+    is_far,
+    refuse_overflow,
+    squared_errors,
+    union,
+    value_range,
+    warn_if_far,
+)
+from .warn import (
+    callers,
+    is_inside_of_a_library,
+    warn_user,
+)

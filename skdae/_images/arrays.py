@@ -1,0 +1,80 @@
+"""What users hold, as NumPy arrays."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def to_float(X):
+    """`uint8` becomes ``float32`` in [0, 1]; floats stay as they are."""
+    # Dividing, not multiplying by 1/255, makes 255 exactly 1.0.
+    return np.divide(X, 255, dtype=np.float32) if X.dtype == np.uint8 else X
+
+
+def is_listed(X):
+    """Whether `X` is a list, another sequence such as files, or a 1-D array of objects."""
+    if isinstance(X, np.ndarray):
+        return X.dtype == object and X.ndim == 1
+    return isinstance(X, Sequence) and not isinstance(X, str | bytes)
+
+
+def as_array(X):
+    """What users hold as NumPy arrays, with the values and the dtype that it has.
+
+    This is the one door for tensors of torch, PIL images, DataFrames and lists of arrays, in all
+    of which `check_array` takes `uint8` for floats up to 255. Arrays of different shapes stay a
+    list; what is not known here goes through, for `check_array` to judge.
+    """
+    if isinstance(X, np.ndarray) and X.dtype != object:
+        return X
+    if is_listed(X):
+        if not isinstance(X, list | tuple | np.ndarray):
+            # Files, which are read once.
+            X = list(X)
+        if len(X) and all(map(holds_array, X)):
+            arrays = [np.asarray(as_array(x)) for x in X]
+            same_shape = len({array.shape for array in arrays}) == 1
+            return np.stack(of_one_kind(arrays)) if same_shape else arrays
+        array = joined(X)
+        return array if array.dtype.kind in "biuf" else X
+    if hasattr(type(X), "requires_grad"):
+        # A tensor. NumPy does not know all of torch's short floats.
+        is_short = X.is_floating_point() and X.element_size() < 4
+        return (X.double() if is_short else X).numpy(force=True)
+    if hasattr(type(X), "getbands"):
+        # A PIL image; of one with a palette, the colours.
+        return np.asarray(X.convert() if X.mode == "P" else X)
+    has_dtype = hasattr(type(X), "dtype") and isinstance(X.dtype, np.dtype)
+    if has_dtype or not holds_array(X):
+        return X
+    dtypes = {str(dtype).partition("[")[0].lower() for dtype in getattr(X, "dtypes", ())}
+    short = {"uint8": np.uint8, "float32": np.float32, "float": np.float32}
+    if len(dtypes) == 1 and hasattr(X, "isna") and (name := dtypes.pop()) in short:
+        # The nullable dtypes of pandas, which NumPy takes for objects.
+        return X if X.isna().any(axis=None) else X.to_numpy(short[name])
+    array = np.asarray(X)
+    return array if array.dtype.kind in "biuf" else X
+
+
+def holds_array(X):
+    """Whether NumPy can ask `X` for an array."""
+    return hasattr(type(X), "__array__") or hasattr(type(X), "__array_interface__")
+
+
+def joined(X):
+    """A list as one array."""
+    try:
+        return np.asarray(X)
+    except ValueError as error:
+        raise ValueError(
+            "The images or rows of a list have an inhomogeneous shape; pass rows of one length, or "
+            "images of different sizes as a list of arrays (height, width) or (height, width, "
+            "n_channels)."
+        ) from error
+
+
+def of_one_kind(images):
+    """Images of a list: `uint8` stays where all have it."""
+    if all(image.dtype == np.uint8 for image in images):
+        return images
+    return [to_float(image) for image in images]

@@ -1,0 +1,128 @@
+"""Checks of batches and of their targets."""
+
+import math
+import os
+
+import numpy as np
+from sklearn.utils.validation import _check_feature_names, check_array, check_consistent_length
+
+from .arrays import as_array, is_listed, joined
+from .shapes import is_scaled, resolve_image_shape
+from .warn import warn_user
+
+# The dtypes that stay as they are; everything else is cast to the first.
+FLOAT_DTYPES = (np.float64, np.float32)
+
+
+# To find NaN, scikit-learn sums all values, and NumPy warns where huge ones of both signs meet.
+@np.errstate(invalid="ignore")
+def check_images(X, *, name="X", min_samples=1, estimator=None):
+    """Check a batch that belongs to no fitted estimator; `uint8` and floats keep their dtype.
+
+    Raises
+    ------
+    ValueError
+        If it is empty, holds NaN or infinity, is not numeric, has a wrong number of dimensions, or
+        is one image.
+    TypeError
+        If it is sparse, or names files.
+    """
+    is_sequence = is_listed(X) or (isinstance(X, np.ndarray) and X.ndim == 1)
+    first = X[0] if is_sequence and len(X) else X
+    if isinstance(first, str | os.PathLike):
+        raise TypeError(
+            f"{name} holds names of files or folders, not images; pass "
+            "skdae.datasets.ImageFiles(paths), which reads them."
+        )
+    if hasattr(type(X), "getbands"):
+        raise ValueError(f"{name} is one image, not a batch; pass [{name}].")
+    X = as_array(X)
+    X = check_array(
+        joined(X) if isinstance(X, list) else X,
+        dtype=[*FLOAT_DTYPES, np.uint8],
+        allow_nd=True,
+        ensure_min_samples=min_samples,
+        estimator=estimator,
+        input_name=name,
+    )
+    if X.ndim > 4:
+        resolve_image_shape(X.shape)
+    if X.ndim > 2 and 0 in X.shape:
+        raise ValueError(f"Found array with 0 feature(s) (shape={X.shape}): images without pixels.")
+    if X.ndim == 3 and X.shape[2] in (3, 4) and X.shape[2] < min(X.shape[:2]):
+        n, height, width = X.shape
+        raise ValueError(
+            f"{name} has shape {X.shape}, which looks like one colour image, not {n} grey ones of "
+            f"{height} × {width}. Pass {name}[None] for a batch of that one image, or "
+            f"{name}[..., None] if they are {n} grey images."
+        )
+    return X
+
+
+@np.errstate(invalid="ignore")
+def validate_images(estimator, X, *, reset, min_samples=1, any_size=False):
+    """Check `X` for `estimator`, and set or compare its ``n_features_in_``.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+            (n_samples, height, width, n_channels)
+    reset : bool
+        True in `fit`: remember the number of values in an image. False later: compare with it.
+    min_samples : int, default=1
+    any_size : bool, default=False
+        Whether images (not flat rows) of another size than at fit are welcome.
+
+    Returns
+    -------
+    X : ndarray of float64, float32 or uint8
+    """
+    images = check_images(X, min_samples=min_samples, estimator=estimator)
+    is_flat, n_features = images.ndim == 2, math.prod(images.shape[1:])
+    if is_flat:
+        _check_feature_names(estimator, X, reset=reset)
+    # A fit for which one image is enough may have got that one; so may what comes after any fit.
+    least = (64 if min_samples == 1 else math.inf) if reset else 256
+    is_square = is_flat and len(images) == n_features >= least
+    if reset:
+        estimator.n_features_in_ = n_features
+        if not is_flat:
+            vars(estimator).pop("feature_names_in_", None)
+    elif n_features != estimator.n_features_in_ and not (any_size and not is_flat):
+        what = f"{n_features} features" if is_flat else f"images of shape {images.shape[1:]}"
+        raise ValueError(
+            f"X has {what}, but {type(estimator).__name__} is expecting "
+            f"{estimator.n_features_in_} features as input. If X is one image, pass X[None]."
+        )
+    if is_square and getattr(estimator, "image_shape", None) is None:
+        warn_user(
+            f"X has shape {images.shape} and is taken for {n_features} flat rows. If it is one "
+            "image, pass X[None]; if rows are meant, reshape them to (n_samples, height, width)."
+        )
+    return images
+
+
+def check_target(X, y):
+    """The clean images that belong to `X`, or None where `y` holds none.
+
+    `y` has `X`'s shape, or the shape of images ``s`` times larger or smaller (super-resolution).
+    A 1-D `y`, class labels passed on by a Pipeline, is not a target and gives None.
+
+    Raises
+    ------
+    ValueError
+        If `y` has any other shape, or holds NaN or infinity.
+    """
+    y = as_array(y)
+    if y is None or joined(y).ndim == 1:
+        check_consistent_length(X, y)
+        return None
+    y = check_images(y, name="y")
+    if len(y) != len(X) or y.ndim != X.ndim or not is_scaled(X.shape[1:], y.shape[1:]):
+        raise ValueError(
+            f"y has shape {y.shape}, but X has shape {X.shape}; y must hold the clean image of "
+            "each image of X: the same shape, or height and width a whole number of times larger "
+            "or smaller. Class labels are passed as a 1-D y and ignored."
+        )
+    return y

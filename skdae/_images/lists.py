@@ -1,0 +1,166 @@
+"""Images of different sizes: one door for lists of them."""
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeGuard, TypeVar
+
+import numpy as np
+from sklearn.utils.validation import check_consistent_length
+
+from .arrays import as_array, holds_array, is_listed, of_one_kind
+from .checks import check_images, check_target, validate_images
+from .shapes import common_scale, find_scale
+from .values import value_range
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def is_ragged(X: Any) -> TypeGuard[list[np.ndarray]]:
+    """Whether `X` is a list of images of different shapes."""
+    if not is_listed(X):
+        return False
+    shapes = set()
+    # Once through, because they may be files.
+    for image in X:
+        if not holds_array(image):
+            return False
+        shapes.add(as_array(image).shape)
+    return len(shapes) > 1 and all(len(shape) in (2, 3) for shape in shapes)
+
+
+def image_by_image(
+    join: Callable[[list], Any], images: str = "X", targets: str | None = "y"
+) -> Callable[[Function], Function]:
+    """Let a function of batches also take lists of images of different sizes.
+
+    This is the one door for such lists: for each image, the function gets a batch of one.
+
+    Parameters
+    ----------
+    join : callable
+        Makes one result of the list of all: `image_list` or `mean_score`, say.
+    images : str, default="X"
+        The function's parameter for the images.
+    targets : str or None, default="y"
+        Its parameter for the images that belong to them, if it has one; None leaves it alone.
+
+    Returns
+    -------
+    decorator : callable
+    """
+
+    def decorate(function):
+        signature = inspect.signature(function)
+
+        @wraps(function)
+        def on_lists(*args, **params):
+            try:
+                call = signature.bind(*args, **params)
+            except TypeError:
+                # Python's own message names the function.
+                return function(*args, **params)
+            given = call.arguments
+            for n in {images, targets} & set(given):
+                # The items of a list are read once, not at every door.
+                given[n] = as_array(given[n]) if is_listed(given[n]) else given[n]
+            if not is_ragged(given[images]):
+                return function(*call.args, **call.kwargs)
+            X = check_image_list(given[images], images)
+            y = check_target_list(X, given.get(targets), targets)
+            results = []
+            for i, image in enumerate(X):
+                given[images] = image[None]
+                if targets in given:
+                    given[targets] = None if y is None else y[i][None]
+                results.append(function(*call.args, **call.kwargs))
+            return join(results)
+
+        return on_lists
+
+    return decorate
+
+
+def image_list(batches):
+    """Join batches of one image: a list of images of different sizes."""
+    return [batch[0] for batch in batches]
+
+
+def lists(parts):
+    """Join batches of one image, or tuples of such: a list, or a tuple of lists."""
+    if isinstance(parts[0], tuple):
+        return tuple(map(image_list, zip(*parts, strict=True)))
+    return image_list(parts)
+
+
+def mean_score(scores):
+    """Join the scores of single images."""
+    return float(np.mean(scores))
+
+
+def first_image(X):
+    """The first of some images of different sizes, all checked; any other `X` as it is."""
+    return check_image_list(X)[0][None] if is_ragged(X) else X
+
+
+def images_of_fit(estimator, X):
+    """Checked images of a fit (of different sizes, the first alone), and the range of all."""
+    if not is_ragged(X):
+        images = validate_images(estimator, X, reset=True)
+        return images, value_range(images)
+    X = check_image_list(X)
+    return validate_images(estimator, X[0][None], reset=True), value_range(X)
+
+
+def check_image_list(X, name="X"):
+    """Check images of different sizes; `uint8` stays where all images have it.
+
+    Raises
+    ------
+    ValueError
+        As in `check_images`, or if the numbers of channels differ.
+    """
+    if not is_listed(X) and not isinstance(X, np.ndarray):
+        raise TypeError(f"{name} must be a list of images, as its partner is, not {type(X)}.")
+    images = [
+        check_images(np.asarray(as_array(image))[None], name=f"{name}[{i}]")[0]
+        for i, image in enumerate(X)
+    ]
+    shapes = {image.shape[2:]: image.shape for image in images}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"{name} mixes images of different kinds, of shapes {[*shapes.values()][:2]}; pass "
+            "only grey ones (height, width), or only colour ones (height, width, n_channels) with "
+            "the same number of channels."
+        )
+    return of_one_kind(images)
+
+
+def check_target_list(X, y, name="y"):
+    """The clean images that belong to a list of images, or None where `y` holds none.
+
+    Raises
+    ------
+    ValueError
+        If a target's height and width are not those of its image times one whole factor.
+    """
+    check_consistent_length(X, y)
+    if y is None or np.ndim(next(iter(y))) == 0:
+        return None
+    y = check_image_list(y, name)
+    scales = [find_scale(x.shape[:2], t.shape[:2]) for x, t in zip(X, y, strict=True)]
+    is_common = common_scale(X, y) is not None
+    for i, (image, target) in enumerate(zip(X, y, strict=True)):
+        fits = is_common or (scales[i] is not None and scales[i] == scales[0])
+        if not fits or image.shape[2:] != target.shape[2:]:
+            raise ValueError(
+                f"{name}[{i}] has shape {target.shape}, but X[{i}] has {image.shape}; each target "
+                "must have the shape of its image, or height and width all the same whole number "
+                "of times larger."
+            )
+    return y
+
+
+def check_targets(X, y):
+    """Targets of checked images, a batch or a list of different sizes; None where `y` has none."""
+    return check_target_list(X, y) if is_ragged(X) else check_target(X, y)

@@ -1,0 +1,94 @@
+"""Ranges and sizes of what images hold."""
+
+import math
+
+import numpy as np
+from sklearn.utils import gen_batches
+
+from .arrays import to_float
+from .shapes import check_same_shape
+from .warn import warn_user
+
+# The largest level of noise, which, and whose products, still fit into the float32 of the nets.
+MAX_LEVEL = 1e30
+
+# Values per step of a net's `predict`: enough to fill the cores, few enough for their caches.
+VALUES_A_STEP = 2**18
+
+
+def value_range(X):
+    """Smallest and largest value of images or a list of them, as float32; uint8 is in [0, 1]."""
+    if isinstance(X, list):
+        return union(*map(value_range, X))
+    unit = 255 if X.dtype == np.uint8 else 1
+    with np.errstate(over="ignore"):
+        low, high = (float(np.float32(value) / unit) for value in (X.min(), X.max()))
+    return low, high
+
+
+def in_unit_range(values):
+    """Whether a range lies in [0, 1], as that of `uint8` does."""
+    low, high = values
+    return 0 <= low <= high <= 1
+
+
+def union(*ranges):
+    """The range that holds all ranges."""
+    return min(low for low, _ in ranges), max(high for _, high in ranges)
+
+
+def is_far(seen, fitted):
+    """Whether images span a range that has nothing to do with that of the images at fit.
+
+    Parameters
+    ----------
+    seen, fitted : (float, float)
+        Smallest and largest value.
+    """
+    (low, high), (least, most) = seen, fitted
+    width = most - least
+    # Noise may reach far beyond the images; other units are further away than that. Images of one
+    # value have none.
+    is_beyond = low < least - 3 * width or high > most + 3 * width
+    return bool(width) and (is_beyond or 0 < high - low < 0.01 * width)
+
+
+def warn_if_far(seen, fitted):
+    """Say so where `is_far`."""
+    if is_far(seen, fitted):
+        (low, high), (least, most) = seen, fitted
+        warn_user(
+            f"X has values from {low:.4g} to {high:.4g}, but at fit they were from {least:.4g} to "
+            f"{most:.4g}; pass images in the same units."
+        )
+
+
+def refuse_overflow(result, X, maker):
+    """Raise a ValueError where `result`, which `maker` made of finite `X`, is not finite."""
+    if not np.isfinite(result).all():
+        raise ValueError(
+            f"The result of {maker} overflows {result.dtype}: X spans [{X.min():.3g}, "
+            f"{X.max():.3g}]. Divide the images by a constant, and give levels in the same units."
+        )
+
+
+def batches(images, whole=False):
+    """Slices of a batch for what takes much more memory than the images do.
+
+    `whole` makes it one, for what denoises an image with the help of those beside it.
+    """
+    if whole:
+        return [slice(None)]
+    n_values = math.prod(images.shape[1:])
+    # Whole steps of the nets keep every bit.
+    step = max(1, VALUES_A_STEP // n_values)
+    return gen_batches(len(images), step * max(1, 2**21 // (step * n_values)))
+
+
+def squared_errors(X, y):
+    """Mean squared error of each image, ``float64`` of shape ``(n_samples,)``."""
+    check_same_shape(X_denoised=X, y=y)
+    # What float64 does not hold is infinite.
+    with np.errstate(over="ignore"):
+        difference = to_float(y).astype(np.float64) - to_float(X)
+        return np.square(difference).reshape(len(X), -1).mean(axis=1)
