@@ -290,7 +290,11 @@ class LearnedDenoiser(BaseDenoiser):
                 input_range=union(plan.input_range, train.input_range()),
             )
             net.plan = plan
-            net.partial_fit(train, valid, checkpoint=start.checkpoint)
+            patch = data.patch_size
+            n_pixels = math.prod((patch, patch) if patch else plan.input_hwc[:2])
+            work = int(self.batch_size) * hardware.n_products(module, n_pixels)
+            with hardware.threads(work):
+                net.partial_fit(train, valid, checkpoint=start.checkpoint)
             if not start.partial:
                 self._warn_unless_learnt(net, train, valid, plan.scaling[1])
         return net
