@@ -35,11 +35,10 @@ from .._images import (
     warn_user,
 )
 from .._random import draw_seed, seeded
-from .._training import hardware
+from .._training import distributed, hardware
 from .._training.callbacks import standard_callbacks
 from .._training.checkpoint import Checkpoint, describe_fit
 from .._training.fit_data import datasets
-from .._training.losses import OUTPUT_ACTIVATIONS
 from .._training.net import LR_SCHEDULES, OPTIMIZERS, ImageNet, optimizer_with_options
 from .._training.prediction import denoise
 from ..architectures import ARCHITECTURES, BaseArchitecture
@@ -225,7 +224,7 @@ class LearnedDenoiser(BaseDenoiser):
     def _fit(self, X, y, going_on, partial=False):
         """Read the data, plan the net, train it, keep the result."""
         X, y, names = self._read(X, y, going_on, partial)
-        start = Start(self, going_on, partial)
+        start = distributed.start(Start, self, going_on, partial)
         plan, noise, data = plan_net(
             self._architecture_to_build,
             getattr(self, "latent_dim", None),
@@ -237,6 +236,7 @@ class LearnedDenoiser(BaseDenoiser):
             None if self.noise is None else check_noise(self.noise),
             start.seeds[0],
             getattr(self, "context", 0),
+            getattr(self, "loss", None) == "gaussian_nll",
         )
         plan.check_sizes(self.tile_size, data.patch_size, data.images)
         if data.patch_size is None and len(data.images) < 2 and not partial:
@@ -262,10 +262,13 @@ class LearnedDenoiser(BaseDenoiser):
             net = self._build_net(module, plan, options)
             if start.going_on:
                 net.continue_from(self.net_, keep_optimizer=start.partial)
-            if start.checkpoint is not None:
-                start.checkpoint.check_belongs_to(
-                    describe_fit(self, X, y, net, device, precision, start.seed, start.n_fits)
-                )
+            several = distributed.current().size > 1
+            if several or start.checkpoint is not None:
+                fit = describe_fit(self, X, y, net, device, precision, start.seed, start.n_fits)
+                if several:
+                    fit = distributed.agree(fit, net)
+                if start.checkpoint is not None:
+                    start.checkpoint.check_belongs_to(fit)
             if noise is not None:
                 noise.warn_if_clipped(*data.image_range)
             train, valid = datasets(
@@ -287,7 +290,11 @@ class LearnedDenoiser(BaseDenoiser):
                 input_range=union(plan.input_range, train.input_range()),
             )
             net.plan = plan
-            net.partial_fit(train, valid, checkpoint=start.checkpoint)
+            patch = data.patch_size
+            n_pixels = math.prod((patch, patch) if patch else plan.input_hwc[:2])
+            work = int(self.batch_size) * hardware.n_products(module, n_pixels)
+            with hardware.threads(work):
+                net.partial_fit(train, valid, checkpoint=start.checkpoint)
             if not start.partial:
                 self._warn_unless_learnt(net, train, valid, plan.scaling[1])
         return net
@@ -347,13 +354,15 @@ class LearnedDenoiser(BaseDenoiser):
         """A net with fresh weights, or the user's own."""
         own = self._architecture_to_build
         if plan.architecture is None:
-            return own() if inspect.isclass(own) else own
+            return plan.with_variance(own() if inspect.isclass(own) else own)
         return plan.build()
 
     def _net_options(self, device, precision, partial):
         """What every skorch net of skdae takes from the parameters."""
         stops = self.early_stopping and not partial
-        callbacks = standard_callbacks(self.verbose, stops, self.patience)
+        # The first of several processes speaks for all.
+        verbose = 0 if distributed.current().rank else self.verbose
+        callbacks = standard_callbacks(verbose, stops, self.patience)
         return {
             "precision": precision,
             "lr_schedule": None if partial else self.lr_schedule,
@@ -365,7 +374,7 @@ class LearnedDenoiser(BaseDenoiser):
             "device": device,
             "compile": self.compile,
             "callbacks": [*callbacks, *(self.callbacks or [])],
-            "verbose": int(self.verbose > 1),
+            "verbose": int(verbose > 1),
         }
 
     def _n_validation(self, n_samples):
@@ -374,9 +383,7 @@ class LearnedDenoiser(BaseDenoiser):
 
     def _warn_unless_learnt(self, net, train, valid, net_scale):
         """Compare the net with the best answer that does not look at its input."""
-        error, constant_error = net.compare_with_constant(
-            train, valid, OUTPUT_ACTIVATIONS[self._activation]
-        )
+        error, constant_error = net.compare_with_constant(train, valid, net.plan.prediction)
         if not error < constant_error:
             # From the units of the net to those of the images.
             error, constant_error = (value * net_scale**2 for value in (error, constant_error))
@@ -469,10 +476,14 @@ class LearnedDenoiser(BaseDenoiser):
 
     def _predict(self, X):
         """Denoise checked images."""
+        return from_nhwc(self._denoise(X), X.ndim)
+
+    def _denoise(self, X, with_std=False):
+        """Denoise checked images; standard deviations follow as further channels."""
         net = self.net_
         net.plan.check_sizes(self.tile_size, self.patch_size)
         images = net.plan.batch_of(X)
-        return from_nhwc(denoise(net, images, self.tile_size, self.compile), X.ndim)
+        return denoise(net, images, self.tile_size, self.compile, with_std)
 
     # Files
 

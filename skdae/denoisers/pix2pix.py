@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from .._checks import SIZES
 from .._images import warn_user
+from .._training import distributed
 from .._training.losses import Loss
 from .._training.net import ImageNet, clear_gradients
 from ..architectures import BaseArchitecture
@@ -295,7 +296,8 @@ class AdversarialNet(ImageNet):
         is_real = torch.zeros_like(logits)
         is_real[: len(x)] = 1
         discriminator_loss = F.binary_cross_entropy_with_logits(logits, is_real)
-        scaler.scale(discriminator_loss).backward()
+        processes = distributed.current()
+        processes.backward(scaler.scale(discriminator_loss), self.discriminator_optimizer_)
         scaler.step(self.discriminator_optimizer_)
 
         clear_gradients(self.optimizer_)
@@ -305,7 +307,7 @@ class AdversarialNet(ImageNet):
         error = self.criterion_(output, y)
         adversarial = F.binary_cross_entropy_with_logits(verdict, torch.ones_like(verdict))
         generator_loss = adversarial + self.l1_weight * error
-        scaler.scale(generator_loss).backward()
+        processes.backward(scaler.scale(generator_loss), self.optimizer_)
         if listens:
             scaler.unscale_(self.optimizer_)
             named = list(self.module_.named_parameters())
