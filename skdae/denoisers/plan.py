@@ -103,6 +103,12 @@ class NetPlan(Persistent):
         return (0.0, 1.0) if is_unit else None
 
     @property
+    def net_range(self):
+        """About the range of clean images in the units of the net."""
+        is_scaled = self.scaling != (0.0, 1.0)
+        return _net_range(self.architecture, self.activation) if is_scaled else 1.0
+
+    @property
     def n_features(self):
         """Number of values in an image that `predict` takes."""
         return math.prod(self.input_hwc)
@@ -408,11 +414,7 @@ def plan_net(
         gives_std=gives_std,
         target_range=data.target_range,
         input_range=data.image_range,
-        # Values of about one standard deviation are learnt soonest; other activations are bounded,
-        # and pretrained nets know images in [0, 1].
-        scaling=data.scaling(
-            4 if activation == "identity" and not isinstance(architecture, Pretrained) else 1
-        ),
+        scaling=data.scaling(_net_range(architecture, activation)),
         receptive_field=_receptive_field(architecture, latent_dim, gives_std),
         code_shape=None,
     )
@@ -425,6 +427,14 @@ def _receptive_field(architecture, latent_dim, gives_std):
         return None
     stride, radius = architecture.receptive_field()
     return stride, radius + RADIUS * gives_std
+
+
+def _net_range(architecture, activation):
+    """The range in which a net sees clean images that do not lie in [0, 1]."""
+    # Values of about one standard deviation are learnt soonest; other activations are bounded, and
+    # pretrained nets know images in [0, 1].
+    is_free = activation == "identity" and not isinstance(architecture, Pretrained)
+    return 4.0 if is_free else 1.0
 
 
 def _resolve_architecture(given, latent_dim, takes_rows):
