@@ -37,13 +37,15 @@ def union(*ranges):
     return min(low for low, _ in ranges), max(high for _, high in ranges)
 
 
-def warn_if_far(seen, fitted):
+def warn_if_far(seen, fitted, name="X"):
     """Say so where images span a range that has nothing to do with that of the images at fit.
 
     Parameters
     ----------
     seen, fitted : (float, float)
         Smallest and largest value.
+    name : str, default="X"
+        Of the images.
     """
     (low, high), (least, most) = seen, fitted
     width = most - least
@@ -52,7 +54,7 @@ def warn_if_far(seen, fitted):
     is_far = low < least - 3 * width or high > most + 3 * width or 0 < high - low < 0.01 * width
     if width and is_far:
         warn_user(
-            f"X has values from {low:.4g} to {high:.4g}, but at fit they were from {least:.4g} to "
+            f"{name} has values from {low:.4g} to {high:.4g}, but at fit they were from {least:.4g} to "
             f"{most:.4g}; pass images in the same units."
         )
 
