@@ -10,7 +10,7 @@ export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo studies test bounds fuzz lint docs bench quality weights clean
+.PHONY: help demo studies test bounds fuzz lint docs bench quality weights photographs clean
 
 help:
 	@echo "make demo             denoise a photograph, then digits with an autoencoder; compare filters"
@@ -24,6 +24,7 @@ help:
 	@echo "make bench            time the training engine"
 	@echo "make quality          measure how well it denoises: hours; ARGS='--data mnist' picks some"
 	@echo "make weights          train the nets that come with skdae one stage further: hours"
+	@echo "make photographs      PSNR and speed of those nets beside published figures"
 	@echo "make clean            remove .venv and all that was built"
 	@echo "PYTHON=python3.12 chooses the Python that makes .venv (3.11 or newer)."
 
@@ -71,6 +72,9 @@ bounds: $(LOWEST)/.installed
 
 weights: $(VENV)/.installed-dev
 	$(RUN) benchmarks/weights.py $(ARGS)
+
+photographs: $(VENV)/.installed-dev
+	$(RUN) benchmarks/photographs.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(LOWEST) build dist docs/_build docs/api docs/gallery docs/sg_execution_times.rst

@@ -8,6 +8,7 @@ without code (`skdae.save`, `skdae.load`).
 
 from . import denoisers, filters, noise
 from ._files.estimators import load, save
+from ._training.distributed import distributed
 from .denoisers import *
 from .filters import *
 from .metrics import (
@@ -27,6 +28,7 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "SCORERS",
     "denoising_scorer",
+    "distributed",
     "j_invariant_scorer",
     "load",
     "mae_scorer",

@@ -146,3 +146,12 @@ def test_competitors_start_alike_and_learn_alike(load, monkeypatch):
     assert rows[0].ratio is None
     assert all(row.ratio > 0 for row in rows[1:])
     assert json.dumps([row.cells() for row in rows])
+
+
+def test_photographs_are_judged_beside_published_figures(load, photographs, capsys):
+    load("photographs").main(["--sets", "held out", "kodak24", "--repeats", "0"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split() == ["held", "out,", "sigma", "given", *lines[1].split()[4:]]
+    assert len(lines[1].split()) == 7
+    assert "kodak24, FFDNet as published       34.63   32.13   28.98" in lines
+    assert lines[-1] == "kodak24: not in SKDAE_DATA"

@@ -8,7 +8,7 @@ import torch
 from sklearn.exceptions import NotFittedError
 from torch import nn
 
-from skdae import DenoisingAutoencoder, Downsample, Noise2VoidDenoiser
+from skdae import DenoisingAutoencoder, Downsample, Noise2VoidDenoiser, PretrainedDenoiser
 from skdae.architectures import ARCHITECTURES, Conv, Dense, UNet
 
 ort = pytest.importorskip("onnxruntime")
@@ -119,3 +119,20 @@ def test_graph_takes_stacks_of_any_number_of_slices(tmp_path):
     run = exported(denoiser, tmp_path / "stack.onnx")
     for n in (12, 5, 3):
         assert_equal_predictions(run, denoiser, COLOUR[:n])
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_pretrained_net_takes_a_level_per_image(colour, tmp_path):
+    clean = np.linspace(0.2, 0.7, 48 * 37 * 3, dtype=np.float32).reshape(1, 48, 37, 3)
+    X = clean + 0.1 * rng.standard_normal((2, 48, 37, 3), dtype=np.float32)
+    X = X if colour else X[..., 0]
+    denoiser = PretrainedDenoiser(precision="float32").fit(X)
+    denoiser.to_onnx(tmp_path / "net.onnx")
+    session = ort.InferenceSession(tmp_path / "net.onnx", providers=["CPUExecutionProvider"])
+    assert [i.name for i in session.get_inputs()] == ["X", "std"]
+    for shape in (np.s_[:, :40, :31], np.s_[:1], np.s_[:, :3, :2]):
+        std = np.array([0.1, 0.02], np.float32)[: len(X[shape])]
+        (run,) = session.run(["X_denoised"], {"X": X[shape], "std": std})
+        for image, level, denoised in zip(X[shape], std, run, strict=True):
+            expected = denoiser.set_params(noise=float(level)).predict(image[None])[0]
+            np.testing.assert_allclose(denoised, expected.clip(0, 1), rtol=0, atol=1e-4)

@@ -29,10 +29,10 @@ class UserImages(nn.Module):
         self.eval()
 
     def example(self):
-        """A batch of two images."""
+        """By name, what `forward` takes: a batch of two images."""
         hwc, ndim = self.plan.input_hwc, self.plan.ndim
         shape = (math.prod(hwc),) if ndim == 2 else hwc[: ndim - 1]
-        return torch.zeros(2, *shape, dtype=torch.float32)
+        return {"X": torch.zeros(2, *shape, dtype=torch.float32)}
 
     def forward(self, X):
         """Denoised images of a batch shaped like those at fit."""
@@ -53,12 +53,42 @@ class UserImages(nn.Module):
         return images.squeeze(-1) if plan.ndim == 3 else images
 
 
-def export_onnx(net, path, free_size):
-    """Write a `UserImages` as an ONNX file.
+class UserImagesAndLevels(nn.Module):
+    """A net that is told the level of the noise, for float32 images as users hold them.
 
     Parameters
     ----------
-    net : UserImages
+    module : torch.nn.Module
+        It takes one channel more than the images have.
+    image_shape : tuple of int
+    """
+
+    def __init__(self, module, image_shape):
+        super().__init__()
+        self.module = copy.deepcopy(module).cpu()
+        self.image_shape = image_shape
+        self.eval()
+
+    def example(self):
+        """By name, what `forward` takes: two images and their levels."""
+        images = torch.zeros(2, *self.image_shape, dtype=torch.float32)
+        return {"X": images, "std": torch.full((2,), 0.1, dtype=torch.float32)}
+
+    def forward(self, X, std):
+        """Denoised images, clipped to [0, 1]."""
+        images = X.unsqueeze(-1) if X.ndim == 3 else X
+        level = torch.zeros_like(images[..., :1]) + std.reshape(-1, 1, 1, 1)
+        batch = torch.cat([images, level], dim=3).permute(0, 3, 1, 2)
+        denoised = self.module(batch).permute(0, 2, 3, 1).clip(0, 1)
+        return denoised.squeeze(-1) if X.ndim == 3 else denoised
+
+
+def export_onnx(net, path, free_size):
+    """Write a net for images of users as an ONNX file.
+
+    Parameters
+    ----------
+    net : UserImages or UserImagesAndLevels
     path : str or os.PathLike
     free_size : bool
         Whether height and width are free, beside the number of samples.
@@ -70,17 +100,17 @@ def export_onnx(net, path, free_size):
     if free_size:
         # A height of 1 is that of signals, and stays.
         sides = {1: "height", 2: "width"}
-        free |= {axis: Dim(name) for axis, name in sides.items() if example.shape[axis] > 1}
+        free |= {axis: Dim(name) for axis, name in sides.items() if example["X"].shape[axis] > 1}
     with warnings.catch_warnings():
         # The exporter's words about itself.
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             net,
-            (example,),
+            (*example.values(),),
             dynamo=True,
-            input_names=["X"],
+            input_names=[*example],
             output_names=["X_denoised"],
-            dynamic_shapes=(free,),
+            dynamic_shapes=(free, *[{0: free[0]} for _ in range(len(example) - 1)]),
             verbose=False,
         )
     with atomic_write(path) as file:

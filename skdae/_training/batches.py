@@ -120,6 +120,11 @@ class ImageDataset(Dataset):
         """All random generators that it draws from."""
         return [self._order, self._noise_generator]
 
+    @property
+    def is_random(self):
+        """Whether a batch draws random numbers."""
+        return self.noise is not None or self.pretext is not None
+
     def input_range(self):
         """Smallest and largest value of some images as they enter the net, with their noise."""
         images, _ = self._pixels(self.split(32)[0])

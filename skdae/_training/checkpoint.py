@@ -18,6 +18,7 @@ from torch import nn
 from .._files.arrays import read_arrays, saying_why, write_arrays
 from .._files.estimators import Reader, Writer, versions
 from .._images import is_ragged, warn_user
+from . import distributed
 from .streams import streamed
 
 # Parameters that cannot change the weights, or are compared as what they resolve to.
@@ -140,6 +141,9 @@ class Checkpoint:
                 )
 
     def _write(self, training):
+        if distributed.current().rank:
+            # The first process writes for all.
+            return
         writer = StateWriter()
         state = writer.encode(training.state_dict(), ("training",))
         write_arrays(self.path, writer.arrays, {"fit": self._fit, "state": state})

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_consistent_length
 
@@ -40,7 +39,7 @@ class Given(NamedTuple):
     names: Any = None
     #: Images and targets of the user's own to watch the loss on, or None.
     validation: "Given | None" = None
-    #: Label of each image; images of one group are set aside together, or not at all.
+    #: Number of the group of each image; those of one group are set aside together, or not at all.
     groups: np.ndarray | None = None
 
     def describe(self, describe_data):
@@ -97,9 +96,11 @@ def read(draft, X, y, *, reset, patch_size, is_part=False, validation_data=None,
     )
     if groups is not None:
         check_consistent_length(checked, groups)
-        given = given._replace(groups=column_or_1d(groups))
+        given = given._replace(groups=np.unique(column_or_1d(groups), return_inverse=True)[1])
     if validation_data is not None:
-        given = given._replace(validation=_read_validation(draft, given, validation_data, patch_size))
+        given = given._replace(
+            validation=_read_validation(draft, given, validation_data, patch_size)
+        )
     return given
 
 
@@ -306,15 +307,15 @@ def _maker(data, batch_size, input_hwc, context, device, **options):
 
 def _in_some_groups(groups, n_validation, generator):
     """Which images belong to random groups that hold about `n_validation` images."""
-    labels, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    if len(labels) < 2:
+    counts = np.bincount(groups)
+    if len(counts) < 2:
         raise ValueError(
-            f"All images belong to one group ({labels[0]}), so that none can be set aside; pass at "
+            "groups says that all images belong together, so that none can be set aside; pass at "
             "least 2 groups, or validation_fraction=None."
         )
-    order = torch.randperm(len(labels), generator=generator).numpy()
+    order = torch.randperm(len(counts), generator=generator).numpy()
     n_groups = 1 + np.abs(counts[order].cumsum()[:-1] - n_validation).argmin()
-    return np.isin(group, order[:n_groups])
+    return np.isin(groups, order[:n_groups])
 
 
 def _like(data, validation):

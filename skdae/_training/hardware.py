@@ -5,6 +5,8 @@ from functools import cache
 
 import torch
 
+from . import distributed
+
 
 @cache
 def _prepare_for_forks():
@@ -21,6 +23,8 @@ def _prepare_for_forks():
 def resolve_device(device):
     """The `torch.device` behind a name; "auto" takes CUDA where there is one.
 
+    Of several processes that train one net, each has the GPU of its own number.
+
     Raises
     ------
     ValueError
@@ -28,7 +32,10 @@ def resolve_device(device):
     """
     _prepare_for_forks()
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = "cpu"
+        if torch.cuda.is_available():
+            several = distributed.current().size > 1
+            device = f"cuda:{distributed.local_gpu()}" if several else "cuda"
     try:
         found = torch.device(device)
         torch.empty(0, device=found)
@@ -38,7 +45,9 @@ def resolve_device(device):
             f"device={str(device)!r} cannot be used here ({reason}); use device='auto' or 'cpu'."
         ) from error
     # Tensors carry the number of their GPU.
-    return torch.device("cuda", found.index or 0) if found.type == "cuda" else found
+    if found.type == "cuda" and found.index is None:
+        found = torch.device("cuda", torch.cuda.current_device())
+    return found
 
 
 def resolve_loaded_device(device):

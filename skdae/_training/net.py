@@ -22,6 +22,7 @@ from torch.optim import lr_scheduler
 
 from .._files.weights import plain
 from .._images import VALUES_A_STEP, is_inside_of_a_library, warn_user
+from . import distributed
 from .batches import as_float, image_tensor
 from .callbacks import StopEarly, copy_tensors
 from .muon import Muon
@@ -100,7 +101,7 @@ class ImageNet(NeuralNet):
         """Train for `max_epochs` on the `ImageDataset` `X`.
 
         An interruption keeps whole epochs, except inside of a search or a cross-validation, which
-        would take the net for one that has learnt to the end.
+        would take the net for one that has learnt to the end, and except among several processes.
         """
         n_before = len(self.history)
         self.notify("on_train_begin", X=X, y=y)
@@ -108,7 +109,8 @@ class ImageNet(NeuralNet):
             self.fit_loop(X, y, checkpoint=checkpoint)
         except KeyboardInterrupt:
             n_epochs = len(self.history) - n_before
-            if n_epochs == 0 or is_inside_of_a_library():
+            several = distributed.current().size > 1
+            if n_epochs == 0 or is_inside_of_a_library() or several:
                 raise
             warn_user(
                 f"Training was interrupted: the net keeps what it learnt in {n_epochs} of "
@@ -123,6 +125,8 @@ class ImageNet(NeuralNet):
         A `Checkpoint` may set in after some of the epochs, and is told of each.
         """
         data = {"dataset_train": X, "dataset_valid": y}
+        processes, seed = distributed.current(), torch.initial_seed()
+        processes.check_batch(X.split(self.batch_size)[0])
         training = Training(self, X, y)
         if checkpoint is not None:
             checkpoint.resume(training)
@@ -134,11 +138,16 @@ class ImageNet(NeuralNet):
             is_good = False
             try:
                 self.notify("on_epoch_begin", **data)
-                losses = self._train_epoch(X, training)
+                processes.draw_apart(seed, training.epoch, self.device)
+                with processes.batch_norm(self.modules()):
+                    losses = self._train_epoch(X, training)
+                # What a module counts by itself, each process has counted on its part.
+                processes.align(weights)
                 if y is not None:
                     losses["valid_loss"] = self._validate(y)
                 # The one synchronisation of an epoch with a GPU.
-                *values, health = torch.stack([*losses.values(), _health(weights)]).tolist()
+                results = torch.stack([*losses.values(), _health(weights)])
+                *values, health = processes.add(results).tolist()
                 if np.isfinite([*values, health]).all():
                     training.record(dict(zip(losses, values, strict=True)))
                     # From here on an interruption finds these weights whole, but not the copy.
@@ -156,6 +165,8 @@ class ImageNet(NeuralNet):
             except KeyboardInterrupt:
                 # This is how callbacks of skorch stop early.
                 stopped = True
+            # All stop together.
+            stopped = processes.any(stopped, self.device)
             if checkpoint is not None:
                 checkpoint.save(training)
         return self
@@ -182,15 +193,16 @@ class ImageNet(NeuralNet):
         return -(-self.n_steps(data) // len(data.split(self.batch_size)))
 
     def _train_epoch(self, data, training):
-        """Run one epoch; return the mean of each loss, as tensors."""
+        """Run one epoch; return this process's share of the mean of each loss, as tensors."""
         self._set_training(True)
         schedule = training.schedule
         listens = self._has_batch_callbacks()
         step = None if isinstance(schedule, lr_scheduler.ReduceLROnPlateau) else schedule
         totals: dict[str, torch.Tensor] = {}
         n_seen = 0
+        processes = distributed.current()
         for rows in islice(data.shuffled(self.batch_size), training.steps_left):
-            x, y = data.batch(rows)
+            x, y = processes.batch(data, rows)
             if listens:
                 self.notify("on_batch_begin", batch=(x, y), training=True)
             losses, output = self._train_step(x, y, training.scaler, listens)
@@ -198,7 +210,7 @@ class ImageNet(NeuralNet):
             if step is not None:
                 step.step()
             for name, loss in losses.items():
-                totals[name] = totals.get(name, 0) + loss.detach() * len(rows)
+                totals[name] = totals.get(name, 0) + loss.detach() * (len(rows) * processes.share)
             if listens:
                 self._notify_batch_end((x, y), losses["train_loss"], output, training=True)
         return {name: total / n_seen for name, total in totals.items()}
@@ -209,7 +221,7 @@ class ImageNet(NeuralNet):
         with self._autocast():
             output = self.module_(x)
         loss = self.criterion_(output, y)
-        scaler.scale(loss).backward()
+        distributed.current().backward(scaler.scale(loss), self.optimizer_)
         if listens:
             scaler.unscale_(self.optimizer_)
             self.notify(
@@ -224,19 +236,20 @@ class ImageNet(NeuralNet):
 
     @torch.no_grad()
     def _validate(self, data):
-        """Mean loss over the validation images, as a tensor."""
+        """Mean loss over the validation images, this process's share of it, as a tensor."""
         self._set_training(False)
         listens = self._has_batch_callbacks()
         data.reset_noise()
         total = torch.zeros((), device=data.device)
+        processes = distributed.current()
         for index in data.split(self.batch_size):
-            x, y = data.batch(index)
+            x, y = processes.batch(data, index)
             if listens:
                 self.notify("on_batch_begin", batch=(x, y), training=False)
             with self._autocast():
                 output = self.module_(x)
             loss = self.criterion_(output, y)
-            total += loss * len(index)
+            total += loss * (len(index) * processes.share)
             if listens:
                 self._notify_batch_end((x, y), loss, output, training=False)
         return total / len(data)

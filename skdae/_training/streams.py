@@ -206,7 +206,7 @@ class Source:
         self.is_array = hasattr(images, "shape")
         self.n_images = images.shape[0] if self.is_array else len(images)
         if self.n_images:
-            first = self._read(0, 1)[0]
+            first = self.read(0, 1)[0]
             self._image_size = first.size
             self.image_bytes = first.size * _itemsize(first.dtype)
 
@@ -255,7 +255,7 @@ class Source:
         step = -(-self._image_size * self.n_images // MOST_VALUES)
         ranges, values, shapes, is_bytes, self._sums = [], [], [], True, []
         for start, stop in pairwise(bounds.tolist()):
-            batches = self._read(start, stop)
+            batches = self.read(start, stop)
             self._sums.append(_checksum(batches))
             for batch in batches:
                 ranges.append(_finite_range(self.name, start, batch))
@@ -274,7 +274,7 @@ class Source:
     def block(self, i):
         """The images of a block, as a list of batches."""
         start, stop = self.bounds[i : i + 2].tolist()
-        batches = self._read(start, stop)
+        batches = self.read(start, stop)
         if _checksum(batches) != self._sums[i]:
             raise ValueError(
                 f"{self.name} has changed since fit began: its images {start} to {stop - 1} are "
@@ -283,7 +283,7 @@ class Source:
             )
         return batches
 
-    def _read(self, start, stop):
+    def read(self, start, stop):
         """Images as a list of batches, each of one size."""
         try:
             if self.is_array:
@@ -292,6 +292,10 @@ class Source:
         except Exception as error:
             error.add_note(f"Images {start} to {stop - 1} of {self.name} could not be read.")
             raise
+
+    def block_of(self, images):
+        """The block that each of some images belongs to."""
+        return np.searchsorted(self.bounds, images, side="right") - 1
 
     def describe(self):
         """What it is, and in which blocks it is read, as text."""
@@ -321,8 +325,8 @@ class Stream:
     def __len__(self):
         return self.shape[0]
 
-    def __getitem__(self, rows):
-        return np.asarray(self.source.images[rows]).reshape(-1, *self.shape[1:])[0]
+    def __getitem__(self, i):
+        return self.source.read(i, i + 1)[0].reshape(self.shape[1:])
 
     def reshape(self, *shape):
         """The same images in another shape."""
@@ -342,7 +346,9 @@ class StreamedImage:
 
     def reshape(self, *shape):
         """The same image in another shape."""
-        return StreamedImage(self.source, self.index, np.empty(self.shape, bool).reshape(*shape).shape)
+        return StreamedImage(
+            self.source, self.index, np.empty(self.shape, bool).reshape(*shape).shape
+        )
 
 
 # Windows of them
@@ -427,13 +433,14 @@ class WindowStore(PixelStore):
 
     def block_of(self, images):
         """The block that each of some images belongs to."""
-        bounds = torch.from_numpy(self.source.bounds)
-        return torch.searchsorted(bounds, images, right=True) - 1
+        return torch.from_numpy(self.source.block_of(images.numpy()))
 
 
 def window_stores(images, targets, by_pixels):
     """Stores of images and targets, one and the same where these are."""
-    stores = [WindowStore(X, by_pixels) for X in ((images,) if targets is images else (images, targets))]
+    stores = [
+        WindowStore(X, by_pixels) for X in ((images,) if targets is images else (images, targets))
+    ]
     first, last = stores[0], stores[-1]
     ratio = (last.n_rows / first.n_rows).max().item()
     total = sum(store.row_bytes * (1 if store is first else ratio) for store in stores)

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from .._checks import SIZES
 from .._images import warn_user
+from .._training import distributed
 from .._training.losses import Loss
 from .._training.net import ImageNet, clear_gradients
 from ..architectures import BaseArchitecture
@@ -172,7 +173,14 @@ class Pix2PixDenoiser(LearnedDenoiser):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        validation_data: tuple[ArrayLike, ArrayLike | None] | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Train both nets.
 
         Parameters
@@ -183,6 +191,8 @@ class Pix2PixDenoiser(LearnedDenoiser):
             learnt by crops (`patch_size`). Images of different sizes come as a list of arrays.
         y : array-like or None, default=None
             Clean images, as in `DenoisingAutoencoder`.
+        validation_data, groups
+            As in `DenoisingAutoencoder`.
 
         Returns
         -------
@@ -194,7 +204,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
             If shapes do not fit, values are not finite, a parameter is out of range, or the loss
             diverges in the first epoch. The fitted state from before is kept.
         """
-        super().fit(X, y)
+        super().fit(X, y, validation_data=validation_data, groups=groups)
         self._warn_of_collapse()
         return self
 
@@ -295,7 +305,8 @@ class AdversarialNet(ImageNet):
         is_real = torch.zeros_like(logits)
         is_real[: len(x)] = 1
         discriminator_loss = F.binary_cross_entropy_with_logits(logits, is_real)
-        scaler.scale(discriminator_loss).backward()
+        processes = distributed.current()
+        processes.backward(scaler.scale(discriminator_loss), self.discriminator_optimizer_)
         scaler.step(self.discriminator_optimizer_)
 
         clear_gradients(self.optimizer_)
@@ -305,7 +316,7 @@ class AdversarialNet(ImageNet):
         error = self.criterion_(output, y)
         adversarial = F.binary_cross_entropy_with_logits(verdict, torch.ones_like(verdict))
         generator_loss = adversarial + self.l1_weight * error
-        scaler.scale(generator_loss).backward()
+        processes.backward(scaler.scale(generator_loss), self.optimizer_)
         if listens:
             scaler.unscale_(self.optimizer_)
             named = list(self.module_.named_parameters())

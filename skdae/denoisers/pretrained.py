@@ -1,5 +1,6 @@
 """A denoiser that has learnt before: for photographs, from the first call on."""
 
+import os
 from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any, Self
@@ -10,8 +11,10 @@ from numpy.typing import ArrayLike
 from scipy.ndimage import gaussian_filter
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from .._checks import fit_context
+from .._files.onnx import UserImagesAndLevels, export_onnx
 from .._images import MAX_LEVEL, in_unit_range, to_hwc, warn_user
 from .._training import hardware, tiles
 from ..architectures import Pretrained
@@ -180,6 +183,33 @@ class PretrainedDenoiser(BaseFilter):
             shape = (1, *self.image_shape_)
             self.noise_ = noise.for_training(shape, self.image_shape_, 0, self.range_)
         return self
+
+    def to_onnx(self, path: str | os.PathLike) -> None:
+        """Write the net as an ONNX file, which runs without skdae and PyTorch.
+
+        Its inputs are ``X``, `float32` images in [0, 1], grey ``(n_samples, height, width)`` or
+        colour ``(n_samples, height, width, 3)`` as at `fit`, and ``std``, the standard deviation of
+        the noise of each image, `float32` of shape ``(n_samples,)``, from 0 to 75 / 255. Its output
+        is ``X_denoised``, clipped to [0, 1]. The number of samples, height and width are free.
+        Estimating the noise, other units, noise that depends on the image, and tiles are not part
+        of the graph.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The file; ``.onnx`` is usual.
+
+        Raises
+        ------
+        ImportError
+            If the exporter's libraries are missing: ``pip install skdae[onnx]``.
+        """
+        check_is_fitted(self)
+        n_channels = to_hwc(self.image_shape_)[2]
+        module, _ = _load(f"{self.weights}-{_kind(n_channels)}", n_channels, torch.device("cpu"))
+        # The size is free; the smallest would be taken for one that is not.
+        shape = (64, 64) if n_channels == 1 else (64, 64, n_channels)
+        export_onnx(UserImagesAndLevels(module, shape), path, free_size=True)
 
     def _truths(self):
         """See `Persistent`."""
