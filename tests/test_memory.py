@@ -10,9 +10,11 @@ TRAINING = """
 import resource, sys
 from pathlib import Path
 import numpy as np
+import sklearn
 from skdae import DenoisingAutoencoder
 from skdae.architectures import Dense
 
+sklearn.set_config(working_memory=64)
 dae = DenoisingAutoencoder(
     Dense((128,)), latent_dim=50, max_epochs=1, batch_size=1024, validation_fraction=None
 )

@@ -54,8 +54,8 @@ def warn_if_far(seen, fitted, name="X"):
     is_far = low < least - 3 * width or high > most + 3 * width or 0 < high - low < 0.01 * width
     if width and is_far:
         warn_user(
-            f"{name} has values from {low:.4g} to {high:.4g}, but at fit they were from {least:.4g} to "
-            f"{most:.4g}; pass images in the same units."
+            f"{name} has values from {low:.4g} to {high:.4g}, but at fit they were from "
+            f"{least:.4g} to {most:.4g}; pass images in the same units."
         )
 
 

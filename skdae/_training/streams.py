@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from scipy import sparse
 from sklearn import get_config
+from sklearn.utils.validation import check_consistent_length
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
@@ -64,17 +65,19 @@ def open_images(X, y):
     """
     for name, images in (("X", X), ("y", y)):
         _check_can_be_read_again(name, images)
-    lazy = [images for images in (X, y) if _is_lazy(images)]
-    if sum(map(_n_bytes, lazy if X is not y else lazy[:1])) <= memory():
+    if sum(_n_bytes(images) for images in (X, y) if _is_lazy(images)) <= memory():
         return tuple(_in_memory(name, images) for name, images in (("X", X), ("y", y)))
     source = Source(X, "X")
-    if y is X or not _holds_images(y):
-        stream = source.open(source.blocks())
-        return stream, stream if y is X else y
+    if not _holds_images(y):
+        return source.open(source.blocks()), y
     targets = Source(y, "y")
+    check_consistent_length(*(range(images.n_images) for images in (source, targets)))
     # Pairs are read together.
     blocks = source.blocks(targets.image_bytes)
-    return source.open(blocks), targets.open(blocks)
+    stream = source.open(blocks)
+    # What is the same twice is held once.
+    target_stream = stream if y is X else targets.open(blocks)
+    return stream, stream if targets.sums in ([], source.sums) else target_stream
 
 
 def streamed(images):
@@ -85,8 +88,13 @@ def streamed(images):
 def stand_in(images):
     """What has the shapes of streamed images, but no values; anything else as it is."""
     if isinstance(images, list) and images and streamed(images):
-        return [np.broadcast_to(np.uint8(0), image.shape) for image in images]
-    return np.broadcast_to(np.uint8(0), images.shape) if isinstance(images, Stream) else images
+        return [_hollow(image.shape) for image in images]
+    return _hollow(images.shape) if isinstance(images, Stream) else images
+
+
+def _hollow(shape):
+    """An array of a shape that takes no memory."""
+    return np.broadcast_to(np.uint8(0), shape)
 
 
 def _is_lazy(X):
@@ -132,8 +140,8 @@ def _itemsize(dtype):
 def _check_chunks(X):
     if any(math.isnan(n) for n in X.shape):
         raise ValueError(
-            f"X has shape {X.shape}: the sizes of its chunks are unknown. Call "
-            "X.compute_chunk_sizes() first."
+            f"An array has shape {X.shape}: the sizes of its chunks are unknown. Call "
+            "its compute_chunk_sizes() first."
         )
 
 
@@ -199,10 +207,13 @@ class Source:
         Smallest and largest value.
     values : ndarray
         Some of the values.
+    sums : list of int
+        The checksum of each block.
     """
 
     def __init__(self, images, name):
         self.images, self.name = images, name
+        self.sums: list[int] = []
         self.is_array = hasattr(images, "shape")
         self.n_images = images.shape[0] if self.is_array else len(images)
         if self.n_images:
@@ -215,12 +226,11 @@ class Source:
 
         `target_bytes` is the size of a target, which is read with each image.
         """
-        chunks = self._chunks()
         n_window = memory() / 2 / (self.image_bytes + target_bytes)
         most = max(1, int(n_window / _LEAST_BLOCKS))
         enough = max(1, int(n_window / _ENOUGH_BLOCKS))
         bounds = [0]
-        for start, stop in pairwise(chunks):
+        for start, stop in pairwise(self._chunks(enough)):
             n_parts = math.ceil((stop - start) / most)
             parts = [start + (stop - start) * k // n_parts for k in range(1, n_parts + 1)]
             # A small chunk joins the block before it, if both together are still small.
@@ -229,12 +239,14 @@ class Source:
             bounds += parts
         return np.array(bounds)
 
-    def _chunks(self):
-        """Where its own chunks begin, and the number of images."""
+    def _chunks(self, enough):
+        """Where its own chunks begin, and the number of images; without chunks, those of a size."""
         n, chunks = self.n_images, getattr(self.images, "chunks", None)
         if isinstance(chunks, tuple) and chunks:
             first = chunks[0]
             return [0, *np.cumsum(first)] if isinstance(first, tuple) else [*range(0, n, first), n]
+        if self.is_array:
+            return [*range(0, n, enough), n]
         paths = getattr(self.images, "paths", range(n))
         # The pages of a file are read together.
         return [0, *(i for i in range(1, n) if paths[i] != paths[i - 1]), n]
@@ -253,10 +265,10 @@ class Source:
         """
         self.bounds = bounds
         step = -(-self._image_size * self.n_images // MOST_VALUES)
-        ranges, values, shapes, is_bytes, self._sums = [], [], [], True, []
+        ranges, values, shapes, is_bytes = [], [], [], True
         for start, stop in pairwise(bounds.tolist()):
             batches = self.read(start, stop)
-            self._sums.append(_checksum(batches))
+            self.sums.append(_checksum(batches))
             for batch in batches:
                 ranges.append(_finite_range(self.name, start, batch))
                 values.append(to_float(batch.reshape(len(batch), -1)[:, ::step]).ravel())
@@ -275,7 +287,7 @@ class Source:
         """The images of a block, as a list of batches."""
         start, stop = self.bounds[i : i + 2].tolist()
         batches = self.read(start, stop)
-        if _checksum(batches) != self._sums[i]:
+        if _checksum(batches) != self.sums[i]:
             raise ValueError(
                 f"{self.name} has changed since fit began: its images {start} to {stop - 1} are "
                 "not those that were there. Nothing may write to it, move or remove it while it "
@@ -299,9 +311,9 @@ class Source:
 
     def describe(self):
         """What it is, and in which blocks it is read, as text."""
-        digest = zlib.crc32(np.array([*self._sums, *self.bounds]).tobytes())
+        digest = zlib.crc32(np.array([*self.sums, *self.bounds]).tobytes())
         return (
-            f"{self.n_images} images in {len(self._sums)} blocks, {memory() / 2**20:g} MiB at a "
+            f"{self.n_images} images in {len(self.sums)} blocks, {memory() / 2**20:g} MiB at a "
             f"time, with hash {digest:08x}"
         )
 
@@ -346,9 +358,7 @@ class StreamedImage:
 
     def reshape(self, *shape):
         """The same image in another shape."""
-        return StreamedImage(
-            self.source, self.index, np.empty(self.shape, bool).reshape(*shape).shape
-        )
+        return StreamedImage(self.source, self.index, _hollow(self.shape).reshape(shape).shape)
 
 
 # Windows of them
@@ -438,9 +448,8 @@ class WindowStore(PixelStore):
 
 def window_stores(images, targets, by_pixels):
     """Stores of images and targets, one and the same where these are."""
-    stores = [
-        WindowStore(X, by_pixels) for X in ((images,) if targets is images else (images, targets))
-    ]
+    both = (images,) if targets is images else (images, targets)
+    stores = [WindowStore(X, by_pixels) for X in both]
     first, last = stores[0], stores[-1]
     ratio = (last.n_rows / first.n_rows).max().item()
     total = sum(store.row_bytes * (1 if store is first else ratio) for store in stores)
