@@ -191,7 +191,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         X: ArrayLike,
         y: Any = None,
         *,
-        validation_data: tuple[ArrayLike, None] | None = None,
+        validation_data: tuple[ArrayLike, ArrayLike | None] | None = None,
         groups: ArrayLike | None = None,
     ) -> Self:
         """Train the net.
