@@ -129,6 +129,9 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
         """
         return self.predict(X)
 
+    #: Whether ``predict(X, return_std=True)`` gives standard deviations, too.
+    _gives_std = False
+
     @property
     def _sees_stacks(self):
         """True where images of a batch are denoised with those beside them; None elsewhere."""

@@ -24,6 +24,7 @@ from .lists import (
     image_list,
     images_of_fit,
     is_ragged,
+    lists,
     mean_score,
 )
 from .shapes import (
@@ -45,6 +46,7 @@ from .values import (
     VALUES_A_STEP,
     batches,
     in_unit_range,
+    is_far,
     refuse_overflow,
     squared_errors,
     union,

@@ -86,6 +86,13 @@ def image_list(batches):
     return [batch[0] for batch in batches]
 
 
+def lists(parts):
+    """Join batches of one image, or tuples of such: a list, or a tuple of lists."""
+    if isinstance(parts[0], tuple):
+        return tuple(map(image_list, zip(*parts, strict=True)))
+    return image_list(parts)
+
+
 def mean_score(scores):
     """Join the scores of single images."""
     return float(np.mean(scores))

@@ -37,22 +37,26 @@ def union(*ranges):
     return min(low for low, _ in ranges), max(high for _, high in ranges)
 
 
-def warn_if_far(seen, fitted, name="X"):
-    """Say so where images span a range that has nothing to do with that of the images at fit.
+def is_far(seen, fitted):
+    """Whether images span a range that has nothing to do with that of the images at fit.
 
     Parameters
     ----------
     seen, fitted : (float, float)
         Smallest and largest value.
-    name : str, default="X"
-        Of the images.
     """
     (low, high), (least, most) = seen, fitted
     width = most - least
     # Noise may reach far beyond the images; other units are further away than that. Images of one
     # value have none.
-    is_far = low < least - 3 * width or high > most + 3 * width or 0 < high - low < 0.01 * width
-    if width and is_far:
+    is_beyond = low < least - 3 * width or high > most + 3 * width
+    return bool(width) and (is_beyond or 0 < high - low < 0.01 * width)
+
+
+def warn_if_far(seen, fitted, name="X"):
+    """Say so where the images of a name are `is_far`."""
+    if is_far(seen, fitted):
+        (low, high), (least, most) = seen, fitted
         warn_user(
             f"{name} has values from {low:.4g} to {high:.4g}, but at fit they were from "
             f"{least:.4g} to {most:.4g}; pass images in the same units."

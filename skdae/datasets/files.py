@@ -14,7 +14,7 @@ class ImageFiles(Sequence):
     """Image files as a sequence of arrays that are read when they are used.
 
     Denoisers, noises, metrics and displays take it as they take a list of images. Needs
-    ``pip install 'skdae[images]'``.
+    the extra ``images``.
 
     Parameters
     ----------

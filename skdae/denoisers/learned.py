@@ -34,7 +34,6 @@ from .._training import distributed, hardware
 from .._training.callbacks import standard_callbacks
 from .._training.checkpoint import Checkpoint, describe_fit
 from .._training.fit_data import datasets, read
-from .._training.losses import OUTPUT_ACTIVATIONS
 from .._training.net import LR_SCHEDULES, OPTIMIZERS, ImageNet, optimizer_with_options
 from .._training.prediction import denoise
 from ..architectures import ARCHITECTURES, BaseArchitecture
@@ -255,6 +254,7 @@ class LearnedDenoiser(BaseDenoiser):
             None if self.noise is None else check_noise(self.noise),
             start.seeds[0],
             getattr(self, "context", 0),
+            getattr(self, "loss", None) == "gaussian_nll",
         )
         plan.check_sizes(self.tile_size, data.patch_size, data.images)
         if data.patch_size is None and len(data.images) < 2 and not partial:
@@ -310,7 +310,11 @@ class LearnedDenoiser(BaseDenoiser):
                 input_range=union(plan.input_range, train.input_range()),
             )
             net.plan = plan
-            net.partial_fit(train, valid, checkpoint=start.checkpoint)
+            patch = data.patch_size
+            n_pixels = math.prod((patch, patch) if patch else plan.input_hwc[:2])
+            work = int(self.batch_size) * hardware.n_products(module, n_pixels)
+            with hardware.threads(work):
+                net.partial_fit(train, valid, checkpoint=start.checkpoint)
             if not start.partial:
                 self._warn_unless_learnt(net, train, valid, plan.scaling[1])
         return net
@@ -361,7 +365,7 @@ class LearnedDenoiser(BaseDenoiser):
         """A net with fresh weights, or the user's own."""
         own = self._architecture_to_build
         if plan.architecture is None:
-            return own() if inspect.isclass(own) else own
+            return plan.with_variance(own() if inspect.isclass(own) else own)
         return plan.build()
 
     def _net_options(self, device, precision, partial):
@@ -390,9 +394,7 @@ class LearnedDenoiser(BaseDenoiser):
 
     def _warn_unless_learnt(self, net, train, valid, net_scale):
         """Compare the net with the best answer that does not look at its input."""
-        error, constant_error = net.compare_with_constant(
-            train, valid, OUTPUT_ACTIVATIONS[self._activation]
-        )
+        error, constant_error = net.compare_with_constant(train, valid, net.plan.prediction)
         if not error < constant_error:
             # From the units of the net to those of the images.
             error, constant_error = (value * net_scale**2 for value in (error, constant_error))
@@ -485,10 +487,14 @@ class LearnedDenoiser(BaseDenoiser):
 
     def _predict(self, X):
         """Denoise checked images."""
+        return from_nhwc(self._denoise(X), X.ndim)
+
+    def _denoise(self, X, with_std=False):
+        """Denoise checked images; standard deviations follow as further channels."""
         net = self.net_
         net.plan.check_sizes(self.tile_size, self.patch_size)
         images = net.plan.batch_of(X)
-        return from_nhwc(denoise(net, images, self.tile_size, self.compile), X.ndim)
+        return denoise(net, images, self.tile_size, self.compile, with_std)
 
     # Files
 
