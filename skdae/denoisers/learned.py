@@ -353,12 +353,8 @@ class LearnedDenoiser(BaseDenoiser):
         )
         if given.y is None and self.noise is None and self._pretext is None:
             _warn_plain_autoencoder()
-        watches = self.early_stopping and not partial and given.validation is None
-        if watches and not self._n_validation(len(given.X)):
-            raise ValueError(
-                f"early_stopping=True watches the validation loss, but validation_fraction="
-                f"{self.validation_fraction} of {len(given.X)} images leaves none; raise it."
-            )
+        if self.early_stopping and not partial and given.validation is None:
+            _check_is_watched(self, len(given.X))
         return given
 
     def _new_module(self, plan):
@@ -617,6 +613,15 @@ def _explained(estimator):
             f"pass at least 2 images and a larger batch_size than {estimator.batch_size}, or "
             "choose an architecture with batch_norm=False."
         ) from error
+
+
+def _check_is_watched(estimator, n_samples):
+    """Refuse to stop early where no image is set aside."""
+    if not estimator._n_validation(n_samples):
+        raise ValueError(
+            f"early_stopping=True watches the validation loss, but validation_fraction="
+            f"{estimator.validation_fraction} of {n_samples} images leaves none; raise it."
+        )
 
 
 def _warn_plain_autoencoder():
