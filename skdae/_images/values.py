@@ -57,13 +57,13 @@ def is_far(seen, fitted):
     return bool(width) and (is_beyond or 0 < high - low < 0.01 * width)
 
 
-def warn_if_far(seen, fitted):
-    """Say so where `is_far`."""
+def warn_if_far(seen, fitted, name="X"):
+    """Say so where the images of a name are `is_far`."""
     if is_far(seen, fitted):
         (low, high), (least, most) = seen, fitted
         warn_user(
-            f"X has values from {low:.4g} to {high:.4g}, but at fit they were from {least:.4g} to "
-            f"{most:.4g}; pass images in the same units."
+            f"{name} has values from {low:.4g} to {high:.4g}, but at fit they were from "
+            f"{least:.4g} to {most:.4g}; pass images in the same units."
         )
 
 

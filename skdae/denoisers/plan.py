@@ -270,7 +270,8 @@ class NetPlan(Persistent):
         if tile_size is not None:
             tiles.check_tile(tile_size, *self.receptive_field)
         if patch_size is not None and len(images):
-            smallest = min(map(shorter_side, images))
+            # The first has the size of all, but for a list.
+            smallest = min(map(shorter_side, images if isinstance(images, list) else [images[0]]))
             if patch_size > smallest:
                 raise ValueError(
                     f"patch_size={patch_size} is larger than the smallest image, whose shorter "
