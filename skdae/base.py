@@ -16,9 +16,9 @@ from ._files.estimators import SaveMixin
 from ._images import (
     batches,
     check_images,
+    check_sample_weight,
     check_target,
     image_by_image,
-    mean_score,
     squared_errors,
     without_overhang,
 )
@@ -137,8 +137,9 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
         """True where images of a batch are denoised with those beside them; None elsewhere."""
         return None
 
-    @image_by_image(mean_score)
-    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
+    def score(
+        self, X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Minus the mean squared error against the clean images; greater is better, 0 is best.
 
         Parameters
@@ -149,12 +150,20 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
         y : array-like shaped like the denoised images, or None, default=None
             Clean images. With None, or a 1-D array of labels, `X` is clean; where the denoiser
             learnt with a noise of its own, ``noise_`` corrupts it first, alike at every call.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            How much each image counts in the mean.
 
         Returns
         -------
         score : float
         """
         check_is_fitted(self)
+        errors = self._squared_errors(X, y)
+        return -float(np.average(errors, weights=check_sample_weight(sample_weight, errors)))
+
+    @image_by_image(np.concatenate)
+    def _squared_errors(self, X, y):
+        """Mean squared error of each image, as `score` takes them."""
         images = check_images(X)
         target = check_target(images, y)
         noise = getattr(self, "noise_", None) if target is None else None
@@ -170,5 +179,6 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
                 X_denoised = self._predict(X_noisy)
             return squared_errors(without_overhang(X_denoised, X_noisy, target[rows]), target[rows])
 
-        each = [errors(rows) for rows in batches(images, self._sees_stacks)]
-        return -float(np.concatenate(each).mean())
+        return np.concatenate(
+            [errors(rows) for rows in batches(images, self._sees_stacks)],
+        )

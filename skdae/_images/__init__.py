@@ -12,6 +12,7 @@ from .arrays import (
 from .checks import (
     FLOAT_DTYPES,
     check_images,
+    check_sample_weight,
     check_target,
     validate_images,
 )

@@ -4,7 +4,12 @@ import math
 import os
 
 import numpy as np
-from sklearn.utils.validation import _check_feature_names, check_array, check_consistent_length
+from sklearn.utils.validation import (
+    _check_feature_names,
+    _check_sample_weight,
+    check_array,
+    check_consistent_length,
+)
 
 from .arrays import as_array, is_listed, joined
 from .shapes import is_scaled, resolve_image_shape
@@ -133,3 +138,21 @@ def check_target(X, y):
             "or smaller. Class labels are passed as a 1-D y and ignored."
         )
     return y
+
+
+def check_sample_weight(sample_weight, X):
+    """Weights of images as float64, or None.
+
+    Raises
+    ------
+    ValueError
+        If there is not one for each image, or if one is negative or not finite, or all are 0.
+    """
+    if sample_weight is None:
+        return None
+    weights = _check_sample_weight(
+        sample_weight, X, dtype=np.float64, copy=True, ensure_non_negative=True
+    )
+    if not weights.any():
+        raise ValueError("sample_weight is 0 for all images; pass at least one positive weight.")
+    return weights

@@ -66,6 +66,8 @@ class ImageDataset(Dataset):
         Of order and noise.
     context : int, default=0
         How many images before and behind each enter the net with it, as channels.
+    weights : Tensor or None, default=None
+        Of all images, how often each is drawn compared with others; None draws each once per epoch.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class ImageDataset(Dataset):
         indices,
         seed,
         context=0,
+        weights=None,
     ):
         self.images = images
         self.targets = targets
@@ -91,6 +94,12 @@ class ImageDataset(Dataset):
         self.pretext = pretext
         self.input_hwc = input_hwc
         self.context = context
+        self.weights = None if weights is None else weights[indices]
+        if weights is not None and not self.weights.any():
+            raise ValueError(
+                "sample_weight is 0 for all images that are not set aside for validation; pass "
+                "more positive weights, or validation_fraction=None."
+            )
         self.device = device
         self.seed = seed
         self._order = torch.Generator().manual_seed(seed)
@@ -143,7 +152,10 @@ class ImageDataset(Dataset):
 
     def _fresh_rows(self):
         """The rows of one epoch, in a fresh random order."""
-        order = torch.randperm(len(self), generator=self._order)
+        if self.weights is None:
+            order = torch.randperm(len(self), generator=self._order)
+        else:
+            order = draw(self.weights, len(self), self._order)
         return self.rows[order.to(self.rows.device)]
 
     def split(self, batch_size):
@@ -196,6 +208,13 @@ class ImageDataset(Dataset):
             # Pinned memory lets the copy run while the device is busy with the batch before.
             batch = batch.pin_memory()
         return as_float(batch.to(self.device, non_blocking=True))
+
+
+def draw(weights, n, generator):
+    """Indices in proportion to weights, of which there may be any number; with replacement."""
+    ends = weights.cumsum(0)
+    places = torch.rand(n, generator=generator, dtype=torch.float64) * ends[-1]
+    return torch.searchsorted(ends, places, right=True)
 
 
 def image_tensor(X):

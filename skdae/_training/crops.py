@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from .batches import ImageDataset, data_tensors
+from .batches import ImageDataset, data_tensors, draw
 
 
 class PatchDataset(ImageDataset):
@@ -25,7 +25,7 @@ class PatchDataset(ImageDataset):
     least : int, default=1
         An epoch shows as many crops at least.
     **options : dict
-        ``indices``, ``seed`` and ``context``, as in `ImageDataset`.
+        ``indices``, ``seed``, ``context`` and ``weights``, as in `ImageDataset`.
     """
 
     def __init__(
@@ -52,16 +52,23 @@ class PatchDataset(ImageDataset):
                 f"image (sides {self._sizes.amin(0).tolist()}); pass a smaller patch_size."
             )
         self._images = indices
-        self._ends = images.sizes[indices].prod(1).cumsum(0)
-        self._n_patches = max(least, round(self._ends[-1].item() / math.prod(patch_hw)))
+        n_pixels = images.sizes[indices].prod(1)
+        self._n_patches = max(least, round(n_pixels.sum().item() / math.prod(patch_hw)))
+        # Each pixel counts alike, so that large images are shown more often.
+        self._ends = n_pixels.cumsum(0)
+        if self.weights is not None:
+            self.weights = n_pixels * self.weights
         self.rows = self._draw(torch.Generator().manual_seed(seed + 2))
 
     def _draw(self, generator):
         """Crops of one epoch, one row per crop: image, top, left, pose."""
         n = self._n_patches
-        pixel = torch.randint(int(self._ends[-1]), (n,), generator=generator)
-        # Each pixel counts alike, so that large images are shown more often.
-        image = self._images[torch.searchsorted(self._ends, pixel, right=True)]
+        if self.weights is None:
+            pixel = torch.randint(int(self._ends[-1]), (n,), generator=generator)
+            drawn = torch.searchsorted(self._ends, pixel, right=True)
+        else:
+            drawn = draw(self.weights, n, generator)
+        image = self._images[drawn]
         room = self._sizes[image] - torch.tensor(self.patch_hw) + 1
         corner = (torch.rand(n, 2, generator=generator, dtype=torch.float64) * room).long()
         pose = torch.randint(len(_poses(self.patch_hw)), (n, 1), generator=generator)

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_consistent_length
 from .._images import (
     as_array,
     check_image_list,
+    check_sample_weight,
     check_targets,
     common_scale,
     in_unit_range,
@@ -41,16 +42,29 @@ class Given(NamedTuple):
     validation: "Given | None" = None
     #: Number of the group of each image; those of one group are set aside together, or not at all.
     groups: np.ndarray | None = None
+    #: How often each image is drawn compared with others, or None.
+    weights: np.ndarray | None = None
 
     def describe(self, describe_data):
         """What to tell this data from others by, beside `X` and `y`; empty where there is none."""
-        told = {"groups": self.groups}
+        told = {"groups": self.groups, "sample_weight": self.weights}
         if self.validation is not None:
             told |= {"X_val": self.validation.X, "y_val": self.validation.y}
         return {name: describe_data(data) for name, data in told.items() if data is not None}
 
 
-def read(draft, X, y, *, reset, patch_size, is_part=False, validation_data=None, groups=None):
+def read(
+    draft,
+    X,
+    y,
+    *,
+    reset,
+    patch_size,
+    is_part=False,
+    validation_data=None,
+    groups=None,
+    sample_weight=None,
+):
     """Check what a fit was given.
 
     Parameters
@@ -63,7 +77,7 @@ def read(draft, X, y, *, reset, patch_size, is_part=False, validation_data=None,
     is_part : bool, default=False
         Whether one image is enough.
     validation_data : (object, object) or None, default=None
-    groups : array-like of shape (n_samples,) or None, default=None
+    groups, sample_weight : array-like of shape (n_samples,) or None, default=None
 
     Returns
     -------
@@ -97,6 +111,10 @@ def read(draft, X, y, *, reset, patch_size, is_part=False, validation_data=None,
     if groups is not None:
         check_consistent_length(checked, groups)
         given = given._replace(groups=np.unique(column_or_1d(groups), return_inverse=True)[1])
+    if sample_weight is not None:
+        weights = check_sample_weight(sample_weight, checked)
+        # Equal ones draw each image once, as none do.
+        given = given._replace(weights=weights if np.ptp(weights) else None)
     if validation_data is not None:
         given = given._replace(
             validation=_read_validation(draft, given, validation_data, patch_size)
@@ -231,6 +249,7 @@ def datasets(
     split_seed,
     validation=None,
     groups=None,
+    weights=None,
     **options,
 ):
     """Training and validation data; the latter is None where no images are set aside.
@@ -250,6 +269,8 @@ def datasets(
         Validation data of the user's own; no images are set aside then.
     groups : ndarray or None, default=None
         Label of each image, of which about as many images are set aside in whole groups.
+    weights : ndarray or None, default=None
+        How often each image is drawn for training compared with others.
     **options : dict
         As in `ImageDataset`.
     """
@@ -262,18 +283,19 @@ def datasets(
         # Blocks are set aside whole, so that each is read for one of the two.
         groups = source.block_of(np.arange(len(order)))
     make = _maker(data, **options)
+    weights = None if weights is None else torch.from_numpy(weights)
     if validation:
         valid_data = _like(data, validation)
         valid_order = torch.arange(len(valid_data.images))
         valid = _maker(valid_data, **options)(indices=valid_order, seed=seeds[1])
-        return make(indices=order, seed=seeds[0]), valid
+        return make(indices=order, seed=seeds[0], weights=weights), valid
     if not n_validation:
-        return make(indices=order, seed=seeds[0]), None
+        return make(indices=order, seed=seeds[0], weights=weights), None
     if groups is None:
         is_valid = torch.arange(len(order)) < n_validation
     else:
         is_valid = torch.from_numpy(_in_some_groups(groups, n_validation, generator))[order]
-    train = make(indices=order[~is_valid], seed=seeds[0])
+    train = make(indices=order[~is_valid], seed=seeds[0], weights=weights)
     return train, make(indices=order[is_valid], seed=seeds[1])
 
 

@@ -173,6 +173,7 @@ class LearnedDenoiser(BaseDenoiser):
         self,
         X: ArrayLike,
         y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
         *,
         validation_data: tuple[ArrayLike, ArrayLike | None] | None = None,
         groups: ArrayLike | None = None,
@@ -191,6 +192,9 @@ class LearnedDenoiser(BaseDenoiser):
             Targets: clean images, or second noisy ones, shaped like `X`, or with height and width a
             whole number of times larger or smaller. None, or a 1-D array of labels, means `X`
             itself.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            How often each image is drawn for training, compared with the others: of weight 2 twice
+            as often as of weight 1, of weight 0 never. Images that are set aside count alike.
         validation_data : (array-like, array-like or None) or None, default=None
             ``(X_val, y_val)`` to watch the loss on, of images like those of `X` and `y`; `noise`
             corrupts these, too. All images of `X` are trained on then.
@@ -217,10 +221,13 @@ class LearnedDenoiser(BaseDenoiser):
         are set aside whole for validation.
         """
         going_on = self.warm_start and hasattr(self, "net_")
-        return self._fit(X, y, going_on, validation_data=validation_data, groups=groups)
+        options = {"validation_data": validation_data, "groups": groups}
+        return self._fit(X, y, going_on, sample_weight=sample_weight, **options)
 
     @fit_context(skip_nested=True)
-    def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Train one epoch on a part of the data, with a constant learning rate and no validation.
 
         It goes on from what was learnt before, and writes no checkpoint.
@@ -232,16 +239,19 @@ class LearnedDenoiser(BaseDenoiser):
             Noisy images; clean ones when `noise` is set.
         y : array-like or None, default=None
             Targets, as in `fit`.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            As in `fit`.
 
         Returns
         -------
         self : object
         """
-        return self._fit(X, y, going_on=hasattr(self, "net_"), partial=True)
+        going_on = hasattr(self, "net_")
+        return self._fit(X, y, going_on, partial=True, sample_weight=sample_weight)
 
-    def _fit(self, X, y, going_on, partial=False, **validation):
+    def _fit(self, X, y, going_on, partial=False, **options):
         """Read the data, plan the net, train it, keep the result."""
-        given = self._read(X, y, going_on, partial, validation)
+        given = self._read(X, y, going_on, partial, options)
         start = distributed.start(Start, self, going_on, partial)
         plan, noise, data = plan_net(
             self._architecture_to_build,
@@ -298,6 +308,7 @@ class LearnedDenoiser(BaseDenoiser):
                 split_seed=start.split_seed,
                 validation=given.validation,
                 groups=given.groups,
+                weights=given.weights,
                 to_net=plan.pair_to_net,
                 noise=noise,
                 pretext=self._pretext,
@@ -335,22 +346,15 @@ class LearnedDenoiser(BaseDenoiser):
         self.device_, self.precision_ = net.device, net.precision
         return self
 
-    def _read(self, X, y, going_on, partial, validation):
+    def _read(self, X, y, going_on, partial, options):
         """The checked data of a fit."""
         # scikit-learn's check writes attributes; those of a fit that fails must stay.
         draft = copy.copy(self)
         if going_on:
             # Clean images again; noise that shrinks them leaves fewer values to predict from.
             draft.n_features_in_ = self._plan.n_clean_features
-        given = read(
-            draft,
-            X,
-            y,
-            reset=not going_on,
-            patch_size=self.patch_size,
-            is_part=partial,
-            **validation,
-        )
+        options |= {"patch_size": self.patch_size, "is_part": partial}
+        given = read(draft, X, y, reset=not going_on, **options)
         if given.y is None and self.noise is None and self._pretext is None:
             _warn_plain_autoencoder()
         if self.early_stopping and not partial and given.validation is None:

@@ -190,6 +190,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         self,
         X: ArrayLike,
         y: Any = None,
+        sample_weight: ArrayLike | None = None,
         *,
         validation_data: tuple[ArrayLike, ArrayLike | None] | None = None,
         groups: ArrayLike | None = None,
@@ -203,6 +204,8 @@ class Noise2VoidDenoiser(LearnedDenoiser):
             Noisy images, at least 2; one is enough where it is learnt by crops (`patch_size`).
             Images of different sizes come as a list of arrays. With `context`, one stack.
         y : Ignored
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            As in `DenoisingAutoencoder`.
         validation_data : (array-like, None) or None, default=None
             ``(X_val, None)``, noisy images to watch the loss on.
         groups : array-like of shape (n_samples,) or None, default=None
@@ -219,9 +222,11 @@ class Noise2VoidDenoiser(LearnedDenoiser):
             too small for `mask_shape` or a stack for `context`, or the loss diverges in the first
             epoch.
         """
-        return super().fit(X, validation_data=validation_data, groups=groups)
+        return super().fit(X, None, sample_weight, validation_data=validation_data, groups=groups)
 
-    def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
+    def partial_fit(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Train one epoch on a part of the data, with a constant learning rate and no validation.
 
         It goes on from what was learnt before, and writes no checkpoint.
@@ -232,12 +237,14 @@ class Noise2VoidDenoiser(LearnedDenoiser):
                 (n_samples, height, width, n_channels)
             Noisy images.
         y : Ignored
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            As in `fit`.
 
         Returns
         -------
         self : object
         """
-        return super().partial_fit(X)
+        return super().partial_fit(X, None, sample_weight)
 
     @property
     def _architecture_to_build(self):
