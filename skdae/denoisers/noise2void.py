@@ -11,9 +11,13 @@ from sklearn.utils._param_validation import Interval
 from torch import nn
 
 from .._checks import POSITIVE_INT, WINDOW
+from .._training.callbacks import cut_gradients
 from .._training.net import ImageNet
 from ..architectures import BaseArchitecture, UNet
 from .learned import LearnedDenoiser
+
+# The norm to which longer gradients are cut.
+_MOST_GRADIENT = 1.0
 
 
 class Noise2VoidDenoiser(LearnedDenoiser):
@@ -93,6 +97,9 @@ class Noise2VoidDenoiser(LearnedDenoiser):
 
     Notes
     -----
+    Few pixels tell the loss of a batch, so that gradients vary much: those of a norm above 1 are
+    cut to it.
+
     With `context`, slices that are set aside for validation are never predicted in training, but
     enter it as neighbours of others. Cross-validation should leave the order as it is
     (``KFold(shuffle=False)``): neighbours are those in the array.
@@ -256,6 +263,8 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         return BlindSpots(self.masked_fraction, self.mask_radius, window, self.context)
 
     def _build_net(self, module, plan, options):
+        # Few pixels make a loss, and so gradients vary much.
+        options["callbacks"] = [cut_gradients(_MOST_GRADIENT), *options["callbacks"]]
         return ImageNet(module, MaskedLoss(), **options).initialize()
 
 
