@@ -63,10 +63,14 @@ class UpConv(nn.Conv2d):
     def __init__(self, n_in, n_out, kernel, scale):
         super().__init__(n_in, n_out, kernel, padding="same")
         self.scale = scale
-        rows, columns = (_fold_matrix(k, s) for k, s in zip(kernel, scale, strict=True))
         # Tap by (row, column in the block; row, column of the folded kernel).
         self.fold: torch.Tensor
-        fold = torch.einsum("pct,qdu->tupqcd", rows, columns)
+        sides = [-(-(k + s - 1) // s) for k, s in zip(kernel, scale, strict=True)]
+        fold = torch.empty(*kernel, *scale, *sides)
+        # For tensors without values, torch would import its compiler.
+        if not fold.is_meta:
+            rows, columns = (_fold_matrix(k, s) for k, s in zip(kernel, scale, strict=True))
+            fold = torch.einsum("pct,qdu->tupqcd", rows, columns)
         self.register_buffer("fold", fold, persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
