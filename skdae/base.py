@@ -150,7 +150,7 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
             dtype, it gets what `predict` returns. Integers of up to 32 bits, of the dtype of
             `source`, get that rounded and clipped to their range, and `uint8` times 255.
         tile_size : int, "auto" or None, default="auto"
-            Side in pixels of the blocks that are read, with their overlap. "auto" is about 384, so
+            Side in pixels of the blocks that are read, with their overlap. "auto" is about 256, so
             that chunks of `target` are written once where they are not much larger. None reads
             whole images.
         verbose : int, default=0

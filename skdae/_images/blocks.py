@@ -13,8 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 from .shapes import resolve_image_shape
 from .values import part_of_images, value_range
 
-# Pixels of a side, and values, of the blocks that are read where nothing is asked for.
-_SIDE, _VALUES = 384, 2**18
+# Pixels of a side, and values, of the blocks that are read where nothing is asked for: a net of
+# some ten channels takes 50 MB for them.
+_SIDE, _VALUES = 256, 2**16
 
 
 def is_dask(X):
@@ -117,7 +118,7 @@ def field_of(estimator, shape, output_shape):
     return None if is_whole else getattr(estimator, "receptive_field_", None)
 
 
-def run(block, estimator, method, place, shape, **params):
+def run(block, estimator, method, start, shape, **params):
     """What a method makes of a block; an error says where that lies.
 
     Parameters
@@ -125,8 +126,8 @@ def run(block, estimator, method, place, shape, **params):
     block : ndarray of shape (n_samples, ...)
     estimator : fitted estimator
     method : str
-    place : sequence of (int, int)
-        Start and stop of the block, without its overlap, along the axes of the whole array.
+    start : sequence of int
+        Where the block begins in the whole array.
     shape : tuple of int
         What has to come out.
     **params : dict
@@ -141,7 +142,13 @@ def run(block, estimator, method, place, shape, **params):
                 f"{result.shape}, where {shape} was expected; denoise them in memory."
             )
     except ValueError as error:
-        where = ", ".join(f"{start}:{stop}" for start, stop in place)
+        bad = np.argwhere(~np.isfinite(block))
+        if len(bad):
+            index = [int(first + i) for first, i in zip(start, bad[0], strict=False)]
+            raise ValueError(
+                f"X{index} is not finite; pass images without NaN and infinity."
+            ) from None
+        where = ", ".join(f"{i}:{i + n}" for i, n in zip(start, block.shape, strict=False))
         raise ValueError(f"X[{where}]: {error}") from error
     return result
 
@@ -175,7 +182,7 @@ def lazily(estimator, method, X, params):
     shape, dtype = output_of(estimator, X)
     field = field_of(estimator, X.shape, shape)
     context = getattr(estimator, "_sees_stacks", None) or 0
-    chunks = {axis: -1 for axis in range(1, X.ndim)}
+    chunks = dict.fromkeys(range(1, X.ndim), -1)
     depth = {0: context}
     if field is None:
         chunks |= {0: -1} if context else {}
@@ -192,6 +199,7 @@ def lazily(estimator, method, X, params):
         "estimator": dask.delayed(copy.copy(estimator), traverse=False),
         "method": method,
         "starts": starts,
+        "overlaps": depth if field else {},
         "as_type": dtype,
         "params": params,
     }
@@ -203,20 +211,24 @@ def lazily(estimator, method, X, params):
     )
 
 
-def _run_chunk(block, estimator, method, starts, as_type, params, shape=None, block_id=None):
+def _run_chunk(
+    block, estimator, method, starts, overlaps, as_type, params, shape=None, block_id=None
+):
     """What a method makes of a chunk; of whole images where `shape` is that of the result."""
-    place = [(row[i], row[i + 1]) for row, i in zip(starts, block_id, strict=True)]
+    # The first of an axis has no overlap before it.
+    before = [overlaps.get(axis, 0) if i else 0 for axis, i in enumerate(block_id)]
+    start = [row[i] - n for row, i, n in zip(starts, block_id, before, strict=True)]
     if shape is None:
-        result = run_part(block, estimator, method, place, **params)
+        result = run_part(block, estimator, method, start, **params)
     else:
-        result = run(block, estimator, method, place, (len(block), *shape), **params)
+        result = run(block, estimator, method, start, (len(block), *shape), **params)
     return result.astype(as_type, copy=False)
 
 
-def run_part(block, estimator, method, place, **params):
+def run_part(block, estimator, method, start, **params):
     """What a method makes of parts of images; a part may be as narrow as a pixel has channels."""
     given = block if block.ndim == 4 else block[..., None]
-    return run(given, estimator, method, place, given.shape, **params).reshape(block.shape)
+    return run(given, estimator, method, start, given.shape, **params).reshape(block.shape)
 
 
 def _whole_strides(sizes, stride, radius):
@@ -224,12 +236,14 @@ def _whole_strides(sizes, stride, radius):
     length, margin = sum(sizes), overlap(stride, radius)
     if all(n % stride == 0 and n >= margin for n in sizes[:-1]) and sizes[-1] >= margin:
         return sizes
-    size = max(-(-max(sizes) // stride) * stride, margin, 1)
-    n_chunks = max(1, length // size)
-    rest = length - (n_chunks - 1) * size
-    # A rest that is too small to lend its neighbour the overlap joins it.
-    last = (size, rest - size) if rest - size >= max(margin, 1) else (rest,)
-    return ((size,) * (n_chunks - 1)) + last
+    n_chunks = max(1, length // max(*sizes, margin, 1))
+    while True:
+        # Of one size, as zarr has it, but for the last, which lends its neighbour the overlap, too.
+        size = -(-length // (n_chunks * stride)) * stride
+        rest = length - (n_chunks - 1) * size
+        if n_chunks == 1 or rest >= max(margin, 1):
+            return (size,) * (n_chunks - 1) + (rest,)
+        n_chunks -= 1
 
 
 # Block by block
@@ -253,15 +267,15 @@ def predict_blocks(estimator, source, target, tile_size, verbose):
     try:
         for place in tqdm(places, unit="block", disable=not verbose):
             block = np.asarray(source[tuple(slice(*p[:2]) for p in place)])
-            kept = [p[2:] for p in place]
+            start = [p[0] for p in place]
             if field is None:
-                result = run(block, estimator, "predict", kept, (len(block), *shape[1:]))
-                kept[1:] = [(0, n) for n in shape[1:]]
+                result = run(block, estimator, "predict", start, (len(block), *shape[1:]))
+                place = [place[0], *((0, n, 0, n) for n in shape[1:])]
             else:
-                result = run_part(block, estimator, "predict", kept)
-                inner = (slice(first - start, last - start) for start, _, first, last in place)
-                result = result[tuple(inner)]
-            target[tuple(slice(*p) for p in kept)] = _stored(result, np.dtype(target.dtype))
+                result = run_part(block, estimator, "predict", start)
+            inner = tuple(slice(first - start, last - start) for start, _, first, last in place)
+            outer = tuple(slice(first, last) for *_, first, last in place)
+            target[outer] = _stored(result[inner], np.dtype(target.dtype))
             n_written += 1
     except BaseException as error:
         error.add_note(f"target is incomplete: {n_written} of {len(places)} blocks are written.")
@@ -283,8 +297,11 @@ def _check_target(source, target, shape, dtype):
             f"target has dtype {kind}, but the result has dtype {dtype}; pass an array of that "
             "dtype, or of the dtype of source where those are integers of up to 32 bits."
         )
-    both = isinstance(source, np.ndarray) and isinstance(target, np.ndarray)
-    if source is target or (both and np.shares_memory(source, target)):
+    if isinstance(source, np.ndarray) and isinstance(target, np.ndarray):
+        is_same = np.shares_memory(source, target)
+    else:
+        is_same = type(source) is type(target) and bool(source == target)
+    if is_same:
         raise ValueError(
             "target is source itself, whose pixels the blocks beside still need; pass another "
             "array."

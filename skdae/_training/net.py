@@ -94,6 +94,8 @@ class ImageNet(NeuralNet):
         self.purpose = purpose
         self.max_steps = max_steps
         self.lr_schedule = lr_schedule
+        if purpose == "predict":
+            kwargs = {k: v for k, v in kwargs.items() if not k.startswith("optimizer__")}
         super().__init__(module, criterion, train_split=None, **kwargs)
 
     @property

@@ -65,10 +65,11 @@ class UpConv(nn.Conv2d):
         self.scale = scale
         # Tap by (row, column in the block; row, column of the folded kernel).
         self.fold: torch.Tensor
-        sides = [-(-(k + s - 1) // s) for k, s in zip(kernel, scale, strict=True)]
-        fold = torch.empty(*kernel, *scale, *sides)
-        # For tensors without values, torch would import its compiler.
-        if not fold.is_meta:
+        if self.weight.is_meta:
+            # To compute without values, torch would import its compiler.
+            sides = [-(-(k + s - 1) // s) for k, s in zip(kernel, scale, strict=True)]
+            fold = torch.zeros(*kernel, *scale, *sides)
+        else:
             rows, columns = (_fold_matrix(k, s) for k, s in zip(kernel, scale, strict=True))
             fold = torch.einsum("pct,qdu->tupqcd", rows, columns)
         self.register_buffer("fold", fold, persistent=False)
