@@ -122,7 +122,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike) -> None:
     Notes
     -----
     Weights are stored as they are; the state of the optimizer is not, so `partial_fit` on a loaded
-    denoiser goes on with a fresh one. `joblib.dump` keeps estimators with code of your own, but its
+    denoiser begins with a fresh one. `joblib.dump` keeps estimators with code of your own, but its
     files run code when they are loaded, and should only be loaded from those you trust.
 
     Examples

@@ -207,7 +207,9 @@ class LearnedDenoiser(BaseDenoiser):
     def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Train one epoch on a part of the data, with a constant learning rate and no validation.
 
-        It goes on from what was learnt before, and writes no checkpoint.
+        It goes on from what was learnt before, and writes no checkpoint. It keeps the state of the
+        optimizer, also of one that was pickled since the last `partial_fit`; after `load`, or where
+        `fit` came before the pickling, the optimizer starts afresh.
 
         Parameters
         ----------
