@@ -7,20 +7,21 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 export MPLBACKEND := Agg
+export ONLINE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo studies test bounds fuzz lint docs bench quality weights photographs clean
+.PHONY: help demo studies test test-oldest fuzz lint docs bench quality weights photographs clean
 
 help:
 	@echo "make demo             denoise a photograph, then digits with an autoencoder; compare filters"
 	@echo "make demo DATA=mnist  the same on MNIST; SKDAE_DATA=folder says where the data are kept"
 	@echo "make studies          run the five studies; ARGS='--seconds 30' shortens them"
 	@echo "make test             run the tests and the doctests; ARGS='-k median' picks some"
-	@echo "make bounds           run the tests with the oldest releases that pyproject.toml allows"
+	@echo "make test-oldest      run the tests with the oldest releases that pyproject.toml allows"
 	@echo "make fuzz             try 24,000 random cases, and 1,000 fits for leaks; ARGS='--seed 1'"
 	@echo "make lint             check style (ruff) and types (mypy)"
-	@echo "make docs             build the site in docs/_build/html"
+	@echo "make docs             build the site in docs/_build/html; ONLINE=1 links to other libraries"
 	@echo "make bench            time the training engine"
 	@echo "make quality          measure how well it denoises: hours; ARGS='--data mnist' picks some"
 	@echo "make weights          train the nets that come with skdae one stage further: hours"
@@ -53,7 +54,7 @@ lint: $(VENV)/.installed-dev
 	$(RUN) -m mypy
 
 docs: $(VENV)/.installed-dev
-	$(RUN) -m sphinx -W --keep-going -b html docs docs/_build/html
+	OMP_NUM_THREADS=1 WORKERS=$(WORKERS) $(RUN) -m sphinx -j $(WORKERS) -W --keep-going -b html docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
 
 bench: $(VENV)/.installed-dev
@@ -66,7 +67,7 @@ quality: $(VENV)/.installed-dev
 # The oldest releases warn of one another, and have no documentation to build.
 LOWEST := .venv-lowest
 
-bounds: $(LOWEST)/.installed
+test-oldest: $(LOWEST)/.installed
 	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -q -n $(WORKERS) -W ignore::DeprecationWarning \
 	    --ignore tests/test_docs.py --ignore tests/test_supply_chain.py $(ARGS)
 

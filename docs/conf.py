@@ -1,11 +1,17 @@
 """How Sphinx builds the site. `make docs` calls it; nothing is fetched from the network."""
 
 import os
+import sys
+from pathlib import Path
 
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from parameter_groups import group_parameters
 
 import skdae
 
@@ -17,9 +23,12 @@ version = release = skdae.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.viewcode",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
     "sphinx_copybutton",
+    "sphinx_design",
     "myst_parser",
 ]
 templates_path = ["_templates"]
@@ -46,8 +55,25 @@ sphinx_gallery_conf = {
     "doc_module": "skdae",
     "backreferences_dir": "gallery/backreferences",
     "show_memory": False,
+    "parallel": int(os.environ.get("WORKERS", "1")),
     "show_signature": False,
 }
+
+# `make docs ONLINE=1` links to the pages of other libraries; their lists come from the network.
+intersphinx_mapping = (
+    {
+        "python": ("https://docs.python.org/3", None),
+        "numpy": ("https://numpy.org/doc/stable", None),
+        "sklearn": ("https://scikit-learn.org/stable", None),
+        "torch": ("https://docs.pytorch.org/docs/stable", None),
+        "skorch": ("https://skorch.readthedocs.io/en/stable", None),
+        "matplotlib": ("https://matplotlib.org/stable", None),
+    }
+    if os.environ.get("ONLINE")
+    else {}
+)
+# [source] leads to the source within the site.
+viewcode_line_numbers = True
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
@@ -58,6 +84,11 @@ html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["skdae.css"]
 html_theme_options = {
+    "logo": {
+        "image_light": "_static/logo_light.svg",
+        "image_dark": "_static/logo_dark.svg",
+        "alt_text": "skdae: home",
+    },
     "navigation_with_keys": False,
     "header_links_before_dropdown": 6,
     "secondary_sidebar_items": ["page-toc"],
@@ -68,7 +99,16 @@ html_theme_options = {
 html_sidebars = {
     page: []
     for page in (
-        *("start", "results", "studies", "reliability", "glossary", "changes", "contributing"),
+        *(
+            "index",
+            "start",
+            "results",
+            "studies",
+            "reliability",
+            "glossary",
+            "changes",
+            "contributing",
+        ),
         *("gallery/**", "search", "genindex"),
     )
 }
@@ -90,5 +130,6 @@ def formula(translator, node):
 
 
 def setup(app):
-    """Add the renderer."""
+    """Add the renderer, and the groups of parameters, which numpydoc must have written before."""
+    app.connect("autodoc-process-docstring", group_parameters, priority=900)
     app.add_html_math_renderer("mathml", (inline_formula, None), (formula, None))

@@ -4,8 +4,9 @@ Noise gallery
 
 What does each noise do to an image, and what do its levels mean?
 
-One row an injector, from weak to strong. The image is a part of a photograph in colour, which shows
-that salt and pepper hit whole pixels, and masking hits single values.
+There is one row per injector, from weak to strong noise. The image is part of a colour
+photograph. It shows that
+salt-and-pepper noise changes whole pixels, while masking noise changes single values.
 """
 
 import matplotlib.pyplot as plt
@@ -18,8 +19,8 @@ image = load_sample_images().images[0][100:260, 240:400] / 255
 # %%
 # The parameter that sets the level, and some values of it
 # --------------------------------------------------------
-# ``std`` and ``half_width`` are in the units of the image. A smaller ``peak``, fewer photons, is
-# more noise. ``amount`` is a share of the pixels, ``size`` and ``factor`` count pixels.
+# ``std`` and ``half_width`` are in the units of the image. A smaller ``peak`` means fewer photons
+# and more noise. ``amount`` is a share of the pixels. ``size`` and ``factor`` are in pixels.
 
 LEVELS = {
     "GaussianNoise": ("std", (0.05, 0.1, 0.2, 0.4)),
@@ -36,8 +37,8 @@ LEVELS = {
 # %%
 # All of them
 # -----------
-# A batch of one image is ``image[None]``. The seed is the same everywhere, so along a row it is the
-# same noise that grows.
+# ``image[None]`` is a batch of one image. The seed is always the same, so the same noise grows
+# along each row.
 
 figure, axes = plt.subplots(len(LEVELS), 5, figsize=(8, 16.6), layout="constrained")
 for row, (name, (parameter, levels)) in zip(axes, LEVELS.items(), strict=True):

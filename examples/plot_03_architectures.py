@@ -2,11 +2,13 @@
 Architectures side by side
 ==========================
 
-Which net for which images? All five on the same digits, with the same noise and the same number of
-epochs.
+Which network suits which images? We train all five on the same digits, with the same noise and
+the same
+number of epochs.
 
-On images as small as these the dense net does well, because it sees all pixels at once and knows
-what a digit looks like. On large images this order changes.
+On such small images the dense network does well, because it sees all pixels at once and learns
+what a digit
+looks like. On large images the order changes.
 """
 
 import time
@@ -27,8 +29,8 @@ X_noisy = noise.fit_transform(X_test)
 # %%
 # Five nets
 # ---------
-# ``DenoisingAutoencoder("unet")`` takes the net with its defaults. Here the convolutional ones are
-# smaller, so that this page is quickly made.
+# ``DenoisingAutoencoder("unet")`` uses the default parameters. Here the convolutional networks
+# are smaller, so that the example runs quickly.
 
 NETS = {
     "Linear": Linear(),

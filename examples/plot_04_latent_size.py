@@ -2,11 +2,12 @@
 How large a code?
 =================
 
-How many numbers does it take to write down a digit, so that the net can draw it again without its
-noise?
+How many numbers does a network need to encode a digit, so that it can reconstruct the digit
+without noise?
 
-A grid search answers: each size of the code is judged by cross-validation, for a net with a hidden
-layer and for a linear one, which is PCA by another way.
+A grid search gives the answer. It scores each code size by cross-validation, for a network with a
+hidden layer
+and for a linear network, which can do no better than PCA.
 """
 
 import matplotlib.pyplot as plt
@@ -22,8 +23,8 @@ X_train, X_test = train_test_split(load_digits_images().images, random_state=0)
 # %%
 # The search
 # ----------
-# The noise is a step of the Pipeline, so that all candidates see the same noisy images. The clean
-# images are both what goes in and the target.
+# The noise is a step of the Pipeline, so all candidates see the same noisy images. The clean
+# images are both the input of the Pipeline and the target.
 
 noise = GaussianNoise(std=0.3, random_state=0)
 dae = DenoisingAutoencoder("dense", lr=5e-3, max_epochs=40, batch_size=32, random_state=0)
@@ -41,8 +42,9 @@ print(f"On the test images: {psnr_scorer(search, X_test, X_test):.2f} dB")
 # %%
 # The score curve
 # ---------------
-# With few values the hidden layer pays, because its images need not lie in a plane. From 32 on,
-# half as many as there are pixels, both nets draw what the noise leaves to be drawn.
+# With few values the hidden layer helps, because the outputs of the network need not lie in a
+# plane. With 32 values, half the number of pixels, both networks reach the limit set by the
+# noise.
 
 results = search.cv_results_
 figure, ax = plt.subplots(layout="constrained")

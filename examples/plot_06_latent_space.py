@@ -1,11 +1,12 @@
 """
-The latent space, seen
-======================
+Look at the latent space
+========================
 
-What does a net write down about an image, when it may write two numbers?
+What does a network encode about an image if it has only two numbers?
 
-An autoencoder with codes of two values learns to denoise digits. It is never told which digit it
-sees, and yet its codes fall into groups.
+An autoencoder with codes of two values learns to denoise digits. It never sees the labels, but
+its codes form
+groups.
 """
 
 import matplotlib.pyplot as plt
@@ -28,7 +29,7 @@ dae.fit(X_train)
 # %%
 # Codes of noisy digits
 # ---------------------
-# The colours are those of the labels, which the net has not seen.
+# The colours show the labels, which the network has not seen.
 
 LatentSpaceDisplay.from_estimator(dae, noise.fit_transform(X_test), y_test)
 plt.show()
@@ -36,8 +37,8 @@ plt.show()
 # %%
 # What the codes stand for
 # ------------------------
-# ``decode`` makes images of codes, also of those that belong to no image. A grid of codes over the
-# middle of the plane gives a map of what the net can draw.
+# ``decode`` turns any code into an image. Decoding a grid of codes shows which images the network
+# can produce.
 
 codes = dae.encode(X_train)
 (left, bottom), (right, top) = np.quantile(codes, (0.1, 0.9), axis=0)

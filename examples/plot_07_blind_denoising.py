@@ -2,10 +2,12 @@
 Blind denoising
 ===============
 
-Must the net know how strong the noise is?
+Does a network need to know how strong the noise is?
 
-A net that is trained for one level is best there, and worse elsewhere. One that is trained on a
-range of levels serves them all, and is told none: ``std=(low, high)`` draws a level for each image.
+A network that was trained for one noise level is best at that level and worse elsewhere. A
+network trained on
+a range of levels handles them all without being told the level. ``std=(low, high)`` draws a level
+for each image.
 """
 
 import matplotlib.pyplot as plt
@@ -35,8 +37,9 @@ for name, std in {
 # %%
 # PSNR against the level
 # ----------------------
-# The dashed line is what doing nothing gives. Where a line lies below it, the denoiser does harm.
-# The net for the whole range gives up something at both ends, most where there is little to remove.
+# The dashed line is the PSNR of the noisy images. Below it, a denoiser makes the images worse.
+# The network for the whole range loses something at both ends, most where there is little noise
+# to remove.
 
 levels = np.linspace(0.05, 0.6, 12)
 NoiseLevelDisplay.from_estimator(

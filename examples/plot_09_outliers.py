@@ -2,10 +2,12 @@
 Outliers by reconstruction error
 ================================
 
-Which images are unlike those that I know, and where?
+Which images are unusual, and where?
 
-A net that writes each image into a few numbers learns to draw what it was shown, and nothing else.
-A digit with a stain comes back without it: the error tells that something is there, and its place.
+A network that encodes each image in a few numbers learns to reconstruct images like its training
+images, and
+nothing else. It reconstructs a stained digit without the stain. The error shows that there is a
+stain, and where.
 """
 
 import matplotlib.pyplot as plt
@@ -21,8 +23,8 @@ from skdae.datasets import load_digits_images
 # %%
 # Sound digits to learn from, and stained ones to find
 # ----------------------------------------------------
-# A grey stain of 3 × 3 pixels on every fifth of the test digits. No value of it is unusual by
-# itself: digits have grey pixels everywhere.
+# Every fifth test digit gets a grey stain of 3 × 3 pixels. The values of the stain are not
+# unusual: digits have grey pixels everywhere.
 
 X_train, X_test = train_test_split(load_digits_images().images, random_state=0)
 is_stained = np.arange(len(X_test)) % 5 == 0
@@ -32,9 +34,9 @@ X_test[is_stained] = stain.fit_transform(X_test[is_stained])
 # %%
 # A detector around a denoiser
 # ----------------------------
-# Any denoiser will do. This one has a narrow code, so that it cannot copy what it has not learnt.
-# It knows the digits that it was trained on better than others, so the threshold is set on digits
-# that it has not seen: ``FrozenEstimator`` keeps the detector from training it again.
+# You can use any denoiser. This one has a narrow code, so it cannot copy what it has not learned.
+# It reconstructs its training digits better than others, so we set the threshold on digits that
+# it has not seen. ``FrozenEstimator`` prevents the detector from training it again.
 
 X_train, X_held_out = train_test_split(X_train, test_size=0.2, random_state=0)
 dae = DenoisingAutoencoder(
@@ -45,10 +47,10 @@ detector = ReconstructionOutlierDetector(
 ).fit(X_held_out)
 
 # %%
-# Is it better than a detector that sees 64 values and no image?
+# Is it better than a detector that does not know about images?
 # --------------------------------------------------------------
-# The area under the ROC curve is the share of pairs, a sound and a stained digit, that are ranked
-# rightly; 0.5 is chance.
+# The area under the ROC curve is the share of pairs of a sound and a stained digit that are
+# ranked correctly; 0.5 is chance.
 
 scores = detector.score_samples(X_test)
 
@@ -64,12 +66,12 @@ print(f"isolation forest  {roc_auc_score(~is_stained, forest.score_samples(rows(
 
 found = detector.predict(X_test) == -1
 print(f"\n{found[is_stained].mean():.0%} of the stained digits are found,")
-print(f"{found[~is_stained].mean():.0%} of the sound ones are taken for outliers.")
+print(f"{found[~is_stained].mean():.0%} of the sound digits are flagged by mistake.")
 
 # %%
 # The most unusual digits
 # -----------------------
-# What came in, what the denoiser made of it, and the error, dark where it is large: the stain.
+# The input, its reconstruction, and the error, which is dark where it is large: at the stain.
 
 # sphinx_gallery_thumbnail_number = 1
 
@@ -83,7 +85,7 @@ for column, i in enumerate(most):
     axes[0, column].imshow(X_test[i], cmap="gray", vmin=0, vmax=1)
     axes[1, column].imshow(X_drawn[column], cmap="gray", vmin=0, vmax=1)
     axes[2, column].imshow(errors[column], cmap="gray_r", vmin=0)
-for ax, name in zip(axes[:, 0], ("image", "drawn", "error"), strict=True):
+for ax, name in zip(axes[:, 0], ("image", "rebuilt", "error"), strict=True):
     ax.set_ylabel(name, rotation=0, ha="right", va="center")
 for ax in axes.flat:
     ax.set(xticks=[], yticks=[])
@@ -92,8 +94,8 @@ plt.show()
 # %%
 # The scores
 # ----------
-# The threshold leaves out 5 % of the digits that it was set on. A stain that looks like a stroke,
-# or lies in one, passes.
+# By design, 5 % of the digits used to set the threshold lie beyond it. A stain that looks like a
+# stroke, or lies on one, is missed.
 
 figure, ax = plt.subplots(layout="constrained")
 bins = np.linspace(scores.min(), 0, 41)

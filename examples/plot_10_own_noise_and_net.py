@@ -1,11 +1,12 @@
 """
-Your own noise and your own net
-===============================
+Your own noise and network
+==========================
 
-What if the noise is none of those in the box?
+What if skdae does not have your noise?
 
-Here a scratch runs across each image. The noise is a class with one method; the net is an
-ordinary PyTorch module. Both go where those of skdae would.
+Here a scratch runs across each image. The noise is a class with one method, and the network is an
+ordinary
+PyTorch module. Use them like those of skdae.
 """
 
 import matplotlib.pyplot as plt
@@ -20,9 +21,9 @@ from skdae.plotting import DenoisingDisplay
 # %%
 # Twenty lines
 # ------------
-# ``_corrupt`` gets ``(n, height, width, channels)``: arrays in ``transform``, tensors while the net
-# trains. What both know serves both. The random numbers come from ``rng``, and every noise also
-# takes ``clip``, ``when`` and ``random_state``.
+# ``_corrupt`` gets images of shape ``(n, height, width, channels)``: arrays in ``transform``, and
+# tensors during training. Use only methods that both have, and take random numbers from ``rng``.
+# Every noise also has the parameters ``clip``, ``when`` and ``random_state``.
 
 
 class Scratch(BaseNoise):

@@ -2,16 +2,16 @@
 Micrographs as counts
 =====================
 
-A camera counts: its images are ``uint16`` with an offset, and their noise grows with the light.
-They stay as they are. The noise is estimated, filters are put to work on it by
-:class:`~skdae.VarianceStabilized`, and :class:`~skdae.Noise2VoidDenoiser` learns from the noisy
-images alone.
+A camera counts photons. Its images are ``uint16`` with an offset, and their noise grows with the
+brightness.
+skdae takes them as they are. We estimate the noise, prepare the images for filters with
+:class:`~skdae.VarianceStabilized`, and train :class:`~skdae.Noise2VoidDenoiser` on the noisy
+images only.
 """
 
 # %%
-# Ten micrographs, or rather images that look a little like some: cells with a texture, on a dark
-# background. The camera adds an offset of 100, multiplies each electron by 80 and reads with a
-# noise of 30.
+# We simulate ten micrographs: textured cells on a dark background. The camera multiplies each
+# electron by 80, and adds an offset of 100 and read noise of 30.
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -50,19 +50,20 @@ X = np.round(camera.fit_transform(X_clean)).astype(np.uint16)
 print(X.shape, X.dtype, X.min(), X.max())
 
 # %%
-# What noise is in them?
+# Estimate the noise.
 found = estimate_noise(X, model="poisson-gaussian")
 print(f"gain {found.gain:.1f}, read noise {found.std:.0f}, offset {found.offset:.0f}")
 NoiseDisplay.from_images(X, noise=found)
 
 # %%
-# Offset and read noise do not show apart: a little more of one is a little less of the other. What
-# counts is the variance at each brightness, the line of the picture.
+# The estimate cannot separate the offset from the read noise: a larger value of one is balanced
+# by a smaller value of the other. What matters is the variance at each brightness, the line in
+# the figure.
 #
-# A filter for Gaussian noise blurs the dark parts too much or the bright ones too little. Behind a
-# transform that makes the noise the same everywhere, it does well. The net has 10 noisy images and
-# nothing else; it takes crops, and scales them, by itself. A half-resolution net and small batches
-# make it a matter of seconds.
+# A filter for Gaussian noise blurs the dark parts too much or the bright parts too little. It
+# works well after a transform that makes the noise level constant. The network has only the 10
+# noisy images. It takes crops and scales them by itself. A network at half resolution with small
+# batches trains in seconds.
 net = UNet(filters=(32, 64), stride=2, residual=False)
 denoisers = {
     "Gaussian filter": GaussianFilter(sigma=1.0),
@@ -75,7 +76,7 @@ for name, images in {"noisy": X, **denoised}.items():
     print(f"{name:22} {peak_signal_noise_ratio(X_clean, images, data_range=9000):.2f} dB")
 
 # %%
-# All are in the units of the camera.
+# All results are in the units of the camera.
 shown = {"clean": X_clean, "noisy": X, **denoised}
 figure, axes = plt.subplots(2, 3, figsize=(9, 6.4), layout="constrained")
 for ax, (name, images) in zip(axes.flat, shown.items(), strict=True):
@@ -87,9 +88,9 @@ plt.show()
 # %%
 # Where not to trust it
 # ---------------------
-# What was taken away should look like noise: no cell may be seen in it. Divided by the strength of
-# the noise at each place it has a standard deviation of about 1; less where a denoiser left noise,
-# more where it took structure.
+# The residual, ``X`` minus the denoised image, should look like noise: no cell should be visible.
+# Divided by the noise level at each pixel, it should have a standard deviation of about 1. A
+# smaller value means that noise is left. A larger value means that structure was removed.
 figure, axes = plt.subplots(1, 3, figsize=(9, 3.2), layout="constrained")
 for ax, name in zip(axes, ("Gaussian filter", "NL means, stabilized", "Noise2Void"), strict=True):
     strength = np.sqrt(80 * (denoised[name] - 100).clip(0) + 30**2)

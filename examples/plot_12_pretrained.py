@@ -1,15 +1,15 @@
 """
-A photograph, and nothing to train
-==================================
+Denoise a photograph without training
+=====================================
 
-:class:`~skdae.PretrainedDenoiser` has learnt from photographs before. Its weights come with skdae,
-so that a noisy photograph is denoised at once, of any size, in colour or grey. It finds the
-strength of the noise by itself.
+:class:`~skdae.PretrainedDenoiser` was trained on photographs, and its weights come with skdae. It
+denoises
+photographs of any size, in colour or grey, and estimates the noise level by itself.
 """
 
 # %%
-# A photograph that scikit-learn ships, with the noise of a dark evening: a standard deviation of 35
-# of 255 grey levels.
+# The photograph comes with scikit-learn. We add noise with a standard deviation of 35 grey levels
+# out of 255.
 import argparse
 import time
 from pathlib import Path
@@ -29,7 +29,7 @@ X_clean = load_sample_image("flower.jpg")[None, :400] / 255
 X_noisy = GaussianNoise(std=35 / 255, random_state=0).fit_transform(X_clean)
 
 # %%
-# ``fit`` learns nothing: it looks at the shape, as that of a filter does.
+# ``fit`` does not train anything. It only checks the images, as a filter does.
 images = {"noisy": X_noisy}
 for denoiser in (NLMeansFilter(), PretrainedDenoiser()):
     start = time.perf_counter()
@@ -38,8 +38,8 @@ for denoiser in (NLMeansFilter(), PretrainedDenoiser()):
     print(f"{name:20} {time.perf_counter() - start:5.1f} s")
 
 # %%
-# Side by side, the middle of it
-# ------------------------------
+# Compare
+# -------
 figure, axes = plt.subplots(1, 4, figsize=(12, 3.6), layout="constrained")
 for ax, (name, X) in zip(axes, {"clean": X_clean, **images}.items(), strict=True):
     psnr = "" if X is X_clean else f", {peak_signal_noise_ratio(X_clean, X):.1f} dB"

@@ -148,6 +148,13 @@ def test_competitors_start_alike_and_learn_alike(load, monkeypatch):
     assert json.dumps([row.cells() for row in rows])
 
 
+def test_intervals_of_digits_hold_what_they_promise(load, capsys):
+    load("intervals").main(["--quick", "--only", "intervals"])
+    rows = [line.split("|")[3:5] for line in capsys.readouterr().out.splitlines()[2:]]
+    assert len(rows) == 2
+    assert all(float(coverage) == pytest.approx(0.9, abs=0.03) for _, coverage in rows)
+
+
 def test_photographs_are_judged_beside_published_figures(load, photographs, capsys):
     load("photographs").main(["--sets", "held out", "kodak24", "--repeats", "0"])
     lines = capsys.readouterr().out.splitlines()

@@ -12,6 +12,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skdae
 from skdae import (
+    ConformalDenoiser,
     DenoisingAutoencoder,
     GaussianNoise,
     MeanFilter,
@@ -49,6 +50,7 @@ SPECIAL = {
         SelfEnsembleDenoiser(MedianFilter()),
         SelfEnsembleDenoiser(DenoisingAutoencoder(Dense(hidden=(8,)), random_state=0, **SMALL_NET)),
     ],
+    ConformalDenoiser: [ConformalDenoiser(MedianFilter())],
     # Most of scikit-learn's rows are too few to tell their noise.
     VarianceStabilized: [VarianceStabilized(MedianFilter(), PoissonNoise())],
     ReconstructionOutlierDetector: [

@@ -1,5 +1,6 @@
 """What README and documentation show is run as written, and nothing public is left out."""
 
+import ast
 import inspect
 import os
 import pkgutil
@@ -7,16 +8,18 @@ import re
 import subprocess
 import sys
 from importlib import import_module
-from importlib.util import find_spec
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from textwrap import dedent
 
+import jinja2
 import numpy as np
 import pytest
 from sklearn.base import clone
 
 import skdae
 from skdae.datasets import load_digits_images
+from skdae.metrics import peak_signal_noise_ratio
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -71,7 +74,7 @@ def listed_names():
     names = set()
     for section in (DOCS / "api.rst").read_text().split(".. currentmodule:: ")[1:]:
         module = section.split()[0]
-        for table in re.findall(r":toctree: api/\n\n((?:    \w+\n)+)", section):
+        for table in re.findall(r":toctree: api/\n    :caption: .+\n\n((?:    \w+\n)+)", section):
             names.update(f"{module}.{name}" for name in table.split())
     return names
 
@@ -94,6 +97,51 @@ def test_every_other_public_name_is_told_in_the_api_reference():
     for module in public_modules():
         for name in module.__all__:
             assert re.search(rf"\b{name}\b", text), f"{module.__name__}.{name}"
+
+
+def test_every_parameter_of_a_denoiser_that_learns_belongs_to_one_group():
+    groups = docs_module("parameter_groups").GROUPS
+    learned = (skdae.DenoisingAutoencoder, skdae.Noise2VoidDenoiser, skdae.Pix2PixDenoiser)
+    names = sorted(set().union(*(denoiser().get_params(deep=False) for denoiser in learned)))
+    assert sorted(name for group in groups.values() for name in group) == names
+
+
+def docs_module(name):
+    spec = spec_from_file_location(name, DOCS / f"{name}.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def mini_gallery(module, member, thing):
+    """Names whose examples the page of a class or function shows."""
+    template = "class.rst" if inspect.isclass(thing) else "base.rst"
+    environment = jinja2.Environment()
+    environment.filters["underline"] = str
+    page = environment.from_string((DOCS / "_templates/autosummary" / template).read_text()).render(
+        module=module, objname=member, methods=[m for m in dir(thing) if m[0] != "_"]
+    )
+    return set(re.search(r"minigallery:: (.*)", page)[1].split())
+
+
+def test_every_name_that_an_example_imports_has_a_mini_gallery():
+    parser = pytest.importorskip("sphinx_gallery.py_source_parser")
+    backreferences = pytest.importorskip("sphinx_gallery.backreferences")
+    pages = {}
+    for module, _, member in map(split_name, listed_names()):
+        thing = getattr(import_module(module), member)
+        pages[member] = mini_gallery(module, member, thing)
+    n_names = 0
+    for example in EXAMPLES:
+        _, blocks = parser.split_code_and_text_blocks(example)
+        filed = backreferences.identify_names(blocks, backreferences._make_ref_regex()).values()
+        shown = {f"{e['module_short']}.{e['name']}" for entries in filed for e in entries}
+        for node in ast.walk(ast.parse(example.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("skdae"):
+                for member in {alias.name for alias in node.names} & set(pages):
+                    assert shown & pages[member], f"{member} in {example.name}: {sorted(shown)}"
+                    n_names += 1
+    assert n_names > len(EXAMPLES)
 
 
 @pytest.mark.parametrize("name", sorted(listed_names()))
@@ -129,6 +177,41 @@ def test_code_of_the_guide_is_run(page, pytestconfig):
     if ">>>" in (DOCS / page).read_text():
         paths = [Path("docs", *Path(page).parts[:n]).as_posix() for n in (1, 2)]
         assert set(paths) & set(pytestconfig.getini("testpaths"))
+
+
+@pytest.mark.slow
+def test_numbers_of_the_first_pages_are_those_of_the_demo(tmp_path):
+    """Of the table and the picture; a processor may move the network by some hundredths."""
+    printed = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "plot_01_denoise_digits.py")],
+        cwd=tmp_path,
+        env={**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT)},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    found = {
+        name: float(psnr) for name, psnr in re.findall(r"^(\w+) .* ([\d.]+) dB$", printed, re.M)
+    }
+    readme = (ROOT / "README.md").read_text()
+    (row,) = re.findall(r"^\| digits, 8 × 8: `make demo` \|(.*)\|$", readme, re.M)
+    told = [float(psnr) for psnr in re.findall(r"([\d.]+) dB", row)]
+    names = ["noisy", "MedianFilter", "GaussianFilter", "DenoisingAutoencoder"]
+    assert told == pytest.approx([found[name] for name in names], abs=0.1)
+    front = (DOCS / "index.rst").read_text()
+    for name in ("noisy", "DenoisingAutoencoder", "GaussianFilter"):
+        assert f"{found[name]:.1f} dB" in front
+
+
+def test_photograph_of_the_first_pages_gains_what_they_say():
+    X_clean, images = docs_module("pictures").photographs()
+    for page in (ROOT / "README.md", DOCS / "index.rst"):
+        told = re.findall(r"(noisy|denoised): ([\d.]+) dB", page.read_text(), re.I)
+        assert len(told) == 2
+        for name, psnr in told:
+            assert float(psnr) == pytest.approx(
+                peak_signal_noise_ratio(X_clean, images[name.lower()]), abs=0.1
+            )
 
 
 def test_the_front_page_runs_as_written():

@@ -10,21 +10,23 @@ import os
 import platform
 import textwrap
 from functools import cache
-from importlib import metadata
+from importlib import import_module, metadata
 from types import UnionType
 from typing import Any, Literal, Protocol, Self, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import sklearn
-import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from .arrays import DTYPES, read_arrays, saying_why, write_arrays
 
-#: The classes that `load` makes objects of.
+#: The classes that `load` makes objects of, as far as they are imported.
 CLASSES: dict[str, type] = {"Pipeline": Pipeline}
+
+# The folders of all others. The last one imports torch, which the files of the others do not need.
+_FOLDERS = ("filters", "noise", "denoisers")
 
 # Parameters that name a place on this machine, where a loaded estimator must not write.
 _LOCAL_PARAMETERS = {"checkpoint"}
@@ -157,7 +159,7 @@ class Estimator(Protocol):
     def score(self, X: ArrayLike, y: Any = None) -> float: ...
 
 
-def load(path: str | os.PathLike, *, device: str | torch.device | None = None) -> Estimator:
+def load(path: str | os.PathLike, *, device: Any = None) -> Estimator:
     """Load an estimator that `save` wrote.
 
     Loading is safe whoever wrote the file: nothing in it is run or imported, only classes of skdae
@@ -209,6 +211,8 @@ def load(path: str | os.PathLike, *, device: str | torch.device | None = None) -
     """
     path = os.fspath(path)
     if device is not None and device != "auto":
+        import torch
+
         try:
             torch.empty(0, device=device)
         except (RuntimeError, AssertionError) as error:
@@ -232,8 +236,19 @@ def versions():
         "python": platform.python_version(),
         "numpy": np.__version__,
         "scikit-learn": sklearn.__version__,
-        "torch": torch.__version__,
+        "torch": metadata.version("torch"),
     }
+
+
+def _class_of(name):
+    """The class that a file names; None where `load` knows none."""
+    for folder in _FOLDERS:
+        if name in CLASSES:
+            break
+        module = import_module(f"..{folder}", __package__)
+        for public in module.__all__:
+            getattr(module, public)
+    return CLASSES.get(name)
 
 
 def _is_known(cls):
@@ -311,7 +326,7 @@ class Writer:
             return {"array": self._store(value, where)}
         if kind is np.ndarray and _are_names(value):
             return {"names": value.tolist()}
-        if kind is torch.device:
+        if (kind.__module__, kind.__name__) == ("torch", "device"):
             return {"device": str(value)}
         if kind is np.random.RandomState:
             state = value.get_state(legacy=False)
@@ -378,7 +393,7 @@ class Reader:
             "scalar": self._scalar,
             "array": arrays.pop,
             "names": lambda names: np.array([str(name) for name in names], dtype=object),
-            "device": torch.device,
+            "device": lambda name: import_module("torch").device(name),
             "random_state": self._random_state,
             "object": self._object,
         }
@@ -411,7 +426,7 @@ class Reader:
 
     def _object(self, content):
         name, parameters, state = content["class"], content["params"], content["state"]
-        cls = CLASSES.get(name)
+        cls = _class_of(name)
         unknown = f"the class {name!r}" if cls is None else _unknown(cls, parameters, state)
         if unknown:
             raise ValueError(

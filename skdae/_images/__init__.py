@@ -32,6 +32,7 @@ from .lists import (
     image_list,
     images_of_fit,
     is_ragged,
+    lists,
     mean_score,
 )
 from .shapes import (
@@ -49,10 +50,13 @@ from .shapes import (
     without_overhang,
 )
 from .values import (
+    CHUNK_VALUES,
     MAX_LEVEL,
     VALUES_A_STEP,
     batches,
     in_unit_range,
+    is_far,
+    mean_differences,
     refuse_overflow,
     squared_errors,
     union,

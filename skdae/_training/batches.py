@@ -139,8 +139,12 @@ class ImageDataset(Dataset):
 
     def shuffled(self, batch_size):
         """Rows of the batches of one epoch, in a fresh random order."""
+        return self._batches(self._fresh_rows(), batch_size)
+
+    def _fresh_rows(self):
+        """The rows of one epoch, in a fresh random order."""
         order = torch.randperm(len(self), generator=self._order)
-        return self._batches(self.rows[order.to(self.rows.device)], batch_size)
+        return self.rows[order.to(self.rows.device)]
 
     def split(self, batch_size):
         """Rows of the batches, in their own order."""
@@ -200,7 +204,7 @@ def image_tensor(X):
     Nothing is copied, except that in-memory images in another dtype or memory order are converted
     once. A memory map stays on disk and is read batch by batch.
     """
-    if not _is_memory_map(X):
+    if not is_memory_map(X):
         X = np.ascontiguousarray(X, dtype=np.uint8 if X.dtype == np.uint8 else np.float32)
     return shared_tensor(X)
 
@@ -226,9 +230,11 @@ def shared_tensor(X):
 
 
 def is_same_memory(a, b):
-    """Whether two arrays, or lists of arrays, are views of the same values."""
+    """Whether two arrays, streams, or lists of them, are views of the same values."""
     if isinstance(a, list):
         return all(map(is_same_memory, a, b))
+    if hasattr(a, "source"):
+        return a.source is b.source
     keys = ("data", "shape", "strides", "typestr")
     return all(a.__array_interface__[key] == b.__array_interface__[key] for key in keys)
 
@@ -248,7 +254,7 @@ def as_float(batch):
     return batch.float().div_(255) if batch.dtype == torch.uint8 else batch.float()
 
 
-def _is_memory_map(X):
+def is_memory_map(X):
     """Whether `X` is a view of a memory-mapped file."""
     while isinstance(X, np.ndarray):
         if isinstance(X, np.memmap):

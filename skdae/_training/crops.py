@@ -67,9 +67,9 @@ class PatchDataset(ImageDataset):
         pose = torch.randint(len(_poses(self.patch_hw)), (n, 1), generator=generator)
         return torch.cat([image[:, None], corner, pose], dim=1)
 
-    def shuffled(self, batch_size):
-        """Batches of one epoch: fresh crops."""
-        return self._batches(self._draw(self._order), batch_size)
+    def _fresh_rows(self):
+        """The crops of one epoch."""
+        return self._draw(self._order)
 
     def _take(self, store, rows):
         """Crops of one of the stores; the targets may be larger by a whole factor."""
@@ -111,10 +111,14 @@ class PixelStore:
         """Crops of one size, flipped and turned: ``(n_crops, height, width, n_channels)``."""
         rows, columns = _poses(hw).unbind(1)
         width = self.sizes[image, 1]
-        first = self._starts[image] + corner[:, 0] * width + corner[:, 1]
+        pixels, starts = self._rows_of(image)
+        first = starts[image] + corner[:, 0] * width + corner[:, 1]
         index = first[:, None, None] + rows[pose] * width[:, None, None] + columns[pose]
-        pixels = self.pixels.index_select(0, index.flatten().to(self.device))
-        return pixels.unflatten(0, index.shape)
+        return pixels.index_select(0, index.flatten().to(self.device)).unflatten(0, index.shape)
+
+    def _rows_of(self, images):
+        """Where the pixels of some images are: a tensor, and the first row of each image."""
+        return self.pixels, self._starts
 
 
 def pixel_stores(images, targets, device):

@@ -35,7 +35,18 @@ def one_minus_ssim(prediction: Tensor, target: Tensor, window: int = 7) -> Tenso
     return 1 - ssim.mean()
 
 
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+def gaussian_nll(prediction: Tensor, target: Tensor, log_variance: Tensor) -> Tensor:
+    """Squared error, plus the negative log-likelihood of a normal error of that variance.
+
+    The likelihood is a matter of the variance alone, because its gradient would let the prediction
+    off wherever the variance is large.
+    """
+    error = torch.square(prediction - target)
+    deviance = (error.detach() * torch.exp(-log_variance) + log_variance) / 2
+    return error.mean() + deviance.mean()
+
+
+LOSSES: dict[str, Callable[..., Tensor]] = {
     "mse": F.mse_loss,
     "mae": F.l1_loss,
     # On images in [0, 1] the usual delta of 1 would be the squared error.
@@ -44,7 +55,11 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     # Of logits: log(sigmoid) overflows where they are large.
     "bce": F.binary_cross_entropy_with_logits,
     "ssim": one_minus_ssim,
+    "gaussian_nll": gaussian_nll,
 }
+
+# Their constants are those of images in [0, 1].
+_OF_UNIT_RANGE = ("huber", "charbonnier", "ssim")
 
 OUTPUT_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": nn.Identity(),
@@ -64,9 +79,11 @@ class Loss(nn.Module):
         A name in `OUTPUT_ACTIVATIONS`.
     rows_hwc : (int, int, int) or None, default=None
         Height, width and channels of the images behind rows, for losses that need neighbours.
+    net_range : float, default=1.0
+        Range of the images in the units of the net, for losses whose constants suit [0, 1].
     """
 
-    def __init__(self, loss, activation, rows_hwc=None):
+    def __init__(self, loss, activation, rows_hwc=None, net_range=1.0):
         super().__init__()
         if isinstance(loss, nn.Module):
             # Training must not reach the weights of the user's own loss.
@@ -74,9 +91,14 @@ class Loss(nn.Module):
         self.function = LOSSES[loss] if isinstance(loss, str) else loss
         self.activation = OUTPUT_ACTIVATIONS["identity" if loss == "bce" else activation]
         self.rows_hwc = rows_hwc if loss == "ssim" else None
+        self.unit = net_range if loss in _OF_UNIT_RANGE else 1.0
+        self.has_variance = loss == "gaussian_nll"
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Loss of one batch, a tensor with one value."""
+        log_variance = ()
+        if self.has_variance:
+            output, *log_variance = output.split(target.shape[1], 1)
         if getattr(output, "shape", None) != target.shape:
             got = f"of shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output)
             raise ValueError(
@@ -88,7 +110,9 @@ class Loss(nn.Module):
                 rows.reshape(-1, *self.rows_hwc).permute(0, 3, 1, 2)
                 for rows in (prediction, target)
             )
-        loss = self.function(prediction, target)
+        if self.unit != 1:
+            prediction, target = prediction / self.unit, target / self.unit
+        loss = self.function(prediction, target, *log_variance)
         if loss.ndim:
             raise ValueError(
                 f"The loss returned a tensor of shape {tuple(loss.shape)}; return its mean."

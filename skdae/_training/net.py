@@ -7,6 +7,7 @@ that imports skorch.
 
 import copy
 import inspect
+import math
 import textwrap
 from contextlib import nullcontext
 from functools import partial
@@ -36,9 +37,12 @@ OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict]] = {
 }
 
 
-def optimizer_with_options(given, weight_decay):
+def optimizer_with_options(given, weight_decay, precision="float32"):
     """What skorch calls with weights and a rate, of a name, a class or a `functools.partial`."""
     given, options = OPTIMIZERS.get(given, (given, {}))
+    if given is Muon and precision == "bfloat16":
+        # Gradients have no more digits, either.
+        options = {**options, "dtype": torch.bfloat16}
     made = getattr(given, "func", given)
     if "weight_decay" in inspect.signature(made).parameters:
         options = {**options, "weight_decay": weight_decay}
@@ -424,7 +428,9 @@ class ImageNet(NeuralNet):
         ------
         output : Tensor of float32, on the CPU
         """
-        self.module_.eval()
+        if any(module.training for module in self.module_.modules()):
+            # Setting it anew takes as long as a small image.
+            self.module_.eval()
         tensor = image_tensor(X)
         step = max(1, VALUES_A_STEP // int(np.prod(X.shape[1:])))
         for start in range(0, len(X), step):
@@ -432,7 +438,7 @@ class ImageNet(NeuralNet):
             batch = as_float(tensor[start : start + step].to(self.device, copy=True))
             with torch.inference_mode(), self._autocast():
                 output = self._apply(function, layout(batch), compiled).float().cpu()
-            if not torch.stack(output.aminmax()).isfinite().all():
+            if not all(math.isfinite(value) for value in output.aminmax()):
                 raise ValueError(
                     f"{function}() of the net gives NaN or infinity. Values of X far outside those "
                     "of the training do this: pass images in the same units as at fit."

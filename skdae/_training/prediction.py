@@ -6,11 +6,11 @@ import numpy as np
 import torch
 
 from .._images import batches
-from . import tiles
+from . import hardware, tiles
 from .batches import image_tensor
 
 
-def denoise(net, images, tile_size, compiled=False):
+def denoise(net, images, tile_size, compiled=False, with_std=False):
     """Denoise images with a trained net.
 
     Parameters
@@ -23,6 +23,8 @@ def denoise(net, images, tile_size, compiled=False):
         Images with a longer side go through the net in tiles.
     compiled : bool, default=False
         Whether to run the net compiled.
+    with_std : bool, default=False
+        Whether standard deviations follow, as further channels.
 
     Returns
     -------
@@ -31,24 +33,27 @@ def denoise(net, images, tile_size, compiled=False):
     """
     plan = net.plan
     if not plan.context:
-        output = _whole_or_in_tiles(net, images, tile_size, compiled)
+        output = _whole_or_in_tiles(net, images, tile_size, compiled, with_std)
     else:
         stack = image_tensor(images)
         index = torch.arange(len(stack))
         # Some at a time: with their neighbours, all would take a multiple of the memory.
         parts = (plan.with_neighbours(stack, index[rows]).numpy() for rows in batches(images))
         output = np.concatenate(
-            [_whole_or_in_tiles(net, part, tile_size, compiled) for part in parts]
+            [_whole_or_in_tiles(net, part, tile_size, compiled, with_std) for part in parts]
         )
     return plan.without_overhang(output, images.shape[1:])
 
 
-def _whole_or_in_tiles(net, images, tile_size, compiled):
+def _whole_or_in_tiles(net, images, tile_size, compiled, with_std):
     """Denoise what enters the net."""
     plan, side = net.plan, max(images.shape[1:3])
 
+    # Without standard deviations, the second output need not be computed.
+    function = "predict" if plan.gives_std and not with_std else "forward"
+
     def run(batch):
-        return run_net(net, "forward", batch, plan.to_net, compiled)
+        return run_net(net, function, batch, plan.to_net, compiled, with_std)
 
     if tile_size is None or side <= tile_size:
         try:
@@ -57,19 +62,22 @@ def _whole_or_in_tiles(net, images, tile_size, compiled):
             if not plan.any_size:
                 raise
             tile_size = tiles.smaller_tile(side, *plan.receptive_field)
-    n_channels = plan.target_hwc[2]
+    n_channels = plan.target_hwc[2] * (2 if with_std else 1)
     return tiles.in_tiles(run, images, plan.scale, n_channels, tile_size, *plan.receptive_field)
 
 
-def run_net(net, function, X, enter, compiled=False):
+@hardware.threads()
+def run_net(net, function, X, enter, compiled=False, with_std=False):
     """Run a net and bring its output into the range of images; a channels-last batch."""
     low, high = net.plan.clip or (-math.inf, math.inf)
     result, n_done = None, 0
     for output in net.map_batches(function, X, enter, compiled):
-        output = net.plan.from_net(output)
+        std = [net.plan.std_from_net(output)] if with_std else []
+        output = net.plan.from_net(output).clip(low, high)
+        output = torch.cat([output, *std], dim=3) if std else output
         if result is None:
             # Joining the batches afterwards would take the memory twice.
             result = torch.empty((len(X), *output.shape[1:]), dtype=torch.float32)
-        torch.clip(output, low, high, out=result[n_done : n_done + len(output)])
+        result[n_done : n_done + len(output)] = output
         n_done += len(output)
     return result.numpy()

@@ -3,6 +3,7 @@
 from typing import Any
 
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods
 
@@ -29,6 +30,10 @@ class HeldDenoiser(BaseDenoiser):
     def _hold(self, images, X, y):
         """Fit a clone of the denoiser to `X` and `y`; `images` are the first of those that came."""
         self.denoiser_ = clone(self.denoiser).fit(X, y)
+        self._adopt(images)
+
+    def _adopt(self, images):
+        """Take over the shape of the images that the fitted denoiser knows."""
         n_features = getattr(self.denoiser_, "n_features_in_", self.n_features_in_)
         if n_features != self.n_features_in_:
             # Its noise changes the size of the images; the names are those of the clean ones.
@@ -67,3 +72,11 @@ class HeldDenoiser(BaseDenoiser):
         own = get_tags(self.denoiser).transformer_tags
         tags.transformer_tags.preserves_dtype = own.preserves_dtype if own else []
         return tags
+
+
+def gives_std(denoiser):
+    """Whether ``predict(X, return_std=True)`` of a fitted denoiser tells standard deviations."""
+    denoiser = getattr(denoiser, "best_estimator_", denoiser)
+    if isinstance(denoiser, Pipeline):
+        return gives_std(denoiser[-1])
+    return bool(getattr(denoiser, "_gives_std", False))

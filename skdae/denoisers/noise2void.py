@@ -186,7 +186,14 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        *,
+        validation_data: tuple[ArrayLike, ArrayLike | None] | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Train the net.
 
         Parameters
@@ -196,6 +203,10 @@ class Noise2VoidDenoiser(LearnedDenoiser):
             Noisy images, at least 2; one is enough where it is learnt by crops (`patch_size`).
             Images of different sizes come as a list of arrays. With `context`, one stack.
         y : Ignored
+        validation_data : (array-like, None) or None, default=None
+            ``(X_val, None)``, noisy images to watch the loss on.
+        groups : array-like of shape (n_samples,) or None, default=None
+            As in `DenoisingAutoencoder`.
 
         Returns
         -------
@@ -208,7 +219,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
             too small for `mask_shape` or a stack for `context`, or the loss diverges in the first
             epoch.
         """
-        return super().fit(X)
+        return super().fit(X, validation_data=validation_data, groups=groups)
 
     def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Train one epoch on a part of the data, with a constant learning rate and no validation.

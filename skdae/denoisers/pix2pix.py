@@ -173,7 +173,14 @@ class Pix2PixDenoiser(LearnedDenoiser):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        validation_data: tuple[ArrayLike, ArrayLike | None] | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Train both nets.
 
         Parameters
@@ -184,6 +191,8 @@ class Pix2PixDenoiser(LearnedDenoiser):
             learnt by crops (`patch_size`). Images of different sizes come as a list of arrays.
         y : array-like or None, default=None
             Clean images, as in `DenoisingAutoencoder`.
+        validation_data, groups
+            As in `DenoisingAutoencoder`.
 
         Returns
         -------
@@ -195,7 +204,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
             If shapes do not fit, values are not finite, a parameter is out of range, or the loss
             diverges in the first epoch. The fitted state from before is kept.
         """
-        super().fit(X, y)
+        super().fit(X, y, validation_data=validation_data, groups=groups)
         self._warn_of_collapse()
         return self
 

@@ -30,6 +30,7 @@ from .._training.losses import OUTPUT_ACTIVATIONS
 from .._training.net import call
 from ..architectures import ARCHITECTURES, BaseArchitecture, Pretrained
 from ..architectures._spatial import along
+from ..architectures.variance import RADIUS, WithVariance
 
 # Values of the largest layer of a net that is tried when it is loaded: 16 MB.
 _TRIAL_VALUES = 2**22
@@ -63,6 +64,8 @@ class NetPlan(Persistent):
     target_hwc: tuple[int, int, int]
     #: Name of the output activation.
     activation: str
+    #: Whether the net has a second output, the logarithm of the variance of its error.
+    gives_std: bool
     #: Smallest and largest value of all targets seen, and of all that entered the net.
     target_range: tuple[float, float]
     input_range: tuple[float, float]
@@ -100,6 +103,12 @@ class NetPlan(Persistent):
         return (0.0, 1.0) if is_unit else None
 
     @property
+    def net_range(self):
+        """About the range of clean images in the units of the net."""
+        is_scaled = self.scaling != (0.0, 1.0)
+        return _net_range(self.architecture, self.activation) if is_scaled else 1.0
+
+    @property
     def n_features(self):
         """Number of values in an image that `predict` takes."""
         return math.prod(self.input_hwc)
@@ -124,7 +133,7 @@ class NetPlan(Persistent):
         yield "scaling", math.isfinite(offset) and 0 < scale < math.inf
         if net is not None:
             yield "flat", self.flat == net.flat
-            field = tuple(net.receptive_field()) if net.any_size(self.latent_dim) else None
+            field = _receptive_field(net, self.latent_dim, self.gives_std)
             yield "receptive_field", self.receptive_field == field
 
     def check_module(self, module):
@@ -158,7 +167,15 @@ class NetPlan(Persistent):
 
     def build(self):
         """A net with fresh weights."""
-        return self.architecture.build(self.net_hwc, self.target_hwc, self.latent_dim)
+        return self.with_variance(
+            self.architecture.build(self.net_hwc, self.target_hwc, self.latent_dim)
+        )
+
+    def with_variance(self, module):
+        """A net with a second output where the plan has one."""
+        if not self.gives_std:
+            return module
+        return WithVariance(module, self.target_hwc, self.flat)
 
     def code_shape_of(self, module):
         """Shape of one code of a module, or None where it has none."""
@@ -189,7 +206,26 @@ class NetPlan(Persistent):
 
     def from_net(self, output):
         """From the net's output to a batch of images, before the clipping."""
-        return self.to_images(OUTPUT_ACTIVATIONS[self.activation](output))
+        return self.to_images(self.prediction(output))
+
+    def prediction(self, output):
+        """From the output of the net to what its loss compares with targets."""
+        if self.gives_std:
+            output = output[:, : self._n_channels]
+        return OUTPUT_ACTIVATIONS[self.activation](output)
+
+    def std_from_net(self, output):
+        """From both of the net's outputs to a batch of standard deviations."""
+        log_variance = output[:, self._n_channels :]
+        images = replace(self, scaling=(0.0, self.scaling[1])).to_images(
+            torch.exp(log_variance / 2)
+        )
+        return images
+
+    @property
+    def _n_channels(self):
+        """Number of channels, or values in a row, of a prediction."""
+        return math.prod(self.target_hwc) if self.flat else self.target_hwc[2]
 
     def to_images(self, batch):
         """From the units and the layout of the net to a batch of images."""
@@ -241,7 +277,8 @@ class NetPlan(Persistent):
         if tile_size is not None:
             check_tile(tile_size, *self.receptive_field)
         if patch_size is not None and len(images):
-            smallest = min(map(shorter_side, images))
+            # The first has the size of all, but for a list.
+            smallest = min(map(shorter_side, images if isinstance(images, list) else [images[0]]))
             if patch_size > smallest:
                 raise ValueError(
                     f"patch_size={patch_size} is larger than the smallest image, whose shorter "
@@ -276,7 +313,8 @@ class NetPlan(Persistent):
         sizes: tuple = (self.net_hwc, self.target_hwc)
         if self.any_size:
             sizes = (self.net_hwc[2], self.scale, self.input_hwc[0] == 1)
-        return (self.architecture_name, self.latent_dim, self.flat, *sizes)
+        variance = ("a second output",) if self.gives_std else ()
+        return (self.architecture_name, self.latent_dim, self.flat, *sizes, *variance)
 
 
 def check_stack(X, context):
@@ -290,7 +328,19 @@ def check_stack(X, context):
         )
 
 
-def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise, seed, context):
+def plan_net(
+    given,
+    latent_dim,
+    image_shape,
+    activation,
+    X,
+    y,
+    patch_size,
+    noise,
+    seed,
+    context,
+    gives_std=False,
+):
     """Plan a net for checked images.
 
     Parameters
@@ -313,6 +363,8 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise
         Of the noise.
     context : int
         How many neighbours in the stack enter the net on each side of an image.
+    gives_std : bool, default=False
+        Whether the net has a second output.
 
     Returns
     -------
@@ -367,17 +419,30 @@ def plan_net(given, latent_dim, image_shape, activation, X, y, patch_size, noise
         input_hwc=tuple(hwc),
         target_hwc=tuple(target_hwc),
         activation=activation,
+        gives_std=gives_std,
         target_range=data.target_range,
         input_range=data.image_range,
-        # Values of about one standard deviation are learnt soonest; other activations are bounded,
-        # and pretrained nets know images in [0, 1].
-        scaling=data.scaling(
-            4 if activation == "identity" and not isinstance(architecture, Pretrained) else 1
-        ),
-        receptive_field=tuple(architecture.receptive_field()) if any_size else None,
+        scaling=data.scaling(_net_range(architecture, activation)),
+        receptive_field=_receptive_field(architecture, latent_dim, gives_std),
         code_shape=None,
     )
     return plan, noise, data
+
+
+def _receptive_field(architecture, latent_dim, gives_std):
+    """Stride and radius of a net for images of any size; else None."""
+    if not (architecture and architecture.any_size(latent_dim)):
+        return None
+    stride, radius = architecture.receptive_field()
+    return stride, radius + RADIUS * gives_std
+
+
+def _net_range(architecture, activation):
+    """The range in which a net sees clean images that do not lie in [0, 1]."""
+    # Values of about one standard deviation are learnt soonest; other activations are bounded, and
+    # pretrained nets know images in [0, 1].
+    is_free = activation == "identity" and not isinstance(architecture, Pretrained)
+    return 4.0 if is_free else 1.0
 
 
 def _resolve_architecture(given, latent_dim, takes_rows):

@@ -269,6 +269,7 @@ class PretrainedDenoiser(BaseFilter):
             batch = torch.from_numpy(images).to(device).permute(0, 3, 1, 2)
             dtype = getattr(torch, precision)
             with (
+                hardware.threads(),
                 torch.inference_mode(),
                 torch.autocast(device.type, dtype, enabled=dtype != torch.float32),
             ):

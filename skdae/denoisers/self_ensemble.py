@@ -2,7 +2,7 @@
 
 import math
 from itertools import product
-from typing import Any, Self
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,8 +13,8 @@ from .._images import (
     first_image,
     from_nhwc,
     image_by_image,
-    image_list,
     is_ragged,
+    lists,
     to_float,
     to_hwc,
     to_nhwc,
@@ -22,7 +22,7 @@ from .._images import (
 )
 from ..base import unchanged_on_error
 from ..metrics.scorers import learnt_noise
-from .held import HeldDenoiser
+from .held import HeldDenoiser, gives_std
 
 
 class SelfEnsembleDenoiser(HeldDenoiser):
@@ -121,8 +121,18 @@ class SelfEnsembleDenoiser(HeldDenoiser):
         """The noise with which the denoiser learnt, if it learnt with one of its own."""
         return learnt_noise(self.denoiser_)
 
-    @image_by_image(image_list)
-    def predict(self, X: ArrayLike) -> np.ndarray:
+    @property
+    def _gives_std(self):
+        return gives_std(self.denoiser_)
+
+    @overload
+    def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> np.ndarray: ...
+
+    @overload
+    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
+
+    @image_by_image(lists)
+    def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
         """Denoise images in all their poses.
 
         Parameters
@@ -131,29 +141,50 @@ class SelfEnsembleDenoiser(HeldDenoiser):
                 (n_samples, height, width, n_channels)
             Noisy images. What sizes they may have, and whether they may come as a list, is up to
             the denoiser.
+        return_std : bool, default=False
+            Whether to return standard deviations, too: the means of those that the denoiser
+            predicts, which has to be fitted with ``loss="gaussian_nll"``.
 
         Returns
         -------
         X_denoised : ndarray, shaped like what the denoiser returns
+        X_std : ndarray, shaped like `X_denoised`
+            Only with `return_std`.
         """
         check_is_fitted(self)
-        return self._predict(validate_images(self, X, reset=False, any_size=True))
+        X = validate_images(self, X, reset=False, any_size=True)
+        if not return_std:
+            return self._predict(X)
+        if not self._gives_std:
+            raise ValueError(
+                f"return_std=True needs a denoiser that predicts standard deviations, such as "
+                f"DenoisingAutoencoder(loss='gaussian_nll'), not {self.denoiser!r}."
+            )
+        return self._predict(X), self._predict(X, self._std)
 
-    def _predict(self, X):
-        """Denoise checked images."""
+    def _std(self, X):
+        """What the denoiser says of its error."""
+        denoiser = getattr(self.denoiser_, "best_estimator_", self.denoiser_)
+        return denoiser.predict(X, return_std=True)[1]
+
+    def _predict(self, X, function=None):
+        """The mean of a function of checked images, by default the denoiser, over the poses."""
+        function = function or self.denoiser_.predict
         images = to_nhwc(to_float(X), self.image_shape_)
         poses = _poses(*images.shape[1:3])
         total = 0
         for n_turns, step in poses:
             posed = np.rot90(images, n_turns, axes=(1, 2))[:, :, ::step]
-            denoised = self._denoise(np.ascontiguousarray(posed).reshape(X.shape))[:, :, ::step]
+            denoised = self._denoise(np.ascontiguousarray(posed).reshape(X.shape), function)[
+                :, :, ::step
+            ]
             # Divided first: the sum of huge values would overflow where their mean does not.
             total = total + np.rot90(denoised, -n_turns, axes=(1, 2)) / len(poses)
         return from_nhwc(total, X.ndim)
 
-    def _denoise(self, X):
-        """What the denoiser makes of images, as a batch."""
-        denoised = np.asarray(self.denoiser_.predict(X))
+    def _denoise(self, X, function):
+        """What a function makes of images, as a batch."""
+        denoised = np.asarray(function(X))
         if denoised.ndim == X.ndim and len(denoised) == len(X):
             hwc = self._output_hwc(denoised.shape[1]) if X.ndim == 2 else to_hwc(denoised.shape[1:])
             if math.prod(hwc) == math.prod(denoised.shape[1:]):

@@ -33,8 +33,8 @@ class NLMeansFilter(_BaselineFilter):
 
     A pixel becomes the mean of the pixels near it, weighed by
     ``exp(-max(d - 2 std**2, 0) / h**2)``, where ``d`` is the mean squared difference of the patches
-    around the two. It keeps edges and repeated texture. Needs scikit-image (``pip install
-    skdae[baselines]``).
+    around the two. It keeps edges and repeated texture. Needs scikit-image (the extra
+    ``baselines``).
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ class TVFilter(_BaselineFilter):
     r"""Find the image near the noisy one that has the least total variation.
 
     The result ``u`` of an image ``x`` minimises ``sum((u - x)**2) / 2 + weight * sum(|grad u|)``:
-    flat regions with sharp edges. Needs scikit-image (``pip install skdae[baselines]``).
+    flat regions with sharp edges. Needs scikit-image (the extra ``baselines``).
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ class TVFilter(_BaselineFilter):
 class WaveletFilter(_BaselineFilter):
     r"""Shrink the small coefficients of a wavelet transform, which are mostly noise.
 
-    Needs scikit-image and PyWavelets (``pip install skdae[baselines]``).
+    Needs scikit-image and PyWavelets (the extra ``baselines``).
 
     Parameters
     ----------

@@ -13,6 +13,7 @@ from .full_reference import (
     structural_similarity,
 )
 from .j_invariance import JInvariantScorer, j_invariant_scorer
+from .residual import ResidualReport, residual_report
 from .scorers import (
     SCORERS,
     mae_scorer,
@@ -25,6 +26,7 @@ __all__ = [
     "METRICS",
     "SCORERS",
     "JInvariantScorer",
+    "ResidualReport",
     "j_invariant_scorer",
     "mae_scorer",
     "mean_absolute_error",
@@ -32,6 +34,7 @@ __all__ = [
     "mse_scorer",
     "peak_signal_noise_ratio",
     "psnr_scorer",
+    "residual_report",
     "ssim_scorer",
     "structural_similarity",
 ]

@@ -13,7 +13,7 @@ class JPEGNoise(BaseNoise):
     r"""Store images as JPEG and read them back.
 
     Blocks of 8 × 8 pixels lose their fine detail, and edges get ripples: the artefacts of most
-    photographs. Needs Pillow (``pip install skdae[images]``).
+    photographs. Needs Pillow (the extra ``images``).
 
     Parameters
     ----------

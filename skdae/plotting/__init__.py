@@ -7,15 +7,21 @@ then, and nothing is ever shown unasked: call ``matplotlib.pyplot.show()`` or
 
 from .denoising import DenoisingDisplay
 from .errors import ErrorHistogramDisplay
+from .intervals import CoverageDisplay, IntervalDisplay, WidthErrorDisplay
 from .latent_space import LatentSpaceDisplay
 from .noise_level import NoiseDisplay, NoiseLevelDisplay
+from .residual import ResidualDisplay
 from .training import TrainingDisplay
 
 __all__ = [
+    "CoverageDisplay",
     "DenoisingDisplay",
     "ErrorHistogramDisplay",
+    "IntervalDisplay",
     "LatentSpaceDisplay",
     "NoiseDisplay",
     "NoiseLevelDisplay",
+    "ResidualDisplay",
     "TrainingDisplay",
+    "WidthErrorDisplay",
 ]

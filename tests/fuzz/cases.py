@@ -507,7 +507,7 @@ def kinds():
     table["outlier detector"] = (detector, 8)
     table["pipeline"] = (pipeline, 8)
     names = [name for name in metrics.__all__ if name.islower() and hasattr(metrics, name)]
-    names = [n for n in names if not n.endswith("scorer")]
+    names = [n for n in names if not n.endswith(("scorer", "report"))]
     table |= {f"metric:{name}": (lambda draw, n=name: metric(draw, n), 5) for name in names}
     scorers = ("mse", "mae", "psnr", "ssim", "j_invariant")
     table |= {f"scorer:{name}": (lambda draw, n=name: scorer(draw, n), 3) for name in scorers}

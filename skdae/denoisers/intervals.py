@@ -1,0 +1,472 @@
+"""Where not to trust a denoised image: intervals that hold the truth as often as they say."""
+
+import copy
+import math
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.ndimage import gaussian_filter
+from sklearn.exceptions import NotFittedError
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+
+from .._checks import fit_context
+from .._files.estimators import Persistent
+from .._images import (
+    check_image_list,
+    check_targets,
+    first_image,
+    from_nhwc,
+    guess_image_shape,
+    image_by_image,
+    image_list,
+    is_far,
+    is_ragged,
+    to_float,
+    to_nhwc,
+    union,
+    validate_images,
+    value_range,
+    warn_if_far,
+)
+from ..base import unchanged_on_error
+from ..metrics.scorers import learnt_noise
+from .held import HeldDenoiser, gives_std
+
+# Every so many-th calibration image shapes the widths, and the others calibrate them.
+_SHAPING = 4
+
+# Steps of the table of errors, pixels that the widths are learnt from, and groups of them.
+_N_STEPS, _N_PIXELS, _N_GROUPS = 1000, 2**18, 20
+
+# Of the window in which variance is local, in pixels.
+_WINDOW = 1.0
+
+# What a calibration gives.
+_CALIBRATED = ("range_", "widths_", "n_calibration_", "errors_")
+
+
+class ConformalDenoiser(HeldDenoiser):
+    r"""Give each denoised pixel an interval that holds the clean one as often as promised.
+
+    On images that the denoiser has not learnt from, `conformalize` compares its errors with a width
+    :math:`w` that is predicted for each pixel, and finds the factor :math:`\lambda` by which the
+    widths have to be stretched. The intervals are
+
+    .. math:: [f(x) - \lambda\, w(x),\; f(x) + \lambda\, w(x)],
+
+    and whatever the denoiser :math:`f`, they hold on average at least the share `coverage` of the
+    pixels of a new image, if it comes from where the calibration images came from.
+
+    Parameters
+    ----------
+    denoiser : denoiser
+        Anything with ``fit(X, y)`` and ``predict(X)`` that gives images back: `fit` fits a clone of
+        it. One that is fitted already needs no `fit`.
+    coverage : float, default=0.9
+        Share in (0, 1) of the pixels that lie inside of their intervals. It may be changed after
+        `conformalize`.
+
+    Attributes
+    ----------
+    denoiser_ : estimator
+        The fitted denoiser.
+    errors_ : ndarray of shape (1000,)
+        Quantiles, in steps of 0.1 %, of the errors on the calibration images in units of the
+        width.
+    n_calibration_ : int
+        Number of images that they come from: three quarters of those of `conformalize`. From the
+        other quarter, the widths are learnt.
+    widths_ : object
+        How the width of a pixel follows from the image, or from its predicted standard deviation.
+    range_ : (float, float)
+        Least and largest value of the noisy images of `conformalize`.
+    image_shape_ : tuple of int
+        Shape of the images that `predict` takes.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    See Also
+    --------
+    DenoisingAutoencoder : With ``loss="gaussian_nll"``, it learns a standard deviation per pixel.
+    skdae.plotting.IntervalDisplay : Shows the intervals.
+    skdae.metrics.residual_report : What was taken away, judged without clean images.
+
+    Notes
+    -----
+    The promise is about the mean: over images, and over the pixels of an image. Of one image, or of
+    its edges alone, more or less may lie inside. It holds for every denoiser, even a bad one, whose
+    intervals are wide; narrow ones need good widths. A regression on
+    the calibration images tells how errors grow with the brightness of the denoised image, as noise
+    of counted photons does, with its local variance, which is large at edges and in texture, and
+    with the standard deviation, where the denoiser predicts one (``predict(X, return_std=True)``).
+
+    With :math:`n` calibration images, the factor is the :math:`(1 + 1/n)` `coverage` quantile of
+    the relative errors, each image counting alike [2]_. That takes at least `coverage` / (1 -
+    `coverage`) images, and a third more to learn the widths: 12 for 0.9, 26 for 0.95. With more,
+    the coverage is closer to what was asked for.
+
+    References
+    ----------
+    .. [1] Angelopoulos, A. N. et al. (2022). "Image-to-image regression with distribution-free
+       uncertainty quantification and applications in imaging". ICML.
+    .. [2] Angelopoulos, A. N., Bates, S., Fisch, A., Lei, L. and Schuster, T. (2024). "Conformal
+       risk control". ICLR.
+
+    Examples
+    --------
+    >>> from skdae import ConformalDenoiser, GaussianNoise, MeanFilter
+    >>> from skdae.datasets import load_digits_images
+    >>> X_clean = load_digits_images().images
+    >>> X_noisy = GaussianNoise(std=0.2, random_state=0).fit_transform(X_clean)
+    >>> denoiser = ConformalDenoiser(MeanFilter(), coverage=0.8).fit(X_noisy[:100])
+    >>> denoiser = denoiser.conformalize(X_noisy[100:900], X_clean[100:900])
+    >>> X_denoised, (low, high) = denoiser.predict_interval(X_noisy[900:])
+    >>> inside = (low <= X_clean[900:]) & (X_clean[900:] <= high)
+    >>> round(float(inside.mean()), 2)
+    0.8
+    """
+
+    _parameter_constraints: dict = {
+        **HeldDenoiser._parameter_constraints,
+        "coverage": [Interval(Real, 0, 1, closed="neither")],
+    }
+
+    errors_: np.ndarray
+    n_calibration_: int
+    widths_: "Widths"
+    range_: tuple[float, float]
+
+    def __init__(self, denoiser: Any, coverage: float = 0.9):
+        self.denoiser = denoiser
+        self.coverage = coverage
+
+    # The denoiser is validated as in a fit of its own.
+    @fit_context(skip_nested=False)
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+        """Fit the denoiser; `conformalize` then takes other images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Images as the denoiser takes them, a list of images of different sizes among them.
+        y : array-like or None, default=None
+            Targets as the denoiser takes them.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If values are not finite, a parameter is out of range, or the denoiser refuses the
+            images. The fitted state from before is kept.
+        """
+        with unchanged_on_error(self):
+            images = validate_images(self, first_image(X), reset=True)
+            self._hold(images, X if is_ragged(X) else images, y)
+            # Those of another denoiser.
+            for name in _CALIBRATED:
+                self.__dict__.pop(name, None)
+        return self
+
+    def conformalize(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Learn from new images how wide the intervals have to be.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images that the denoiser has not learnt from; those of different sizes may come
+            as a list of arrays.
+        y : array-like shaped like the denoised images
+            Clean images.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called, and the denoiser is not a fitted one.
+        ValueError
+            If there are too few images for the coverage, if `y` is missing, or if it has other
+            shapes or units than the denoised images. The fitted state from before is kept.
+        """
+        self._validate_params()
+        with unchanged_on_error(self):
+            if not hasattr(self, "denoiser_"):
+                self._take_over(X)
+            self._conformalize(X, y)
+        return self
+
+    def _take_over(self, X):
+        """Use a denoiser that came fitted."""
+        try:
+            check_is_fitted(self.denoiser)
+        except NotFittedError as error:
+            raise NotFittedError(
+                f"This {type(self).__name__} has no fitted denoiser: call fit before conformalize, "
+                "or pass a denoiser that is fitted."
+            ) from error
+        images = validate_images(self, first_image(X), reset=True)
+        # A copy, because a new fit of the caller's would make the intervals wrong.
+        self.denoiser_ = copy.deepcopy(self.denoiser)
+        self._adopt(images)
+
+    def _conformalize(self, X, y):
+        """Learn widths from some images, and the errors relative to them from the others."""
+        if is_ragged(X):
+            X = check_image_list(X)
+        else:
+            X = validate_images(self, X, reset=False, any_size=True)
+        y = check_targets(X, y)
+        if y is None:
+            raise ValueError(
+                "conformalize got no clean images: y is None, or holds labels. Pass the clean "
+                "image of each image of X."
+            )
+        self._rank(len(X) - -(-len(X) // _SHAPING), len(X))
+        denoised, stds, errors = [], [], []
+        for images, targets in _batches(X, y):
+            pixels, std = self._denoise(images)
+            target = to_nhwc(to_float(targets), self._denoised_shape(targets))
+            if pixels.shape != target.shape:
+                raise ValueError(
+                    f"y has images of shape {target.shape[1:]}, but the denoised ones have "
+                    f"{pixels.shape[1:]}; pass clean images in that shape."
+                )
+            denoised += [*pixels]
+            stds += [None] * len(pixels) if std is None else [*std]
+            errors += [*np.abs(target - pixels.astype(np.float64))]
+        seen, expected = value_range(y), union(value_range(X), value_range(denoised))
+        if is_far(seen, expected):
+            raise ValueError(
+                f"y has values from {seen[0]:.4g} to {seen[1]:.4g}, but X and what was "
+                f"made of it from {expected[0]:.4g} to {expected[1]:.4g}; pass clean images in "
+                "the same units."
+            )
+        self.range_ = value_range(X)
+        shaping = (images[::_SHAPING] for images in (denoised, stds, errors))
+        self.widths_ = Widths.learn(*shaping, self.coverage)
+        triples = [*zip(denoised, stds, errors, strict=True)]
+        del triples[::_SHAPING]
+        rows = [_quantiles(error / self.widths_(image, std)) for image, std, error in triples]
+        self.n_calibration_ = len(rows)
+        # The k-th of them is the least above which lies a share of 1 - k / 1000.
+        self.errors_ = np.sort(rows, axis=None)[len(rows) - 1 :: len(rows)]
+
+    @image_by_image(image_list)
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Denoise images, without intervals.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images. What sizes they may have, and whether they may come as a list, is up to
+            the denoiser.
+
+        Returns
+        -------
+        X_denoised : ndarray, shaped like what the denoiser returns
+        """
+        check_is_fitted(self)
+        return self._predict(validate_images(self, X, reset=False, any_size=True))
+
+    def _predict(self, X):
+        """Denoise checked images."""
+        return np.asarray(self.denoiser_.predict(X))
+
+    @image_by_image(lambda parts: tuple(map(list, zip(*map(_first, parts), strict=True))))
+    def predict_interval(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """Denoise images, and tell between which values their pixels lie.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images, in the units of those of `conformalize`.
+
+        Returns
+        -------
+        X_denoised : ndarray, shaped like what the denoiser returns
+        intervals : ndarray of shape (2, *X_denoised.shape)
+            Lower and upper ends. Of a list of images of different sizes, one array per image.
+
+        Raises
+        ------
+        NotFittedError
+            If `conformalize` was not called.
+        ValueError
+            If `coverage` was raised to what the calibration images are too few for.
+        """
+        check_is_fitted(self)
+        if not hasattr(self, "errors_"):
+            raise NotFittedError(
+                f"This {type(self).__name__} has no intervals yet: call conformalize with noisy "
+                "and clean images that the denoiser has not learnt from."
+            )
+        self._validate_params()
+        factor = self.factor_
+        images = validate_images(self, X, reset=False, any_size=True)
+        warn_if_far(value_range(images), self.range_)
+        pixels, stds = self._denoise(images)
+        stds = [None] * len(pixels) if stds is None else stds
+        widths = [self.widths_(image, std) for image, std in zip(pixels, stds, strict=True)]
+        half = from_nhwc(factor * np.stack(widths), images.ndim)
+        X_denoised = from_nhwc(pixels, images.ndim)
+        intervals = np.stack([X_denoised - half, X_denoised + half])
+        return X_denoised, intervals.astype(X_denoised.dtype)
+
+    @property
+    def noise_(self) -> Any:
+        """The noise with which the denoiser learnt, if it learnt with one of its own."""
+        return learnt_noise(self.denoiser_)
+
+    @property
+    def factor_(self) -> float:
+        """By how much the widths are stretched for `coverage`."""
+        return float(self.errors_[self._rank(self.n_calibration_) - 1])
+
+    def _rank(self, n_calibration, n_given=None):
+        """Which of the quantiles holds for new images, if there are enough images to tell."""
+        share = self.coverage * (1 + 1 / n_calibration) if n_calibration else math.inf
+        if share > 1 + 1e-9:
+            least = math.ceil(self.coverage / (1 - self.coverage) - 1e-6)
+            total = -(-least * _SHAPING // (_SHAPING - 1))
+            came = f"{n_given} images" if n_given else f"{n_calibration} images for calibration"
+            raise ValueError(
+                f"conformalize got {came}, but coverage={self.coverage} needs at least {total} "
+                f"({least} for the intervals, the others for their widths); pass more, or lower "
+                "coverage."
+            )
+        return min(_N_STEPS, math.ceil(share * _N_STEPS - 1e-6))
+
+    def _denoise(self, X):
+        """Denoised images, (height, width, n_channels), and standard deviations or None."""
+        denoiser = getattr(self.denoiser_, "best_estimator_", self.denoiser_)
+        if gives_std(denoiser):
+            denoised = [np.asarray(part) for part in denoiser.predict(X, return_std=True)]
+        else:
+            denoised = [self._predict(X)]
+        for part in denoised:
+            if part.ndim != X.ndim or len(part) != len(X):
+                raise ValueError(
+                    f"denoiser={self.denoiser!r} turned images of shape {X.shape} into "
+                    f"{part.shape}; pass a denoiser that gives an image for each image."
+                )
+        pixels, *std = (to_nhwc(part, self._denoised_shape(part)) for part in denoised)
+        return pixels, std[0] if std else None
+
+    def _denoised_shape(self, X):
+        """Shape of the denoised images that are flat rows."""
+        n_features = math.prod(X.shape[1:])
+        if n_features == self.n_features_in_:
+            return self.image_shape_
+        return guess_image_shape(n_features)
+
+    def _truths(self):
+        """See `Persistent`."""
+        yield from super()._truths()
+        n_calibrated = sum(name in vars(self) for name in _CALIBRATED)
+        yield "errors_", n_calibrated in (0, len(_CALIBRATED))
+        if n_calibrated:
+            errors = self.errors_
+            yield "errors_", errors.shape == (_N_STEPS,) and errors.dtype == np.float64
+            is_rising = bool((np.diff(errors) >= 0).all())
+            yield "errors_", is_rising and errors[0] >= 0 and math.isfinite(errors[-1])
+            yield "n_calibration_", self.n_calibration_ > 0
+            yield "range_", self.range_[0] <= self.range_[1]
+            yield "widths_", len(self.widths_.weights) == 3 + gives_std(self.denoiser_)
+
+
+@dataclass(frozen=True, eq=False)
+class Widths(Persistent):
+    """How the width of a pixel follows from its standard deviation, or else from the image.
+
+    The logarithm of a first guess is a weighted sum of those of brightness, local variance and, if
+    there is one, standard deviation; a table corrects it.
+    """
+
+    #: Of brightness, local variance, standard deviation if there is one, and 1.
+    weights: np.ndarray
+    #: The brightness of which counts as none.
+    low: float
+    #: What is added to each of these, but 1.
+    floors: np.ndarray
+    #: Logarithms of guesses, and by what to multiply the guesses there.
+    table: np.ndarray
+
+    @classmethod
+    def learn(cls, images, stds, errors, coverage):
+        """Learn from denoised images, their standard deviations or Nones, and their errors."""
+        tiny = np.finfo(np.float32).tiny
+        low = min(float(image.min()) for image in images)
+        step = -(-sum(error.size for error in errors) // _N_PIXELS)
+        clues = [_clues(image, std, low) for image, std in zip(images, stds, strict=True)]
+        clues = np.concatenate([clue.reshape(len(clue), -1) for clue in clues], axis=1)[:, ::step]
+        errors = np.concatenate([error.ravel() for error in errors])[::step]
+        # An error of 0 is luck.
+        errors = errors + 0.05 * errors.mean() + tiny
+        floors = 0.01 * clues.mean(axis=1) + tiny
+        logs = np.log(clues + floors[:, None])
+        design = np.vstack([logs, np.ones_like(errors)])
+        weights = np.linalg.lstsq(design.T, np.log(errors), rcond=None)[0]
+        guess = weights @ design
+        groups = np.array_split(np.argsort(guess), min(_N_GROUPS, len(guess)))
+        centres = np.array([guess[group].mean() for group in groups])
+        widths = np.array([np.quantile(errors[group], coverage) for group in groups])
+        return cls(weights, low, floors, np.stack([centres, widths / np.exp(centres)]))
+
+    def __call__(self, image, std=None):
+        """The widths of the pixels of a denoised image."""
+        floors = self.floors.reshape(-1, *[1] * image.ndim)
+        logs = np.log(_clues(image, std, self.low) + floors)
+        guess = np.tensordot(self.weights[:-1], logs, 1) + self.weights[-1]
+        return np.exp(guess) * np.interp(guess, *self.table)
+
+    def _truths(self):
+        """See `Persistent`."""
+        yield "weights", self.weights.shape in ((3,), (4,))
+        yield "floors", len(self.floors) == len(self.weights) - 1
+        yield "floors", bool((self.floors > 0).all())
+        yield "table", self.table.ndim == 2 and len(self.table) == 2
+        yield "table", bool((np.diff(self.table[0]) >= 0).all() and (self.table[1] > 0).all())
+
+
+def _clues(image, std, low):
+    """What tells of the error of each pixel: brightness, texture, and a standard deviation."""
+    image = image - np.float64(low)
+    sigma = (_WINDOW, _WINDOW, 0)
+    mean, squares = (gaussian_filter(x, sigma, mode="nearest") for x in (image, image**2))
+    clues = [image.clip(0), (squares - mean**2).clip(0)]
+    return np.stack(clues if std is None else [*clues, std])
+
+
+def _quantiles(values):
+    """The 1000 quantiles of an image, none of which is below the true one."""
+    values = np.sort(values, axis=None)
+    steps = np.arange(1, _N_STEPS + 1)
+    return values[-(-len(values) * steps // _N_STEPS) - 1]
+
+
+def _batches(X, y):
+    """Images and their targets, one by one where they are of different sizes."""
+    if not is_ragged(X):
+        return [(X, y)]
+    return [(image[None], target[None]) for image, target in zip(X, y, strict=True)]
+
+
+def _first(part):
+    """Of a batch of one image, the image and its intervals."""
+    X_denoised, intervals = part
+    return X_denoised[0], intervals[:, 0]

@@ -1,0 +1,308 @@
+"""What a denoiser took away: noise alone, as it should be, or more, or less."""
+
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import gaussian_gradient_magnitude
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from .._checks import check_parameters
+from .._images import (
+    MAX_LEVEL,
+    check_image_list,
+    check_images,
+    check_same_shape,
+    is_ragged,
+    resolve_image_shape,
+    to_float,
+    to_hwc,
+    warn_user,
+)
+from ..noise import BaseNoise, GaussianNoise
+from ..noise.anscombe import as_camera, noise_variance
+from ..noise.estimate import choose_noise, is_correlated
+
+# Side of the blocks whose means tell of removed structure, and the 99 % quantile of a normal
+# variable.
+_BLOCK, _BAND = 2, 2.326
+
+
+# Less of the variance than this, taken away where the image is smooth, is too little. On
+# photographs with the right model, 70 % were the least, and 48 % the most for 0.7 times its level.
+_LEFT = 0.6
+
+# Streaks go through: the correlation between the quarters of rows, or columns, from which on they
+# are there.
+_STREAKS, _PARTS = 0.2, 4
+
+# More images than this share raise a warning: a few are beyond a band by chance.
+_SHARE = 0.1
+
+_CAUSES = {
+    "structure_removed": (
+        "What was taken away from {} images holds more than noise: over blocks of pixels, it "
+        "varies more than the noise model allows, so that structure of the image was removed. "
+        "Denoise less: tell the denoiser a lower noise level, or train it on such images."
+    ),
+    "noise_left": (
+        "In {} images, less was taken away than the noise model says is there, so that noise is "
+        "left. Tell the denoiser a higher noise level, or train it with one."
+    ),
+    "noise_correlated": (
+        "In {} images, the noise is correlated between pixels, as that of stripes, compression "
+        "and upscaling is. Models of independent noise, and denoisers that learnt from such, do "
+        "not fit to it."
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ResidualReport:
+    """What was taken away from each image, measured; `residual_report` makes it.
+
+    All measures are of ``X_noisy - X_denoised``, divided by the standard deviation that the noise
+    model says for the pixel. ``print(report)`` shows their medians and the number of images with
+    each flag.
+
+    Attributes
+    ----------
+    variance : ndarray of shape (n_samples,)
+        Mean square: 1 where just the noise was taken away. A good denoiser stays a little below
+        where the image has much texture.
+    smooth_variance : ndarray of shape (n_samples,)
+        The same over the half of the pixels where the denoised image is smoothest.
+    block_power : ndarray of shape (n_samples,)
+        Mean square of the means of blocks of 2 × 2 pixels, times 4: at most about 1, which is that
+        of white noise. More than that is structure.
+    row_correlation, column_correlation : ndarray of shape (n_samples,)
+        Correlation between the means of the four quarters of rows, and of columns: about 0, unless
+        the noise has streaks.
+    autocorrelation : ndarray of shape (n_samples,)
+        That between neighbours with the largest absolute value. A denoiser that takes its
+        prediction from the pixels around leaves it slightly below 0.
+    correlation : ndarray of shape (n_samples,)
+        That with the denoised image.
+    structure_removed, noise_left, noise_correlated : ndarray of bool of shape (n_samples,)
+        The flags. Where noise is correlated, the model of independent noise does not hold, and the
+        two others are not raised.
+    """
+
+    variance: NDArray[np.float64]
+    smooth_variance: NDArray[np.float64]
+    block_power: NDArray[np.float64]
+    row_correlation: NDArray[np.float64]
+    column_correlation: NDArray[np.float64]
+    autocorrelation: NDArray[np.float64]
+    correlation: NDArray[np.float64]
+    structure_removed: NDArray[np.bool_]
+    noise_left: NDArray[np.bool_]
+    noise_correlated: NDArray[np.bool_]
+
+    def __repr__(self):
+        n_images = len(self.variance)
+        rows = [f"{'':<18}  median    5 %   95 %"]
+        for name, values in vars(self).items():
+            if name not in _CAUSES:
+                numbers = np.quantile(values, (0.5, 0.05, 0.95))
+                rows.append(f"{name:<18}  {numbers[0]:6.2f} {numbers[1]:6.2f} {numbers[2]:6.2f}")
+        rows += [
+            f"{name:<18}  {getattr(self, name).sum()} of {n_images} images" for name in _CAUSES
+        ]
+        return "\n".join(rows)
+
+
+def residual_report(
+    X_noisy: ArrayLike,
+    X_denoised: ArrayLike,
+    noise: str | float | BaseNoise = "estimate",
+    *,
+    image_shape: tuple[int, ...] | None = None,
+) -> ResidualReport:
+    r"""Judge a denoiser by what it took away, without clean images.
+
+    If all went well, ``X_noisy - X_denoised`` is noise: of the variance that the noise model says,
+    independent from pixel to pixel, and free of the image. Three warnings tell what else it is:
+    structure was removed, noise was left, or the noise is correlated.
+
+    Parameters
+    ----------
+    X_noisy : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+            (n_samples, height, width, n_channels)
+        Noisy images; images of different sizes may come as a list of arrays.
+    X_denoised : array-like shaped like `X_noisy`
+        What a denoiser made of them.
+    noise : "estimate", float or injector, default="estimate"
+        The noise of the images. A number is the standard deviation of Gaussian noise, in the units
+        of `X_noisy`; an injector is a `GaussianNoise`, `PoissonNoise` or `PoissonGaussianNoise` of
+        one level. "estimate" finds Gaussian or Poisson-Gaussian noise in each image.
+    image_shape : tuple of int or None, default=None
+        ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
+        means a square grey image, or a 1-D signal where the number of values is not a square.
+
+    Returns
+    -------
+    report : ResidualReport
+        One value per image of each measure, and of each flag.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, values are not finite, the noise is of another kind, or an image has no
+        noise.
+
+    Warns
+    -----
+    UserWarning
+        One for each flag that more than a tenth of the images have.
+
+    See Also
+    --------
+    skdae.plotting.ResidualDisplay : Shows it.
+    skdae.ConformalDenoiser : Tells how far off each pixel may be, from clean images.
+
+    Notes
+    -----
+    *Structure removed*: the means of blocks of 2 × 2 pixels vary by more than the 99 % band of
+    white noise allows. Noise of such low frequencies is what a denoiser cannot tell from the image
+    and leaves in it, so that more than all of it is structure. *Noise left*: where the denoised
+    image is smooth, less than 60 % of the variance was taken away. *Noise is correlated*: what was
+    taken away has streaks, or second differences of the noisy image are correlated, as in
+    `PretrainedDenoiser`.
+
+    Small images tell little: one of 28 × 28 pixels has 196 blocks, and a wide band. Where noise was
+    clipped at the ends of the range, there is less of it than the model says, and noise may seem to
+    be left.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import GaussianFilter, PretrainedDenoiser
+    >>> from skdae.metrics import residual_report
+    >>> waves = np.sin(np.linspace(0, 20, 128))
+    >>> X_clean = 0.5 + 0.3 * waves[:, None] * waves * np.ones((2, 1, 1))
+    >>> X_noisy = X_clean + np.random.default_rng(0).normal(0, 0.1, X_clean.shape)
+    >>> residual_report(X_noisy, PretrainedDenoiser().fit_transform(X_noisy)).structure_removed
+    array([False, False])
+    >>> import warnings
+    >>> X_blurred = GaussianFilter(sigma=9.0).fit_transform(X_noisy)
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     residual_report(X_noisy, X_blurred).structure_removed
+    array([ True,  True])
+    """
+    model = check_noise_model(noise)
+    noisy_images, denoised_images = (
+        check_image_list(X, name) if is_ragged(X) else check_images(X, name=name)
+        for X, name in ((X_noisy, "X_noisy"), (X_denoised, "X_denoised"))
+    )
+    check_same_shape(X_noisy=noisy_images, X_denoised=denoised_images)
+    if isinstance(noisy_images, np.ndarray) and noisy_images.ndim == 2:
+        image_shape = resolve_image_shape(noisy_images.shape, image_shape)
+    else:
+        image_shape = None
+    measures, flags = [], []
+    for noisy, denoised in zip(noisy_images, denoised_images, strict=True):
+        shape = to_hwc(image_shape or noisy.shape)
+        pair = [to_float(image).astype(np.float64).reshape(shape) for image in (noisy, denoised)]
+        measure, flag = _judge(pair[0], pair[1], model)
+        measures.append(measure)
+        flags.append(flag)
+    report = ResidualReport(*np.array(measures, float).T, *np.array(flags, bool).T)
+    for name, message in _CAUSES.items():
+        n_flagged = getattr(report, name).sum()
+        if n_flagged > _SHARE * len(measures):
+            warn_user(message.format(f"{n_flagged} of {len(measures)}"))
+    return report
+
+
+def check_noise_model(noise):
+    """The injector that a parameter `noise` stands for, or None where it is to be estimated."""
+    kinds = [StrOptions({"estimate"}), Interval(Real, 0, MAX_LEVEL, closed="neither"), BaseNoise]
+    check_parameters("residual_report", {"noise": kinds}, noise=noise)
+    if isinstance(noise, str):
+        return None
+    noise = GaussianNoise(std=float(noise)) if isinstance(noise, Real) else noise
+    # Refuses what has no known variance.
+    as_camera(noise)
+    return noise
+
+
+def standardized_residual(noisy, denoised, noise=None):
+    """What was taken away from an image (height, width, n_channels), in deviations of the noise."""
+    noise = noise or choose_noise(noisy[None])
+    variance = noise_variance(noise, denoised)
+    if not variance.max() > 0:
+        raise ValueError(
+            "X_noisy has an image without noise, which no residual can be compared with; leave it "
+            "out, or pass noise=."
+        )
+    # Where there is no light, counted photons have none.
+    return (noisy - denoised) / np.sqrt(variance.clip(1e-3 * variance.mean(), None))
+
+
+def autocorrelation(residual, reach):
+    """Autocorrelation up to `reach` pixels away, of shape (2 * reach + 1, 2 * reach + 1)."""
+    residual = residual - residual.mean(axis=(0, 1))
+    height, width, _ = residual.shape
+    sizes = (height + reach, width + reach)
+    spectrum = np.abs(np.fft.rfft2(residual, sizes, axes=(0, 1))) ** 2
+    products = np.fft.irfft2(spectrum, sizes, axes=(0, 1)).sum(axis=2)
+    lags = np.arange(-reach, reach + 1)
+    counts = np.outer(*(np.maximum(n - np.abs(lags), 1) / n for n in (height, width)))
+    return products[np.ix_(lags, lags)] / counts / (products[0, 0] or 1.0)
+
+
+def _judge(noisy, denoised, noise):
+    """The measures and flags of one image."""
+    residual = standardized_residual(noisy, denoised, noise)
+    squares = residual**2
+    slope = gaussian_gradient_magnitude(denoised, (1.5, 1.5, 0))
+    smooth = slope <= np.median(slope)
+    around = autocorrelation(residual, 1)
+    neighbours = np.array([around[1, 2], around[2, 1], around[2, 2], around[2, 0]])
+    block_power, n_blocks = _power_of_means(residual, _BLOCK)
+    rows, columns = _streaks(residual), _streaks(residual.swapaxes(0, 1))
+    spread = residual.std() * denoised.std()
+    covariance = np.mean((residual - residual.mean()) * (denoised - denoised.mean()))
+    measures = (
+        squares.mean(),
+        squares[smooth].mean(),
+        block_power,
+        rows,
+        columns,
+        neighbours[np.abs(neighbours).argmax()],
+        covariance / spread if spread > 0 else 0.0,
+    )
+    unit = float(np.subtract(*np.quantile(denoised, (0.999, 0.001)))) or 1.0
+    sides = np.array(residual.shape[:2])
+    is_streaked = (np.array([rows, columns]) > np.maximum(_STREAKS, _BAND / np.sqrt(sides))).any()
+    correlated = is_streaked or is_correlated(noisy, unit)
+    removed = block_power > 1 + _BAND * np.sqrt(2 / n_blocks)
+    left = squares[smooth].mean() < _LEFT
+    return measures, (removed and not correlated, left and not correlated, correlated)
+
+
+def _power_of_means(residual, size):
+    """Mean square of the means of blocks, 1 for white noise, and the number of blocks."""
+    height, width = (min(size, side) for side in residual.shape[:2])
+    n_rows, n_columns = residual.shape[0] // height, residual.shape[1] // width
+    residual = residual - residual.mean(axis=(0, 1))
+    blocks = residual[: n_rows * height, : n_columns * width].reshape(
+        n_rows, height, n_columns, width, -1
+    )
+    means = blocks.mean(axis=(1, 3))
+    return float((means**2).mean() * height * width), means.size
+
+
+def _streaks(residual):
+    """Correlation between the parts of a row, over the rows; 0 where these are too few or short."""
+    height, width, n_channels = residual.shape
+    if height < 32 or width < 4 * _PARTS:
+        return 0.0
+    parts = np.array_split(residual, _PARTS, axis=1)
+    # Differences between rows, because what varies slowly from row to row is the image.
+    means = [np.diff(part.mean(axis=1), 2, axis=0) for part in parts]
+    rho = np.corrcoef(np.reshape(means, (_PARTS, -1)))
+    # The median, because an edge of the image may go through two or three parts.
+    return float(np.median(rho[np.triu_indices(_PARTS, 1)]))
