@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from functools import wraps
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,6 +20,7 @@ from ._images import (
     check_sample_weight,
     check_target,
     image_by_image,
+    predict_blocks,
     squared_errors,
     without_overhang,
 )
@@ -132,9 +134,86 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
     #: Whether ``predict(X, return_std=True)`` gives standard deviations, too.
     _gives_std = False
 
+    def predict_to(
+        self, source: Any, target: Any, *, tile_size: int | str | None = "auto", verbose: int = 0
+    ) -> Any:
+        """Denoise an array that memory does not hold, block by block, into another one.
+
+        Memory holds one block at a time, where `receptive_field_` is not None: else whole images.
+        The result is that of `predict` on the whole array, but for rounding.
+
+        Parameters
+        ----------
+        source : array of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images: anything with shape, dtype and slices, such as a zarr array, a data set of
+            HDF5, or a `numpy.memmap`. It is read, and checked, block by block.
+        target : array
+            Where the result goes, of its shape; anything that takes values by slices. Of a floating
+            dtype, it gets what `predict` returns. Integers of up to 32 bits, of the dtype of
+            `source`, get that rounded and clipped to their range, and `uint8` times 255.
+        tile_size : int, "auto" or None, default="auto"
+            Side in pixels of the blocks that are read, with their overlap. "auto" is about 256, so
+            that chunks of `target` are written once where they are not much larger. None reads
+            whole images.
+        verbose : int, default=0
+            Above 0, a bar shows progress.
+
+        Returns
+        -------
+        target : array
+
+        Raises
+        ------
+        TypeError
+            If `source` or `target` is not such an array.
+        ValueError
+            If `target` has another shape or dtype, `tile_size` is smaller than the overlap of the
+            blocks, or a block holds NaN or infinity, or images that `predict` refuses.
+
+        Notes
+        -----
+        An error, Ctrl-C among them, leaves `target` incomplete, and says so. To tell a whole
+        result from a part, write under a temporary name, and rename it when this method returns.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skdae import MedianFilter
+        >>> X = np.random.default_rng(0).random((1, 1000, 1000)).astype(np.float32)
+        >>> median = MedianFilter(5).fit(X)
+        >>> X_denoised = median.predict_to(X, np.empty_like(X), tile_size=300)
+        >>> bool((X_denoised == median.predict(X)).all())
+        True
+        """
+        return predict_blocks(self, source, target, tile_size, verbose)
+
+    @property
+    def receptive_field_(self) -> tuple[int, int] | None:
+        """Stride and radius, in pixels, of the blocks that images may be denoised in.
+
+        A block that starts at a multiple of the stride is denoised as in the whole image, but for a
+        border as wide as the radius. None where images have to be whole.
+        """
+        return None
+
+    def output_shape(self, image_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of what images become.
+
+        Parameters
+        ----------
+        image_shape : tuple of int
+            ``(height, width)`` or ``(height, width, n_channels)`` of a noisy image.
+
+        Returns
+        -------
+        image_shape : tuple of int
+        """
+        return tuple(image_shape)
+
     @property
     def _sees_stacks(self):
-        """True where images of a batch are denoised with those beside them; None elsewhere."""
+        """How many images on each side an image is denoised with; None where it stands alone."""
         return None
 
     def score(

@@ -9,6 +9,14 @@ from .arrays import (
     is_listed,
     to_float,
 )
+from .blocks import (
+    check_tile,
+    is_dask,
+    overlap,
+    predict_blocks,
+    smallest_tile,
+    tiles,
+)
 from .checks import (
     FLOAT_DTYPES,
     check_images,

@@ -1,6 +1,8 @@
 """Ranges and sizes of what images hold."""
 
 import math
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import product
 
 import numpy as np
@@ -41,6 +43,20 @@ def union(*ranges):
     return min(low for low, _ in ranges), max(high for _, high in ranges)
 
 
+# Whether what is looked at is a part of the images that the user passed.
+_IS_PART = ContextVar("is_part", default=False)
+
+
+@contextmanager
+def part_of_images():
+    """Inside of it, the range of images is taken for that of a part of them."""
+    token = _IS_PART.set(True)
+    try:
+        yield
+    finally:
+        _IS_PART.reset(token)
+
+
 def is_far(seen, fitted):
     """Whether images span a range that has nothing to do with that of the images at fit.
 
@@ -51,6 +67,9 @@ def is_far(seen, fitted):
     """
     (low, high), (least, most) = seen, fitted
     width = most - least
+    if _IS_PART.get():
+        # Its neighbours may be lighter or darker.
+        low, high = min(low, least), max(high, most)
     # Noise may reach far beyond the images; other units are further away than that. Images of one
     # value have none.
     is_beyond = low < least - 3 * width or high > most + 3 * width

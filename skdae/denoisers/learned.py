@@ -25,6 +25,7 @@ from .._images import (
     from_nhwc,
     image_by_image,
     image_list,
+    to_hwc,
     union,
     validate_images,
     warn_user,
@@ -230,7 +231,9 @@ class LearnedDenoiser(BaseDenoiser):
     ) -> Self:
         """Train one epoch on a part of the data, with a constant learning rate and no validation.
 
-        It goes on from what was learnt before, and writes no checkpoint.
+        It goes on from what was learnt before, and writes no checkpoint. It keeps the state of the
+        optimizer, also of one that was pickled since the last `partial_fit`; after `load`, or where
+        `fit` came before the pickling, the optimizer starts afresh.
 
         Parameters
         ----------
@@ -381,6 +384,7 @@ class LearnedDenoiser(BaseDenoiser):
             "lr": self.lr,
             "max_epochs": 1 if partial else int(self.max_epochs),
             "max_steps": None if partial else self.max_steps,
+            "purpose": "partial_fit" if partial else "fit",
             "batch_size": int(self.batch_size),
             "device": device,
             "compile": self.compile,
@@ -459,7 +463,26 @@ class LearnedDenoiser(BaseDenoiser):
     @property
     def _sees_stacks(self):
         """See `BaseDenoiser`."""
-        return self._plan.context > 0 or None
+        return self._plan.context or None
+
+    @property
+    def receptive_field_(self) -> tuple[int, int] | None:
+        """Stride and radius of the net in pixels; None where it takes images of one size alone."""
+        return self._plan.receptive_field
+
+    def output_shape(self, image_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of what images become: larger in super-resolution.
+
+        Parameters
+        ----------
+        image_shape : tuple of int
+            ``(height, width)`` or ``(height, width, n_channels)`` of a noisy image.
+
+        Returns
+        -------
+        image_shape : tuple of int
+        """
+        return self._plan.output_hwc(to_hwc(image_shape))[: len(image_shape)]
 
     @image_by_image(image_list)
     def predict(self, X: ArrayLike) -> np.ndarray:
@@ -566,7 +589,7 @@ class LearnedDenoiser(BaseDenoiser):
         plan.check_module(module)
         with weights.Builder(net["weights"]):
             options = self._net_options(self.device_, self.precision_, partial=False)
-            self.net_ = self._build_net(module, plan, options)
+            self.net_ = self._build_net(module, plan, {**options, "purpose": "predict"})
         self.net_.plan = plan
         self.net_.history.extend(net["history"])
 

@@ -273,6 +273,8 @@ class AdversarialNet(ImageNet):
     def initialize_optimizer(self, *args, **kwargs):
         """Give each net its optimizer."""
         super().initialize_optimizer(*args, **kwargs)
+        if self.purpose == "predict":
+            return self
         weights, options = self.discriminator_.parameters(), self.get_params_for("optimizer")
         self.discriminator_optimizer_ = self.optimizer(weights, lr=self.lr, **options)
         return self
@@ -285,10 +287,6 @@ class AdversarialNet(ImageNet):
     def modules(self):
         """Both nets, and the loss."""
         return [*super().modules(), self.discriminator_]
-
-    def optimizers(self):
-        """Those of both nets."""
-        return [*super().optimizers(), self.discriminator_optimizer_]
 
     def _train_step(self, x, y, scaler, listens):
         with self._autocast():

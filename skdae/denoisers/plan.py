@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from .._files.estimators import Persistent
 from .._images import (
     check_fitted_shape,
+    check_tile,
     common_scale,
     find_scale,
     guess_image_shape,
@@ -23,7 +24,6 @@ from .._images import (
     union,
     warn_if_far,
 )
-from .._training import tiles
 from .._training.batches import as_channels, neighbours
 from .._training.fit_data import choose_patch_size, float32_range, gather, shorter_side
 from .._training.losses import OUTPUT_ACTIVATIONS
@@ -246,9 +246,16 @@ class NetPlan(Persistent):
         check_stack(X, self.context)
         warn_if_far(float32_range(X), self.input_range)
         images = to_nhwc(X, self.image_shape)
-        if not self.any_size or images.shape[3] != self.input_hwc[2]:
-            check_fitted_shape(images.shape[1:], self.input_hwc)
+        self.output_hwc(images.shape[1:])
         return images
+
+    def output_hwc(self, hwc):
+        """Height, width and channels of the result for such images, if the net takes them."""
+        if not self.any_size or hwc[2] != self.input_hwc[2]:
+            check_fitted_shape(hwc, self.input_hwc)
+        if tuple(hwc) == self.input_hwc:
+            return self.target_hwc
+        return (*(n * s for n, s in zip(hwc[:2], self.scale, strict=True)), self.target_hwc[2])
 
     def with_neighbours(self, images, index):
         """Some images of a stack, with those beside them as channels; tensors."""
@@ -268,7 +275,7 @@ class NetPlan(Persistent):
                     'architecture="unet", "dncnn", or "conv" with latent_dim=None.'
                 )
         if tile_size is not None:
-            tiles.check_tile(tile_size, *self.receptive_field)
+            check_tile(tile_size, *self.receptive_field)
         if patch_size is not None and len(images):
             # The first has the size of all, but for a list.
             smallest = min(map(shorter_side, images if isinstance(images, list) else [images[0]]))

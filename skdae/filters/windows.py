@@ -38,6 +38,9 @@ class _SquareWindowFilter(BaseFilter):
         self.mode = mode
         self.image_shape = image_shape
 
+    def _radius(self):
+        return self.size // 2
+
 
 class MeanFilter(_SquareWindowFilter):
     r"""Replace each pixel by the mean of the window around it.
@@ -198,6 +201,9 @@ class GaussianFilter(BaseFilter):
         self.mode = mode
         self.image_shape = image_shape
 
+    def _radius(self):
+        return int(4 * self.sigma + 0.5)
+
     def _filter(self, images):
         return ndimage.gaussian_filter(images, (0, self.sigma, self.sigma, 0), mode=self.mode)
 
@@ -280,6 +286,10 @@ class BilateralFilter(BaseFilter):
         self.sigma_spatial = sigma_spatial
         self.mode = mode
         self.image_shape = image_shape
+
+    def _radius(self):
+        # The noise is estimated from the whole channel.
+        return None if self.sigma_color is None else math.ceil(3 * self.sigma_spatial)
 
     def _filter(self, images):
         if self.sigma_color is None:
