@@ -20,6 +20,7 @@ from ._images import (
     check_sample_weight,
     check_target,
     image_by_image,
+    is_dask,
     predict_blocks,
     squared_errors,
     without_overhang,
@@ -244,6 +245,8 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
     def _squared_errors(self, X, y):
         """Mean squared error of each image, as `score` takes them."""
         images = check_images(X)
+        if is_dask(X):
+            X = images
         target = check_target(images, y)
         noise = getattr(self, "noise_", None) if target is None else None
         target = images if target is None else target

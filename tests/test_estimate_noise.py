@@ -152,3 +152,9 @@ def test_other_mistakes_are_named():
         estimate_noise(X[:, ::2, ::2], X)
     with pytest.raises(ValueError, match="NaN"):
         estimate_noise(np.full_like(X, np.nan))
+
+
+def test_images_that_equal_their_targets_hold_no_noise():
+    X = np.random.default_rng(0).random((64, 16, 16))
+    with pytest.raises(ValueError, match="holds no noise"):
+        estimate_noise(X, X, "poisson-gaussian")

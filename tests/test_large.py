@@ -161,6 +161,22 @@ def test_rows_and_pipelines_stay_lazy():
     np.testing.assert_array_equal(lazy, pipe.transform(rows))
 
 
+def test_pairs_of_dask_arrays_are_fitted_searched_and_scored(net):
+    X_noisy, X_clean = (da.from_array(images, chunks=UNEVEN) for images in (X, X**2))
+    pipe = make_pipeline(MedianFilter(3), GaussianFilter()).fit(X_noisy, X_clean)
+    assert pipe.score(X_noisy, X_clean) == pipe.score(X, X**2)
+    assert net.score(X_noisy, X_clean) == net.score(X, X**2)
+    sizes = {"size": [3, 5]}
+    search = GridSearchCV(MedianFilter(), sizes, cv=2, error_score="raise").fit(X_noisy, X_clean)
+    expected = GridSearchCV(MedianFilter(), sizes, cv=2).fit(X, X**2).cv_results_
+    np.testing.assert_array_equal(
+        search.cv_results_["mean_test_score"], expected["mean_test_score"]
+    )
+    MedianFilter().fit(X_noisy, np.arange(5))
+    with pytest.raises(ValueError, match="inconsistent"):
+        MedianFilter().fit(X_noisy, X_clean[:3])
+
+
 def test_a_lazy_array_is_of_the_fit_that_made_it():
     median = MedianFilter(3).fit(X)
     lazy = median.predict(da.from_array(X, chunks=UNEVEN))

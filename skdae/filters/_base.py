@@ -4,7 +4,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from .._checks import fit_context
 from .._images import (
@@ -14,6 +14,7 @@ from .._images import (
     image_by_image,
     image_list,
     images_of_fit,
+    is_dask,
     is_ragged,
     refuse_overflow,
     resolve_image_shape,
@@ -73,6 +74,10 @@ class BaseFilter(BaseDenoiser):
         with unchanged_on_error(self):
             self._check()
             images, self.range_ = images_of_fit(self, X)
+            if is_dask(X) and y is not None:
+                check_consistent_length(X, y)
+                # Of which the first stands for all, too.
+                y = y[:1]
             check_targets(X if is_ragged(X) else images, y)
             self.image_shape_ = resolve_image_shape(images.shape, self.image_shape)
         return self

@@ -294,6 +294,8 @@ def _blocks(plane, target, stride, ends):
 
 def _line(means, variances):
     """Gain and intercept of the variance as a function of the mean."""
+    if not variances.any():
+        return 0.0, 0.0
     design = np.stack([means, np.ones_like(means)], axis=1)
     floor = 1e-3 * variances.max()
     model, trust = np.maximum(variances, floor), 1.0
@@ -316,6 +318,11 @@ def _camera(means, gain, intercept):
     """The Poisson-Gaussian noise whose variance is a line in the mean."""
     darkest, spread = means.min(), np.ptp(means)
     constant = gain * means.mean() + intercept
+    if gain == constant == 0:
+        raise ValueError(
+            "X holds no noise that could be estimated: it varies no more than y does, or its flat "
+            "parts are constant. Pass noisy images, with a y that is not X itself."
+        )
     # A gain of 0 is not one: photons then make a hundredth of a percent of the variance.
     gain = max(gain, 1e-4 * constant / (spread or abs(darkest) or 1.0))
     crossing = means.mean() - constant / gain
