@@ -157,6 +157,8 @@ def test_pipelines_pass_it_on_and_ensembles_average_it():
     poses = [np.rot90(X, k, (1, 2))[:, :, ::step] for k in range(4) for step in (1, -1)]
     means = [net.predict(np.ascontiguousarray(p), return_std=True)[1].mean() for p in poses]
     assert std.mean() == pytest.approx(np.mean(means), rel=1e-5)
+    frozen = SelfEnsembleDenoiser(FrozenEstimator(pipeline)).fit(X)
+    assert frozen.predict(X, return_std=True)[1].shape == X.shape
 
 
 @pytest.mark.parametrize(

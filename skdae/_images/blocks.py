@@ -297,7 +297,8 @@ def _check_target(source, target, shape, dtype):
         )
     kind = np.dtype(target.dtype)
     is_short = kind.kind in "iu" and kind.itemsize <= 4
-    if kind.kind != "f" and not (is_short and kind == np.dtype(source.dtype)):
+    # By name: files of microscopes and telescopes have the other byte order.
+    if kind.kind != "f" and not (is_short and kind.name == np.dtype(source.dtype).name):
         raise ValueError(
             f"target has dtype {kind}, but the result has dtype {dtype}; pass an array of that "
             "dtype, or of the dtype of source where those are integers of up to 32 bits."

@@ -3,6 +3,7 @@
 from typing import Any
 
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods
@@ -76,6 +77,8 @@ class HeldDenoiser(BaseDenoiser):
 
 def gives_std(denoiser):
     """Whether ``predict(X, return_std=True)`` of a fitted denoiser tells standard deviations."""
+    if isinstance(denoiser, FrozenEstimator):
+        return gives_std(denoiser.estimator)
     denoiser = getattr(denoiser, "best_estimator_", denoiser)
     if isinstance(denoiser, Pipeline):
         return gives_std(denoiser[-1])
