@@ -44,11 +44,12 @@ autodoc_typehints = "none"
 # Beside a class page, methods by their own names.
 toc_object_entries_show_parents = "hide"
 
-# The examples are a course: numbered, and shown in that order.
-# The studies take half an hour: without a GALLERY_HEADER.rst their folder is no part of it.
+# Numbered, and shown in that order. Course and studies have an index.rst of their own, which keeps
+# their folders out of the gallery. The studies take half an hour and are not run: their names do
+# not begin with plot_.
 sphinx_gallery_conf = {
-    "examples_dirs": "../examples",
-    "gallery_dirs": "gallery",
+    "examples_dirs": ["../examples", "../examples/course", "../examples/studies"],
+    "gallery_dirs": ["gallery", "course", "studies"],
     "within_subsection_order": "FileNameSortKey",
     "filename_pattern": "/plot_",
     # API pages list the examples that use them.
@@ -57,6 +58,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "parallel": int(os.environ.get("WORKERS", "1")),
     "show_signature": False,
+    "image_srcset": ["2x"],
 }
 
 # `make docs ONLINE=1` links to the pages of other libraries; their lists come from the network.
@@ -103,13 +105,12 @@ html_sidebars = {
             "index",
             "start",
             "results",
-            "studies",
             "reliability",
             "glossary",
             "changes",
             "contributing",
         ),
-        *("gallery/**", "search", "genindex"),
+        *("gallery/**", "course/**", "studies/**", "search", "genindex"),
     )
 }
 

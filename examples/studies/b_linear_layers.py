@@ -3,7 +3,7 @@
 =======================================
 
 .. figure:: /images/studies/b_enlarged.png
-    :alt: Ten test digits: clean, reduced to 14 by 14 pixels, and enlarged by bicubic interpolation
+    :alt: Five test digits: clean, reduced to 14 by 14 pixels, and enlarged by bicubic interpolation
         and by two networks. The networks' digits are sharp, the interpolated ones blurred.
 
     Digits of 14 × 14 pixels, enlarged to 28 × 28, with their mean squared errors.
@@ -71,7 +71,7 @@ print(pd.DataFrame(scores).T.to_string(float_format="{:.4g}".format))
 print(f"\nEntropy of the test digits: {bce(X_test, X_test / 255):.4f}")
 
 DenoisingDisplay.from_predictions(
-    X_test, X_small, X_large, n_images=10, metric="mse", input_label="14 × 14"
+    X_test, X_small, X_large, n_images=5, metric="mse", input_label="14 × 14"
 )
 plt.savefig("b_enlarged.png", dpi=150, bbox_inches="tight")
 

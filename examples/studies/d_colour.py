@@ -69,6 +69,18 @@ for kind, noise in noises.items():
 print(pd.DataFrame(errors).to_string(float_format="{:.4f}".format))
 
 # %%
-# It prints the mean absolute errors of the test images:
+# The mean absolute errors of the test images, recorded on 2026-11-21 by
+# ``python examples/studies/d_colour.py --seconds 40``, an earlier form of this script with the same
+# networks and seeds, and 19 to 22 epochs for the code of 100:
 #
 # .. literalinclude:: /../examples/studies/d_colour.txt
+#
+# The network with a code is worse than the filters on Poisson noise and on salt and pepper: it blurs
+# the pixels that were clean. There, U-Net and pix2pix have 13 times less error than the median
+# filter, and no less than the noisy images, of whose pixels 99.6 % are intact.
+#
+# .. figure:: /images/studies/d_salt_and_pepper.png
+#     :alt: Six small photographs with salt and pepper on few pixels, and the results of two filters
+#         and three networks. The network with a code is the most blurred.
+#
+#     Salt and pepper on 0.4 % of the pixels.

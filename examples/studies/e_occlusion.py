@@ -3,7 +3,7 @@
 ========================
 
 .. figure:: /images/studies/e_digits.png
-    :alt: Ten test digits: clean, crossed by a white line, and reconstructed by three networks. The
+    :alt: Five test digits: clean, crossed by a white line, and reconstructed by three networks. The
         U-Net restores them almost exactly.
 
     Test digits with one row or column set to white, and three reconstructions with their mean
@@ -62,11 +62,11 @@ scores = {name: {m: f(X_test, X) for m, f in metrics.items()} for name, X in ima
 print(pd.DataFrame(scores).T.to_string(float_format="{:.4g}".format))
 
 DenoisingDisplay.from_predictions(
-    X_test, X_occluded, X_rebuilt, n_images=10, metric="mse", input_label="occluded"
+    X_test, X_occluded, X_rebuilt, n_images=5, metric="mse", input_label="occluded"
 )
 plt.savefig("e_digits.png", dpi=150, bbox_inches="tight")
 
 # %%
-# It prints:
+# It printed, on 2026-11-24:
 #
 # .. literalinclude:: /../examples/studies/e_occlusion.txt
