@@ -25,13 +25,14 @@ X_train, X_test = train_test_split(load_digits_images().images.reshape(-1, 64), 
 # %%
 # Three ways to a code
 # --------------------
-# The linear network has no activation between its layers. The dense network has hidden layers.
+# The linear network has no activation between its layers. The dense network has hidden layers. Like
+# the networks, PCA gets its results clipped to [0, 1].
 
 sizes = [2, 4, 8]
 errors = {"PCA": [], "linear": [], "dense": []}
 for n in sizes:
     pca = PCA(n).fit(X_train)
-    X_rebuilt = {"PCA": pca.inverse_transform(pca.transform(X_test))}
+    X_rebuilt = {"PCA": pca.inverse_transform(pca.transform(X_test)).clip(0, 1)}
     options = {"latent_dim": n, "validation_fraction": None, "random_state": 0}
     linear = DenoisingAutoencoder("linear", lr=1e-2, max_epochs=100, **options)
     dense = DenoisingAutoencoder("dense", lr=3e-3, max_epochs=40, **options)
@@ -54,18 +55,46 @@ plt.show()
 # %%
 # The same plane
 # --------------
-# All reconstructions of a linear autoencoder lie in a plane. Decoding the unit codes gives the
-# axes of the plane of the network with 8 values. The principal angles between this plane and that
-# of PCA are:
+# The reconstructions of a linear autoencoder lie in a plane, spanned by the weights of its decoder.
+# These are the principal angles between this plane, of 8 dimensions, and that of PCA:
 
-axes = linear.decode(np.eye(8, dtype=np.float32)) - linear.decode(np.zeros((1, 8), np.float32))
-angles = np.degrees(subspace_angles(axes.T, pca.components_.T))
-print(*(f"{angle:.1f}°" for angle in angles))
+weight = linear.module_.decoder.layer.weight.detach().numpy()
+angles = np.degrees(subspace_angles(weight, pca.components_.T))
+print("angles:", *(f"{angle:.1f}°" for angle in angles))
+variances = PCA(9).fit(X_train).explained_variance_ratio_[-2:]
+print("variances of components 8 and 9: {:.3f} and {:.3f}".format(*variances))
 
 # %%
+# Seven directions agree. The last one is hard to tell from the next: both components explain almost
+# the same variance, so the error hardly depends on the choice.
+#
 # Reconstructions from 8 values
 
 # sphinx_gallery_thumbnail_number = 2
 
 DenoisingDisplay.from_predictions(X_test, X_test, X_rebuilt, metric="mse", input_label="input")
 plt.show()
+
+# %%
+# Exercises
+# ---------
+# 1. How much smaller is a code of 8 values than a digit, and what is lost?
+#
+# .. dropdown:: Answer
+#
+#     A digit has 64 values, so the code is an eighth. What is lost varies from digit to digit; a
+#     method keeps what its training images have in common.
+#
+# 2. Why can the dense network do with 2 values what PCA needs more for?
+#
+# .. dropdown:: Answer
+#
+#     PCA with 2 values can only reach the points of a plane. With hidden layers, the decoder bends
+#     this plane into a curved surface that passes nearer to the digits.
+#
+# 3. Put ``noise=GaussianNoise(0.3)`` into both networks and predict noisy digits. Compare with PCA.
+#
+# .. dropdown:: Answer
+#
+#     PCA denoises, too: it removes the part of the noise outside its plane. Fit it on clean digits,
+#     transform noisy ones, and compare all three by ``peak_signal_noise_ratio``.

@@ -66,11 +66,10 @@ psnr = pd.DataFrame(
 )
 print(psnr.round(1).to_string())
 
-# %%
-# No filter is the best everywhere. The median ignores extreme values: it is far ahead on salt and
-# pepper, and behind on the other noises. The bilateral filter averages similar pixels only. It keeps
-# edges under Gaussian noise, and keeps salt and pepper, too, because such pixels are similar to none.
-# Stripes are no easier to remove by any of them: they look like structure.
+# %% No filter is the best everywhere. The median ignores extreme values, so it is far ahead on
+# salt and pepper, and behind the mean on the other noises. The bilateral filter averages similar
+# pixels only: it keeps edges, and salt and pepper as well. Stripes look like structure, and no
+# filter gains much.
 #
 # Exercises
 # ---------
@@ -92,6 +91,5 @@ print(psnr.round(1).to_string())
 #
 # .. dropdown:: Answer
 #
-#     Only for these values. A fair comparison gives every filter its best parameters for each noise,
-#     chosen on other images: put a ``GridSearchCV`` around each
-#     (:doc:`/gallery/plot_05_baselines_in_one_grid`).
+#     Only for these values. A fair comparison gives every filter its best parameters for each
+#     noise, chosen on other images, as in :doc:`/gallery/plot_05_baselines_in_one_grid`.

@@ -60,7 +60,8 @@ plt.show()
 #     It can only draw what its code can express, and a white line across a digit is not among the
 #     images it was trained on.
 #
-# 2. Give the U-Net test digits with a line of two pixels, ``Occlusion(size=2)``. What do you expect?
+# 2. Give the U-Net test digits with a line of two pixels, ``Occlusion(size=2)``. What do you
+#    expect?
 #
 # .. dropdown:: Answer
 #

@@ -94,7 +94,8 @@ print(pd.DataFrame({name: table["psnr"] for name, table in scores.items()}).roun
 #     ``GroupKFold``, with the number of the photograph as group. Patches of one photograph share
 #     texture, light and camera, and neighbouring ones may overlap.
 #
-# 2. The noise of your images lies between σ = 0.05 and 0.6. How do you train, and how do you report?
+# 2. The noise of your images lies between σ = 0.05 and 0.6. How do you train, and how do you
+#    report?
 #
 # .. dropdown:: Answer
 #
@@ -106,5 +107,5 @@ print(pd.DataFrame({name: table["psnr"] for name, table in scores.items()}).roun
 # .. dropdown:: Answer
 #
 #     Whether both were scored on the same noisy images, how much the difference varies
-#     (``per_fold=True``, and other values of ``random_state``), and whether the score comes from the
-#     images that the choice was made on.
+#     (``per_fold=True``, and other values of ``random_state``), and whether the score comes from
+#     the images that the choice was made on.

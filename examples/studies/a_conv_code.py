@@ -3,8 +3,8 @@
 ====================================================
 
 .. figure:: /images/studies/a_digits.png
-    :alt: Five test digits: clean, hidden by strong noise, and denoised by two networks with codes of
-        16 values. Most are right, and slightly blurred.
+    :alt: Five test digits: clean, hidden by strong noise, and denoised by two networks with codes
+        of 16 values. Most are right, and slightly blurred.
 
     Test digits with noise of σ = 0.5, denoised, with their mean squared errors.
 
