@@ -76,6 +76,6 @@ DenoisingDisplay.from_predictions(
 plt.savefig("b_enlarged.png", dpi=150, bbox_inches="tight")
 
 # %%
-# It prints:
+# It printed, on 2026-11-24:
 #
 # .. literalinclude:: /../examples/studies/b_linear_layers.txt
