@@ -239,16 +239,23 @@ def keyed_noise(options):
 
 
 def import_time(options):
-    """`import skdae` against the libraries that it stands on, in fresh processes."""
-    statements = {"skdae": "import skdae", "dependencies": "import torch, sklearn, skorch"}
+    """Imports against the libraries that they stand on, in fresh processes."""
+    help_ = "from skdae.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass"
+    pairs = {
+        "import": ("import skdae", "import sklearn"),
+        "import of a filter": ("from skdae import MedianFilter", "import sklearn, scipy.ndimage"),
+        "import of a net": ("from skdae import Pix2PixDenoiser", "import torch, sklearn, skorch"),
+        "skdae --help": (help_, "import sklearn"),
+    }
 
     def run(statement):
-        subprocess.run([sys.executable, "-c", statement], check=True)
+        subprocess.run([sys.executable, "-c", statement], check=True, stdout=subprocess.DEVNULL)
 
-    runs = {name: partial(run, statement) for name, statement in statements.items()}
-    # The first fills the caches of the disk.
-    runs["skdae"]()
-    yield from compare("import", runs, 5 * options.n_repeats)
+    for work, (ours, other) in pairs.items():
+        runs = {"skdae": partial(run, ours), other: partial(run, other)}
+        # The first fills the caches of the disk.
+        runs["skdae"]()
+        yield from compare(work, runs, 5 * options.n_repeats)
 
 
 WORKS: dict[str, Callable[[Options], Iterator[Row]]] = {

@@ -4,23 +4,21 @@ Noise injectors (`skdae.noise`), denoising autoencoders (`skdae.DenoisingAutoenc
 baselines (`skdae.filters`), image metrics and scorers (`skdae.metrics`), honest evaluation
 (`skdae.model_selection`), data sets (`skdae.datasets`), displays (`skdae.plotting`), and files
 without code (`skdae.save`, `skdae.load`).
+
+A name is imported when it is first used: `import skdae` takes no time, and noises, filters and
+metrics do not import torch.
 """
 
+import os
+from typing import TYPE_CHECKING
+
+from lazy_loader import attach
+
 from . import denoisers, filters, noise
-from ._files.estimators import load, save
-from ._training.distributed import distributed
-from .denoisers import *
-from .filters import *
-from .metrics import (
-    SCORERS,
-    j_invariant_scorer,
-    mae_scorer,
-    mse_scorer,
-    psnr_scorer,
-    ssim_scorer,
-)
-from .model_selection import denoising_scorer, without_noise
-from .noise import *
+
+# Threads that wait for one another leave the processor to others, where torch is not loaded yet.
+# Spinning, as OpenMP does by itself, takes a hundred times as long on a busy machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
 
@@ -41,3 +39,40 @@ __all__ = [
 __all__ += denoisers.__all__
 __all__ += filters.__all__
 __all__ += noise.__all__
+
+if TYPE_CHECKING:
+    from ._files.estimators import load, save
+    from ._training.distributed import distributed
+    from .denoisers import *
+    from .filters import *
+    from .metrics import (
+        SCORERS,
+        j_invariant_scorer,
+        mae_scorer,
+        mse_scorer,
+        psnr_scorer,
+        ssim_scorer,
+    )
+    from .model_selection import denoising_scorer, without_noise
+    from .noise import *
+else:
+    __getattr__, __dir__, _ = attach(
+        __name__,
+        ["architectures", "base", "datasets", "metrics", "model_selection", "plotting"],
+        {
+            "_files.estimators": ["load", "save"],
+            "_training.distributed": ["distributed"],
+            "denoisers": denoisers.__all__,
+            "filters": filters.__all__,
+            "metrics": [
+                "SCORERS",
+                "j_invariant_scorer",
+                "mae_scorer",
+                "mse_scorer",
+                "psnr_scorer",
+                "ssim_scorer",
+            ],
+            "model_selection": ["denoising_scorer", "without_noise"],
+            "noise": noise.__all__,
+        },
+    )

@@ -8,9 +8,9 @@ arrays that broadcast against `size`.
 import hashlib
 import threading
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
-import torch
 from sklearn.utils import check_random_state
 
 
@@ -35,6 +35,8 @@ def seeded(seed, device):
 
     So is its default dtype, which is float32 meanwhile.
     """
+    import torch
+
     devices = [device] if device.type == "cuda" else []
     with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=devices):
         # Not torch.manual_seed, which seeds all devices.
@@ -135,17 +137,12 @@ class TorchGenerator(_Generator):
     """
 
     def __init__(self, generator):
-        self._generator = generator
-        self._where = {"generator": generator, "device": generator.device, "dtype": torch.float32}
+        # Noises in NumPy arrays need no torch.
+        import torch
 
-    def _standard_normal(self, size):
-        return torch.randn(tuple(size), **self._where)
-
-    def _standard_uniform(self, size):
-        return torch.rand(tuple(size), **self._where)
-
-    def poisson(self, lam):
-        """Poisson counts of the rates `lam`."""
-        return torch.poisson(lam, generator=self._generator)
-
-    _floor = staticmethod(torch.floor)
+        where = {"generator": generator, "device": generator.device, "dtype": torch.float32}
+        self._standard_normal = partial(torch.randn, **where)
+        self._standard_uniform = partial(torch.rand, **where)
+        #: Poisson counts of the rates `lam`.
+        self.poisson = partial(torch.poisson, generator=generator)
+        self._floor = torch.floor

@@ -53,7 +53,7 @@ def test_the_wheel_holds_the_package_and_its_weights_alone(wheel):
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert package == sources
-    assert {name.suffix for name in package} == {".py", ".typed", ".safetensors", ".md"}
+    assert {name.suffix for name in package} == {".py", ".pyi", ".typed", ".safetensors", ".md"}
     weights = {name.name for name in package if name.suffix == ".safetensors"}
     assert weights == {"photographs-colour.safetensors", "photographs-grey.safetensors"}
     # The weights take 4 MB at most, all else a tenth of that.

@@ -1,11 +1,16 @@
 """Devices, precisions and threads."""
 
 import os
+from contextlib import contextmanager
 from functools import cache
 
+import joblib
 import torch
 
 from . import distributed
+
+# Multiply-adds of a step below which threads wait for one another longer than they save.
+_SMALL_STEP = 2**22
 
 
 @cache
@@ -18,6 +23,44 @@ def _prepare_for_forks():
     """
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+
+
+@contextmanager
+def threads(n_products=_SMALL_STEP):
+    """Use as many threads as the work is worth and the process may use; they are left as found.
+
+    A number that is not torch's own choice is the caller's, and stays.
+
+    Parameters
+    ----------
+    n_products : int
+        Multiply-adds of a step; by default enough for all threads.
+    """
+    before = torch.get_num_threads()
+    # Torch counts the processors, but not the quota of a container.
+    n_threads = min(before, joblib.cpu_count()) if n_products >= _SMALL_STEP else 1
+    if n_threads == before or "OMP_NUM_THREADS" in os.environ or before != _n_processors():
+        yield
+        return
+    torch.set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _n_processors():
+    """Processors that the system lets this process run on, of which torch takes all."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows
+        return os.cpu_count()
+
+
+def n_products(module, height, width):
+    """About how many multiply-adds a net takes for an image; at most, where it shrinks images."""
+    weights = module.parameters()
+    return sum(w.numel() * (height * width if w.ndim > 2 else 1) for w in weights)
 
 
 def resolve_device(device):

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from .._images import batches
-from . import tiles
+from . import hardware, tiles
 from .batches import image_tensor
 
 
@@ -22,7 +22,7 @@ def denoise(net, images, tile_size, compiled=False, with_std=False):
     tile_size : int or None
         Images with a longer side go through the net in tiles.
     compiled : bool, default=False
-        Whether a compiled net runs as such.
+        Whether to run the net compiled.
     with_std : bool, default=False
         Whether standard deviations follow, as further channels.
 
@@ -66,6 +66,7 @@ def _whole_or_in_tiles(net, images, tile_size, compiled, with_std):
     return tiles.in_tiles(run, images, plan.scale, n_channels, tile_size, *plan.receptive_field)
 
 
+@hardware.threads()
 def run_net(net, function, X, enter, compiled=False, with_std=False):
     """Run a net and bring its output into the range of images; a channels-last batch."""
     low, high = net.plan.clip or (-math.inf, math.inf)

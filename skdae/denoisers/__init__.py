@@ -1,21 +1,6 @@
 """Denoisers with a net, and what is built on denoisers."""
 
-from .autoencoder import DenoisingAutoencoder
-from .intervals import ConformalDenoiser
-from .noise2void import Noise2VoidDenoiser
-from .outlier import ReconstructionOutlierDetector
-from .pix2pix import Pix2PixDenoiser
-from .pretrained import PretrainedDenoiser
-from .self_ensemble import SelfEnsembleDenoiser
-from .variance_stabilized import VarianceStabilized
+from lazy_loader import attach_stub
 
-__all__ = [
-    "ConformalDenoiser",
-    "DenoisingAutoencoder",
-    "Noise2VoidDenoiser",
-    "Pix2PixDenoiser",
-    "PretrainedDenoiser",
-    "ReconstructionOutlierDetector",
-    "SelfEnsembleDenoiser",
-    "VarianceStabilized",
-]
+# The names are those of __init__.pyi, which type checkers read.
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

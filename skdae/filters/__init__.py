@@ -4,19 +4,7 @@ Three of them need libraries of the extra ``baselines``, which are imported when
 fitted, not here.
 """
 
-from ._base import BaseFilter
-from .baselines import NLMeansFilter, TVFilter, WaveletFilter
-from .noise_level import estimate_noise_std
-from .windows import BilateralFilter, GaussianFilter, MeanFilter, MedianFilter
+from lazy_loader import attach_stub
 
-__all__ = [
-    "BaseFilter",
-    "BilateralFilter",
-    "GaussianFilter",
-    "MeanFilter",
-    "MedianFilter",
-    "NLMeansFilter",
-    "TVFilter",
-    "WaveletFilter",
-    "estimate_noise_std",
-]
+# The names are those of __init__.pyi, which type checkers read.
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -6,30 +6,7 @@ the same noise in every fold, order, batch and process, and two different images
 denoiser with ``noise=`` trains, the noise is fresh at every step.
 """
 
-from ._base import BaseNoise
-from .additive import GaussianNoise, StripeNoise, StructuredNoise, UniformNoise
-from .composed import NoiseSequence, OneOf
-from .compression import JPEGNoise
-from .estimate import estimate_noise
-from .impulse import MaskingNoise, SaltPepper
-from .signal_dependent import PoissonGaussianNoise, PoissonNoise, SpeckleNoise
-from .spatial import Downsample, Occlusion
+from lazy_loader import attach_stub
 
-__all__ = [
-    "BaseNoise",
-    "Downsample",
-    "GaussianNoise",
-    "JPEGNoise",
-    "MaskingNoise",
-    "NoiseSequence",
-    "Occlusion",
-    "OneOf",
-    "PoissonGaussianNoise",
-    "PoissonNoise",
-    "SaltPepper",
-    "SpeckleNoise",
-    "StripeNoise",
-    "StructuredNoise",
-    "UniformNoise",
-    "estimate_noise",
-]
+# The names are those of __init__.pyi, which type checkers read.
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)
