@@ -31,6 +31,8 @@ extensions = [
     "sphinx_design",
     "myst_parser",
 ]
+# The folder of the gallery holds those of the course and of the studies: it counts their files twice.
+suppress_warnings = ["sphinx_gallery.duplicate_filename"]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "**/GALLERY_HEADER.rst", "**sg_execution_times.rst"]
 
@@ -50,6 +52,7 @@ toc_object_entries_show_parents = "hide"
 sphinx_gallery_conf = {
     "examples_dirs": ["../examples", "../examples/course", "../examples/studies"],
     "gallery_dirs": ["gallery", "course", "studies"],
+    "copyfile_regex": r"index\.rst",
     "within_subsection_order": "FileNameSortKey",
     "filename_pattern": "/plot_",
     # API pages list the examples that use them.
