@@ -31,7 +31,7 @@ extensions = [
     "sphinx_design",
     "myst_parser",
 ]
-# The folder of the gallery holds those of the course and of the studies: it counts their files twice.
+# The gallery holds the folders of course and studies, and counts their files twice.
 suppress_warnings = ["sphinx_gallery.duplicate_filename"]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "**/GALLERY_HEADER.rst", "**sg_execution_times.rst"]
