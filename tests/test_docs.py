@@ -281,7 +281,9 @@ def test_lesson_runs_and_has_exercises_with_answers(lesson, monkeypatch):
     """With two epochs; the build of the site runs it in full."""
     fit = LearnedDenoiser.fit
     monkeypatch.setattr(
-        LearnedDenoiser, "fit", lambda self, *data: fit(self.set_params(max_epochs=2), *data)
+        LearnedDenoiser,
+        "fit",
+        lambda self, *data, **kwargs: fit(self.set_params(max_epochs=2), *data, **kwargs),
     )
     monkeypatch.setattr(plt, "show", lambda: None)
     text = lesson.read_text()

@@ -44,7 +44,7 @@ def digits_as(name):
 
 def table(text):
     """Rows of numbers by their names, of a table in text."""
-    rows = re.findall(r"^([a-z].*?)((?: +-?[\d.]+)+)$", text, re.M | re.I)
+    rows = re.findall(r"^([a-z].*?)((?: +\d*\.\d+| {2,}\d+)+)$", text, re.M | re.I)
     return {name: [float(number) for number in numbers.split()] for name, numbers in rows}
 
 
@@ -58,7 +58,9 @@ def test_there_are_five_short_studies():
 def test_study_prints_its_table_and_draws_its_pictures(path, tmp_path, capsys, monkeypatch):
     fit = LearnedDenoiser.fit
     monkeypatch.setattr(
-        LearnedDenoiser, "fit", lambda self, *data: fit(self.set_params(max_epochs=1), *data)
+        LearnedDenoiser,
+        "fit",
+        lambda self, *data, **kwargs: fit(self.set_params(max_epochs=1), *data, **kwargs),
     )
     monkeypatch.setattr(skdae.datasets, "fetch_images", digits_as)
     monkeypatch.chdir(tmp_path)

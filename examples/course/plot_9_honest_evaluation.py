@@ -8,6 +8,7 @@ All comparisons use ``compare``: it corrupts the clean images once, and scores e
 folds that it was not trained on.
 """
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold, KFold
@@ -69,6 +70,8 @@ table = pd.DataFrame(
     index=pd.Index(stds, name="trained with"),
 )
 print(table.round(1))
+table.plot.bar(rot=0, xlabel="network trained with σ", ylabel="PSNR (dB)")
+plt.show()
 
 # %%
 # The weakest noise wins the left column because its images are the easiest.

@@ -14,6 +14,8 @@ a fifth when the validation loss stands still. It reports an MSE of 0.013719 on 
 some 6s and 9s that came out wrong. Its noise level is not stated; here σ is 0.5.
 """
 
+# sphinx_gallery_thumbnail_path = 'images/studies/a_digits.png'
+
 import matplotlib.pyplot as plt
 import pandas as pd
 from skorch.callbacks import LRScheduler

@@ -18,6 +18,8 @@ Then it enlarged small digits without noise, with fewer layers and ReLU, and rep
 be a mean squared error.
 """
 
+# sphinx_gallery_thumbnail_path = 'images/studies/b_enlarged.png'
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd

@@ -18,6 +18,8 @@ Here the noise is fresh at every step, and the learning rate falls to 0. The sec
 U-Net, has connections around its bottleneck.
 """
 
+# sphinx_gallery_thumbnail_path = 'images/studies/c_images.png'
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd

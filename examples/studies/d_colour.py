@@ -16,6 +16,8 @@ on salt and pepper, the error was up to 12 times smaller. Other numbers are not 
 CelebA is not available here. Crops of CIFAR-10 take its place; they are more varied than faces.
 """
 
+# sphinx_gallery_thumbnail_path = 'images/studies/d_gaussian.png'
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd

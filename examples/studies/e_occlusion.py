@@ -18,6 +18,8 @@ A network that has only seen clean digits does not know what a line is. The same
 digit.
 """
 
+# sphinx_gallery_thumbnail_path = 'images/studies/e_digits.png'
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
