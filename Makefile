@@ -96,7 +96,7 @@ $(LOWEST)/.installed: pyproject.toml constraints-lowest.txt
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/pip
 	@echo "Installing skdae into $(VENV): a few minutes, once"
-	$(PIP) -e .[baselines]
+	$(PIP) -e .[baselines,pandas]
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/pip
