@@ -11,6 +11,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from alternative_texts import set_texts
 from parameter_groups import group_parameters
 
 import skdae
@@ -57,6 +58,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "parallel": int(os.environ.get("WORKERS", "1")),
     "show_signature": False,
+    "image_srcset": ["2x"],
 }
 
 # `make docs ONLINE=1` links to the pages of other libraries; their lists come from the network.
@@ -130,6 +132,7 @@ def formula(translator, node):
 
 
 def setup(app):
-    """Add the renderer, and the groups of parameters, which numpydoc must have written before."""
+    """Add the renderer, texts of figures, and groups of parameters, after numpydoc."""
+    app.connect("source-read", set_texts)
     app.connect("autodoc-process-docstring", group_parameters, priority=900)
     app.add_html_math_renderer("mathml", (inline_formula, None), (formula, None))

@@ -22,7 +22,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
     In each step a few pixels :math:`J` of every image :math:`y` are replaced by a random neighbour,
     and the net :math:`f` has to predict their own, noisy values [1]_:
 
-    .. math:: \min_f \; \sum_{j \in J} \left(f(y_{\setminus J})_j - y_j\right)^2
+    .. math:: \min_f \; \sum_{j \in J} \left(f(y_{-J})_j - y_j\right)^2
 
     Noise that is independent from pixel to pixel, with mean zero, cannot be predicted from the
     neighbours, the image can: so the net learns the image. Noise that is correlated along rows or

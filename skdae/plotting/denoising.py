@@ -269,7 +269,7 @@ class DenoisingDisplay:
                 else:
                     panel.imshow(image, cmap="gray", vmin=0, vmax=1)
                 panel.set(xticks=[], yticks=[])
-                panel.set_xlabel(label, fontsize="small")
+                panel.set_xlabel(label)
         return self
 
     def _image(self, x, black_and_white):
@@ -328,10 +328,11 @@ def _grid(ax, names, n_images, aspect):
     n_rows, n_columns = (n_images, len(names)) if upright else (len(names), n_images)
     if ax is None:
         longest = 0.085 * max(map(len, names))
-        # An inch per image at least, and more while the page has room.
-        side = min(max(min(8 / n_columns, 8 / (n_rows * aspect)), 1), 2.5)
+        margin = 0 if upright else 0.2 + longest
+        # A page shows 8 inches; a number below an image needs 0.75.
+        side = min(max(min((8 - margin) / n_columns, 8 / (n_rows * aspect)), 0.75), 2.5)
         side = max(side, longest) if upright else side
-        width = n_columns * side + (0 if upright else 0.2 + longest)
+        width = n_columns * side + margin
         height = n_rows * (aspect * side + 0.3) + (0.3 if upright else 0)
         figure = plt.figure(figsize=(width, height), layout="constrained")
         cells = figure.subplots(n_rows, n_columns, squeeze=False)
