@@ -1,12 +1,14 @@
 """What README and documentation show is run as written, and nothing public is left out."""
 
 import ast
+import doctest
 import inspect
 import os
 import pkgutil
 import re
 import subprocess
 import sys
+import warnings
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -16,9 +18,11 @@ import jinja2
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 import skdae
 from skdae.datasets import load_digits_images
+from skdae.denoisers.learned import LearnedDenoiser
 from skdae.metrics import peak_signal_noise_ratio
 
 ROOT = Path(__file__).parents[1]
@@ -220,6 +224,32 @@ def test_the_front_page_runs_as_written():
     for block in code_blocks("index.rst"):
         exec(block, namespace)
     assert namespace["X_denoised"].shape == X_clean.shape
+
+
+def test_code_of_the_chooser_runs_with_two_steps_of_training(monkeypatch):
+    pytest.importorskip("skimage")
+    fit = LearnedDenoiser.fit
+    monkeypatch.setattr(
+        LearnedDenoiser, "fit", lambda self, *images: fit(self.set_params(max_steps=2), *images)
+    )
+    text = (DOCS / "guide" / "choose.rst").read_text()
+    namespace: dict = {}
+    for example in doctest.DocTestParser().get_examples(text):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            exec(example.source, namespace)
+    assert namespace["X_denoised"].shape == namespace["X_noisy"].shape
+
+
+def test_answers_of_the_chooser_open_a_section():
+    sections = re.findall(r"^\.\. _([\w-]+):$", (DOCS / "guide" / "choose.rst").read_text(), re.M)
+    assert re.findall(r'href="#([\w-]+)"', docs_module("diagrams").choose()) == sections
+
+
+def test_diagrams_are_those_of_the_script():
+    diagrams = docs_module("diagrams")
+    for name, draw in diagrams.DIAGRAMS.items():
+        assert (diagrams.IMAGES / f"{name}.svg").read_text() == draw(), "run docs/diagrams.py"
 
 
 @pytest.mark.slow

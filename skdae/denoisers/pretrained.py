@@ -202,7 +202,7 @@ class PretrainedDenoiser(BaseFilter):
         Raises
         ------
         ImportError
-            If the exporter's libraries are missing: ``pip install skdae[onnx]``.
+            If the exporter's libraries are missing: the extra ``onnx`` brings them.
         """
         check_is_fitted(self)
         n_channels = to_hwc(self.image_shape_)[2]

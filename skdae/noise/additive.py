@@ -145,7 +145,7 @@ class UniformNoise(BaseNoise):
 
 
 class StripeNoise(BaseNoise):
-    r"""Add one offset to each row or column, :math:`{\tilde x}_{ij} = x_{ij} + n_i`.
+    r"""Add one offset to each row or column, :math:`\tilde x = x + n`.
 
     The offsets are drawn from :math:`\mathcal N(0, \sigma^2)`. Line scanners, and
     detectors with one amplifier per column, show such stripes. All channels of a stripe share its
