@@ -299,7 +299,7 @@ class ConformalDenoiser(HeldDenoiser):
         Returns
         -------
         X_denoised : ndarray, shaped like what the denoiser returns
-        intervals : ndarray of shape (2, *X_denoised.shape)
+        intervals : ndarray of shape (2, ...), and then the shape of `X_denoised`
             Lower and upper ends. Of a list of images of different sizes, one array per image.
 
         Raises

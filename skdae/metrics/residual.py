@@ -120,7 +120,7 @@ def residual_report(
     *,
     image_shape: tuple[int, ...] | None = None,
 ) -> ResidualReport:
-    r"""Judge a denoiser by what it took away, without clean images.
+    """Judge a denoiser by what it removed, without clean images.
 
     If all went well, ``X_noisy - X_denoised`` is noise: of the variance that the noise model says,
     independent from pixel to pixel, and free of the image. Three warnings tell what else it is:

@@ -259,7 +259,8 @@ def _planes(X, y, image_shape):
 
 def _channels(image, image_shape):
     """The channels of an image."""
-    return np.moveaxis(to_float(image).reshape(to_hwc(image_shape or image.shape)), 2, 0)
+    shape = image.shape if image.ndim > 1 else image_shape or image.shape
+    return np.moveaxis(to_float(image).reshape(to_hwc(shape)), 2, 0)
 
 
 def _blocks(plane, target, stride, ends):
