@@ -164,8 +164,8 @@ def load(path: str | os.PathLike) -> Estimator:
 
     Loading is safe whoever wrote the file: nothing in it is run or imported, only classes of skdae
     (and scikit-learn's Pipeline) are made, the memory taken is a small multiple of the size of the
-    file, and what no fit gives is refused. A net goes to `device`, or to what "auto" finds where
-    that device does not exist.
+    file, and what no fit gives is refused. A network goes to `device`, or to what "auto" finds
+    where that device does not exist.
 
     Parameters
     ----------

@@ -13,8 +13,8 @@ from .._files.images import find_images, n_pages, read_image
 class ImageFiles(Sequence):
     """Image files as a sequence of arrays that are read when they are used.
 
-    Denoisers, noises, metrics and displays take it as they take a list of images. Needs
-    the extra ``images``.
+    Denoisers, noises, metrics and displays accept it in place of a list of images. It needs the
+    extra ``images``.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from ._base import BaseNoise, level
 class GaussianNoise(BaseNoise):
     r"""Add white Gaussian noise, :math:`\tilde x = x + n, n \sim \mathcal N(\mu, \sigma^2)`.
 
-    Read noise of sensors, and the usual model where nothing else is known.
+    It models the read noise of sensors, and is the usual choice if nothing else is known.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class GaussianNoise(BaseNoise):
 class UniformNoise(BaseNoise):
     r"""Add uniform noise, :math:`\tilde x = x + n` with :math:`n \sim \mathcal U(-a, a)`.
 
-    Rounding to grey levels is such a noise; its standard deviation is :math:`a / \sqrt 3`.
+    Rounding to grey levels adds such noise. Its standard deviation is :math:`a / \sqrt 3`.
 
     Parameters
     ----------

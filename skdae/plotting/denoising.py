@@ -25,10 +25,10 @@ from ._base import BLUE, Axes, checked_images, split_injectors
 
 
 class DenoisingDisplay:
-    """Rows of clean, noisy and denoised images, with a metric under each.
+    """Rows of clean, noisy and denoised images, with a metric below each image.
 
-    Make it with `from_estimator` or `from_predictions`. Fewer images than rows are turned: they get
-    a row each, and what was a row becomes a column.
+    Create it with `from_estimator` or `from_predictions`. If there are fewer images than rows,
+    rows and columns are exchanged.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class DenoisingDisplay:
     X_noisy : array-like
         The same images with noise; they may be smaller or larger than the clean ones.
     X_denoised : array-like shaped like `X_clean`, or dict of str to such arrays
-        What a denoiser makes of them, or several denoisers by name, one row each.
+        Denoised images, or those of several denoisers by name, one row each.
     image_shape : tuple of int or None, default=None
         ``(height, width[, n_channels])`` or ``(length,)``, for flat rows. ``None`` takes them as
         square grey images, or else as 1-D signals, which are drawn as lines.
