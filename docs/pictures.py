@@ -78,15 +78,11 @@ def intervals():
     """A denoised photograph, how wide its intervals are, and how wrong it is."""
     china, flower = (image / 255 for image in load_sample_images().images)
     noise = GaussianNoise(std=35 / 255, random_state=0)
-    tiles = np.stack(
-        [china[y : y + 96, x : x + 96] for y in (0, 110, 220) for x in range(0, 540, 96)]
-    )
-    tiles = np.concatenate(
-        [tiles, *[flower[None, y : y + 96, x : x + 96] for y in (0, 150) for x in (0, 250)]]
-    )
+    corners = [(y, x) for y in range(0, 289, 96) for x in range(208, 497, 96)]
+    tiles = [photo[y : y + 96, x : x + 96] for photo in (china, flower) for y, x in corners]
     denoiser = ConformalDenoiser(PretrainedDenoiser(), coverage=0.9).fit(noise.fit_transform(tiles))
     denoiser = denoiser.conformalize(noise.transform(tiles), tiles)
-    X_clean = china[None, 330:420, 250:400]
+    X_clean = china[None, 96:206, :200]
     X_denoised, ends = denoiser.predict_interval(noise.transform(X_clean))
     widths, errors = (
         (ends[1] - ends[0])[0].mean(axis=-1),
@@ -94,12 +90,12 @@ def intervals():
     )
     figure, axes = plt.subplots(3, 1, figsize=(4.2, 7.6), layout="constrained")
     pictures = {
-        "denoised": (X_denoised[0], None),
+        "denoised": (X_denoised[0].clip(0, 1), None),
         "width of the intervals": (widths, "magma"),
         "error": (errors, "magma"),
     }
     for ax, (name, (picture, colours)) in zip(axes, pictures.items(), strict=True):
-        shown = ax.imshow(picture, cmap=colours, vmin=0)
+        shown = ax.imshow(picture, cmap=colours, vmin=0, vmax=np.quantile(picture, 0.99))
         ax.set_title(name, fontsize="medium")
         if colours:
             figure.colorbar(shown, ax=ax, shrink=0.8)

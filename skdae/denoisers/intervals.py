@@ -97,8 +97,10 @@ class ConformalDenoiser(HeldDenoiser):
     skdae.plotting.IntervalDisplay : Shows the intervals.
     skdae.metrics.residual_report : What was removed, judged without clean images.
 
-    Notes ----- The guarantee concerns the mean over images and pixels. In a single image, or along
-    its edges, more or fewer pixels may lie inside. It holds for every denoiser; the intervals of a
+    Notes
+    -----
+    The guarantee concerns the mean over images and pixels. In a single image, or along its edges,
+    more or fewer pixels may lie inside. It holds for every denoiser; the intervals of a
     bad one are wide. A regression on the calibration images predicts how errors grow with the
     brightness of the denoised image, as noise of counted photons does, with its local variance,
     which is large at edges and in texture, and with the standard deviation, where the denoiser
