@@ -8,7 +8,7 @@ IMAGES = Path(__file__).parent / "images"
 # Questions, answers and the section of docs/guide/choose.rst that each answer opens.
 QUESTIONS = [
     (("Photographs, and", "no time to train?"), ("Pretrained", "network"), "pretrained"),
-    (("Pairs: noisy and clean", "images of the same scene?"), ("Learn from", "pairs"), "pairs"),
+    (("Pairs of a noisy", "and a clean image?"), ("Learn from", "pairs"), "pairs"),
     (("Clean images", "of this kind?"), ("Learn from", "clean images"), "clean-images"),
     (("Two noisy images", "of each scene?"), ("Learn from", "two copies"), "two-copies"),
     (("Many noisy images,", "or a large one?"), ("Learn from", "noisy images"), "noisy-images"),

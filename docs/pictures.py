@@ -17,7 +17,10 @@ from skdae import (
     DenoisingAutoencoder,
     GaussianNoise,
     Noise2VoidDenoiser,
+    Occlusion,
     PretrainedDenoiser,
+    SaltPepper,
+    StripeNoise,
 )
 from skdae.datasets import load_digits_images
 from skdae.metrics import peak_signal_noise_ratio
@@ -48,6 +51,28 @@ def folder():
     for ax, name in zip(axes[:, 0], ("noisy", "denoised"), strict=True):
         ax.set_ylabel(name)
     return figure
+
+
+def thumbnails():
+    """Pictures of the gallery's cards: four noises, and photographs of which half is denoised."""
+    china, flower = (image / 255 for image in load_sample_images().images)
+    temple = china[None, 150:250, 200:340]
+    noises = [
+        GaussianNoise(0.2, random_state=0),
+        SaltPepper(0.2, random_state=0),
+        StripeNoise(0.2, random_state=0),
+        Occlusion(30, random_state=3),
+    ]
+    kinds = [noise.fit_transform(temple)[0] for noise in noises]
+    cards = {"noises": np.vstack([np.hstack(kinds[:2]), np.hstack(kinds[2:])])}
+    for name, photo in {"temple": temple, "flower": flower[None, 80:260, 190:442]}.items():
+        X_noisy = GaussianNoise(35 / 255, random_state=0).fit_transform(photo)
+        card = X_noisy[0].copy()
+        middle = card.shape[1] // 2
+        card[:, middle:] = PretrainedDenoiser().fit(X_noisy).predict(X_noisy)[0, :, middle:]
+        card[:, middle] = 1
+        cards[name] = card
+    return cards
 
 
 def without_clean_data():
@@ -108,6 +133,10 @@ if __name__ == "__main__":
         pixels = (X[0][WINDOW] * 255).round().astype("uint8")
         Image.fromarray(pixels).save(IMAGES / f"photograph_{name}.jpg", quality=90, subsampling=0)
         print(f"{name}: {peak_signal_noise_ratio(X_clean, X):.1f} dB")
+    for name, card in thumbnails().items():
+        pixels = Image.fromarray((card.clip(0, 1) * 255).round().astype("uint8"))
+        pixels.resize((560, 400)).save(IMAGES / f"card_{name}.jpg", quality=90)
+        print(f"card_{name}.jpg is drawn.")
     for draw in (folder, without_clean_data, intervals):
         figure = draw()
         for ax in figure.axes:
