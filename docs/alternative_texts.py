@@ -20,27 +20,27 @@ TEXTS = {
         "linear one for small codes; from 32 values on they are equal."
     ],
     "plot_05_baselines_in_one_grid": [
-        "Bars of the PSNR of two networks and six filters. Both networks lie far above the "
-        "filters, and the best filter is a narrow Gaussian."
+        "Bars of the PSNR of two networks and six filters, and a line for the noisy images. Only "
+        "the networks and the narrowest Gaussian filter are better than the noisy images."
     ],
     "plot_06_latent_space": [
-        "Codes of noisy digits as points in a plane, coloured by label. Most digits form clusters "
-        "of their own.",
+        "Codes of noisy digits as points in a plane, coloured by label. Some digits, such as 0 and "
+        "6, form clusters; others overlap in the middle.",
         "A grid of 12 by 12 images, decoded from points of the plane. Each digit changes smoothly "
         "into its neighbours.",
     ],
     "plot_07_blind_denoising": [
-        "PSNR against the noise level. A network trained at one level is best near that level; "
-        "the network trained on the whole range is close to the best everywhere."
+        "PSNR against the noise level. Each network trained at one level is best near it. The "
+        "network trained on the whole range is close to the best, except for weak noise."
     ],
     "plot_08_photograph": [
-        "Training and validation loss against the epoch. Both fall steeply at first, then slowly.",
+        "Training loss against the epoch. It falls steeply at first, then slowly.",
         "A part of a temple roof: clean, noisy, and denoised by a filter and by the network, with "
         "the PSNR below each image.",
     ],
     "plot_09_outliers": [
-        "The ten most unusual digits, their reconstructions and the errors. In stained digits, the "
-        "error shows where the stain is.",
+        "The ten most unusual digits, all stained, their reconstructions and the errors. The error "
+        "is large where the stain is.",
         "Histograms of the scores of sound and stained digits. Most stained digits lie to the left "
         "of the threshold, most sound digits to the right.",
     ],
@@ -52,8 +52,8 @@ TEXTS = {
         "estimated noise.",
         "Cells, clean, noisy and denoised in four ways. Noise2Void and the stabilized filter keep "
         "the cells and smooth the background.",
-        "Residuals of three denoisers, in standard deviations of the noise. Outlines of cells are "
-        "visible where a denoiser removed structure.",
+        "Residuals of three denoisers, in standard deviations of the noise. That of the Gaussian "
+        "filter shows the outlines of cells; the others look like noise.",
     ],
     "plot_12_pretrained": [
         "A flower, clean, noisy, denoised by non-local means and by the pretrained network. The "

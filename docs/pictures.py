@@ -54,7 +54,7 @@ def folder():
 
 
 def thumbnails():
-    """Pictures of the gallery's cards: four noises, and photographs of which half is denoised."""
+    """Pictures of the gallery's cards: four noises, and a photograph of which half is denoised."""
     china, flower = (image / 255 for image in load_sample_images().images)
     temple = china[None, 150:250, 200:340]
     noises = [
@@ -65,13 +65,13 @@ def thumbnails():
     ]
     kinds = [noise.fit_transform(temple)[0] for noise in noises]
     cards = {"noises": np.vstack([np.hstack(kinds[:2]), np.hstack(kinds[2:])])}
-    for name, photo in {"temple": temple, "flower": flower[None, 80:260, 190:442]}.items():
-        X_noisy = GaussianNoise(35 / 255, random_state=0).fit_transform(photo)
-        card = X_noisy[0].copy()
-        middle = card.shape[1] // 2
-        card[:, middle:] = PretrainedDenoiser().fit(X_noisy).predict(X_noisy)[0, :, middle:]
-        card[:, middle] = 1
-        cards[name] = card
+    flower = flower[None, 80:260, 190:442]
+    X_noisy = GaussianNoise(35 / 255, random_state=0).fit_transform(flower)
+    card = X_noisy[0].copy()
+    middle = card.shape[1] // 2
+    card[:, middle:] = PretrainedDenoiser().fit(X_noisy).predict(X_noisy)[0, :, middle:]
+    card[:, middle] = 1
+    cards["flower"] = card
     return cards
 
 

@@ -65,7 +65,7 @@ for name, X in {"noisy": X_noisy, **X_denoised}.items():
 # ----
 # A part of the image at full resolution.
 
-# sphinx_gallery_thumbnail_path = "images/card_temple.jpg"
+# sphinx_gallery_thumbnail_number = 2
 
 
 def part(X):

@@ -269,7 +269,7 @@ class DenoisingDisplay:
                 else:
                     panel.imshow(image, cmap="gray", vmin=0, vmax=1)
                 panel.set(xticks=[], yticks=[])
-                panel.set_xlabel(label)
+                panel.set_xlabel(label, labelpad=2)
         return self
 
     def _image(self, x, black_and_white):
