@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from functools import wraps
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,9 +17,10 @@ from ._files.estimators import SaveMixin
 from ._images import (
     batches,
     check_images,
+    check_sample_weight,
     check_target,
     image_by_image,
-    mean_score,
+    predict_blocks,
     squared_errors,
     without_overhang,
 )
@@ -132,13 +134,91 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
     #: Whether ``predict(X, return_std=True)`` gives standard deviations, too.
     _gives_std = False
 
+    def predict_to(
+        self, source: Any, target: Any, *, tile_size: int | str | None = "auto", verbose: int = 0
+    ) -> Any:
+        """Denoise an array that memory does not hold, block by block, into another one.
+
+        Memory holds one block at a time, where `receptive_field_` is not None: else whole images.
+        The result is that of `predict` on the whole array, but for rounding.
+
+        Parameters
+        ----------
+        source : array of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images: anything with shape, dtype and slices, such as a zarr array, a data set of
+            HDF5, or a `numpy.memmap`. It is read, and checked, block by block.
+        target : array
+            Where the result goes, of its shape; anything that takes values by slices. Of a floating
+            dtype, it gets what `predict` returns. Integers of up to 32 bits, of the dtype of
+            `source`, get that rounded and clipped to their range, and `uint8` times 255.
+        tile_size : int, "auto" or None, default="auto"
+            Side in pixels of the blocks that are read, with their overlap. "auto" is about 256, so
+            that chunks of `target` are written once where they are not much larger. None reads
+            whole images.
+        verbose : int, default=0
+            Above 0, a bar shows progress.
+
+        Returns
+        -------
+        target : array
+
+        Raises
+        ------
+        TypeError
+            If `source` or `target` is not such an array.
+        ValueError
+            If `target` has another shape or dtype, `tile_size` is smaller than the overlap of the
+            blocks, or a block holds NaN or infinity, or images that `predict` refuses.
+
+        Notes
+        -----
+        An error, Ctrl-C among them, leaves `target` incomplete, and says so. To tell a whole
+        result from a part, write under a temporary name, and rename it when this method returns.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skdae import MedianFilter
+        >>> X = np.random.default_rng(0).random((1, 1000, 1000)).astype(np.float32)
+        >>> median = MedianFilter(5).fit(X)
+        >>> X_denoised = median.predict_to(X, np.empty_like(X), tile_size=300)
+        >>> bool((X_denoised == median.predict(X)).all())
+        True
+        """
+        return predict_blocks(self, source, target, tile_size, verbose)
+
     @property
-    def _sees_stacks(self):
-        """True where images of a batch are denoised with those beside them; None elsewhere."""
+    def receptive_field_(self) -> tuple[int, int] | None:
+        """Stride and radius, in pixels, of the blocks that images may be denoised in.
+
+        A block that starts at a multiple of the stride is denoised as in the whole image, but for a
+        border as wide as the radius. None where images have to be whole.
+        """
         return None
 
-    @image_by_image(mean_score)
-    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
+    def output_shape(self, image_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of what images become.
+
+        Parameters
+        ----------
+        image_shape : tuple of int
+            ``(height, width)`` or ``(height, width, n_channels)`` of a noisy image.
+
+        Returns
+        -------
+        image_shape : tuple of int
+        """
+        return tuple(image_shape)
+
+    @property
+    def _sees_stacks(self):
+        """How many images on each side an image is denoised with; None where it stands alone."""
+        return None
+
+    def score(
+        self, X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Minus the mean squared error against the clean images; greater is better, 0 is best.
 
         Parameters
@@ -149,12 +229,20 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
         y : array-like shaped like the denoised images, or None, default=None
             Clean images. With None, or a 1-D array of labels, `X` is clean; where the denoiser
             learnt with a noise of its own, ``noise_`` corrupts it first, alike at every call.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            How much each image counts in the mean.
 
         Returns
         -------
         score : float
         """
         check_is_fitted(self)
+        errors = self._squared_errors(X, y)
+        return -float(np.average(errors, weights=check_sample_weight(sample_weight, errors)))
+
+    @image_by_image(np.concatenate)
+    def _squared_errors(self, X, y):
+        """Mean squared error of each image, as `score` takes them."""
         images = check_images(X)
         target = check_target(images, y)
         noise = getattr(self, "noise_", None) if target is None else None
@@ -170,5 +258,6 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
                 X_denoised = self._predict(X_noisy)
             return squared_errors(without_overhang(X_denoised, X_noisy, target[rows]), target[rows])
 
-        each = [errors(rows) for rows in batches(images, self._sees_stacks)]
-        return -float(np.concatenate(each).mean())
+        return np.concatenate(
+            [errors(rows) for rows in batches(images, self._sees_stacks)],
+        )

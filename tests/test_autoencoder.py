@@ -38,7 +38,7 @@ from skdae import (
     denoising_scorer,
     load,
 )
-from skdae._training.losses import LOSSES
+from skdae._training.losses import LOSSES, Loss
 from skdae._training.net import LR_SCHEDULES, OPTIMIZERS
 from skdae.architectures import Conv, Dense
 from skdae.metrics import structural_similarity
@@ -928,3 +928,14 @@ def test_float16_predicts_close_to_float32(digits):
         for precision in ("float16", "float32")
     )
     assert np.abs(half - single).max() < 0.02
+
+
+@pytest.mark.parametrize("loss", ["huber", "charbonnier", "ssim"])
+def test_losses_with_constants_see_counts_as_images_in_the_unit_range(loss, digits):
+    X, y = (torch.tensor(a[:, None]) for a in digits)
+    expected = Loss(loss, "identity")(X, y)
+    torch.testing.assert_close(Loss(loss, "identity", net_range=4.0)(4 * X, 4 * y), expected)
+    plan = small(loss=loss, max_epochs=1).fit(*(100 + 4000 * a for a in digits))._plan
+    assert plan.net_range == 4
+    assert plan.scaling == pytest.approx((100, 1000), rel=0.2)
+    assert small(loss=loss, max_epochs=1).fit(*digits)._plan.net_range == 1

@@ -10,16 +10,18 @@ TRAINING = """
 import resource, sys
 from pathlib import Path
 import numpy as np
+import sklearn
 from skdae import DenoisingAutoencoder
 from skdae.architectures import Dense
 
+sklearn.set_config(working_memory=32)
 dae = DenoisingAutoencoder(
     Dense((128,)), latent_dim=50, max_epochs=1, batch_size=1024, validation_fraction=None
 )
 rows = np.random.default_rng(0).random((1024, 784), dtype=np.float32)
 dae.fit(rows, rows)
 status = Path("/proc/self/status").read_text().split("VmData:")[1]
-limit = int(status.split()[0]) * 1024 + 80 * 2**20
+limit = int(status.split()[0]) * 1024 + 160 * 2**20
 n_images = 2 * limit // rows[0].nbytes
 X = np.lib.format.open_memmap(sys.argv[1], "w+", np.float32, (n_images, 784))
 for start in range(0, n_images, len(rows)):

@@ -28,6 +28,7 @@ from skdae import (
     NoiseSequence,
     SelfEnsembleDenoiser,
 )
+from skdae._images import values
 from skdae.datasets import load_digits_images
 from skdae.metrics import (
     METRICS,
@@ -199,11 +200,13 @@ def test_uint8_counts_as_value_over_255(batches, name):
     assert metric(X, P) == metric(X, floats[1]) == metric(*floats)
 
 
+@pytest.mark.parametrize("n_values", [2 * 64, 24], ids=["two images", "three rows"])
 @pytest.mark.parametrize("name", METRICS)
-def test_chunks_do_not_change_the_values(name, monkeypatch):
+def test_chunks_do_not_change_the_values(name, n_values, monkeypatch):
     X, P = pair((5, 8, 8))
     whole = METRICS[name].function(X, P, per_image=True)
-    monkeypatch.setattr(full_reference, "_CHUNK_VALUES", 2 * 64)
+    for module in (full_reference, values):
+        monkeypatch.setattr(module, "CHUNK_VALUES", n_values)
     np.testing.assert_allclose(METRICS[name].function(X, P, per_image=True), whole, rtol=1e-12)
 
 

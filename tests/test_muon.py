@@ -1,5 +1,7 @@
 """The Muon optimizer against PyTorch's, which takes matrices alone, and against AdamW."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -30,7 +32,7 @@ def test_singular_values_become_alike(shape):
     matrix = torch.randn(shape) * 1e3
     U, values, Vh = torch.linalg.svd(matrix, full_matrices=False)
     kept = values > values.norm() / 50
-    found = torch.diag(U.T @ orthogonalize(matrix) @ Vh.T)
+    found = torch.diag(U.T @ orthogonalize(matrix[None])[0] @ Vh.T)
     assert kept.any()
     assert found[kept].min() > 0.68
     assert found.max() < 1.21
@@ -39,12 +41,12 @@ def test_singular_values_become_alike(shape):
 def test_small_singular_values_stay_bounded():
     values = torch.logspace(-6, 0, 40)
     U, V = (torch.linalg.qr(torch.randn(40, 40)).Q for _ in range(2))
-    found = torch.linalg.svdvals(orthogonalize(U @ torch.diag(values) @ V)).flip(0)
+    found = torch.linalg.svdvals(orthogonalize((U @ torch.diag(values) @ V)[None])[0]).flip(0)
     assert (found < 41 * values / values.norm() + 1e-4).all()
 
 
 def test_no_gradient_is_no_step():
-    assert not orthogonalize(torch.zeros(3, 5)).any()
+    assert not orthogonalize(torch.zeros(1, 3, 5)).any()
     p = nn.Parameter(torch.ones(3, 5))
     Muon([p]).step()
     assert (p == 1).all()
@@ -53,7 +55,7 @@ def test_no_gradient_is_no_step():
 @pytest.mark.parametrize("exponent", range(-44, -6, 4))
 def test_vanishing_gradients_are_vanishing_steps(exponent):
     matrix = torch.randn(6, 40)
-    small = orthogonalize(matrix / matrix.norm() * 10.0**exponent)
+    small = orthogonalize(matrix[None] / matrix.norm() * 10.0**exponent)
     assert small.norm() <= 41 * 10.0 ** (exponent + 7)
 
 
@@ -72,12 +74,13 @@ def test_a_layer_without_gradients_comes_to_rest():
 
 
 @pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="PyTorch has Muon since 2.9")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_matrices_take_the_steps_of_pytorch(shape):
+def test_matrices_take_the_steps_of_pytorch(shape, dtype):
     ours = nn.Parameter(torch.randn(shape))
     theirs = nn.Parameter(ours.detach().clone())
     start = ours.detach().clone()
-    steps(Muon([ours], lr=0.01, weight_decay=0.1), [ours])
+    steps(Muon([ours], lr=0.01, weight_decay=0.1, dtype=dtype), [ours])
     options = {"ns_steps": 3, "adjust_lr_fn": "match_rms_adamw"}
     steps(torch.optim.Muon([theirs], lr=0.01, weight_decay=0.1, **options), [theirs])
     # PyTorch's iteration has the 8 bits of bfloat16.
@@ -90,6 +93,30 @@ def test_filters_are_matrices_with_a_row_each():
     steps(Muon([filters]), [filters])
     steps(Muon([rows]), [rows])
     torch.testing.assert_close(filters.detach().flatten(1), rows.detach())
+
+
+def test_a_copy_takes_the_same_steps():
+    p = nn.Parameter(torch.randn(8, 8))
+    optimizer = Muon([p], dtype=torch.bfloat16)
+    copied = copy.deepcopy(optimizer)
+    (q,) = copied.param_groups[0]["params"]
+    steps(optimizer, [p])
+    steps(copied, [q])
+    assert (p == q).all()
+
+
+def test_weights_of_one_shape_do_not_mix():
+    together = [nn.Parameter(torch.randn(4, 3, 3, 3)) for _ in range(3)]
+    together[1].data = together[1].data.contiguous(memory_format=torch.channels_last)
+    apart = [nn.Parameter(p.detach().clone()) for p in together]
+    optimizers = [Muon(together), *(Muon([p]) for p in apart)]
+    for i, (p, q) in enumerate(zip(together, apart, strict=True)):
+        p.grad = torch.randn(p.shape) * 10.0**i
+        q.grad = p.grad.clone()
+    for optimizer in optimizers:
+        optimizer.step()
+    for p, q in zip(together, apart, strict=True):
+        torch.testing.assert_close(p, q)
 
 
 def test_all_else_takes_the_steps_of_adamw():

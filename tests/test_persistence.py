@@ -97,7 +97,7 @@ def assert_same(a, b):
         assert pickle.dumps(a.get_state()) == pickle.dumps(b.get_state())
     elif isinstance(a, torch.nn.Module):
         assert_same(saved_weights(a), saved_weights(b))
-    elif hasattr(a, "module_") and hasattr(a, "optimizer_"):
+    elif hasattr(a, "initialized_"):  # a skorch net
         assert_same(a.module_, b.module_)
         assert_same(list(a.history), list(b.history))
     elif isinstance(a, list | tuple | np.ndarray):

@@ -124,7 +124,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike) -> None:
     Notes
     -----
     Weights are stored as they are; the state of the optimizer is not, so `partial_fit` on a loaded
-    denoiser goes on with a fresh one. `joblib.dump` keeps estimators with code of your own, but its
+    denoiser begins with a fresh one. `joblib.dump` keeps estimators with code of your own, but its
     files run code when they are loaded, and should only be loaded from those you trust.
 
     Examples
@@ -159,17 +159,19 @@ class Estimator(Protocol):
     def score(self, X: ArrayLike, y: Any = None) -> float: ...
 
 
-def load(path: str | os.PathLike) -> Estimator:
+def load(path: str | os.PathLike, *, device: Any = None) -> Estimator:
     """Load an estimator that `save` wrote.
 
     Loading is safe whoever wrote the file: nothing in it is run or imported, only classes of skdae
     (and scikit-learn's Pipeline) are made, the memory taken is a small multiple of the size of the
-    file, and what no fit gives is refused. A network goes to `device`, or to what "auto" finds
-    where that device does not exist.
+    file, and what no fit gives is refused.
 
     Parameters
     ----------
     path : str or os.PathLike
+    device : str, `torch.device` or None, default=None
+        Where nets predict, in place of the parameter `device` that is in the file. None takes that
+        one, or what "auto" finds where such a device does not exist.
 
     Returns
     -------
@@ -179,13 +181,19 @@ def load(path: str | os.PathLike) -> Estimator:
     Raises
     ------
     ValueError
-        If the file is damaged, is of another version of the format, or is not from skdae.
+        If the file is damaged, is of another version of the format, or is not from skdae, or if
+        `device` cannot be used.
     OSError
         If it cannot be read.
 
     See Also
     --------
     save : Write such a file.
+
+    Notes
+    -----
+    A loaded net is ready to predict: it has no optimizer until it is trained again, and is compiled
+    by the first `predict` with ``compile=True``, which may be set after loading.
 
     Examples
     --------
@@ -202,11 +210,20 @@ def load(path: str | os.PathLike) -> Estimator:
     True
     """
     path = os.fspath(path)
+    if device is not None and device != "auto":
+        import torch
+
+        try:
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:
+            raise ValueError(
+                f"device={str(device)!r} cannot be used here; pass device='auto' or 'cpu'."
+            ) from error
     with saying_why(f"{path} cannot be loaded: "):
         arrays, tree = read_arrays(path)
         if "estimator" not in tree:
             raise ValueError("it is not an estimator; a checkpoint is read by fit, as checkpoint=")
-        estimator = Reader(arrays, tree["versions"]["skdae"]).decode(tree["estimator"])
+        estimator = Reader(arrays, tree["versions"]["skdae"], device).decode(tree["estimator"])
         if not isinstance(estimator, BaseEstimator) or arrays:
             raise ValueError("it is damaged: it does not hold exactly one estimator")
     return estimator
@@ -365,8 +382,9 @@ class Writer:
 class Reader:
     """Turns JSON and arrays back into values, `Writer` reversed; each array is used once."""
 
-    def __init__(self, arrays, written_by):
+    def __init__(self, arrays, written_by, device=None):
         self.arrays = arrays
+        self.device = device
         self.written_by = written_by
         self.decoders = {
             "float": float,
@@ -416,7 +434,10 @@ class Reader:
                 f"skdae {self.written_by}"
             )
         if issubclass(cls, BaseEstimator):
-            thing = cls(**self._dict(parameters))
+            parameters = self._dict(parameters)
+            if self.device is not None and "device" in parameters:
+                parameters["device"] = self.device
+            thing = cls(**parameters)
         else:
             thing = cls.__new__(cls)
         _validate(thing)

@@ -83,7 +83,7 @@ def rebuild(build, weights):
         If a name, shape or dtype differs, or a weight is not finite.
     """
     check_weights(build, weights)
-    with Builder(weights):
+    with Builder(weights, draws=False):
         module = build().float()
     values = {name: torch.from_numpy(value) for name, value in weights.items()}
     # Assigned, because a skeleton of another one may be under way.
@@ -128,16 +128,21 @@ class Builder(TorchFunctionMode):
     ----------
     weights : dict of str to ndarray
         Those of a file, about as large as all that is built.
+    draws : bool, default=True
+        Whether first weights are drawn; False where those of a file take their place.
     """
 
-    def __init__(self, weights):
+    def __init__(self, weights, draws=True):
         super().__init__()
+        self._draws = draws
         self._generator = torch.Generator().manual_seed(0)
         self._room = _ROOM + 2 * sum(value.size + _TENSOR for value in weights.values())
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         """See `TorchFunctionMode`."""
         kwargs = dict(kwargs or {})
+        if not self._draws and getattr(function, "__module__", None) == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
         if function is torch.empty:
             # What becomes a weight.
             self._room -= torch.empty(*args, **{**kwargs, "device": "meta"}).numel() + _TENSOR

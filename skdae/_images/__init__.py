@@ -9,9 +9,18 @@ from .arrays import (
     is_listed,
     to_float,
 )
+from .blocks import (
+    check_tile,
+    is_dask,
+    overlap,
+    predict_blocks,
+    smallest_tile,
+    tiles,
+)
 from .checks import (
     FLOAT_DTYPES,
     check_images,
+    check_sample_weight,
     check_target,
     validate_images,
 )
@@ -42,11 +51,13 @@ from .shapes import (
     without_overhang,
 )
 from .values import (
+    CHUNK_VALUES,
     MAX_LEVEL,
     VALUES_A_STEP,
     batches,
     in_unit_range,
     is_far,
+    mean_differences,
     refuse_overflow,
     squared_errors,
     union,

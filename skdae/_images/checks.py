@@ -4,7 +4,12 @@ import math
 import os
 
 import numpy as np
-from sklearn.utils.validation import _check_feature_names, check_array, check_consistent_length
+from sklearn.utils.validation import (
+    _check_feature_names,
+    _check_sample_weight,
+    check_array,
+    check_consistent_length,
+)
 
 from .arrays import as_array, is_listed, joined
 from .shapes import is_scaled, resolve_image_shape
@@ -14,8 +19,8 @@ from .warn import warn_user
 FLOAT_DTYPES = (np.float64, np.float32)
 
 
-# To find NaN, scikit-learn sums all values, and NumPy warns where huge ones of both signs meet.
-@np.errstate(invalid="ignore")
+# To find NaN, all values are summed, and NumPy warns where huge ones of both signs meet.
+@np.errstate(invalid="ignore", over="ignore")
 def check_images(X, *, name="X", min_samples=1, estimator=None):
     """Check a batch that belongs to no fitted estimator; `uint8` and floats keep their dtype.
 
@@ -37,14 +42,15 @@ def check_images(X, *, name="X", min_samples=1, estimator=None):
     if hasattr(type(X), "getbands"):
         raise ValueError(f"{name} is one image, not a batch; pass [{name}].")
     X = as_array(X)
-    X = check_array(
-        joined(X) if isinstance(X, list) else X,
-        dtype=[*FLOAT_DTYPES, np.uint8],
-        allow_nd=True,
-        ensure_min_samples=min_samples,
-        estimator=estimator,
-        input_name=name,
-    )
+    if not (_is_clean(X) and len(X) >= min_samples):
+        X = check_array(
+            joined(X) if isinstance(X, list) else X,
+            dtype=[*FLOAT_DTYPES, np.uint8],
+            allow_nd=True,
+            ensure_min_samples=min_samples,
+            estimator=estimator,
+            input_name=name,
+        )
     if X.ndim > 4:
         resolve_image_shape(X.shape)
     if X.ndim > 2 and 0 in X.shape:
@@ -57,6 +63,12 @@ def check_images(X, *, name="X", min_samples=1, estimator=None):
             f"{name}[..., None] if they are {n} grey images."
         )
     return X
+
+
+def _is_clean(X):
+    """Whether scikit-learn's check, which takes as long as a small image in a net, has no work."""
+    is_batch = type(X) is np.ndarray and X.ndim > 1 and X.size > 0
+    return is_batch and X.dtype in (*FLOAT_DTYPES, np.uint8) and np.isfinite(X.sum())
 
 
 @np.errstate(invalid="ignore")
@@ -126,3 +138,21 @@ def check_target(X, y):
             "or smaller. Class labels are passed as a 1-D y and ignored."
         )
     return y
+
+
+def check_sample_weight(sample_weight, X):
+    """Weights of images as float64, or None.
+
+    Raises
+    ------
+    ValueError
+        If there is not one for each image, or if one is negative or not finite, or all are 0.
+    """
+    if sample_weight is None:
+        return None
+    weights = _check_sample_weight(
+        sample_weight, X, dtype=np.float64, copy=True, ensure_non_negative=True
+    )
+    if not weights.any():
+        raise ValueError("sample_weight is 0 for all images; pass at least one positive weight.")
+    return weights

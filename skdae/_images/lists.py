@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_consistent_length
 
 from .arrays import as_array, holds_array, is_listed, of_one_kind
+from .blocks import is_dask, lazily, range_of_chunks
 from .checks import check_images, check_target, validate_images
 from .shapes import common_scale, find_scale
 from .values import value_range
@@ -32,9 +33,10 @@ def is_ragged(X: Any) -> TypeGuard[list[np.ndarray]]:
 def image_by_image(
     join: Callable[[list], Any], images: str = "X", targets: str | None = "y"
 ) -> Callable[[Function], Function]:
-    """Let a function of batches also take lists of images of different sizes.
+    """Let a function of batches also take lists of images of different sizes, and dask arrays.
 
-    This is the one door for such lists: for each image, the function gets a batch of one.
+    This is the one door for such lists: for each image, the function gets a batch of one. A method
+    that makes images of images gives a lazy array for a dask array.
 
     Parameters
     ----------
@@ -61,6 +63,10 @@ def image_by_image(
                 # Python's own message names the function.
                 return function(*args, **params)
             given = call.arguments
+            if join in (image_list, lists) and is_dask(given[images]):
+                estimator, X, *_ = given.values()
+                params = {n: v for n, v in given.items() if v is not estimator and v is not X}
+                return lazily(estimator, function.__name__, X, params)
             for n in {images, targets} & set(given):
                 # The items of a list are read once, not at every door.
                 given[n] = as_array(given[n]) if is_listed(given[n]) else given[n]
@@ -104,7 +110,9 @@ def first_image(X):
 
 
 def images_of_fit(estimator, X):
-    """Checked images of a fit (of different sizes, the first alone), and the range of all."""
+    """Checked images of a fit, and the range of all; of lists and dask arrays, the first alone."""
+    if is_dask(X):
+        return validate_images(estimator, X[:1].compute(), reset=True), range_of_chunks(X)
     if not is_ragged(X):
         images = validate_images(estimator, X, reset=True)
         return images, value_range(images)

@@ -66,6 +66,8 @@ class ImageDataset(Dataset):
         Of order and noise.
     context : int, default=0
         How many images before and behind each enter the net with it, as channels.
+    weights : Tensor or None, default=None
+        Of all images, how often each is drawn compared with others; None draws each once per epoch.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class ImageDataset(Dataset):
         indices,
         seed,
         context=0,
+        weights=None,
     ):
         self.images = images
         self.targets = targets
@@ -91,6 +94,12 @@ class ImageDataset(Dataset):
         self.pretext = pretext
         self.input_hwc = input_hwc
         self.context = context
+        self.weights = None if weights is None else weights[indices]
+        if weights is not None and not self.weights.any():
+            raise ValueError(
+                "sample_weight is 0 for all images that are not set aside for validation; pass "
+                "more positive weights, or validation_fraction=None."
+            )
         self.device = device
         self.seed = seed
         self._order = torch.Generator().manual_seed(seed)
@@ -139,8 +148,15 @@ class ImageDataset(Dataset):
 
     def shuffled(self, batch_size):
         """Rows of the batches of one epoch, in a fresh random order."""
-        order = torch.randperm(len(self), generator=self._order)
-        return self._batches(self.rows[order.to(self.rows.device)], batch_size)
+        return self._batches(self._fresh_rows(), batch_size)
+
+    def _fresh_rows(self):
+        """The rows of one epoch, in a fresh random order."""
+        if self.weights is None:
+            order = torch.randperm(len(self), generator=self._order)
+        else:
+            order = draw(self.weights, len(self), self._order)
+        return self.rows[order.to(self.rows.device)]
 
     def split(self, batch_size):
         """Rows of the batches, in their own order."""
@@ -194,13 +210,20 @@ class ImageDataset(Dataset):
         return as_float(batch.to(self.device, non_blocking=True))
 
 
+def draw(weights, n, generator):
+    """Indices in proportion to weights, of which there may be any number; with replacement."""
+    ends = weights.cumsum(0)
+    places = torch.rand(n, generator=generator, dtype=torch.float64) * ends[-1]
+    return torch.searchsorted(ends, places, right=True)
+
+
 def image_tensor(X):
     """Images as a tensor on the CPU.
 
     Nothing is copied, except that in-memory images in another dtype or memory order are converted
     once. A memory map stays on disk and is read batch by batch.
     """
-    if not _is_memory_map(X):
+    if not is_memory_map(X):
         X = np.ascontiguousarray(X, dtype=np.uint8 if X.dtype == np.uint8 else np.float32)
     return shared_tensor(X)
 
@@ -226,9 +249,11 @@ def shared_tensor(X):
 
 
 def is_same_memory(a, b):
-    """Whether two arrays, or lists of arrays, are views of the same values."""
+    """Whether two arrays, streams, or lists of them, are views of the same values."""
     if isinstance(a, list):
         return all(map(is_same_memory, a, b))
+    if hasattr(a, "source"):
+        return a.source is b.source
     keys = ("data", "shape", "strides", "typestr")
     return all(a.__array_interface__[key] == b.__array_interface__[key] for key in keys)
 
@@ -248,7 +273,7 @@ def as_float(batch):
     return batch.float().div_(255) if batch.dtype == torch.uint8 else batch.float()
 
 
-def _is_memory_map(X):
+def is_memory_map(X):
     """Whether `X` is a view of a memory-mapped file."""
     while isinstance(X, np.ndarray):
         if isinstance(X, np.memmap):

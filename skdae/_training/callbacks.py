@@ -1,7 +1,7 @@
 """skdae's own skorch callbacks: early stopping, averaged weights, and what `verbose` shows."""
 
 import torch
-from skorch.callbacks import Callback, EarlyStopping, PrintLog
+from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, PrintLog
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
@@ -15,6 +15,11 @@ class StopEarly(EarlyStopping):
     def load_state_dict(self, state):
         """Take over what `state_dict` gave."""
         vars(self).update(state)
+
+
+def cut_gradients(norm):
+    """A callback that cuts gradients of a greater norm to it, by a name of its own."""
+    return "cut_gradients", GradientNormClipping(norm)
 
 
 class AverageWeights(Callback):

@@ -19,6 +19,7 @@ from .._files.arrays import read_arrays, saying_why, write_arrays
 from .._files.estimators import Reader, Writer, versions
 from .._images import is_ragged, warn_user
 from . import distributed
+from .streams import streamed
 
 # Parameters that cannot change the weights, or are compared as what they resolve to.
 _FREE_PARAMETERS = {
@@ -183,13 +184,13 @@ class StateReader(Reader):
 # What a fit depends on
 
 
-def describe_fit(estimator, X, y, net, device, precision, seed, n_fits):
+def describe_fit(estimator, given, net, device, precision, seed, n_fits):
     """What decides the weights that a fit ends with, by name, as text and numbers.
 
     Parameters
     ----------
     estimator : LearnedDenoiser
-    X, y : ndarray, list of ndarray, or None
+    given : Given
         The checked data.
     net : ImageNet
         Ready to train.
@@ -213,8 +214,9 @@ def describe_fit(estimator, X, y, net, device, precision, seed, n_fits):
         },
         "device": device.type,
         "precision": precision,
-        "X": _describe_data(X),
-        "y": "None" if y is None else _describe_data(y),
+        "X": _describe_data(given.X),
+        "y": "None" if given.y is None else _describe_data(given.y),
+        **given.describe(_describe_data),
         "random_state": seed,
         "number of fits before": n_fits - 1,
         "version of skdae": version["skdae"],
@@ -246,7 +248,10 @@ def _describe(value):
 
 
 def _describe_data(X):
-    """Dtype, shape and hash of an array, or of a list of images."""
+    """Dtype, shape and hash of an array, a stream, or of a list of images."""
+    source = streamed(X)
+    if source is not None:
+        return source.describe()
     if is_ragged(X):
         digest = _digest(_describe_data(image).encode() for image in X)
         return f"{len(X)} images with hash {digest}"

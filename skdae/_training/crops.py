@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from .batches import ImageDataset, data_tensors
+from .batches import ImageDataset, data_tensors, draw
 
 
 class PatchDataset(ImageDataset):
@@ -25,7 +25,7 @@ class PatchDataset(ImageDataset):
     least : int, default=1
         An epoch shows as many crops at least.
     **options : dict
-        ``indices``, ``seed`` and ``context``, as in `ImageDataset`.
+        ``indices``, ``seed``, ``context`` and ``weights``, as in `ImageDataset`.
     """
 
     def __init__(
@@ -52,24 +52,31 @@ class PatchDataset(ImageDataset):
                 f"image (sides {self._sizes.amin(0).tolist()}); pass a smaller patch_size."
             )
         self._images = indices
-        self._ends = images.sizes[indices].prod(1).cumsum(0)
-        self._n_patches = max(least, round(self._ends[-1].item() / math.prod(patch_hw)))
+        n_pixels = images.sizes[indices].prod(1)
+        self._n_patches = max(least, round(n_pixels.sum().item() / math.prod(patch_hw)))
+        # Each pixel counts alike, so that large images are shown more often.
+        self._ends = n_pixels.cumsum(0)
+        if self.weights is not None:
+            self.weights = n_pixels * self.weights
         self.rows = self._draw(torch.Generator().manual_seed(seed + 2))
 
     def _draw(self, generator):
         """Crops of one epoch, one row per crop: image, top, left, pose."""
         n = self._n_patches
-        pixel = torch.randint(int(self._ends[-1]), (n,), generator=generator)
-        # Each pixel counts alike, so that large images are shown more often.
-        image = self._images[torch.searchsorted(self._ends, pixel, right=True)]
+        if self.weights is None:
+            pixel = torch.randint(int(self._ends[-1]), (n,), generator=generator)
+            drawn = torch.searchsorted(self._ends, pixel, right=True)
+        else:
+            drawn = draw(self.weights, n, generator)
+        image = self._images[drawn]
         room = self._sizes[image] - torch.tensor(self.patch_hw) + 1
         corner = (torch.rand(n, 2, generator=generator, dtype=torch.float64) * room).long()
         pose = torch.randint(len(_poses(self.patch_hw)), (n, 1), generator=generator)
         return torch.cat([image[:, None], corner, pose], dim=1)
 
-    def shuffled(self, batch_size):
-        """Batches of one epoch: fresh crops."""
-        return self._batches(self._draw(self._order), batch_size)
+    def _fresh_rows(self):
+        """The crops of one epoch."""
+        return self._draw(self._order)
 
     def _take(self, store, rows):
         """Crops of one of the stores; the targets may be larger by a whole factor."""
@@ -111,10 +118,14 @@ class PixelStore:
         """Crops of one size, flipped and turned: ``(n_crops, height, width, n_channels)``."""
         rows, columns = _poses(hw).unbind(1)
         width = self.sizes[image, 1]
-        first = self._starts[image] + corner[:, 0] * width + corner[:, 1]
+        pixels, starts = self._rows_of(image)
+        first = starts[image] + corner[:, 0] * width + corner[:, 1]
         index = first[:, None, None] + rows[pose] * width[:, None, None] + columns[pose]
-        pixels = self.pixels.index_select(0, index.flatten().to(self.device))
-        return pixels.unflatten(0, index.shape)
+        return pixels.index_select(0, index.flatten().to(self.device)).unflatten(0, index.shape)
+
+    def _rows_of(self, images):
+        """Where the pixels of some images are: a tensor, and the first row of each image."""
+        return self.pixels, self._starts
 
 
 def pixel_stores(images, targets, device):

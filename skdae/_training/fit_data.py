@@ -5,19 +5,142 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from sklearn.utils import column_or_1d
+from sklearn.utils.validation import check_consistent_length
 
-from .._images import in_unit_range, value_range
-from . import crops
+from .._images import (
+    as_array,
+    check_image_list,
+    check_sample_weight,
+    check_targets,
+    common_scale,
+    in_unit_range,
+    is_ragged,
+    to_hwc,
+    validate_images,
+    value_range,
+    warn_if_far,
+)
+from . import crops, streams
 from .batches import ImageDataset, data_tensors, is_same_memory
-
-# More values than this tell no more of where most of them lie.
-_MOST_VALUES = 2**20
 
 # Images whose sides have more pixels than this are large, and learnt by crops of this side.
 _LARGE, _CROP = 96, 64
 
 # Crops are fresh in every epoch, so that one of few images can have as many batches as this.
 _BATCHES_OF_CROPS = 10
+
+
+class Given(NamedTuple):
+    """What a fit was given, checked."""
+
+    X: Any
+    y: Any = None
+    #: Names of the features of flat rows, or None.
+    names: Any = None
+    #: Images and targets of the user's own to watch the loss on, or None.
+    validation: "Given | None" = None
+    #: Number of the group of each image; those of one group are set aside together, or not at all.
+    groups: np.ndarray | None = None
+    #: How often each image is drawn compared with others, or None.
+    weights: np.ndarray | None = None
+
+    def describe(self, describe_data):
+        """What to tell this data from others by, beside `X` and `y`; empty where there is none."""
+        told = {"groups": self.groups, "sample_weight": self.weights}
+        if self.validation is not None:
+            told |= {"X_val": self.validation.X, "y_val": self.validation.y}
+        return {name: describe_data(data) for name, data in told.items() if data is not None}
+
+
+def read(
+    draft,
+    X,
+    y,
+    *,
+    reset,
+    patch_size,
+    is_part=False,
+    validation_data=None,
+    groups=None,
+    sample_weight=None,
+):
+    """Check what a fit was given.
+
+    Parameters
+    ----------
+    draft : estimator
+        Gets ``n_features_in_`` and the names of the features where `reset`; has them otherwise.
+    X, y : object
+    reset : bool
+    patch_size : int, "auto" or None
+    is_part : bool, default=False
+        Whether one image is enough.
+    validation_data : (object, object) or None, default=None
+    groups, sample_weight : array-like of shape (n_samples,) or None, default=None
+
+    Returns
+    -------
+    given : Given
+    """
+    X, y = streams.open_images(X, y)
+    # Streams have been checked for what their values are.
+    shapes = streams.stand_in(X)
+    if is_ragged(shapes):
+        if patch_size is None:
+            raise ValueError(
+                "X holds images of different sizes; pass patch_size=, such as patch_size=64, "
+                "to train on crops of them, or make all images of one size."
+            )
+        checked = check_image_list(shapes)
+    else:
+        # Crops make many of one image.
+        is_rows = getattr(as_array(shapes), "ndim", 2) <= 2
+        can_crop = patch_size and not (patch_size == "auto" and is_rows)
+        min_samples = 1 if is_part or can_crop else 2
+        checked = validate_images(
+            draft, shapes, reset=reset, min_samples=min_samples, any_size=patch_size is not None
+        )
+    targets = check_targets(checked, streams.stand_in(y))
+    is_stream = streams.streamed(X) is not None
+    given = Given(
+        X if is_stream else checked,
+        y if is_stream and targets is not None else targets,
+        getattr(draft, "feature_names_in_", None),
+    )
+    if groups is not None:
+        check_consistent_length(checked, groups)
+        given = given._replace(groups=np.unique(column_or_1d(groups), return_inverse=True)[1])
+    if sample_weight is not None:
+        weights = check_sample_weight(sample_weight, checked)
+        # Equal ones draw each image once, as none do.
+        given = given._replace(weights=weights if np.ptp(weights) else None)
+    if validation_data is not None:
+        given = given._replace(
+            validation=_read_validation(draft, given, validation_data, patch_size)
+        )
+    return given
+
+
+def _read_validation(draft, given, pair, patch_size):
+    """Check validation data of the user's own."""
+    if not isinstance(pair, tuple) or len(pair) != 2:
+        raise TypeError(
+            "validation_data must be a tuple (X_val, y_val), with y_val=None where fit has no y, "
+            f"not {type(pair).__name__}."
+        )
+    try:
+        is_listed = isinstance(given.X, list)
+        X, y, *_ = read(draft, *pair, reset=is_listed, patch_size=patch_size, is_part=True)
+    except ValueError as error:
+        raise ValueError(f"In validation_data=(X_val, y_val), {error}") from error
+    if (y is None) != (given.y is None):
+        has, has_not = ("y_val", "y") if given.y is None else ("y", "y_val")
+        raise ValueError(
+            f"fit got {has}, but {has_not} is None or holds labels; validation needs what training "
+            "has: targets for both, or for neither."
+        )
+    return Given(X, y)
 
 
 class FitData(NamedTuple):
@@ -43,15 +166,23 @@ class FitData(NamedTuple):
             return 0.0, 1.0
         low, high = self.target_range
         # A hot pixel must not decide how all others are seen.
-        images = [image.ravel() for image in self.targets]
-        step = -(-sum(image.size for image in images) // _MOST_VALUES)
-        values = np.concatenate([image[::step] for image in images])
+        values = _some_values(self.targets)
         # Values that are there: of whole counts, the net sees the same bits in any unit.
         typical = np.percentile(values, (0.1, 99.9), method="nearest")
         typical_low, typical_high = map(float, typical)
         if typical_low < typical_high:
             low, high = typical_low, typical_high
         return low, (high - low) / width or 1.0
+
+
+def _some_values(images):
+    """Values of images, evenly spread over all of them."""
+    source = streams.streamed(images)
+    if source is not None:
+        return source.values
+    images = [image.ravel() for image in images]
+    step = -(-sum(image.size for image in images) // streams.MOST_VALUES)
+    return np.concatenate([image[::step] for image in images])
 
 
 def choose_patch_size(X, any_size):
@@ -88,7 +219,8 @@ def float32_range(X):
     ValueError
         If a value does not fit into the float32 of the nets.
     """
-    values = value_range(X)
+    source = streams.streamed(X)
+    values = value_range(X) if source is None else source.range
     if not np.isfinite(values).all():
         raise ValueError(
             "Input X contains infinity or a value too large for dtype('float32'), in which nets "
@@ -107,7 +239,19 @@ def gather(images, targets, patch_size):
     return FitData(images, targets, image_range, target_range, patch_size)
 
 
-def datasets(data, *, n_validation, batch_size, input_hwc, seeds, split_seed, **options):
+def datasets(
+    data,
+    *,
+    n_validation,
+    batch_size,
+    input_hwc,
+    seeds,
+    split_seed,
+    validation=None,
+    groups=None,
+    weights=None,
+    **options,
+):
     """Training and validation data; the latter is None where no images are set aside.
 
     Parameters
@@ -121,22 +265,107 @@ def datasets(data, *, n_validation, batch_size, input_hwc, seeds, split_seed, **
         Of training and validation data.
     split_seed : int
         Of the choice of the images to set aside.
+    validation : Given or None, default=None
+        Validation data of the user's own; no images are set aside then.
+    groups : ndarray or None, default=None
+        Label of each image, of which about as many images are set aside in whole groups.
+    weights : ndarray or None, default=None
+        How often each image is drawn for training compared with others.
     **options : dict
         As in `ImageDataset`.
     """
+    options |= {"batch_size": batch_size, "input_hwc": input_hwc}
+    n_validation = 0 if validation else n_validation
+    generator = torch.Generator().manual_seed(split_seed if n_validation else seeds[0])
+    order = torch.randperm(len(data.images), generator=generator)
+    source = streams.streamed(data.images)
+    if groups is None and source is not None:
+        # Blocks are set aside whole, so that each is read for one of the two.
+        groups = source.block_of(np.arange(len(order)))
+    make = _maker(data, **options)
+    weights = None if weights is None else torch.from_numpy(weights)
+    if validation:
+        valid_data = _like(data, validation)
+        valid_order = torch.arange(len(valid_data.images))
+        valid = _maker(valid_data, **options)(indices=valid_order, seed=seeds[1])
+        return make(indices=order, seed=seeds[0], weights=weights), valid
+    if not n_validation:
+        return make(indices=order, seed=seeds[0], weights=weights), None
+    if groups is None:
+        is_valid = torch.arange(len(order)) < n_validation
+    else:
+        is_valid = torch.from_numpy(_in_some_groups(groups, n_validation, generator))[order]
+    train = make(indices=order[~is_valid], seed=seeds[0], weights=weights)
+    return train, make(indices=order[is_valid], seed=seeds[1])
+
+
+def _maker(data, batch_size, input_hwc, context, device, **options):
+    """What makes a data set of some of the images."""
     images, targets = data.images, data.targets
-    order_seed = split_seed if n_validation else seeds[0]
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(order_seed))
-    device = options["device"]
+    is_stream = streams.streamed(images) is not None
+    options |= {"context": context, "device": device}
+    if is_stream and context:
+        raise ValueError(
+            f"context={context} needs the whole stack in memory, but X is larger than the half of "
+            "scikit-learn's working_memory, and read in parts; raise it by "
+            "sklearn.set_config(working_memory=...), or pass context=0."
+        )
     if data.patch_size is None:
-        tensors = data_tensors(images, targets, device)
-        make = partial(ImageDataset, *tensors, input_hwc=input_hwc, **options)
+        if is_stream:
+            stores = streams.window_stores(images, targets, by_pixels=False)
+        else:
+            stores = data_tensors(images, targets, device)
+        kind = streams.StreamedDataset if is_stream else ImageDataset
+        return partial(kind, *stores, input_hwc=input_hwc, **options)
+    if is_stream:
+        stores = streams.window_stores(images, targets, by_pixels=True)
     else:
         stores = crops.pixel_stores(images, targets, device)
-        patch_hw = (min(data.patch_size, images[0].shape[0]), data.patch_size)
-        least = _BATCHES_OF_CROPS * batch_size
-        make = partial(crops.PatchDataset, *stores, patch_hw=patch_hw, least=least, **options)
-    train = make(indices=order[n_validation:], seed=seeds[0])
-    if not n_validation:
-        return train, None
-    return train, make(indices=order[:n_validation], seed=seeds[1])
+    patch_hw = (min(data.patch_size, images[0].shape[0]), data.patch_size)
+    least = _BATCHES_OF_CROPS * batch_size
+    kind = streams.StreamedPatches if is_stream else crops.PatchDataset
+    return partial(kind, *stores, patch_hw=patch_hw, least=least, **options)
+
+
+def _in_some_groups(groups, n_validation, generator):
+    """Which images belong to random groups that hold about `n_validation` images."""
+    counts = np.bincount(groups)
+    if len(counts) < 2:
+        raise ValueError(
+            "groups says that all images belong together, so that none can be set aside; pass at "
+            "least 2 groups, or validation_fraction=None."
+        )
+    order = torch.randperm(len(counts), generator=generator).numpy()
+    n_groups = 1 + np.abs(counts[order].cumsum()[:-1] - n_validation).argmin()
+    return np.isin(groups, order[:n_groups])
+
+
+def _like(data, validation):
+    """The `FitData` of validation images, which must be like those of the training."""
+
+    def images(X, like):
+        if isinstance(X, list):
+            return [image.reshape(*image.shape[:2], -1) for image in X]
+        hwc = X.shape[1:] if X.ndim > 2 else like[0].shape
+        return X.reshape(len(X), *to_hwc(hwc))
+
+    X = images(validation.X, data.images)
+    y = X if validation.y is None else images(validation.y, data.targets)
+    given = gather(X, y, data.patch_size)
+    pairs = [(data.images[0], data.targets[0]), (X[0], y[0])]
+    shapes = [(x.shape, t.shape) for x, t in pairs]
+    if data.patch_size:
+        # Of crops, the enlargement and the channels.
+        shapes = [(common_scale([x], [t]), x.shape[2], t.shape[2]) for x, t in pairs]
+    if shapes[0] != shapes[1]:
+        raise ValueError(
+            f"The images of validation_data, of shape {X[0].shape} with targets of {y[0].shape}, "
+            f"are not like those of fit, of shape {data.images[0].shape} with targets of "
+            f"{data.targets[0].shape}; pass images of the same kind."
+        )
+    for images_range, fitted in (
+        (given.image_range, data.image_range),
+        (given.target_range, data.target_range),
+    ):
+        warn_if_far(images_range, fitted, "validation_data")
+    return given

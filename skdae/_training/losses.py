@@ -58,6 +58,9 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
     "gaussian_nll": gaussian_nll,
 }
 
+# Their constants are those of images in [0, 1].
+_OF_UNIT_RANGE = ("huber", "charbonnier", "ssim")
+
 OUTPUT_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": nn.Identity(),
     "sigmoid": torch.sigmoid,
@@ -76,9 +79,11 @@ class Loss(nn.Module):
         A name in `OUTPUT_ACTIVATIONS`.
     rows_hwc : (int, int, int) or None, default=None
         Height, width and channels of the images behind rows, for losses that need neighbours.
+    net_range : float, default=1.0
+        Range of the images in the units of the net, for losses whose constants suit [0, 1].
     """
 
-    def __init__(self, loss, activation, rows_hwc=None):
+    def __init__(self, loss, activation, rows_hwc=None, net_range=1.0):
         super().__init__()
         if isinstance(loss, nn.Module):
             # Training must not reach the weights of the user's own loss.
@@ -86,6 +91,7 @@ class Loss(nn.Module):
         self.function = LOSSES[loss] if isinstance(loss, str) else loss
         self.activation = OUTPUT_ACTIVATIONS["identity" if loss == "bce" else activation]
         self.rows_hwc = rows_hwc if loss == "ssim" else None
+        self.unit = net_range if loss in _OF_UNIT_RANGE else 1.0
         self.has_variance = loss == "gaussian_nll"
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
@@ -104,6 +110,8 @@ class Loss(nn.Module):
                 rows.reshape(-1, *self.rows_hwc).permute(0, 3, 1, 2)
                 for rows in (prediction, target)
             )
+        if self.unit != 1:
+            prediction, target = prediction / self.unit, target / self.unit
         loss = self.function(prediction, target, *log_variance)
         if loss.ndim:
             raise ValueError(

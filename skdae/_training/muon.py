@@ -1,5 +1,7 @@
 """The Muon optimizer: momentum whose directions are made equally strong."""
 
+from collections import defaultdict
+
 import torch
 from torch.optim.adamw import adamw
 
@@ -30,6 +32,9 @@ class Muon(torch.optim.Optimizer):
         Parameters, or groups of them.
     lr : float, default=1e-3
     weight_decay : float, default=1e-4
+    dtype : torch.dtype, default=torch.float32
+        In which matrices are orthogonalised; `torch.bfloat16` takes half the time where the
+        hardware has it, and changes a step by 1 to 2 %.
 
     References
     ----------
@@ -38,8 +43,12 @@ class Muon(torch.optim.Optimizer):
     .. [2] Liu, J. et al. (2025). "Muon is scalable for LLM training". arXiv:2502.16982.
     """
 
-    def __init__(self, params, lr=1e-3, weight_decay=1e-4):
+    def __init__(self, params, lr=1e-3, weight_decay=1e-4, dtype=torch.float32):
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
+        self.dtype = dtype
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "dtype": self.dtype}
 
     @torch.no_grad()
     def step(self, closure=None):
@@ -52,20 +61,29 @@ class Muon(torch.optim.Optimizer):
             trained = [p for p in group["params"] if p.grad is not None]
             rates = {"lr": group["lr"], "weight_decay": group["weight_decay"]}
             self._step_others([p for p in trained if p.ndim < 2], **rates)
+            alike = defaultdict(list)
             for p in trained:
                 if p.ndim > 1:
-                    self._step_matrix(p, **rates)
+                    alike[p.shape, p.device].append(p)
+            for params in alike.values():
+                self._step_matrices(params, **rates)
         return loss
 
-    def _step_matrix(self, p, lr, weight_decay):
-        state = self.state[p]
-        if not state:
-            state["momentum"] = torch.zeros_like(p)
-        momentum = state["momentum"].lerp_(p.grad, 1 - _MOMENTUM)
-        # Nesterov's look ahead.
-        update = orthogonalize(p.grad.lerp(momentum, _MOMENTUM).flatten(1))
-        scale = _ADAMW_RMS * max(update.shape) ** 0.5
-        p.mul_(1 - lr * weight_decay).add_(update.view(p.shape), alpha=-lr * scale)
+    def _step_matrices(self, params, lr, weight_decay):
+        """A step of weights of one shape, which are orthogonalised together."""
+        shape = (len(params), len(params[0]), params[0][0].numel())
+        matrices = torch.empty(shape, dtype=self.dtype, device=params[0].device)
+        for p, matrix in zip(params, matrices, strict=True):
+            state = self.state[p]
+            if not state:
+                state["momentum"] = torch.zeros_like(p)
+            momentum = state["momentum"].lerp_(p.grad, 1 - _MOMENTUM)
+            # Nesterov's look ahead.
+            _as_stored(matrix, p).copy_(p.grad.lerp(momentum, _MOMENTUM))
+        updates = orthogonalize(matrices)
+        scale = _ADAMW_RMS * max(shape[1:]) ** 0.5
+        for p, update in zip(params, updates, strict=True):
+            p.mul_(1 - lr * weight_decay).add_(_as_stored(update, p), alpha=-lr * scale)
 
     def _step_others(self, params, **rates):
         states = [self.state[p] for p in params]
@@ -80,31 +98,43 @@ class Muon(torch.optim.Optimizer):
         adamw(params, gradients, means, squares, [], steps, foreach=True, **rates, **_ADAMW)
 
 
-def orthogonalize(matrix):
-    """About the nearest matrix with orthonormal rows or columns, by a Newton-Schulz iteration.
+def _as_stored(matrix, p):
+    """A matrix as filters like `p`, with its columns in the order in which `p` lies in memory.
+
+    The order of columns means nothing to `orthogonalize`, and this one walks straight through.
+    """
+    axes = [0, *sorted(range(1, p.ndim), key=p.stride, reverse=True)]
+    return matrix.view([p.shape[axis] for axis in axes]).permute(
+        [axes.index(i) for i in range(p.ndim)]
+    )
+
+
+def orthogonalize(matrices):
+    """About the nearest matrices with orthonormal rows or columns, by a Newton-Schulz iteration.
 
     Parameters
     ----------
-    matrix : Tensor of shape (n, m)
+    matrices : Tensor of shape (n_matrices, n, m)
+        Their products are computed in their dtype, `float32` or `bfloat16`.
 
     Returns
     -------
-    orthogonal : Tensor of shape (n, m)
+    orthogonal : Tensor of shape (n_matrices, n, m)
         Singular values above a fiftieth of the norm become 0.68 to 1.21; smaller ones grow to at
         most 41 times their share of the norm. Matrices of a norm below 1e-7 become smaller.
     """
     a, b, c = _COEFFICIENTS
-    is_tall = len(matrix) > matrix.shape[1]
-    wide = matrix.mT if is_tall else matrix
-    wide = wide / wide.norm().clamp(min=_SMALLEST_NORM)
+    is_tall = matrices.shape[1] > matrices.shape[2]
     # X → (a + b G + c G²) X with G = X Xᵀ, gathered in one small square matrix.
-    gram = wide @ wide.mT
+    gram = matrices.mT @ matrices if is_tall else matrices @ matrices.mT
+    norm = gram.diagonal(dim1=1, dim2=2).sum(1).sqrt().clamp(min=_SMALLEST_NORM)[:, None, None]
+    gram = gram / norm / norm
     total = None
     for i in range(_ITERATIONS):
-        factor = torch.addmm(gram, gram, gram, beta=b, alpha=c)
-        factor.diagonal().add_(a)
+        factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        factor.diagonal(dim1=1, dim2=2).add_(a)
         total = factor if total is None else factor @ total
         if i < _ITERATIONS - 1:
             gram = factor @ (factor @ gram)
-    wide = total @ wide
-    return wide.mT if is_tall else wide
+    total = total / norm
+    return matrices @ total if is_tall else total @ matrices

@@ -7,6 +7,7 @@ that imports skorch.
 
 import copy
 import inspect
+import math
 import textwrap
 from contextlib import nullcontext
 from functools import partial
@@ -36,9 +37,12 @@ OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict]] = {
 }
 
 
-def optimizer_with_options(given, weight_decay):
+def optimizer_with_options(given, weight_decay, precision="float32"):
     """What skorch calls with weights and a rate, of a name, a class or a `functools.partial`."""
     given, options = OPTIMIZERS.get(given, (given, {}))
+    if given is Muon and precision == "bfloat16":
+        # Gradients have no more digits, either.
+        options = {**options, "dtype": torch.bfloat16}
     made = getattr(given, "func", given)
     if "weight_decay" in inspect.signature(made).parameters:
         options = {**options, "weight_decay": weight_decay}
@@ -65,19 +69,37 @@ class ImageNet(NeuralNet):
     lr_schedule : {"cosine", "onecycle", "plateau"} or None, default=None
     max_steps : int or None, default=None
         Batches to train on, in place of `max_epochs`.
+    purpose : {"fit", "partial_fit", "predict"}, default="fit"
+        What the net is there for. With "predict" it has no optimizer. Pickles hold the states of
+        the optimizers with "partial_fit" alone, where training goes on with them.
 
     Attributes
     ----------
     plan : NetPlan
         Set before training: who holds the net holds its plan, whatever is fitted meanwhile.
+    compiles : bool
+        False once this machine has failed to compile the net.
     """
 
+    compiles = True
+
     def __init__(
-        self, module, criterion, *, precision="float32", lr_schedule=None, max_steps=None, **kwargs
+        self,
+        module,
+        criterion,
+        *,
+        precision="float32",
+        lr_schedule=None,
+        max_steps=None,
+        purpose="fit",
+        **kwargs,
     ):
         self.precision = precision
+        self.purpose = purpose
         self.max_steps = max_steps
         self.lr_schedule = lr_schedule
+        if purpose == "predict":
+            kwargs = {k: v for k, v in kwargs.items() if not k.startswith("optimizer__")}
         super().__init__(module, criterion, train_split=None, **kwargs)
 
     @property
@@ -91,7 +113,8 @@ class ImageNet(NeuralNet):
         weights, learnt = self.criterion_.state_dict(), other.criterion_.state_dict()
         if {k: v.shape for k, v in weights.items()} == {k: v.shape for k, v in learnt.items()}:
             self.criterion_.load_state_dict(learnt)
-        for mine, theirs in zip(self.optimizers(), other.optimizers(), strict=True):
+        # A net that was loaded has no optimizers.
+        for mine, theirs in zip(self.optimizers(), other.optimizers(), strict=False):
             if keep_optimizer and type(mine) is type(theirs):
                 # A copy: training that fails must not reach the net before.
                 state = copy.deepcopy(theirs.state_dict()["state"])
@@ -181,8 +204,40 @@ class ImageNet(NeuralNet):
         return [self.module_, self.criterion_]
 
     def optimizers(self):
-        """The optimizers of all modules."""
-        return [self.optimizer_]
+        """The optimizers of all modules; a net that only predicts has none."""
+        names = [name for name in self.cuda_dependent_attributes_ if name.endswith("optimizer_")]
+        return [vars(self)[name] for name in names if name in vars(self)]
+
+    def initialize_optimizer(self, *args, **kwargs):
+        """Make the optimizer, where there is something to learn; it takes a second to import."""
+        return self if self.purpose == "predict" else super().initialize_optimizer(*args, **kwargs)
+
+    def torch_compile(self, module, name):
+        """Compile what is trained; what only predicts is compiled when it does."""
+        return module if self.purpose == "predict" else super().torch_compile(module, name)
+
+    def __getstate__(self):
+        """The weights once, not compiled, and the optimizers only where training goes on."""
+        short = object.__new__(type(self))
+        state = vars(short)
+        state |= vars(self)
+        for name in self.cuda_dependent_attributes_:
+            value = state.get(name)
+            if isinstance(value, torch.nn.Module):
+                state[name] = plain(value)
+                if state[name.removesuffix("_")] is state[name]:
+                    # The parameter, which training has changed.
+                    state[name.removesuffix("_")] = None
+            elif self.purpose != "partial_fit":
+                state.pop(name, None)
+        return super(ImageNet, short).__getstate__()
+
+    def __setstate__(self, state):
+        """Take over what `__getstate__` gave."""
+        super().__setstate__(state)
+        for name in self.cuda_dependent_attributes_:
+            if vars(self).get(parameter := name.removesuffix("_"), self) is None:
+                vars(self)[parameter] = vars(self)[name]
 
     def n_steps(self, data):
         """Batches of a fit on an `ImageDataset`."""
@@ -367,13 +422,15 @@ class ImageNet(NeuralNet):
         layout : callable
             From a float32 tensor of one batch to what the method takes.
         compiled : bool, default=False
-            Whether a compiled net runs as such.
+            Whether to run the net compiled.
 
         Yields
         ------
         output : Tensor of float32, on the CPU
         """
-        self.module_.eval()
+        if any(module.training for module in self.module_.modules()):
+            # Setting it anew takes as long as a small image.
+            self.module_.eval()
         tensor = image_tensor(X)
         step = max(1, VALUES_A_STEP // int(np.prod(X.shape[1:])))
         for start in range(0, len(X), step):
@@ -381,7 +438,7 @@ class ImageNet(NeuralNet):
             batch = as_float(tensor[start : start + step].to(self.device, copy=True))
             with torch.inference_mode(), self._autocast():
                 output = self._apply(function, layout(batch), compiled).float().cpu()
-            if not torch.stack(output.aminmax()).isfinite().all():
+            if not all(math.isfinite(value) for value in output.aminmax()):
                 raise ValueError(
                     f"{function}() of the net gives NaN or infinity. Values of X far outside those "
                     "of the training do this: pass images in the same units as at fit."
@@ -390,11 +447,13 @@ class ImageNet(NeuralNet):
 
     def _apply(self, function, batch, compiled):
         """Apply a method of the module; as it is where this machine cannot compile it."""
-        if compiled and plain(self.module_) is not self.module_:
+        if compiled and self.compiles:
+            if plain(self.module_) is self.module_:
+                self.module_ = torch.compile(self.module_)
             try:
                 return call(self.module_, function, batch)
             except torch._dynamo.exc.TorchDynamoException as error:
-                self.module_ = plain(self.module_)
+                self.module_, self.compiles = plain(self.module_), False
                 reason = textwrap.shorten(str(error), 150)
                 warn_user(
                     f"The net cannot be compiled here, and predicts as it is ({reason}). "

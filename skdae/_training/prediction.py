@@ -22,7 +22,7 @@ def denoise(net, images, tile_size, compiled=False, with_std=False):
     tile_size : int or None
         Images with a longer side go through the net in tiles.
     compiled : bool, default=False
-        Whether a compiled net runs as such.
+        Whether to run the net compiled.
     with_std : bool, default=False
         Whether standard deviations follow, as further channels.
 

@@ -3,55 +3,7 @@
 import numpy as np
 import torch
 
-from .._images import warn_user
-
-
-def tiles(length, tile, stride, radius):
-    """Cover one axis by overlapping tiles.
-
-    Parameters
-    ----------
-    length, tile : int
-        Pixels of the axis, and of a tile.
-    stride, radius : int
-        Of the net's receptive field: tiles start at a multiple of the stride, and as far from their
-        border as the radius their output is wrong.
-
-    Yields
-    ------
-    start, stop : int
-        The tile.
-    first, last : int
-        Its part of the output.
-    """
-    if length <= tile:
-        yield 0, length, 0, length
-        return
-    margin = overlap(stride, radius)
-    step = (tile - 2 * margin) // stride * stride
-    for first in range(0, length, step):
-        last = min(first + step, length)
-        yield max(first - margin, 0), min(last + margin, length), first, last
-
-
-def overlap(stride, radius):
-    """How far tiles reach into their neighbours: the radius, up to a multiple of the stride."""
-    return -(-radius // stride) * stride
-
-
-def smallest_tile(stride, radius):
-    """The smallest tile that has an output of its own."""
-    return 2 * overlap(stride, radius) + stride
-
-
-def check_tile(tile, stride, radius):
-    """Refuse tiles that have no output of their own."""
-    smallest = smallest_tile(stride, radius)
-    if tile < smallest:
-        raise ValueError(
-            f"tile_size={tile} is no larger than the overlap of the tiles: this net sees {radius} "
-            f"pixels to each side; pass tile_size={smallest} or more."
-        )
+from .._images import smallest_tile, tiles, warn_user
 
 
 def in_tiles(run, images, scale, n_channels, tile, stride, radius):

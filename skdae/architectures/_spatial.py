@@ -63,10 +63,15 @@ class UpConv(nn.Conv2d):
     def __init__(self, n_in, n_out, kernel, scale):
         super().__init__(n_in, n_out, kernel, padding="same")
         self.scale = scale
-        rows, columns = (_fold_matrix(k, s) for k, s in zip(kernel, scale, strict=True))
         # Tap by (row, column in the block; row, column of the folded kernel).
         self.fold: torch.Tensor
-        fold = torch.einsum("pct,qdu->tupqcd", rows, columns)
+        if self.weight.is_meta:
+            # To compute without values, torch would import its compiler.
+            sides = [-(-(k + s - 1) // s) for k, s in zip(kernel, scale, strict=True)]
+            fold = torch.zeros(*kernel, *scale, *sides)
+        else:
+            rows, columns = (_fold_matrix(k, s) for k, s in zip(kernel, scale, strict=True))
+            fold = torch.einsum("pct,qdu->tupqcd", rows, columns)
         self.register_buffer("fold", fold, persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -297,7 +297,8 @@ class DenoisingAutoencoder(LearnedDenoiser):
         module = module.float()
         if not plan.flat:
             module = module.to(memory_format=torch.channels_last)
-        loss = Loss(self.loss, plan.activation, plan.target_hwc if plan.flat else None)
+        rows_hwc = plan.target_hwc if plan.flat else None
+        loss = Loss(self.loss, plan.activation, rows_hwc, plan.net_range)
         return ImageNet(module, loss, **options).initialize()
 
     # Prediction

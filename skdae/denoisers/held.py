@@ -47,6 +47,21 @@ class HeldDenoiser(BaseDenoiser):
         """See `BaseDenoiser`."""
         return fitted_attribute(self.denoiser_, "_sees_stacks")
 
+    def output_shape(self, image_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of what images become.
+
+        Parameters
+        ----------
+        image_shape : tuple of int
+            ``(height, width)`` or ``(height, width, n_channels)`` of a noisy image.
+
+        Returns
+        -------
+        image_shape : tuple of int
+        """
+        held = getattr(self.denoiser_, "output_shape", super().output_shape)
+        return held(image_shape)
+
     @property
     def _n_features_out(self):
         """Number of values that `transform` gives for an image."""

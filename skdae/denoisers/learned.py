@@ -22,14 +22,10 @@ from .._checks import Is, fit_context
 from .._files import weights
 from .._files.onnx import UserImages, export_onnx
 from .._images import (
-    as_array,
-    check_image_list,
-    check_targets,
     from_nhwc,
     image_by_image,
     image_list,
-    is_listed,
-    is_ragged,
+    to_hwc,
     union,
     validate_images,
     warn_user,
@@ -38,7 +34,7 @@ from .._random import draw_seed, seeded
 from .._training import distributed, hardware
 from .._training.callbacks import standard_callbacks
 from .._training.checkpoint import Checkpoint, describe_fit
-from .._training.fit_data import datasets
+from .._training.fit_data import datasets, read
 from .._training.net import LR_SCHEDULES, OPTIMIZERS, ImageNet, optimizer_with_options
 from .._training.prediction import denoise
 from ..architectures import ARCHITECTURES, BaseArchitecture
@@ -174,7 +170,15 @@ class LearnedDenoiser(BaseDenoiser):
     # Training
 
     @fit_context(skip_nested=True)
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        validation_data: tuple[ArrayLike, ArrayLike | None] | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Train the net.
 
         Parameters
@@ -183,10 +187,21 @@ class LearnedDenoiser(BaseDenoiser):
                 (n_samples, height, width, n_channels)
             Noisy images; clean ones when `noise` is set. At least 2; one is enough where it is
             learnt by crops (`patch_size`). Images of different sizes come as a list of arrays.
+            A zarr, dask or HDF5 array, a memory map, or `skdae.datasets.ImageFiles` may be larger
+            than the memory; see the notes.
         y : array-like or None, default=None
             Targets: clean images, or second noisy ones, shaped like `X`, or with height and width a
             whole number of times larger or smaller. None, or a 1-D array of labels, means `X`
             itself.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            How often each image is drawn for training, compared with the others: of weight 2 twice
+            as often as of weight 1, of weight 0 never. Images that are set aside count alike.
+        validation_data : (array-like, array-like or None) or None, default=None
+            ``(X_val, y_val)`` to watch the loss on, of images like those of `X` and `y`; `noise`
+            corrupts these, too. All images of `X` are trained on then.
+        groups : array-like of shape (n_samples,) or None, default=None
+            The scene, patient or film of each image. Those of one group are set aside for
+            validation together, as many groups as come nearest to `validation_fraction`.
 
         Returns
         -------
@@ -197,15 +212,28 @@ class LearnedDenoiser(BaseDenoiser):
         ValueError
             If shapes do not fit, values are not finite, a parameter is out of range, or the loss
             diverges in the first epoch. The fitted state from before is kept.
+
+        Notes
+        -----
+        Images on a disk are read into memory where they take at most half of scikit-learn's
+        ``working_memory``, which is 1024 MiB unless ``sklearn.set_config`` says otherwise. Larger
+        ones are read once to learn their range, and then in each epoch, in windows of many blocks
+        in random order, whose images are shuffled; the two windows in memory take that half. Blocks
+        are set aside whole for validation.
         """
         going_on = self.warm_start and hasattr(self, "net_")
-        return self._fit(X, y, going_on)
+        options = {"validation_data": validation_data, "groups": groups}
+        return self._fit(X, y, going_on, sample_weight=sample_weight, **options)
 
     @fit_context(skip_nested=True)
-    def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Train one epoch on a part of the data, with a constant learning rate and no validation.
 
-        It goes on from what was learnt before, and writes no checkpoint.
+        It goes on from what was learnt before, and writes no checkpoint. It keeps the state of the
+        optimizer, also of one that was pickled since the last `partial_fit`; after `load`, or where
+        `fit` came before the pickling, the optimizer starts afresh.
 
         Parameters
         ----------
@@ -214,24 +242,27 @@ class LearnedDenoiser(BaseDenoiser):
             Noisy images; clean ones when `noise` is set.
         y : array-like or None, default=None
             Targets, as in `fit`.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            As in `fit`.
 
         Returns
         -------
         self : object
         """
-        return self._fit(X, y, going_on=hasattr(self, "net_"), partial=True)
+        going_on = hasattr(self, "net_")
+        return self._fit(X, y, going_on, partial=True, sample_weight=sample_weight)
 
-    def _fit(self, X, y, going_on, partial=False):
+    def _fit(self, X, y, going_on, partial=False, **options):
         """Read the data, plan the net, train it, keep the result."""
-        X, y, names = self._read(X, y, going_on, partial)
+        given = self._read(X, y, going_on, partial, options)
         start = distributed.start(Start, self, going_on, partial)
         plan, noise, data = plan_net(
             self._architecture_to_build,
             getattr(self, "latent_dim", None),
             self.image_shape,
             self._activation,
-            X,
-            y,
+            given.X,
+            given.y,
             self.patch_size,
             None if self.noise is None else check_noise(self.noise),
             start.seeds[0],
@@ -246,10 +277,10 @@ class LearnedDenoiser(BaseDenoiser):
             )
         if start.going_on:
             plan = plan.going_on_from(self._plan)
-        net = self._train(X, y, plan, noise, data, start)
-        return self._keep(net, noise, names, start)
+        net = self._train(given, plan, noise, data, start)
+        return self._keep(net, noise, given.names, start)
 
-    def _train(self, X, y, plan, noise, data, start):
+    def _train(self, given, plan, noise, data, start):
         """A net that has learnt, with its plan."""
         device = hardware.resolve_device(self.device)
         is_conv = bool(plan.architecture) and not plan.flat
@@ -264,7 +295,7 @@ class LearnedDenoiser(BaseDenoiser):
                 net.continue_from(self.net_, keep_optimizer=start.partial)
             several = distributed.current().size > 1
             if several or start.checkpoint is not None:
-                fit = describe_fit(self, X, y, net, device, precision, start.seed, start.n_fits)
+                fit = describe_fit(self, given, net, device, precision, start.seed, start.n_fits)
                 if several:
                     fit = distributed.agree(fit, net)
                 if start.checkpoint is not None:
@@ -278,6 +309,9 @@ class LearnedDenoiser(BaseDenoiser):
                 input_hwc=plan.input_hwc,
                 seeds=start.seeds[2:],
                 split_seed=start.split_seed,
+                validation=given.validation,
+                groups=given.groups,
+                weights=given.weights,
                 to_net=plan.pair_to_net,
                 noise=noise,
                 pretext=self._pretext,
@@ -315,40 +349,20 @@ class LearnedDenoiser(BaseDenoiser):
         self.device_, self.precision_ = net.device, net.precision
         return self
 
-    def _read(self, X, y, going_on, partial):
-        """Checked images, targets (or None), and the names of the features (or None)."""
-        X, y = (as_array(images) if is_listed(images) else images for images in (X, y))
-        if is_ragged(X):
-            if self.patch_size is None:
-                raise ValueError(
-                    "X holds images of different sizes; pass patch_size=, such as patch_size=64, "
-                    "to train on crops of them, or make all images of one size."
-                )
-            X, names = check_image_list(X), None
-        else:
-            # scikit-learn's check writes attributes; those of a fit that fails must stay.
-            draft = copy.copy(self)
-            if going_on:
-                # Clean images again; noise that shrinks them leaves fewer values to predict from.
-                draft.n_features_in_ = self._plan.n_clean_features
-            # Crops make many of one image.
-            is_rows = getattr(as_array(X), "ndim", 2) <= 2
-            can_crop = self.patch_size and not (self.patch_size == "auto" and is_rows)
-            min_samples = 1 if partial or can_crop else 2
-            any_size = self.patch_size is not None
-            X = validate_images(
-                draft, X, reset=not going_on, min_samples=min_samples, any_size=any_size
-            )
-            names = getattr(draft, "feature_names_in_", None)
-        y = check_targets(X, y)
-        if y is None and self.noise is None and self._pretext is None:
+    def _read(self, X, y, going_on, partial, options):
+        """The checked data of a fit."""
+        # scikit-learn's check writes attributes; those of a fit that fails must stay.
+        draft = copy.copy(self)
+        if going_on:
+            # Clean images again; noise that shrinks them leaves fewer values to predict from.
+            draft.n_features_in_ = self._plan.n_clean_features
+        options |= {"patch_size": self.patch_size, "is_part": partial}
+        given = read(draft, X, y, reset=not going_on, **options)
+        if given.y is None and self.noise is None and self._pretext is None:
             _warn_plain_autoencoder()
-        if self.early_stopping and not partial and not self._n_validation(len(X)):
-            raise ValueError(
-                f"early_stopping=True watches the validation loss, but validation_fraction="
-                f"{self.validation_fraction} of {len(X)} images leaves none; raise it."
-            )
-        return X, y, names
+        if self.early_stopping and not partial and given.validation is None:
+            _check_is_watched(self, len(given.X))
+        return given
 
     def _new_module(self, plan):
         """A net with fresh weights, or the user's own."""
@@ -366,10 +380,11 @@ class LearnedDenoiser(BaseDenoiser):
         return {
             "precision": precision,
             "lr_schedule": None if partial else self.lr_schedule,
-            "optimizer": optimizer_with_options(self.optimizer, self.weight_decay),
+            "optimizer": optimizer_with_options(self.optimizer, self.weight_decay, precision),
             "lr": self.lr,
             "max_epochs": 1 if partial else int(self.max_epochs),
             "max_steps": None if partial else self.max_steps,
+            "purpose": "partial_fit" if partial else "fit",
             "batch_size": int(self.batch_size),
             "device": device,
             "compile": self.compile,
@@ -448,7 +463,26 @@ class LearnedDenoiser(BaseDenoiser):
     @property
     def _sees_stacks(self):
         """See `BaseDenoiser`."""
-        return self._plan.context > 0 or None
+        return self._plan.context or None
+
+    @property
+    def receptive_field_(self) -> tuple[int, int] | None:
+        """Stride and radius of the net in pixels; None where it takes images of one size alone."""
+        return self._plan.receptive_field
+
+    def output_shape(self, image_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of what images become: larger in super-resolution.
+
+        Parameters
+        ----------
+        image_shape : tuple of int
+            ``(height, width)`` or ``(height, width, n_channels)`` of a noisy image.
+
+        Returns
+        -------
+        image_shape : tuple of int
+        """
+        return self._plan.output_hwc(to_hwc(image_shape))[: len(image_shape)]
 
     @image_by_image(image_list)
     def predict(self, X: ArrayLike) -> np.ndarray:
@@ -555,7 +589,7 @@ class LearnedDenoiser(BaseDenoiser):
         plan.check_module(module)
         with weights.Builder(net["weights"]):
             options = self._net_options(self.device_, self.precision_, partial=False)
-            self.net_ = self._build_net(module, plan, options)
+            self.net_ = self._build_net(module, plan, {**options, "purpose": "predict"})
         self.net_.plan = plan
         self.net_.history.extend(net["history"])
 
@@ -606,6 +640,15 @@ def _explained(estimator):
             f"pass at least 2 images and a larger batch_size than {estimator.batch_size}, or "
             "choose an architecture with batch_norm=False."
         ) from error
+
+
+def _check_is_watched(estimator, n_samples):
+    """Refuse to stop early where no image is set aside."""
+    if not estimator._n_validation(n_samples):
+        raise ValueError(
+            f"early_stopping=True watches the validation loss, but validation_fraction="
+            f"{estimator.validation_fraction} of {n_samples} images leaves none; raise it."
+        )
 
 
 def _warn_plain_autoencoder():

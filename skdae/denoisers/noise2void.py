@@ -11,9 +11,13 @@ from sklearn.utils._param_validation import Interval
 from torch import nn
 
 from .._checks import POSITIVE_INT, WINDOW
+from .._training.callbacks import cut_gradients
 from .._training.net import ImageNet
 from ..architectures import BaseArchitecture, UNet
 from .learned import LearnedDenoiser
+
+# The norm to which longer gradients are cut.
+_MOST_GRADIENT = 1.0
 
 
 class Noise2VoidDenoiser(LearnedDenoiser):
@@ -93,6 +97,9 @@ class Noise2VoidDenoiser(LearnedDenoiser):
 
     Notes
     -----
+    Few pixels tell the loss of a batch, so that gradients vary much: those of a norm above 1 are
+    cut to it.
+
     With `context`, slices that are set aside for validation are never predicted in training, but
     enter it as neighbours of others. Cross-validation should leave the order as it is
     (``KFold(shuffle=False)``): neighbours are those in the array.
@@ -186,7 +193,15 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        validation_data: tuple[ArrayLike, ArrayLike | None] | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Train the network.
 
         Parameters
@@ -196,6 +211,12 @@ class Noise2VoidDenoiser(LearnedDenoiser):
             Noisy images, at least 2; one is enough where it is learnt by crops (`patch_size`).
             Images of different sizes come as a list of arrays. With `context`, one stack.
         y : Ignored
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            As in `DenoisingAutoencoder`.
+        validation_data : (array-like, None) or None, default=None
+            ``(X_val, None)``, noisy images to watch the loss on.
+        groups : array-like of shape (n_samples,) or None, default=None
+            As in `DenoisingAutoencoder`.
 
         Returns
         -------
@@ -208,9 +229,11 @@ class Noise2VoidDenoiser(LearnedDenoiser):
             too small for `mask_shape` or a stack for `context`, or the loss diverges in the first
             epoch.
         """
-        return super().fit(X)
+        return super().fit(X, None, sample_weight, validation_data=validation_data, groups=groups)
 
-    def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
+    def partial_fit(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Train one epoch on a part of the data, with a constant learning rate and no validation.
 
         It continues from the current weights, and does not write a checkpoint.
@@ -221,12 +244,14 @@ class Noise2VoidDenoiser(LearnedDenoiser):
                 (n_samples, height, width, n_channels)
             Noisy images.
         y : Ignored
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            As in `fit`.
 
         Returns
         -------
         self : object
         """
-        return super().partial_fit(X)
+        return super().partial_fit(X, None, sample_weight)
 
     @property
     def _architecture_to_build(self):
@@ -238,6 +263,8 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         return BlindSpots(self.masked_fraction, self.mask_radius, window, self.context)
 
     def _build_net(self, module, plan, options):
+        # Few pixels make a loss, and so gradients vary much.
+        options["callbacks"] = [cut_gradients(_MOST_GRADIENT), *options["callbacks"]]
         return ImageNet(module, MaskedLoss(), **options).initialize()
 
 

@@ -173,7 +173,15 @@ class Pix2PixDenoiser(LearnedDenoiser):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        validation_data: tuple[ArrayLike, ArrayLike | None] | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Train both networks.
 
         Parameters
@@ -184,6 +192,8 @@ class Pix2PixDenoiser(LearnedDenoiser):
             learnt by crops (`patch_size`). Images of different sizes come as a list of arrays.
         y : array-like or None, default=None
             Clean images, as in `DenoisingAutoencoder`.
+        sample_weight, validation_data, groups
+            As in `DenoisingAutoencoder`.
 
         Returns
         -------
@@ -195,7 +205,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
             If shapes do not fit, values are not finite, a parameter is out of range, or the loss
             diverges in the first epoch. The fitted state from before is kept.
         """
-        super().fit(X, y)
+        super().fit(X, y, sample_weight, validation_data=validation_data, groups=groups)
         self._warn_of_collapse()
         return self
 
@@ -263,6 +273,8 @@ class AdversarialNet(ImageNet):
     def initialize_optimizer(self, *args, **kwargs):
         """Give each net its optimizer."""
         super().initialize_optimizer(*args, **kwargs)
+        if self.purpose == "predict":
+            return self
         weights, options = self.discriminator_.parameters(), self.get_params_for("optimizer")
         self.discriminator_optimizer_ = self.optimizer(weights, lr=self.lr, **options)
         return self
@@ -275,10 +287,6 @@ class AdversarialNet(ImageNet):
     def modules(self):
         """Both nets, and the loss."""
         return [*super().modules(), self.discriminator_]
-
-    def optimizers(self):
-        """Those of both nets."""
-        return [*super().optimizers(), self.discriminator_optimizer_]
 
     def _train_step(self, x, y, scaler, listens):
         with self._autocast():

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from .._files.estimators import Persistent
 from .._images import (
     check_fitted_shape,
+    check_tile,
     common_scale,
     find_scale,
     guess_image_shape,
@@ -23,7 +24,6 @@ from .._images import (
     union,
     warn_if_far,
 )
-from .._training import tiles
 from .._training.batches import as_channels, neighbours
 from .._training.fit_data import choose_patch_size, float32_range, gather, shorter_side
 from .._training.losses import OUTPUT_ACTIVATIONS
@@ -101,6 +101,12 @@ class NetPlan(Persistent):
         """Range to which predictions are clipped, or None."""
         is_unit = self.activation == "identity" and in_unit_range(self.target_range)
         return (0.0, 1.0) if is_unit else None
+
+    @property
+    def net_range(self):
+        """About the range of clean images in the units of the net."""
+        is_scaled = self.scaling != (0.0, 1.0)
+        return _net_range(self.architecture, self.activation) if is_scaled else 1.0
 
     @property
     def n_features(self):
@@ -240,9 +246,16 @@ class NetPlan(Persistent):
         check_stack(X, self.context)
         warn_if_far(float32_range(X), self.input_range)
         images = to_nhwc(X, self.image_shape)
-        if not self.any_size or images.shape[3] != self.input_hwc[2]:
-            check_fitted_shape(images.shape[1:], self.input_hwc)
+        self.output_hwc(images.shape[1:])
         return images
+
+    def output_hwc(self, hwc):
+        """Height, width and channels of the result for such images, if the net takes them."""
+        if not self.any_size or hwc[2] != self.input_hwc[2]:
+            check_fitted_shape(hwc, self.input_hwc)
+        if tuple(hwc) == self.input_hwc:
+            return self.target_hwc
+        return (*(n * s for n, s in zip(hwc[:2], self.scale, strict=True)), self.target_hwc[2])
 
     def with_neighbours(self, images, index):
         """Some images of a stack, with those beside them as channels; tensors."""
@@ -262,9 +275,10 @@ class NetPlan(Persistent):
                     'architecture="unet", "dncnn", or "conv" with latent_dim=None.'
                 )
         if tile_size is not None:
-            tiles.check_tile(tile_size, *self.receptive_field)
+            check_tile(tile_size, *self.receptive_field)
         if patch_size is not None and len(images):
-            smallest = min(map(shorter_side, images))
+            # The first has the size of all, but for a list.
+            smallest = min(map(shorter_side, images if isinstance(images, list) else [images[0]]))
             if patch_size > smallest:
                 raise ValueError(
                     f"patch_size={patch_size} is larger than the smallest image, whose shorter "
@@ -408,11 +422,7 @@ def plan_net(
         gives_std=gives_std,
         target_range=data.target_range,
         input_range=data.image_range,
-        # Values of about one standard deviation are learnt soonest; other activations are bounded,
-        # and pretrained nets know images in [0, 1].
-        scaling=data.scaling(
-            4 if activation == "identity" and not isinstance(architecture, Pretrained) else 1
-        ),
+        scaling=data.scaling(_net_range(architecture, activation)),
         receptive_field=_receptive_field(architecture, latent_dim, gives_std),
         code_shape=None,
     )
@@ -425,6 +435,14 @@ def _receptive_field(architecture, latent_dim, gives_std):
         return None
     stride, radius = architecture.receptive_field()
     return stride, radius + RADIUS * gives_std
+
+
+def _net_range(architecture, activation):
+    """The range in which a net sees clean images that do not lie in [0, 1]."""
+    # Values of about one standard deviation are learnt soonest; other activations are bounded, and
+    # pretrained nets know images in [0, 1].
+    is_free = activation == "identity" and not isinstance(architecture, Pretrained)
+    return 4.0 if is_free else 1.0
 
 
 def _resolve_architecture(given, latent_dim, takes_rows):

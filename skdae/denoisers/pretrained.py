@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._checks import fit_context
 from .._files.onnx import UserImagesAndLevels, export_onnx
-from .._images import MAX_LEVEL, in_unit_range, to_hwc, warn_user
+from .._images import MAX_LEVEL, check_tile, in_unit_range, to_hwc, warn_user
 from .._training import hardware, tiles
 from ..architectures import Pretrained
 from ..base import unchanged_on_error
@@ -220,7 +220,7 @@ class PretrainedDenoiser(BaseFilter):
         """Refuse noises and tiles that do not fit to the net."""
         self._given_noise()
         if isinstance(self.tile_size, Integral):
-            tiles.check_tile(self.tile_size, *Pretrained().receptive_field())
+            check_tile(self.tile_size, *Pretrained().receptive_field())
 
     def _given_noise(self):
         """The injector of the parameter `noise`, or None where it is to be estimated."""

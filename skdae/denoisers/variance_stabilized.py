@@ -178,6 +178,11 @@ class VarianceStabilized(HeldDenoiser):
         there, _, back = self._ways()
         return back(np.asarray(self.denoiser_.predict(there(to_float(X)))))
 
+    @property
+    def receptive_field_(self) -> tuple[int, int] | None:
+        """Stride and radius of the denoiser in pixels; None where images have to be whole."""
+        return getattr(self.denoiser_, "receptive_field_", None)
+
     def _ways(self):
         """Functions: stabilise noisy images, give the mean of that for clean ones, and go back."""
         camera = as_camera(self.noise_)

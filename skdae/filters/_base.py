@@ -30,7 +30,9 @@ class BaseFilter(BaseDenoiser):
     """Base class of the filters; define ``_filter(images)`` to write your own.
 
     There `images` is an array of shape ``(n_samples, height, width, n_channels)``, `float32` or
-    `float64`, and so is what it returns. A subclass has the parameter `image_shape`.
+    `float64`, and so is what it returns. A subclass has the parameter `image_shape`. One that looks
+    no further than some pixels may say so by a method ``_radius()``, so that large images need not
+    be whole.
 
     Examples
     --------
@@ -100,6 +102,18 @@ class BaseFilter(BaseDenoiser):
             filtered = self._filter(to_float(to_nhwc(images, self.image_shape_)))
         refuse_overflow(filtered, images, type(self).__name__)
         return from_nhwc(filtered, images.ndim)
+
+    @property
+    def receptive_field_(self) -> tuple[int, int] | None:
+        """Stride (1) and radius of the window in pixels; None where all of an image counts."""
+        check_is_fitted(self)
+        radius = self._radius()
+        is_local = radius is not None and getattr(self, "mode", None) != "wrap"
+        return (1, radius) if is_local else None
+
+    def _radius(self):
+        """How far a pixel of the result looks, or None where all of an image counts."""
+        return None
 
     @property
     def _n_features_out(self):

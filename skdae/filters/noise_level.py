@@ -63,13 +63,16 @@ def estimate_noise_std(
     """
     batch = check_images(X)
     images = to_nhwc(batch, resolve_image_shape(batch.shape, image_shape))
-    channels = range(images.shape[-1])
-    stds = [[noise_std(plane_of(image, channel)) for channel in channels] for image in images]
-    return np.mean(stds, axis=1)
+    return np.mean([noise_stds(image) for image in images], axis=1)
 
 
 # The high-pass filter of Daubechies' wavelet with two vanishing moments, last tap first.
 _DB2 = np.array([1 - 3**0.5, 3**0.5 - 3, 3 + 3**0.5, -1 - 3**0.5]) / 32**0.5
+
+
+def noise_stds(image):
+    """Estimated standard deviation of the noise in each channel of an image."""
+    return [noise_std(plane_of(image, channel)) for channel in range(image.shape[-1])]
 
 
 def noise_std(plane):

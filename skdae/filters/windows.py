@@ -6,12 +6,16 @@ from numbers import Real
 
 import numpy as np
 from scipy import ndimage
+from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._checks import POSITIVE_INT
 from .._images import MAX_LEVEL
-from ._base import BaseFilter, PlaneFilter
-from .noise_level import noise_std
+from ._base import BaseFilter
+from .noise_level import noise_stds
+
+# Values in a chunk of images, which stay in the processor's cache.
+_CHUNK_VALUES = 2**14
 
 # How an image goes on beyond its border, in the words of scipy.ndimage: what numpy.pad calls it.
 _PAD_MODES = {"reflect": "symmetric", "nearest": "edge", "mirror": "reflect", "wrap": "wrap"}
@@ -33,6 +37,9 @@ class _SquareWindowFilter(BaseFilter):
         self.size = size
         self.mode = mode
         self.image_shape = image_shape
+
+    def _radius(self):
+        return self.size // 2
 
 
 class MeanFilter(_SquareWindowFilter):
@@ -194,11 +201,14 @@ class GaussianFilter(BaseFilter):
         self.mode = mode
         self.image_shape = image_shape
 
+    def _radius(self):
+        return int(4 * self.sigma + 0.5)
+
     def _filter(self, images):
         return ndimage.gaussian_filter(images, (0, self.sigma, self.sigma, 0), mode=self.mode)
 
 
-class BilateralFilter(PlaneFilter):
+class BilateralFilter(BaseFilter):
     r"""Average nearby pixels of similar value, which preserves edges.
 
     A pixel becomes the mean of the pixels around it, with the weights
@@ -277,21 +287,44 @@ class BilateralFilter(PlaneFilter):
         self.mode = mode
         self.image_shape = image_shape
 
-    def _filter_plane(self, plane):
-        sigma_color = 2.5 * noise_std(plane) if self.sigma_color is None else self.sigma_color
-        if sigma_color == 0:
-            return plane
+    def _radius(self):
+        # The noise is estimated from the whole channel.
+        return None if self.sigma_color is None else math.ceil(3 * self.sigma_spatial)
+
+    def _filter(self, images):
+        if self.sigma_color is None:
+            sigma_color = 2.5 * np.array([noise_stds(image) for image in images])
+        else:
+            sigma_color = np.full((len(images), 1), float(self.sigma_color))
         # As 0 it would leave the pixel itself without a weight.
-        sigma_color = max(sigma_color, np.finfo(plane.dtype).tiny)
+        sigma_color = sigma_color.clip(np.finfo(images.dtype).tiny).astype(images.dtype)
+        sigma_color = sigma_color[:, None, None]
         radius = math.ceil(3 * self.sigma_spatial)
-        padded = np.pad(plane, radius, mode=_PAD_MODES[self.mode])
-        total, weights = np.zeros_like(plane), np.zeros_like(plane)
-        for start in product(range(2 * radius + 1), repeat=plane.ndim):
-            window = tuple(slice(i, i + n) for i, n in zip(start, plane.shape, strict=True))
-            distance = math.dist(start, [radius] * plane.ndim) / self.sigma_spatial
-            difference = padded[window] - plane
+        # A signal has no pixels above and below.
+        reach = [0 if n == 1 else radius for n in images.shape[1:3]]
+        edges = [(0, 0), *((n, n) for n in reach), (0, 0)]
+        filtered = np.empty_like(images)
+        # Many small images at once, or a strip of a large one.
+        n_images = max(1, _CHUNK_VALUES // images[0].size)
+        n_rows = max(1, _CHUNK_VALUES // images[0, 0].size)
+        for some in gen_batches(len(images), n_images):
+            padded = np.pad(images[some], edges, mode=_PAD_MODES[self.mode])
+            for rows in gen_batches(images.shape[1], n_rows):
+                around = padded[:, rows.start : rows.stop + 2 * reach[0]]
+                filtered[some, rows] = self._smooth(
+                    images[some, rows], around, reach, sigma_color[some]
+                )
+        return filtered
+
+    def _smooth(self, images, around, reach, sigma_color):
+        """Filter images, or strips of them, with the pixels `around` and a `sigma_color` each."""
+        height, width = images.shape[1:3]
+        total, weights = np.zeros_like(images), np.zeros_like(images)
+        for top, left in product(*(range(2 * n + 1) for n in reach)):
+            distance = math.dist((top, left), reach) / self.sigma_spatial
+            difference = around[:, top : top + height, left : left + width] - images
             weight = np.exp(-0.5 * (np.square(difference / sigma_color) + distance * distance))
             weights += weight
             total += weight * difference
         # A sum of differences, not of values, loses no digits where the values are far from 0.
-        return plane + total / weights
+        return images + total / weights

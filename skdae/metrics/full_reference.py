@@ -13,10 +13,12 @@ from sklearn.utils._param_validation import Interval
 
 from .._checks import ODD_WINDOW, Is, check_parameters
 from .._images import (
+    CHUNK_VALUES,
     check_images,
     check_same_shape,
     image_by_image,
     in_unit_range,
+    mean_differences,
     refuse_overflow,
     resolve_image_shape,
     squared_errors,
@@ -29,9 +31,6 @@ DATA_RANGE = Is(
     Interval(Real, 0, 1e300, closed="right").is_satisfied_by,
     "a positive number: the largest possible value minus the smallest, 1.0 for images in [0, 1]",
 )
-
-# Values in a chunk of images: 1 MB as float64, which stays in the processor's cache.
-_CHUNK_VALUES = 2**17
 
 
 def _joined(values):
@@ -93,7 +92,7 @@ def mean_squared_error(
     0.0625
     """
     X, P = _check_pair(X_true, X_pred)
-    return _average(_by_chunk(squared_errors, X, P), per_image)
+    return _average(squared_errors(P, X), per_image)
 
 
 @_lists_too
@@ -128,7 +127,7 @@ def mean_absolute_error(
     0.25
     """
     X, P = _check_pair(X_true, X_pred)
-    return _average(_by_chunk(_absolute_errors, X, P), per_image)
+    return _average(mean_differences(np.abs, X, P), per_image)
 
 
 @_lists_too
@@ -172,7 +171,7 @@ def peak_signal_noise_ratio(
     """
     X, P = _check_pair(X_true, X_pred)
     data_range = check_data_range(data_range, X)
-    errors = _by_chunk(squared_errors, X, P)
+    errors = squared_errors(P, X)
     # PSNR of equal images is inf, as in scikit-image; no epsilon. The tiniest errors would overflow
     # in a quotient.
     with np.errstate(divide="ignore"):
@@ -283,16 +282,21 @@ METRICS: dict[str, Metric] = {
 }
 
 
-def _absolute_errors(X, P):
-    """Mean absolute error of each image."""
-    # What float64 does not hold is infinite.
-    with np.errstate(over="ignore"):
-        difference = to_float(X).astype(np.float64) - to_float(P)
-    return np.abs(difference).reshape(len(X), -1).mean(axis=1)
-
-
 def _windowed_similarities(X, P, window, data_range):
     """SSIM of each image of two batches ``(n_samples, height, width, n_channels)``."""
+    size, n_rows = window[1], max(1, CHUNK_VALUES // math.prod(X.shape[2:]))
+    inside = [n - size + 1 for n, size in zip(X.shape, window, strict=True)]
+    totals = np.zeros(len(X))
+    # A large image in strips of rows, which stay in the cache.
+    for top in range(0, inside[1], n_rows):
+        rows = slice(top, top + n_rows + size - 1)
+        similarity = _similarity(X[:, rows], P[:, rows], window, data_range)
+        totals += similarity.reshape(len(X), -1).sum(axis=1)
+    return totals / math.prod(inside[1:])
+
+
+def _similarity(X, P, window, data_range):
+    """SSIM of each window inside of images."""
     X, P = (to_float(images).astype(np.float64) / data_range for images in (X, P))
     inside = tuple(slice(size // 2, n - size // 2) for size, n in zip(window, X.shape, strict=True))
 
@@ -307,7 +311,7 @@ def _windowed_similarities(X, P, window, data_range):
     c1, c2 = 0.01**2, 0.03**2
     similarity = (2 * mean_x * mean_p + c1) * (2 * cov + c2)
     similarity /= (mean_x * mean_x + mean_p * mean_p + c1) * (var_x + var_p + c2)
-    return similarity.reshape(len(X), -1).mean(axis=1)
+    return similarity
 
 
 def _window(batch_shape, win_size):
@@ -349,7 +353,7 @@ def check_data_range(data_range, X_true):
 
 def _by_chunk(per_image, X_true, X_pred):
     """Values of all images, computed for some images at a time."""
-    step = max(1, _CHUNK_VALUES // math.prod(X_true.shape[1:]))
+    step = max(1, CHUNK_VALUES // math.prod(X_true.shape[1:]))
     starts = range(0, len(X_true), step)
     return np.concatenate([per_image(X_true[i : i + step], X_pred[i : i + step]) for i in starts])
 

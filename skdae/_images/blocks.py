@@ -1,0 +1,346 @@
+"""Arrays that memory does not hold: dask arrays lazily, any other array block by block."""
+
+import copy
+import math
+import sys
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
+
+from .shapes import resolve_image_shape
+from .values import part_of_images, value_range
+
+# Pixels of a side, and values, of the blocks that are read where nothing is asked for: a net of
+# some ten channels takes 50 MB for them.
+_SIDE, _VALUES = 256, 2**16
+
+
+def is_dask(X):
+    """Whether `X` is a dask array; where one is, dask has been imported."""
+    dask_array = sys.modules.get("dask.array")
+    return isinstance(X, getattr(dask_array, "Array", ()))
+
+
+def range_of_chunks(X):
+    """Smallest and largest value of a dask array, as `value_range` has them."""
+    import dask
+
+    low, high = dask.compute(X.min(), X.max())
+    if not np.isfinite([low, high]).all():
+        raise ValueError("X contains NaN or infinity; pass finite images.")
+    return value_range(np.array([low, high], X.dtype))
+
+
+# Tiles of an axis
+
+
+def tiles(length: int, tile: int, stride: int, radius: int) -> Iterator[tuple[int, int, int, int]]:
+    """Cover one axis by overlapping tiles.
+
+    Parameters
+    ----------
+    length, tile : int
+        Pixels of the axis, and of a tile.
+    stride, radius : int
+        Of the receptive field: tiles start at a multiple of the stride, and as far from their
+        border as the radius their output is wrong.
+
+    Yields
+    ------
+    start, stop : int
+        The tile.
+    first, last : int
+        Its part of the output.
+    """
+    if length <= tile:
+        yield 0, length, 0, length
+        return
+    margin = overlap(stride, radius)
+    step = (tile - 2 * margin) // stride * stride
+    for first in range(0, length, step):
+        last = min(first + step, length)
+        yield max(first - margin, 0), min(last + margin, length), first, last
+
+
+def overlap(stride, radius):
+    """How far tiles reach into their neighbours: the radius, up to a multiple of the stride."""
+    return -(-radius // stride) * stride
+
+
+def smallest_tile(stride, radius):
+    """The smallest tile that has an output of its own."""
+    return 2 * overlap(stride, radius) + stride
+
+
+def check_tile(tile, stride, radius):
+    """Refuse tiles that have no output of their own."""
+    smallest = smallest_tile(stride, radius)
+    if tile < smallest:
+        raise ValueError(
+            f"tile_size={tile} is no larger than the overlap of the tiles: this denoiser sees "
+            f"{radius} pixels to each side; pass tile_size={smallest} or more."
+        )
+
+
+# What comes out
+
+
+def output_of(estimator, X):
+    """Shape and dtype of what an estimator makes of an array, which is not looked at."""
+    shape, kept = tuple(X.shape), get_tags(estimator).transformer_tags.preserves_dtype
+    if not 2 <= len(shape) <= 4:
+        resolve_image_shape(shape)
+    if any(math.isnan(n) for n in shape):
+        raise ValueError(
+            f"X has chunks of unknown size, and so the shape {shape}; call "
+            "X.compute_chunk_sizes() first."
+        )
+    if len(shape) == 2 and shape[1] != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {shape[1]} features, but {type(estimator).__name__} is expecting "
+            f"{estimator.n_features_in_} features as input. If X is one image, pass X[None]."
+        )
+    own = (estimator._n_features_out,) if len(shape) == 2 else estimator.output_shape(shape[1:])
+    dtype = np.dtype(X.dtype)
+    if not kept or dtype == np.uint8:
+        dtype = np.dtype(np.float32)
+    elif dtype.name not in kept:
+        dtype = np.dtype(np.float64)
+    return (shape[0], *own), dtype
+
+
+def field_of(estimator, shape, output_shape):
+    """Stride and radius of blocks of images, or None where an image has to be whole."""
+    is_whole = len(shape) == 2 or tuple(shape) != tuple(output_shape)
+    return None if is_whole else getattr(estimator, "receptive_field_", None)
+
+
+def run(block, estimator, method, start, shape, **params):
+    """What a method makes of a block; an error says where that lies.
+
+    Parameters
+    ----------
+    block : ndarray of shape (n_samples, ...)
+    estimator : fitted estimator
+    method : str
+    start : sequence of int
+        Where the block begins in the whole array.
+    shape : tuple of int
+        What has to come out.
+    **params : dict
+        What else the method gets.
+    """
+    try:
+        with part_of_images():
+            result = np.asarray(getattr(estimator, method)(block, **params))
+        if result.shape != shape:
+            raise ValueError(
+                f"{type(estimator).__name__} turned images of shape {block.shape} into "
+                f"{result.shape}, where {shape} was expected; denoise them in memory."
+            )
+    except ValueError as error:
+        bad = np.argwhere(~np.isfinite(block))
+        if len(bad):
+            index = [int(first + i) for first, i in zip(start, bad[0], strict=False)]
+            raise ValueError(
+                f"X{index} is not finite; pass images without NaN and infinity."
+            ) from None
+        where = ", ".join(f"{i}:{i + n}" for i, n in zip(start, block.shape, strict=False))
+        raise ValueError(f"X[{where}]: {error}") from error
+    return result
+
+
+# Dask
+
+
+def lazily(estimator, method, X, params):
+    """A dask array of what a method of an estimator makes of the images of another one.
+
+    Blocks that hold parts of images overlap by the receptive field.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        With ``output_shape``, and perhaps ``receptive_field_``.
+    method : str
+        Name of the method, for blocks of NumPy.
+    X : dask.array.Array of shape (n_samples, ...)
+    params : dict
+        What else the method gets.
+
+    Returns
+    -------
+    X_denoised : dask.array.Array
+    """
+    import dask
+    import dask.array as da
+
+    check_is_fitted(estimator)
+    if params.get("return_std"):
+        raise ValueError(
+            "return_std=True is for arrays in memory; pass X.blocks[i].compute(), or leave it out "
+            "for a dask array."
+        )
+    shape, dtype = output_of(estimator, X)
+    field = field_of(estimator, X.shape, shape)
+    context = getattr(estimator, "_sees_stacks", None) or 0
+    chunks = dict.fromkeys(range(1, X.ndim), -1)
+    depth = {0: context}
+    if field is None:
+        chunks |= {0: -1} if context else {}
+    else:
+        strides = {0: (1, context), 1: field, 2: field}
+        depth |= {axis: overlap(*field) for axis in (1, 2)}
+        chunks |= {i: _whole_strides(X.chunks[i], *strides[i]) for i in strides}
+    X = X.rechunk(chunks)
+    starts = [np.cumsum([0, *sizes]).tolist() for sizes in X.chunks]
+    options = {
+        "dtype": dtype,
+        "meta": np.empty((0,) * X.ndim, dtype),
+        # A fit that comes later does not change it; it travels to each worker once.
+        "estimator": dask.delayed(copy.copy(estimator), traverse=False),
+        "method": method,
+        "starts": starts,
+        "overlaps": depth if field else {},
+        "as_type": dtype,
+        "params": params,
+    }
+    if field is None:
+        chunks = (X.chunks[0], *((n,) for n in shape[1:]))
+        return da.map_blocks(_run_chunk, X, chunks=chunks, shape=shape[1:], **options)
+    return da.map_overlap(
+        _run_chunk, X, depth=depth, boundary="none", allow_rechunk=False, **options
+    )
+
+
+def _run_chunk(
+    block, estimator, method, starts, overlaps, as_type, params, shape=None, block_id=None
+):
+    """What a method makes of a chunk; of whole images where `shape` is that of the result."""
+    # The first of an axis has no overlap before it.
+    before = [overlaps.get(axis, 0) if i else 0 for axis, i in enumerate(block_id)]
+    start = [row[i] - n for row, i, n in zip(starts, block_id, before, strict=True)]
+    if shape is None:
+        result = run_part(block, estimator, method, start, **params)
+    else:
+        result = run(block, estimator, method, start, (len(block), *shape), **params)
+    return result.astype(as_type, copy=False)
+
+
+def run_part(block, estimator, method, start, **params):
+    """What a method makes of parts of images; a part may be as narrow as a pixel has channels."""
+    given = block if block.ndim == 4 else block[..., None]
+    return run(given, estimator, method, start, given.shape, **params).reshape(block.shape)
+
+
+def _whole_strides(sizes, stride, radius):
+    """Sizes of chunks that begin at multiples of a stride and hold the overlap of neighbours."""
+    length, margin = sum(sizes), overlap(stride, radius)
+    if all(n % stride == 0 and n >= margin for n in sizes[:-1]) and sizes[-1] >= margin:
+        return sizes
+    n_chunks = max(1, length // max(*sizes, margin, 1))
+    while True:
+        # Of one size, as zarr has it, but for the last, which lends its neighbour the overlap, too.
+        size = -(-length // (n_chunks * stride)) * stride
+        rest = length - (n_chunks - 1) * size
+        if n_chunks == 1 or rest >= max(margin, 1):
+            return (size,) * (n_chunks - 1) + (rest,)
+        n_chunks -= 1
+
+
+# Block by block
+
+
+def predict_blocks(estimator, source, target, tile_size, verbose):
+    """Denoise an array block by block into another one; see `BaseDenoiser.predict_to`."""
+    from tqdm import tqdm
+
+    check_is_fitted(estimator)
+    for name, array in (("source", source), ("target", target)):
+        if not all(hasattr(array, attribute) for attribute in ("shape", "dtype", "__getitem__")):
+            raise TypeError(
+                f"{name} must be an array with shape, dtype and slices, such as a zarr array or a "
+                f"numpy.memmap, not {type(array).__name__}."
+            )
+    shape, dtype = output_of(estimator, source)
+    _check_target(source, target, shape, dtype)
+    field = field_of(estimator, source.shape, shape)
+    n_written, places = 0, _places(estimator, source, target, field, tile_size)
+    try:
+        for place in tqdm(places, unit="block", disable=not verbose):
+            block = np.asarray(source[tuple(slice(*p[:2]) for p in place)])
+            start = [p[0] for p in place]
+            if field is None:
+                result = run(block, estimator, "predict", start, (len(block), *shape[1:]))
+                place = [place[0], *((0, n, 0, n) for n in shape[1:])]
+            else:
+                result = run_part(block, estimator, "predict", start)
+            inner = tuple(slice(first - start, last - start) for start, _, first, last in place)
+            outer = tuple(slice(first, last) for *_, first, last in place)
+            target[outer] = _stored(result[inner], np.dtype(target.dtype))
+            n_written += 1
+    except BaseException as error:
+        error.add_note(f"target is incomplete: {n_written} of {len(places)} blocks are written.")
+        raise
+    return target
+
+
+def _check_target(source, target, shape, dtype):
+    """Refuse a target that cannot hold the result."""
+    if tuple(target.shape) != shape:
+        raise ValueError(
+            f"target has shape {tuple(target.shape)}, but the result has shape {shape}; pass an "
+            f"array of that shape, of dtype {dtype} or that of source."
+        )
+    kind = np.dtype(target.dtype)
+    is_short = kind.kind in "iu" and kind.itemsize <= 4
+    if kind.kind != "f" and not (is_short and kind == np.dtype(source.dtype)):
+        raise ValueError(
+            f"target has dtype {kind}, but the result has dtype {dtype}; pass an array of that "
+            "dtype, or of the dtype of source where those are integers of up to 32 bits."
+        )
+    if isinstance(source, np.ndarray) and isinstance(target, np.ndarray):
+        is_same = np.shares_memory(source, target)
+    else:
+        is_same = type(source) is type(target) and bool(source == target)
+    if is_same:
+        raise ValueError(
+            "target is source itself, whose pixels the blocks beside still need; pass another "
+            "array."
+        )
+
+
+def _places(estimator, source, target, field, tile_size):
+    """Along each axis, start and stop of a block, and of its part of the output; all blocks."""
+    n_samples, *sides = source.shape
+    context = getattr(estimator, "_sees_stacks", None) or 0
+    axes = [[(0, n, 0, n)] for n in sides]
+    if field is not None:
+        margins = 2 * overlap(*field)
+        for axis, length in enumerate(sides[:2]):
+            tile = length if tile_size is None else tile_size
+            if tile == "auto":
+                step = max(_SIDE - margins, margins // 2) // field[0] * field[0]
+                chunk = (getattr(target, "chunks", None) or (1,) * 4)[axis + 1]
+                if isinstance(chunk, int) and chunk % field[0] == 0 and chunk <= 2 * step:
+                    # Chunks that are written once.
+                    step = max(1, step // chunk) * chunk
+                tile = step + margins
+            elif tile < length:
+                check_tile(tile, *field)
+            axes[axis] = list(tiles(length, tile, *field))
+    n_values = math.prod(max(stop - start for start, stop, *_ in axis) for axis in axes)
+    n_images = max(1, _VALUES // n_values)
+    return list(product(tiles(n_samples, n_images + 2 * context, 1, context), *axes))
+
+
+def _stored(values, dtype):
+    """Values as an array of some dtype holds them."""
+    if dtype.kind == "f":
+        return values
+    limits = np.iinfo(dtype)
+    values = values.astype(np.float64) * (255 if dtype == np.uint8 else 1)
+    return np.rint(values, out=values).clip(limits.min, limits.max, out=values).astype(dtype)

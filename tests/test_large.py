@@ -1,0 +1,329 @@
+"""Arrays that memory does not hold, searches on a cluster, and what a server loads."""
+
+import os
+import pickle
+import subprocess
+import sys
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from skdae import (
+    BilateralFilter,
+    DenoisingAutoencoder,
+    Downsample,
+    GaussianFilter,
+    GaussianNoise,
+    MeanFilter,
+    MedianFilter,
+    Noise2VoidDenoiser,
+    Pix2PixDenoiser,
+    PoissonNoise,
+    SelfEnsembleDenoiser,
+    VarianceStabilized,
+    load,
+)
+from skdae.architectures import Conv, Dense, UNet
+
+da = pytest.importorskip("dask.array")
+distributed = pytest.importorskip("distributed")
+zarr = pytest.importorskip("zarr")
+
+X = np.random.default_rng(0).random((5, 70, 91)).astype(np.float32)
+UNEVEN = (2, (30, 25, 15), (40, 40, 11))
+
+
+def small(noise=None, **params):
+    params = {"precision": "float32", "max_epochs": 1, "random_state": 0, **params}
+    noise = noise or GaussianNoise(0.1)
+    return DenoisingAutoencoder(UNet((2, 4)), noise=noise, **params)
+
+
+@pytest.fixture(scope="module")
+def net():
+    return small().fit(X)
+
+
+LOCAL = [
+    MeanFilter(4).fit(X),
+    MedianFilter(3, mode="mirror").fit(X),
+    GaussianFilter(2.0).fit(X),
+    BilateralFilter(0.2).fit(X),
+    VarianceStabilized(GaussianFilter(), PoissonNoise(30)).fit(X),
+    small().fit(X),
+    Noise2VoidDenoiser(UNet((2, 4), residual=False), context=1, max_epochs=1).fit(X),
+]
+WHOLE = [
+    BilateralFilter().fit(X),
+    MedianFilter(3, mode="wrap").fit(X),
+    SelfEnsembleDenoiser(GaussianFilter()).fit(X),
+    DenoisingAutoencoder(Conv((2,)), noise=Downsample(2), max_epochs=1).fit(X[:, :64, :64]),
+    DenoisingAutoencoder(Dense((4,)), noise=GaussianNoise(), max_epochs=1).fit(X),
+]
+
+
+def name(estimator):
+    return type(estimator).__name__
+
+
+@pytest.mark.parametrize("denoiser", LOCAL + WHOLE, ids=name)
+@pytest.mark.parametrize("images", [X, X[..., None].repeat(3, axis=-1)[:2]], ids=["grey", "colour"])
+def test_a_dask_array_becomes_a_lazy_one_with_the_values_of_the_whole(denoiser, images):
+    if images.ndim == 4:
+        if not isinstance(denoiser, MedianFilter | GaussianFilter):
+            pytest.skip("learnt from grey images")
+        denoiser = type(denoiser)(**denoiser.get_params()).fit(images)
+    whole = denoiser.predict(images)
+    lazy = denoiser.transform(da.from_array(images, chunks=(*UNEVEN, 1)[: images.ndim]))
+    assert isinstance(lazy, da.Array)
+    assert (lazy.shape, lazy.dtype) == (whole.shape, whole.dtype)
+    got = lazy.compute()
+    assert (got.shape, got.dtype) == (whole.shape, whole.dtype)
+    np.testing.assert_allclose(got, whole, rtol=0, atol=1e-6)
+    is_local = denoiser.receptive_field_ is not None and whole.shape == images.shape
+    assert (lazy.numblocks[1] > 1) == is_local
+
+
+@pytest.mark.parametrize("denoiser", LOCAL + WHOLE, ids=name)
+@pytest.mark.parametrize("tile_size", ["auto", 32, None])
+def test_an_array_is_denoised_block_by_block_into_another(denoiser, tile_size):
+    whole = denoiser.predict(X)
+    target = np.empty(whole.shape, np.float32)
+    assert denoiser.predict_to(X, target, tile_size=tile_size) is target
+    np.testing.assert_allclose(target, whole, rtol=0, atol=1e-6)
+
+
+def test_slices_of_a_stack_are_denoised_with_those_of_the_next_block():
+    stack = np.random.default_rng(1).random((30, 40, 60)).astype(np.float32)
+    own = Noise2VoidDenoiser(UNet((2, 4), residual=False), context=2, max_epochs=1).fit(stack)
+    for denoiser in (own, SelfEnsembleDenoiser(FrozenEstimator(own)).fit(stack)):
+        whole = denoiser.predict(stack)
+        target = denoiser.predict_to(stack, np.zeros_like(stack))
+        np.testing.assert_allclose(target, whole, atol=1e-6)
+        lazy = denoiser.predict(da.from_array(stack, chunks=(1, 40, 20)))
+        np.testing.assert_allclose(lazy, whole, atol=1e-6)
+
+
+def test_blocks_are_as_small_as_asked_for(net):
+    class Watched:
+        shape, dtype = X.shape, X.dtype
+
+        def __getitem__(self, where):
+            block = X[where]
+            assert max(block.shape[1:]) <= 40
+            return block
+
+    net.predict_to(Watched(), target := np.empty_like(X), tile_size=40)
+    np.testing.assert_allclose(target, net.predict(X), atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float64])
+def test_dtypes_known_beforehand_are_those_that_come(dtype, net):
+    images = (200 * X).astype(dtype)
+    for denoiser in (MedianFilter().fit(images), net):
+        if denoiser is net and dtype != np.uint8:
+            continue
+        lazy = denoiser.predict(da.from_array(images, chunks=UNEVEN))
+        assert lazy.dtype == denoiser.predict(images).dtype == lazy.compute().dtype
+
+
+def test_integers_come_out_in_their_own_units():
+    counts = (60_000 * X).astype(np.uint16)
+    for images in (counts, (counts >> 8).astype(np.uint8)):
+        median = MedianFilter().fit(images)
+        target = median.predict_to(images, np.zeros_like(images), tile_size=40)
+        unit = 255 if images.dtype == np.uint8 else 1
+        np.testing.assert_array_equal(target, np.rint(median.predict(images) * unit))
+
+
+@pytest.mark.parametrize("noise", [GaussianNoise(0.1, random_state=0), Downsample(2)], ids=name)
+def test_a_noise_corrupts_chunks_as_the_whole(noise):
+    chunks = da.from_array(X, chunks=UNEVEN)
+    lazy = noise.fit(chunks).transform(chunks)
+    assert noise.clip_ == ((0.0, 1.0) if noise.clip == "auto" else noise.clip)
+    whole = noise.transform(X)
+    assert (lazy.shape, lazy.dtype) == (whole.shape, whole.dtype)
+    np.testing.assert_array_equal(lazy, whole)
+    np.testing.assert_array_equal(noise.fit_transform(chunks), whole)
+
+
+def test_rows_and_pipelines_stay_lazy():
+    rows = X.reshape(5, -1)
+    pipe = make_pipeline(GaussianNoise(random_state=0), MedianFilter(image_shape=(70, 91)))
+    lazy = pipe.fit(rows).transform(da.from_array(rows, chunks=(2, 100)))
+    assert isinstance(lazy, da.Array)
+    np.testing.assert_array_equal(lazy, pipe.transform(rows))
+
+
+def test_a_lazy_array_is_of_the_fit_that_made_it():
+    median = MedianFilter(3).fit(X)
+    lazy = median.predict(da.from_array(X, chunks=UNEVEN))
+    before = median.predict(X)
+    median.set_params(size=7).fit(X)
+    np.testing.assert_array_equal(lazy, before)
+
+
+def test_dark_parts_of_an_image_are_not_taken_for_other_units(net):
+    dark = X.copy()
+    dark[:, :40] = dark[:, :40] * 1e-4 + 0.5
+    # Warnings are errors here.
+    net.predict(da.from_array(dark, chunks=(5, 20, 91))).compute()
+    net.predict_to(dark, np.empty_like(dark), tile_size=40)
+    with pytest.warns(UserWarning, match="same units"):
+        net.predict_to(100 * X, np.empty_like(X))
+
+
+def test_from_zarr_to_zarr(net, tmp_path):
+    options = {"shape": X.shape, "chunks": (1, 32, 32), "dtype": "float32"}
+    source = zarr.open(tmp_path / "noisy.zarr", mode="w", **options)
+    source[:] = X
+    target = zarr.open(tmp_path / "clean.zarr", mode="w", **options)
+    with pytest.raises(ValueError, match="source itself"):
+        net.predict_to(source, zarr.open(tmp_path / "noisy.zarr", mode="r+"))
+    net.predict_to(source, target)
+    np.testing.assert_allclose(target[:], net.predict(X), atol=1e-6)
+    lazy = net.predict(da.from_zarr(source))
+    lazy.to_zarr(str(tmp_path / "lazy.zarr"))
+    np.testing.assert_allclose(da.from_zarr(tmp_path / "lazy.zarr"), target[:], atol=1e-6)
+
+
+# Bad input
+
+
+def test_what_cannot_be_denoised_in_chunks_says_so_at_once(net):
+    unknown = da.from_array(X, chunks=UNEVEN)
+    unknown = unknown[unknown.max(axis=(1, 2)) > 0]
+    with pytest.raises(ValueError, match="compute_chunk_sizes"):
+        net.predict(unknown)
+    with pytest.raises(ValueError, match=r"images of shape \(70, 91, 2\)"):
+        net.predict(da.zeros((5, 70, 91, 2)))
+    with pytest.raises(ValueError, match="expected flat rows"):
+        net.predict(da.zeros((5, 70, 91, 2, 2)))
+    with pytest.raises(ValueError, match="arrays in memory"):
+        net.predict(da.from_array(X), return_std=True)
+    with pytest.raises(ValueError, match="7 features"):
+        net.predict(da.zeros((5, 7)))
+    with pytest.raises(ValueError, match="NaN"):
+        MedianFilter().fit(da.full((2, 8, 8), np.nan))
+
+
+def test_nan_in_the_last_block_is_named_with_its_place(net):
+    broken = X.copy()
+    broken[4, 69, 90] = np.nan
+    with pytest.raises(ValueError, match=r"X\[4, 69, 90\] is not finite"):
+        net.predict(da.from_array(broken, chunks=(2, 28, 40))).compute()
+    with pytest.raises(ValueError, match=r"X\[4, 69, 90\] is not finite") as caught:
+        net.predict_to(broken, np.empty_like(X), tile_size=40)
+    assert "target is incomplete" in caught.value.__notes__[0]
+
+
+def test_targets_and_tiles_that_do_not_fit_are_refused(net):
+    def refused(match, source=X, target=None, error=ValueError, **options):
+        target = np.zeros_like(X) if target is None else target
+        with pytest.raises(error, match=match):
+            net.predict_to(source, target, **options)
+
+    refused("target has shape", target=np.zeros((5, 70, 90), np.float32))
+    refused("target has dtype int16", target=np.zeros(X.shape, np.int16))
+    refused("target has dtype bool", target=np.zeros(X.shape, bool))
+    both = X.copy()
+    refused("source itself", source=both, target=both[:])
+    refused("source must be an array", source=X.tolist(), error=TypeError)
+    refused("target must be an array", target=X.tolist(), error=TypeError)
+    refused("tile_size=20 is no larger", tile_size=20)
+
+
+# Cluster
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore:Sending large graph")
+def test_searches_on_a_cluster_score_as_here(net, tmp_path):
+    digits = X[:, :24, :24].reshape(20, 12, 12)
+    dae = DenoisingAutoencoder(Dense((4,)), noise=GaussianNoise(), max_epochs=2, random_state=0)
+    grid = {"lr": [1e-3, 1e-2]}
+    searches = [
+        GridSearchCV(dae, grid, cv=2, n_jobs=2),
+        HalvingGridSearchCV(dae, grid, cv=2, n_jobs=2, min_resources=10, random_state=0),
+    ]
+    own = {"local_directory": str(tmp_path), "dashboard_address": None}
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, **own) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        assert set(client.run(torch.get_num_threads).values()) == {1}
+        for search in searches:
+            with joblib.parallel_backend("dask"):
+                there = search.fit(digits).cv_results_["mean_test_score"]
+            here = search.set_params(n_jobs=1).fit(digits).cv_results_["mean_test_score"]
+            np.testing.assert_allclose(there, here, rtol=1e-6)
+        lazy = net.predict(da.from_array(X, chunks=UNEVEN))
+        np.testing.assert_allclose(lazy.compute(), net.predict(X), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "denoiser",
+    [
+        DenoisingAutoencoder("unet", noise=GaussianNoise(), max_steps=1),
+        Pix2PixDenoiser(max_steps=1),
+    ],
+    ids=name,
+)
+def test_a_pickle_is_hardly_larger_than_the_weights(denoiser):
+    images = X[:, :32, :32]
+    denoiser.fit(images, images)
+    states = [module.state_dict() for module in denoiser.net_.modules()]
+    n_bytes = sum(value.nbytes for state in states for value in state.values())
+    assert len(pickle.dumps(denoiser)) < 1.1 * n_bytes
+    again = pickle.loads(pickle.dumps(denoiser))
+    np.testing.assert_array_equal(again.predict(images), denoiser.predict(images))
+    assert len(again.partial_fit(images, images).history_) == 2
+
+
+def test_a_pickle_between_two_partial_fits_changes_nothing():
+    dae = small(precision="float32").partial_fit(X).partial_fit(X)
+    again = pickle.loads(pickle.dumps(dae))
+    np.testing.assert_array_equal(again.partial_fit(X).predict(X), dae.partial_fit(X).predict(X))
+
+
+# Serving
+
+
+def test_a_loaded_net_has_no_optimizer_until_it_learns(net, tmp_path):
+    for denoiser in (net, Pix2PixDenoiser(UNet((2, 4)), max_epochs=1).fit(X, X)):
+        denoiser.save(tmp_path / "net")
+        again = load(tmp_path / "net")
+        assert not hasattr(again.net_, "optimizer_")
+        np.testing.assert_array_equal(again.predict(X), denoiser.predict(X))
+        assert len(again.partial_fit(X, X).net_.optimizers()) == len(denoiser.net_.optimizers())
+
+
+def test_loading_imports_no_compiler(tmp_path):
+    """Which takes torch seconds."""
+    code = (
+        "import sys, skdae; [skdae.load(path) for path in sys.argv[1:]]; "
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    noise = GaussianNoise()
+    paths = []
+    for net in (UNet((2, 4)), Conv((2,)), Dense((2,))):
+        dae = DenoisingAutoencoder(net, noise=noise, max_epochs=1).fit(X)
+        paths.append(str(tmp_path / type(net).__name__))
+        dae.set_params(compile=True).save(paths[-1])
+    path = os.pathsep.join(filter(None, sys.path))
+    command = [sys.executable, "-c", code, *paths]
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": path})
+
+
+def test_the_device_is_chosen_where_it_is_loaded(net, tmp_path):
+    net.save(tmp_path / "net")
+    assert load(tmp_path / "net", device="cpu").get_params()["device"] == "cpu"
+    assert load(tmp_path / "net").device == "auto"
+    with pytest.raises(ValueError, match="device='nowhere' cannot be used here"):
+        load(tmp_path / "net", device="nowhere")
