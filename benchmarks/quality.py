@@ -324,9 +324,9 @@ folder of the images. MSE, MAE, PSNR, SSIM and training seconds of every denoise
 - *The study's network* comes from a student project on these images (on faces of 28 × 28 instead of
   CIFAR-10). It has the loss of the project, its optimizer where known, and noise drawn once, but
   is trained with fewer epochs and images. There was no such study of Set12.
-- *skdae* is `DenoisingAutoencoder(UNet(), noise=...)` with its defaults, trained on clean images with
-  fresh noise at every step, on Set12 with crops. It is larger than the study's network. The last
-  column is its SSIM.
+- *skdae* is `DenoisingAutoencoder(UNet(), noise=...)` with its defaults, trained on clean images
+  with fresh noise at every step, on Set12 with crops. It is larger than the study's network. The
+  last column is its SSIM.
 - Both networks are trained for about as long: seconds on digits and clothes, one to two minutes on
   CIFAR-10. Longer training improves them. With one network per noise and one seed, differences of a
   few percent are not meaningful.

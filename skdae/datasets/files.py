@@ -46,8 +46,8 @@ class ImageFiles(Sequence):
     is left out. Each page of a TIFF file is an image of its own. The one file that was read last
     is kept.
 
-    The `fit` of a net reads them in parts where they do not fit into memory. `predict` and filters
-    read all images; where these do not fit, go on in parts: ``for image in files:
+    The `fit` of a network reads them in parts where they do not fit into memory. `predict` and
+    filters read all images; where these do not fit, go on in parts: ``for image in files:
     denoiser.predict([image])``.
 
     Examples
