@@ -229,9 +229,11 @@ def test_the_front_page_runs_as_written():
 def test_code_of_the_chooser_runs_with_two_steps_of_training(monkeypatch):
     pytest.importorskip("skimage")
     fit = LearnedDenoiser.fit
-    monkeypatch.setattr(
-        LearnedDenoiser, "fit", lambda self, *images: fit(self.set_params(max_steps=2), *images)
-    )
+
+    def fit_two_steps(self, *images, **options):
+        return fit(self.set_params(max_steps=2), *images, **options)
+
+    monkeypatch.setattr(LearnedDenoiser, "fit", fit_two_steps)
     text = (DOCS / "guide" / "choose.rst").read_text()
     namespace: dict = {}
     for example in doctest.DocTestParser().get_examples(text):
