@@ -157,6 +157,11 @@ class FitData(NamedTuple):
     #: Side of the crops; None where whole images are trained on.
     patch_size: int | None
 
+    @property
+    def hw(self):
+        """Height and width of the images, or of their crops."""
+        return 2 * (self.patch_size,) if self.patch_size else self.images[0].shape[:2]
+
     def scaling(self, width):
         """Offset and scale from the targets to the units of the net.
 

@@ -57,10 +57,10 @@ def _n_processors():
         return os.cpu_count()
 
 
-def n_products(module, n_pixels):
+def n_products(module, height, width):
     """About how many multiply-adds a net takes for an image; at most, where it shrinks images."""
     weights = module.parameters()
-    return sum(w.numel() * (n_pixels if w.ndim > 2 else 1) for w in weights)
+    return sum(w.numel() * (height * width if w.ndim > 2 else 1) for w in weights)
 
 
 def resolve_device(device):

@@ -324,9 +324,7 @@ class LearnedDenoiser(BaseDenoiser):
                 input_range=union(plan.input_range, train.input_range()),
             )
             net.plan = plan
-            patch = data.patch_size
-            n_pixels = math.prod((patch, patch) if patch else plan.input_hwc[:2])
-            work = int(self.batch_size) * hardware.n_products(module, n_pixels)
+            work = int(self.batch_size) * hardware.n_products(module, *data.hw)
             with hardware.threads(work):
                 net.partial_fit(train, valid, checkpoint=start.checkpoint)
             if not start.partial:
