@@ -32,6 +32,8 @@ extensions = [
     "sphinx_design",
     "myst_parser",
 ]
+# The gallery holds the folders of course and studies, and counts their files twice.
+suppress_warnings = ["sphinx_gallery.duplicate_filename"]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "**/GALLERY_HEADER.rst", "**sg_execution_times.rst"]
 
@@ -45,11 +47,13 @@ autodoc_typehints = "none"
 # Beside a class page, methods by their own names.
 toc_object_entries_show_parents = "hide"
 
-# The examples are a course: numbered, and shown in that order.
-# The studies take half an hour: without a GALLERY_HEADER.rst their folder is no part of it.
+# Numbered, and shown in that order. Course and studies have an index.rst of their own, which keeps
+# their folders out of the gallery. The studies take half an hour and are not run: their names do
+# not begin with plot_.
 sphinx_gallery_conf = {
-    "examples_dirs": "../examples",
-    "gallery_dirs": "gallery",
+    "examples_dirs": ["../examples", "../examples/course", "../examples/studies"],
+    "gallery_dirs": ["gallery", "course", "studies"],
+    "copyfile_regex": r"index\.rst",
     "within_subsection_order": "FileNameSortKey",
     "filename_pattern": "/plot_",
     # API pages list the examples that use them.
@@ -105,13 +109,12 @@ html_sidebars = {
             "index",
             "start",
             "results",
-            "studies",
             "reliability",
             "glossary",
             "changes",
             "contributing",
         ),
-        *("gallery/**", "search", "genindex"),
+        *("gallery/**", "course/**", "studies/**", "search", "genindex"),
     )
 }
 
