@@ -11,6 +11,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from alternative_texts import set_texts
 from parameter_groups import group_parameters
 
 import skdae
@@ -134,6 +135,7 @@ def formula(translator, node):
 
 
 def setup(app):
-    """Add the renderer, and the groups of parameters, which numpydoc must have written before."""
+    """Add the renderer, texts of figures, and groups of parameters, after numpydoc."""
+    app.connect("source-read", set_texts)
     app.connect("autodoc-process-docstring", group_parameters, priority=900)
     app.add_html_math_renderer("mathml", (inline_formula, None), (formula, None))

@@ -175,7 +175,7 @@ def denoising_scorer(
     noise: BaseNoise | None = None,
     data_range: float | None = None,
 ) -> _DenoisingScorer:
-    """Make a scorer that corrupts clean validation images itself, and compares with them.
+    """Make a scorer that corrupts clean validation images and compares the result with them.
 
     ``GridSearchCV(dae, grid, scoring=denoising_scorer("psnr", noise=GaussianNoise(0.2)))`` can
     then be fitted on clean images alone.

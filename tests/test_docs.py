@@ -1,6 +1,7 @@
 """What README and documentation show is run as written, and nothing public is left out."""
 
 import ast
+import doctest
 import inspect
 import os
 import pkgutil
@@ -8,6 +9,7 @@ import re
 import runpy
 import subprocess
 import sys
+import warnings
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -18,6 +20,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 import skdae
 from skdae.datasets import load_digits_images
@@ -224,6 +227,34 @@ def test_the_front_page_runs_as_written():
     for block in code_blocks("index.rst"):
         exec(block, namespace)
     assert namespace["X_denoised"].shape == X_clean.shape
+
+
+def test_code_of_the_chooser_runs_with_two_steps_of_training(monkeypatch):
+    pytest.importorskip("skimage")
+    fit = LearnedDenoiser.fit
+
+    def fit_two_steps(self, *images, **options):
+        return fit(self.set_params(max_steps=2), *images, **options)
+
+    monkeypatch.setattr(LearnedDenoiser, "fit", fit_two_steps)
+    text = (DOCS / "guide" / "choose.rst").read_text()
+    namespace: dict = {}
+    for example in doctest.DocTestParser().get_examples(text):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            exec(example.source, namespace)
+    assert namespace["X_denoised"].shape == namespace["X_noisy"].shape
+
+
+def test_answers_of_the_chooser_open_a_section():
+    sections = re.findall(r"^\.\. _([\w-]+):$", (DOCS / "guide" / "choose.rst").read_text(), re.M)
+    assert re.findall(r'href="#([\w-]+)"', docs_module("diagrams").choose()) == sections
+
+
+def test_diagrams_are_those_of_the_script():
+    diagrams = docs_module("diagrams")
+    for name, draw in diagrams.DIAGRAMS.items():
+        assert (diagrams.IMAGES / f"{name}.svg").read_text() == draw(), "run docs/diagrams.py"
 
 
 @pytest.mark.slow

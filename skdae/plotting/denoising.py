@@ -25,10 +25,10 @@ from ._base import BLUE, Axes, checked_images, split_injectors
 
 
 class DenoisingDisplay:
-    """Rows of clean, noisy and denoised images, with a metric under each.
+    """Rows of clean, noisy and denoised images, with a metric below each image.
 
-    Make it with `from_estimator` or `from_predictions`. Fewer images than rows are turned: they get
-    a row each, and what was a row becomes a column.
+    Create it with `from_estimator` or `from_predictions`. If there are fewer images than rows,
+    rows and columns are exchanged.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class DenoisingDisplay:
     X_noisy : array-like
         The same images with noise; they may be smaller or larger than the clean ones.
     X_denoised : array-like shaped like `X_clean`, or dict of str to such arrays
-        What a denoiser makes of them, or several denoisers by name, one row each.
+        Denoised images, or those of several denoisers by name, one row each.
     image_shape : tuple of int or None, default=None
         ``(height, width[, n_channels])`` or ``(length,)``, for flat rows. ``None`` takes them as
         square grey images, or else as 1-D signals, which are drawn as lines.
@@ -282,7 +282,7 @@ class DenoisingDisplay:
                 else:
                     panel.imshow(image, cmap="gray", vmin=0, vmax=1)
                 panel.set(xticks=[], yticks=[])
-                panel.set_xlabel(label, fontsize="small")
+                panel.set_xlabel(label, labelpad=2)
         return self
 
     def _image(self, x, black_and_white):
@@ -341,10 +341,11 @@ def _grid(ax, names, n_images, aspect):
     n_rows, n_columns = (n_images, len(names)) if upright else (len(names), n_images)
     if ax is None:
         longest = 0.085 * max(map(len, names))
-        # An inch per image at least, and more while the page has room.
-        side = min(max(min(8 / n_columns, 8 / (n_rows * aspect)), 1), 2.5)
+        margin = 0 if upright else 0.2 + longest
+        # A page shows 8 inches; a number below an image needs 0.75.
+        side = min(max(min((8 - margin) / n_columns, 8 / (n_rows * aspect)), 0.75), 2.5)
         side = max(side, longest) if upright else side
-        width = n_columns * side + (0 if upright else 0.2 + longest)
+        width = n_columns * side + margin
         height = n_rows * (aspect * side + 0.3) + (0.3 if upright else 0)
         figure = plt.figure(figsize=(width, height), layout="constrained")
         cells = figure.subplots(n_rows, n_columns, squeeze=False)
