@@ -167,5 +167,5 @@ def test_what_cannot_be_compared_is_refused(arguments, error, message):
 
 def test_without_pandas_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match=r"compare needs pandas.*'skdae\[pandas\]'"):
+    with pytest.raises(ImportError, match=r"compare needs pandas.*'\.\[pandas\]'"):
         compare({"median": MedianFilter()}, X, NOISE)
