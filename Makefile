@@ -16,7 +16,7 @@ export ONLINE
 help:
 	@echo "make demo             denoise a photograph, then digits with an autoencoder; compare filters"
 	@echo "make demo DATA=mnist  the same on MNIST; SKDAE_DATA=folder says where the data are kept"
-	@echo "make studies          run the five studies; ARGS='--seconds 30' shortens them"
+	@echo "make studies          run the five studies, and renew their numbers and pictures: half an hour"
 	@echo "make test             run the tests and the doctests; ARGS='-k median' picks some"
 	@echo "make test-oldest      run the tests with the oldest releases that pyproject.toml allows"
 	@echo "make fuzz             try 24,000 random cases, and 1,000 fits for leaks; ARGS='--seed 1'"
@@ -36,8 +36,8 @@ demo: $(VENV)/.installed
 STUDIES := $(sort $(wildcard examples/studies/[a-e]_*.py))
 
 studies: $(VENV)/.installed
-	@set -e; for study in $(STUDIES); do $(RUN) $$study $(ARGS); done
-	$(RUN) docs/pages.py
+	@set -e; cd docs/images/studies; for study in $(STUDIES); do \
+	    echo "$$study"; $(CURDIR)/$(RUN) $(CURDIR)/$$study | tee $(CURDIR)/$${study%.py}.txt; done
 
 # One thread a worker: two workers that each use every core slow one another down. SCIPY_ARRAY_API
 # turns on those of scikit-learn's checks that are skipped without it.
@@ -78,7 +78,7 @@ photographs: $(VENV)/.installed-dev
 	$(RUN) benchmarks/photographs.py $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(LOWEST) build dist docs/_build docs/api docs/gallery docs/sg_execution_times.rst
+	rm -rf $(VENV) $(LOWEST) build dist docs/_build docs/api docs/gallery docs/course docs/studies docs/sg_execution_times.rst
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -96,7 +96,7 @@ $(LOWEST)/.installed: pyproject.toml constraints-lowest.txt
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/pip
 	@echo "Installing skdae into $(VENV): a few minutes, once"
-	$(PIP) -e .[baselines]
+	$(PIP) -e .[baselines,pandas]
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/pip

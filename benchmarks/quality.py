@@ -311,24 +311,25 @@ INTRODUCTION = """\
 
 # Results
 
-`make quality` runs what is missing here, `make quality ARGS=--fresh` everything again, in some
-hours; `SKDAE_DATA` names the folder of the images. MSE, MAE, PSNR, SSIM and training seconds of
-every denoiser are in `benchmarks/results/quality.jsonl`. All seeds are {seed}.
+These are the PSNR of `skdae` with its defaults, of filters and of the networks of student projects,
+on the same noisy images. `make quality` computes the results that are missing here, and
+`make quality ARGS=--fresh` computes all of them, which takes some hours; `SKDAE_DATA` names the
+folder of the images. MSE, MAE, PSNR, SSIM and training seconds of every denoiser are in
+`benchmarks/results/quality.jsonl`. All seeds are {seed}.
 
-- A number is the mean over the test images of what is computed for each image; images lie in
-  [0, 1], and `data_range` is 1. All denoisers get the same noisy images. The noisy input counts as
-  it is, all denoised images are clipped to [0, 1].
-- *Filters* learn nothing; their parameters, in brackets, are those of the least MSE on {tuning}
-  training images with the same noise, out of a few; *estimated* means from each image.
-- *The study's net* is that of a student project on these images (on faces of 28 × 28, where these
-  are CIFAR-10), with its loss, its optimizer where that is known, and noise drawn once, but with
-  fewer epochs and images. There was no such study of Set12.
-- *skdae* is `DenoisingAutoencoder(UNet(), noise=...)` with its defaults, on clean images with fresh
-  noise at every step; on Set12 it learns from crops. It is a larger net than the study's. The last
-  column is skdae's SSIM.
-- Both nets are trained for about as long, seconds on digits and clothes, one to two minutes on
-  CIFAR-10: what anyone can wait for, not their best. With one net per noise and one seed,
-  differences of a few percent mean nothing.
+- Each number is computed per image and averaged over the test images. Images lie in [0, 1], and
+  `data_range` is 1. The noisy input is evaluated as it is; denoised images are clipped to [0, 1].
+- *Filters* learn nothing. Their parameters, in brackets, are the best of a few on {tuning} training
+  images with the same noise. *Estimated* means that the filter estimates it from each image.
+- *The study's network* comes from a student project on these images (on faces of 28 × 28 instead of
+  CIFAR-10). It has the loss of the project, its optimizer where known, and noise drawn once, but
+  is trained with fewer epochs and images. There was no such study of Set12.
+- *skdae* is `DenoisingAutoencoder(UNet(), noise=...)` with its defaults, trained on clean images
+  with fresh noise at every step, on Set12 with crops. It is larger than the study's network. The
+  last column is its SSIM.
+- Both networks are trained for about as long: seconds on digits and clothes, one to two minutes on
+  CIFAR-10. Longer training improves them. With one network per noise and one seed, differences of a
+  few percent are not meaningful.
 """
 
 
@@ -360,8 +361,8 @@ def figures_of(data: str, noise: str, records: dict[str, dict]) -> dict[str, dic
 
 def table(sets: dict[str, DataSet], records: dict[str, dict]) -> Iterator[str]:
     """PSNR of all data sets and noises; of the filters only the best."""
-    yield from ["## PSNR in dB", "", "More is better.", ""]
-    yield "| images | noise | noisy input | best filter | the study's net | skdae | SSIM |"
+    yield from ["## PSNR in dB", "", "Higher is better.", ""]
+    yield "| images | noise | noisy input | best filter | the study's network | skdae | SSIM |"
     yield "| --- | --- | ---: | ---: | ---: | ---: | ---: |"
     for data, noise in product(sets, NOISES):
         figures = figures_of(data, noise, records)

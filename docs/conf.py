@@ -11,6 +11,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from alternative_texts import set_texts
 from parameter_groups import group_parameters
 
 import skdae
@@ -31,6 +32,8 @@ extensions = [
     "sphinx_design",
     "myst_parser",
 ]
+# The gallery holds the folders of course and studies, and counts their files twice.
+suppress_warnings = ["sphinx_gallery.duplicate_filename"]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "**/GALLERY_HEADER.rst", "**sg_execution_times.rst"]
 
@@ -44,11 +47,13 @@ autodoc_typehints = "none"
 # Beside a class page, methods by their own names.
 toc_object_entries_show_parents = "hide"
 
-# The examples are a course: numbered, and shown in that order.
-# The studies take half an hour: without a GALLERY_HEADER.rst their folder is no part of it.
+# Numbered, and shown in that order. Course and studies have an index.rst of their own, which keeps
+# their folders out of the gallery. The studies take half an hour and are not run: their names do
+# not begin with plot_.
 sphinx_gallery_conf = {
-    "examples_dirs": "../examples",
-    "gallery_dirs": "gallery",
+    "examples_dirs": ["../examples", "../examples/course", "../examples/studies"],
+    "gallery_dirs": ["gallery", "course", "studies"],
+    "copyfile_regex": r"index\.rst",
     "within_subsection_order": "FileNameSortKey",
     "filename_pattern": "/plot_",
     # API pages list the examples that use them.
@@ -57,6 +62,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "parallel": int(os.environ.get("WORKERS", "1")),
     "show_signature": False,
+    "image_srcset": ["2x"],
 }
 
 # `make docs ONLINE=1` links to the pages of other libraries; their lists come from the network.
@@ -103,13 +109,12 @@ html_sidebars = {
             "index",
             "start",
             "results",
-            "studies",
             "reliability",
             "glossary",
             "changes",
             "contributing",
         ),
-        *("gallery/**", "search", "genindex"),
+        *("gallery/**", "course/**", "studies/**", "search", "genindex"),
     )
 }
 
@@ -130,6 +135,7 @@ def formula(translator, node):
 
 
 def setup(app):
-    """Add the renderer, and the groups of parameters, which numpydoc must have written before."""
+    """Add the renderer, texts of figures, and groups of parameters, after numpydoc."""
+    app.connect("source-read", set_texts)
     app.connect("autodoc-process-docstring", group_parameters, priority=900)
     app.add_html_math_renderer("mathml", (inline_formula, None), (formula, None))

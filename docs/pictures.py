@@ -1,14 +1,28 @@
-"""Draw the photographs of the front page: ``python docs/pictures.py``.
+"""Draw the pictures of the front page and the guide: ``python docs/pictures.py``.
 
-The digits beside them are those of ``make demo``.
+The digits of the front page are those of ``make demo``.
 """
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+import numpy as np
 from PIL import Image
-from sklearn.datasets import load_sample_image
+from sklearn.base import clone
+from sklearn.datasets import load_sample_image, load_sample_images
+from sklearn.model_selection import train_test_split
 
-from skdae import GaussianNoise, PretrainedDenoiser
+from skdae import (
+    ConformalDenoiser,
+    DenoisingAutoencoder,
+    GaussianNoise,
+    Noise2VoidDenoiser,
+    Occlusion,
+    PretrainedDenoiser,
+    SaltPepper,
+    StripeNoise,
+)
+from skdae.datasets import load_digits_images
 from skdae.metrics import peak_signal_noise_ratio
 
 IMAGES = Path(__file__).parent / "images"
@@ -23,9 +37,110 @@ def photographs():
     return X_clean, {"noisy": X_noisy, "denoised": X_denoised}
 
 
+def folder():
+    """The files of the page on folders, noisy and denoised."""
+    china, flower = load_sample_images().images
+    scenes = [china[:96, :96], china[150:230, 200:320], flower[160:224, 240:336]]
+    camera = GaussianNoise(std=0.1, random_state=0)
+    noisy = [(camera.fit_transform(x[None])[0] * 255).round().astype("uint8") for x in scenes]
+    denoised = PretrainedDenoiser().fit(noisy).predict(noisy)
+    figure, axes = plt.subplots(2, 3, figsize=(5, 3.1), layout="constrained")
+    for column, images in zip(axes.T, zip(noisy, denoised, strict=True), strict=True):
+        for ax, image in zip(column, images, strict=True):
+            ax.imshow(image)
+    for ax, name in zip(axes[:, 0], ("noisy", "denoised"), strict=True):
+        ax.set_ylabel(name)
+    return figure
+
+
+def thumbnails():
+    """Pictures of the gallery's cards: four noises, and a photograph of which half is denoised."""
+    china, flower = (image / 255 for image in load_sample_images().images)
+    temple = china[None, 150:250, 200:340]
+    noises = [
+        GaussianNoise(0.2, random_state=0),
+        SaltPepper(0.2, random_state=0),
+        StripeNoise(0.2, random_state=0),
+        Occlusion(30, random_state=3),
+    ]
+    kinds = [noise.fit_transform(temple)[0] for noise in noises]
+    cards = {"noises": np.vstack([np.hstack(kinds[:2]), np.hstack(kinds[2:])])}
+    flower = flower[None, 80:260, 190:442]
+    X_noisy = GaussianNoise(35 / 255, random_state=0).fit_transform(flower)
+    card = X_noisy[0].copy()
+    middle = card.shape[1] // 2
+    card[:, middle:] = PretrainedDenoiser().fit(X_noisy).predict(X_noisy)[0, :, middle:]
+    card[:, middle] = 1
+    cards["flower"] = card
+    return cards
+
+
+def without_clean_data():
+    """Digits, denoised by networks that learnt from one copy, two copies and clean images."""
+    X_train, X_test = train_test_split(load_digits_images().images, random_state=0)
+    noises = [GaussianNoise(0.3, clip=None, random_state=seed) for seed in (1, 2)]
+    first, second = (noise.fit_transform(X_train) for noise in noises)
+    X_noisy = noises[0].transform(X_test)
+    network = DenoisingAutoencoder("dense", max_epochs=60, random_state=0)
+    rows = {
+        "noisy": X_noisy,
+        "one copy": Noise2VoidDenoiser(max_epochs=30, batch_size=32, random_state=0).fit(first),
+        "two copies": clone(network).fit(first, second),
+        "clean images": clone(network).fit(first, X_train),
+        "clean": X_test,
+    }
+    figure, axes = plt.subplots(len(rows), 4, figsize=(4.2, 5.2), layout="constrained")
+    for row, (name, X) in zip(axes, rows.items(), strict=True):
+        X = X if name in ("noisy", "clean") else X.predict(X_noisy)
+        psnr = "" if name == "clean" else f"\n{peak_signal_noise_ratio(X_test, X):.1f} dB"
+        row[0].set_ylabel(name + psnr, rotation=0, ha="right", va="center")
+        for ax, image in zip(row, X, strict=False):
+            ax.imshow(image, cmap="gray", vmin=0, vmax=1)
+    return figure
+
+
+def intervals():
+    """A denoised photograph, how wide its intervals are, and how wrong it is."""
+    china, flower = (image / 255 for image in load_sample_images().images)
+    noise = GaussianNoise(std=35 / 255, random_state=0)
+    corners = [(y, x) for y in range(0, 289, 96) for x in range(208, 497, 96)]
+    tiles = [photo[y : y + 96, x : x + 96] for photo in (china, flower) for y, x in corners]
+    denoiser = ConformalDenoiser(PretrainedDenoiser(), coverage=0.9).fit(noise.fit_transform(tiles))
+    denoiser = denoiser.conformalize(noise.transform(tiles), tiles)
+    X_clean = china[None, 96:206, :200]
+    X_denoised, ends = denoiser.predict_interval(noise.transform(X_clean))
+    widths, errors = (
+        (ends[1] - ends[0])[0].mean(axis=-1),
+        abs(X_denoised - X_clean)[0].mean(axis=-1),
+    )
+    figure, axes = plt.subplots(3, 1, figsize=(4.2, 7.6), layout="constrained")
+    pictures = {
+        "denoised": (X_denoised[0].clip(0, 1), None),
+        "width of the intervals": (widths, "magma"),
+        "error": (errors, "magma"),
+    }
+    for ax, (name, (picture, colours)) in zip(axes, pictures.items(), strict=True):
+        shown = ax.imshow(picture, cmap=colours, vmin=0, vmax=np.quantile(picture, 0.99))
+        ax.set_title(name, fontsize="medium")
+        if colours:
+            figure.colorbar(shown, ax=ax, shrink=0.8)
+    return figure
+
+
 if __name__ == "__main__":
     X_clean, images = photographs()
     for name, X in images.items():
         pixels = (X[0][WINDOW] * 255).round().astype("uint8")
         Image.fromarray(pixels).save(IMAGES / f"photograph_{name}.jpg", quality=90, subsampling=0)
         print(f"{name}: {peak_signal_noise_ratio(X_clean, X):.1f} dB")
+    for name, card in thumbnails().items():
+        pixels = Image.fromarray((card.clip(0, 1) * 255).round().astype("uint8"))
+        pixels.resize((560, 400)).save(IMAGES / f"card_{name}.jpg", quality=90)
+        print(f"card_{name}.jpg is drawn.")
+    for draw in (folder, without_clean_data, intervals):
+        figure = draw()
+        for ax in figure.axes:
+            if ax.images:
+                ax.set(xticks=[], yticks=[])
+        figure.savefig(IMAGES / f"{draw.__name__}.png", dpi=200)
+        print(f"{draw.__name__}.png is drawn.")

@@ -40,6 +40,7 @@ LEVELS = {
 # ``image[None]`` is a batch of one image. The seed is always the same, so the same noise grows
 # along each row.
 
+# sphinx_gallery_thumbnail_path = "images/card_noises.jpg"
 figure, axes = plt.subplots(len(LEVELS), 5, figsize=(8, 16.6), layout="constrained")
 for row, (name, (parameter, levels)) in zip(axes, LEVELS.items(), strict=True):
     row[0].imshow(image)

@@ -49,6 +49,7 @@ drawn = dae.decode(np.column_stack([columns.ravel(), rows.ravel()]))
 # A grey line between the images; then (row, column, y, x) becomes (row, y, column, x), one image.
 framed = np.pad(drawn, [(0, 0), (1, 0), (1, 0)], constant_values=0.5)
 chart = framed.reshape(side, side, 9, 9).swapaxes(1, 2).reshape(side * 9, side * 9)
+# sphinx_gallery_thumbnail_number = 2
 figure, ax = plt.subplots(figsize=(6.4, 6.4), layout="constrained")
 ax.imshow(chart, cmap="gray", extent=(left, right, bottom, top), aspect="auto")
 ax.set(xlabel="value 1 of the code", ylabel="value 2 of the code")

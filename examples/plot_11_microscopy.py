@@ -77,8 +77,9 @@ for name, images in {"noisy": X, **denoised}.items():
 
 # %%
 # All results are in the units of the camera.
+# sphinx_gallery_thumbnail_number = 2
 shown = {"clean": X_clean, "noisy": X, **denoised}
-figure, axes = plt.subplots(2, 3, figsize=(9, 6.4), layout="constrained")
+figure, axes = plt.subplots(2, 3, figsize=(8, 5.8), layout="constrained")
 for ax, (name, images) in zip(axes.flat, shown.items(), strict=True):
     ax.imshow(images[0, :96, :96], cmap="magma", vmin=100, vmax=9000)
     ax.set_title(name)
@@ -91,11 +92,11 @@ plt.show()
 # The residual, ``X`` minus the denoised image, should look like noise: no cell should be visible.
 # Divided by the noise level at each pixel, it should have a standard deviation of about 1. A
 # smaller value means that noise is left. A larger value means that structure was removed.
-figure, axes = plt.subplots(1, 3, figsize=(9, 3.2), layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(8, 3.1), layout="constrained")
 for ax, name in zip(axes, ("Gaussian filter", "NL means, stabilized", "Noise2Void"), strict=True):
     strength = np.sqrt(80 * (denoised[name] - 100).clip(0) + 30**2)
     residual = (X - denoised[name]) / strength
     ax.imshow(residual[0, :96, :96], cmap="RdBu", vmin=-4, vmax=4)
-    ax.set_title(f"{name}: {residual.std():.2f}")
+    ax.set_title(f"{name}: {residual.std():.2f}", fontsize="medium")
     ax.axis("off")
 plt.show()

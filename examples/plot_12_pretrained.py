@@ -40,8 +40,9 @@ for denoiser in (NLMeansFilter(), PretrainedDenoiser()):
 # %%
 # Compare
 # -------
-figure, axes = plt.subplots(1, 4, figsize=(12, 3.6), layout="constrained")
-for ax, (name, X) in zip(axes, {"clean": X_clean, **images}.items(), strict=True):
+# sphinx_gallery_thumbnail_path = "images/card_flower.jpg"
+figure, axes = plt.subplots(2, 2, figsize=(7, 7.4), layout="constrained")
+for ax, (name, X) in zip(axes.flat, {"clean": X_clean, **images}.items(), strict=True):
     psnr = "" if X is X_clean else f", {peak_signal_noise_ratio(X_clean, X):.1f} dB"
     print(f"{name}{psnr}")
     ax.imshow(X[0, 80:280, 220:420].clip(0, 1))

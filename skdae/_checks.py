@@ -107,5 +107,5 @@ def import_extra(module, extra, caller):
         library = libraries.get(module.partition(".")[0], module)
         raise ImportError(
             f"{caller} needs {library}, which cannot be imported here ({error}); "
-            f"install it with pip install 'skdae[{extra}]'."
+            f"run pip install '.[{extra}]' in a copy of skdae's repository."
         ) from error

@@ -1,16 +1,173 @@
-"""Honest evaluation: scorers that corrupt clean images, and pipelines without noise."""
+"""Honest evaluation: comparisons, scorers that corrupt clean images, pipelines without noise."""
 
 import copy
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import clone
+from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import _safe_indexing
 
-from .metrics.scorers import _DenoisingScorer, attributes, injectors, is_estimator, parts
+from ._checks import import_extra
+from .metrics.scorers import (
+    SCORERS,
+    _DenoisingScorer,
+    attributes,
+    corrupted,
+    fitted_attribute,
+    injectors,
+    is_estimator,
+    parts,
+    seeded_noise,
+)
 from .noise import BaseNoise
 
-__all__ = ["denoising_scorer", "without_noise"]
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["compare", "denoising_scorer", "without_noise"]
+
+
+def compare(
+    denoisers: Mapping[str, Any],
+    X: ArrayLike,
+    noise: BaseNoise,
+    *,
+    scoring: Mapping[str, Callable[..., float]] = SCORERS,
+    cv: int | BaseCrossValidator | Iterable | None = None,
+    groups: ArrayLike | None = None,
+    per_fold: bool = False,
+) -> "DataFrame":
+    """Compare denoisers on the same noisy images and the same folds.
+
+    The clean images are corrupted once. In each fold, a clone of every denoiser learns from the
+    training images and is scored on the others, which it has not seen. Filters and networks get
+    ``fit(X_noisy, X_clean)``; a network with a ``noise=`` of its own gets ``fit(X_clean)`` and
+    corrupts the training images itself. Needs pandas (the extra ``pandas``).
+
+    Parameters
+    ----------
+    denoisers : dict of str to denoiser
+        The denoisers and their names in the table. Those in a `sklearn.frozen.FrozenEstimator`
+        are scored as they are; they must not have seen any image of `X`.
+    X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+            (n_samples, height, width, n_channels)
+        Clean images, or a list of images of different sizes.
+    noise : noise injector
+        Corrupts the images. Without a ``random_state``, it gets a seed that is drawn once.
+    scoring : dict of str to scorer, default=SCORERS
+        Called as ``scorer(denoiser, X_noisy, X_clean)``. All four of skdae by default. Images in
+        other units than [0, 1] need ``{"psnr": denoising_scorer("psnr", data_range=4095)}``.
+    cv : int, cross-validation splitter, iterable of splits or None, default=None
+        As in `sklearn.model_selection.cross_validate`; None means 5 folds.
+    groups : array-like of shape (n_samples,) or None, default=None
+        Group of each image, for a splitter such as `sklearn.model_selection.GroupKFold`.
+    per_fold : bool, default=False
+        Whether each fold has a row of its own. Otherwise, the scores are means over the folds.
+
+    Returns
+    -------
+    scores : pandas.DataFrame
+        One row per denoiser and one column per scorer. Greater is better, so errors are negated.
+        The row "noisy" holds the scores of the noisy images themselves; it is missing if they
+        differ in size from the clean ones.
+
+    Raises
+    ------
+    ImportError
+        If pandas is not installed.
+    TypeError
+        If `denoisers` or `scoring` is not a dict, or `noise` is not an injector.
+    ValueError
+        If a denoiser or a scorer corrupts images by itself, which would then be corrupted twice,
+        or a denoiser is called "noisy".
+
+    See Also
+    --------
+    denoising_scorer : Makes scorers for grid searches.
+
+    Examples
+    --------
+    >>> from skdae import GaussianFilter, GaussianNoise, MedianFilter
+    >>> from skdae.datasets import load_digits_images
+    >>> from skdae.model_selection import compare
+    >>> filters = {"Gaussian": GaussianFilter(sigma=0.5), "median": MedianFilter()}
+    >>> noise = GaussianNoise(std=0.3, random_state=0)
+    >>> compare(filters, load_digits_images().images, noise)["psnr"].round(1)
+    noisy       13.0
+    Gaussian    14.0
+    median      12.1
+    Name: psnr, dtype: float64
+    """
+    pandas = import_extra("pandas", "pandas", "compare")
+    _check_comparison(denoisers, scoring)
+    X_noisy = corrupted(X, seeded_noise(noise))
+    same_size = _shapes(X_noisy) == _shapes(X)
+    rows = {}
+    for fold, (train, test) in enumerate(check_cv(cv).split(X_noisy, groups=groups)):
+        clean, noisy = (_safe_indexing(images, train) for images in (X, X_noisy))
+        fitted: dict[str, Any] = {}
+        for name, denoiser in denoisers.items():
+            pair = (clean, None) if _learns_from_clean(denoiser) else (noisy, clean)
+            fitted[name] = clone(denoiser).fit(*pair)
+        if same_size:
+            shapes = (fitted_attribute(denoiser, "image_shape_") for denoiser in fitted.values())
+            image_shape = next((shape for shape in shapes if shape is not None), None)
+            unchanged = SimpleNamespace(predict=lambda X: X, image_shape_=image_shape)
+            fitted = {"noisy": unchanged, **fitted}
+        clean, noisy = (_safe_indexing(images, test) for images in (X, X_noisy))
+        for name, denoiser in fitted.items():
+            scores = {metric: scorer(denoiser, noisy, clean) for metric, scorer in scoring.items()}
+            rows[name, fold] = scores
+    table = pandas.DataFrame.from_dict(rows, orient="index", columns=list(scoring))
+    table.index.names = "denoiser", "fold"
+    names = list(dict.fromkeys(name for name, _ in rows))
+    if per_fold:
+        return table.loc[names]
+    return table.groupby(level=0).mean().loc[names].rename_axis(None)
+
+
+def _check_comparison(denoisers, scoring):
+    """Refuse what is not named, and what would corrupt images a second time."""
+    for parameter, named, kind in (
+        ("denoisers", denoisers, "denoiser"),
+        ("scoring", scoring, "scorer"),
+    ):
+        if not isinstance(named, Mapping) or not named:
+            raise TypeError(
+                f"{parameter} must be a dict of names and {kind}s, such as "
+                f"{{'name': {kind}}}; got {named!r}."
+            )
+        for name, value in named.items():
+            noises = injectors(value) or [getattr(value, "noise", None)] * (kind == "scorer")
+            if any(isinstance(noise, BaseNoise) for noise in noises):
+                raise ValueError(
+                    f"The {kind} {name!r} would corrupt the images once more; compare does it "
+                    f"already. Pass the {kind} without its noise."
+                )
+    if "noisy" in denoisers:
+        raise ValueError(
+            'The row "noisy" is that of the noisy images; give the denoiser another name.'
+        )
+
+
+def _shapes(X):
+    """Shape of an array or DataFrame, or those of a list of images."""
+    return X.shape if hasattr(X, "shape") else [np.shape(image) for image in X]
+
+
+def _learns_from_clean(denoiser):
+    """Whether a network in a denoiser corrupts its training images itself."""
+    from .denoisers.learned import LearnedDenoiser
+
+    if isinstance(denoiser, LearnedDenoiser):
+        return isinstance(getattr(denoiser, "noise", None), BaseNoise)
+    return any(map(_learns_from_clean, parts(denoiser)))
 
 
 def denoising_scorer(
@@ -18,7 +175,7 @@ def denoising_scorer(
     noise: BaseNoise | None = None,
     data_range: float | None = None,
 ) -> _DenoisingScorer:
-    """Make a scorer that corrupts clean validation images itself, and compares with them.
+    """Make a scorer that corrupts clean validation images and compares the result with them.
 
     ``GridSearchCV(dae, grid, scoring=denoising_scorer("psnr", noise=GaussianNoise(0.2)))`` can
     then be fitted on clean images alone.

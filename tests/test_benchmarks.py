@@ -117,7 +117,7 @@ def test_other_colours_keep_the_mean_of_a_grey_image(load):
     assert sorted(varied.ravel())[0] == sorted(varied.ravel())[1]
 
 
-@pytest.mark.parametrize("name", ["results.md", "studies.md"])
+@pytest.mark.parametrize("name", ["results.md"])
 def test_generated_pages_are_what_their_generator_writes(load, name, monkeypatch):
     pages = load("pages")
     page = pages.PAGES[name]()

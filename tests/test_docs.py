@@ -1,24 +1,30 @@
 """What README and documentation show is run as written, and nothing public is left out."""
 
 import ast
+import doctest
 import inspect
 import os
 import pkgutil
 import re
+import runpy
 import subprocess
 import sys
+import warnings
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from textwrap import dedent
 
 import jinja2
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 import skdae
 from skdae.datasets import load_digits_images
+from skdae.denoisers.learned import LearnedDenoiser
 from skdae.metrics import peak_signal_noise_ratio
 
 ROOT = Path(__file__).parents[1]
@@ -132,7 +138,7 @@ def test_every_name_that_an_example_imports_has_a_mini_gallery():
         thing = getattr(import_module(module), member)
         pages[member] = mini_gallery(module, member, thing)
     n_names = 0
-    for example in EXAMPLES:
+    for example in [*EXAMPLES, *LESSONS]:
         _, blocks = parser.split_code_and_text_blocks(example)
         filed = backreferences.identify_names(blocks, backreferences._make_ref_regex()).values()
         shown = {f"{e['module_short']}.{e['name']}" for entries in filed for e in entries}
@@ -159,7 +165,8 @@ EXCEPTIONS = ["coming_from/keras.rst", "coming_from/pyod.rst", "index.rst"]
 PAGES = sorted(
     page.relative_to(DOCS).as_posix()
     for page in DOCS.rglob("*.rst")
-    if page.relative_to(DOCS).parts[0] not in ("_build", "_templates", "api", "gallery")
+    if page.relative_to(DOCS).parts[0]
+    not in ("_build", "_templates", "api", "course", "gallery", "studies")
 )
 
 
@@ -222,6 +229,34 @@ def test_the_front_page_runs_as_written():
     assert namespace["X_denoised"].shape == X_clean.shape
 
 
+def test_code_of_the_chooser_runs_with_two_steps_of_training(monkeypatch):
+    pytest.importorskip("skimage")
+    fit = LearnedDenoiser.fit
+
+    def fit_two_steps(self, *images, **options):
+        return fit(self.set_params(max_steps=2), *images, **options)
+
+    monkeypatch.setattr(LearnedDenoiser, "fit", fit_two_steps)
+    text = (DOCS / "guide" / "choose.rst").read_text()
+    namespace: dict = {}
+    for example in doctest.DocTestParser().get_examples(text):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            exec(example.source, namespace)
+    assert namespace["X_denoised"].shape == namespace["X_noisy"].shape
+
+
+def test_answers_of_the_chooser_open_a_section():
+    sections = re.findall(r"^\.\. _([\w-]+):$", (DOCS / "guide" / "choose.rst").read_text(), re.M)
+    assert re.findall(r'href="#([\w-]+)"', docs_module("diagrams").choose()) == sections
+
+
+def test_diagrams_are_those_of_the_script():
+    diagrams = docs_module("diagrams")
+    for name, draw in diagrams.DIAGRAMS.items():
+        assert (diagrams.IMAGES / f"{name}.svg").read_text() == draw(), "run docs/diagrams.py"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("library", ["keras", "pyod"])
 def test_the_other_side_runs_as_written(library, tmp_path):
@@ -242,16 +277,21 @@ def test_links_between_pages_lead_somewhere(page):
     text = (DOCS / page).read_text()
     for target in re.findall(r":doc:`(?:[^`<]*<)?([^`>]+)>?`", text):
         path = (DOCS / page).parent / target
-        example = re.fullmatch(r".*gallery/(plot_\w+)", target)
-        files = [ROOT / "examples" / f"{example[1]}.py"] if example else []
-        files += [path.with_suffix(suffix) for suffix in (".rst", ".md")]
-        assert target.endswith("gallery/index") or any(file.exists() for file in files), target
+        files = [path.with_suffix(suffix) for suffix in (".rst", ".md")]
+        # Sphinx-Gallery makes these pages of the examples.
+        made = re.fullmatch(r"(?:.*/)?(gallery|course|studies)/(\w+)", target)
+        if made:
+            folder = {"gallery": ""}.get(made[1], made[1])
+            name = "GALLERY_HEADER" if made.groups() == ("gallery", "index") else made[2]
+            files = [ROOT / "examples" / folder / f"{name}{suffix}" for suffix in (".py", ".rst")]
+        assert any(file.exists() for file in files), target
 
 
 # The gallery
 
 
 EXAMPLES = sorted((ROOT / "examples").glob("plot_*.py"))
+LESSONS = sorted((ROOT / "examples" / "course").glob("plot_*.py"))
 
 
 @pytest.mark.slow
@@ -265,3 +305,28 @@ def test_example_runs(example, tmp_path):
         check=True,
         stdout=subprocess.DEVNULL,
     )
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
+def test_lesson_runs_and_has_exercises_with_answers(lesson, monkeypatch):
+    """With two epochs; the build of the site runs it in full."""
+    fit = LearnedDenoiser.fit
+    monkeypatch.setattr(
+        LearnedDenoiser,
+        "fit",
+        lambda self, *data, **kwargs: fit(self.set_params(max_epochs=2), *data, **kwargs),
+    )
+    monkeypatch.setattr(plt, "show", lambda: None)
+    text = lesson.read_text()
+    assert "**You will learn**" in text
+    assert text.count(".. dropdown:: Answer") == len(re.findall(r"^# \d\. ", text, re.M)) >= 3
+    try:
+        runpy.run_path(str(lesson))
+    finally:
+        plt.close("all")
+
+
+def test_the_course_lists_every_lesson():
+    index = (ROOT / "examples" / "course" / "index.rst").read_text()
+    assert re.findall(r"^    (plot_\w+)$", index, re.M) == [lesson.stem for lesson in LESSONS]
+    assert [int(lesson.stem.split("_")[1]) for lesson in LESSONS] == list(range(1, 10))

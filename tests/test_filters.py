@@ -329,7 +329,7 @@ def test_parameter_that_does_not_fit_is_named(denoiser, message):
 )
 def test_missing_library_is_named_at_fit(denoiser, module, library, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)
-    message = rf"{type(denoiser).__name__} needs {library}, .*pip install 'skdae\[baselines\]'"
+    message = rf"{type(denoiser).__name__} needs {library}, .*pip install '\.\[baselines\]'"
     with pytest.raises(ImportError, match=message):
         clone(denoiser).fit(np.zeros((2, 8, 8)))
 

@@ -54,7 +54,7 @@ def test_planted_flaw_is_found(flaw, message, monkeypatch):
 
 
 def test_input_that_is_wrongly_taken_is_found(monkeypatch):
-    for name in ("skdae._images.validate_images", "skdae.filters._base.validate_images"):
+    for name in ("skdae._images.lists.validate_images", "skdae.filters._base.validate_images"):
         monkeypatch.setattr(name, lambda self, X, **kwargs: np.zeros((2, 4)))
     with pytest.raises(Finding, match="took what must be refused|refused what is sound|gave"):
         many("filter:MeanFilter")

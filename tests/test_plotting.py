@@ -173,6 +173,17 @@ def test_several_denoisers_have_a_row_each():
     np.testing.assert_allclose(shown(display.axes_)[3], X / 4)
 
 
+def test_the_input_is_called_what_it_is():
+    X, small = clean(), clean((5, 4, 4))
+    display = DenoisingDisplay.from_predictions(X, small, X, input_label="4 × 4")
+    assert [row[0].get_ylabel() for row in display.axes_] == ["clean", "4 × 4", "denoised"]
+    fitted = MedianFilter().fit(X)
+    display = DenoisingDisplay.from_estimator(fitted, X, X_noisy=X, input_label="clean")
+    assert [row[0].get_ylabel() for row in display.axes_] == ["clean", "clean", "denoised"]
+    assert labels(display.axes_)[0] == [""] * 5
+    assert labels(display.axes_)[1] == ["inf dB"] * 5
+
+
 def test_signals_are_lines():
     X = clean((3, 50))
     display = DenoisingDisplay.from_predictions(X, X + 0.5, X, image_shape=(50,))

@@ -268,3 +268,12 @@ def test_values_far_from_all_others_do_no_harm():
     far[0, 45:56, 45:56] = False
     difference = denoiser.predict(hot) - denoiser.predict(X)
     assert abs(difference[far]).mean() < 5
+
+
+def test_noise_is_estimated_in_images_of_different_sizes():
+    images = [np.full(shape, 0.5) for shape in ((96, 64, 3), (40, 120, 3))]
+    X_noisy = GaussianNoise(0.1, clip=None, random_state=0).fit_transform(images)
+    denoiser = PretrainedDenoiser().fit(X_noisy)
+    assert denoiser.noise_.std == pytest.approx(0.1, rel=0.1)
+    for x, denoised in zip(X_noisy, denoiser.predict(X_noisy), strict=True):
+        assert np.abs(denoised - 0.5).mean() < 0.2 * np.abs(x - 0.5).mean()

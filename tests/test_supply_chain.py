@@ -79,7 +79,7 @@ def test_every_requirement_is_pinned_within_its_range(requirement):
 
 def test_developers_get_every_extra_that_tests_use():
     (own,) = [r for r in map(Requirement, EXTRAS["dev"]) if r.name == "skdae"]
-    assert own.extras == {"baselines", "docs", "images", "onnx", "scale"}
+    assert own.extras == {"baselines", "docs", "images", "onnx", "pandas", "scale"}
 
 
 # CUDA and Triton, which torch brings on Linux with a GPU: proprietary, and not skdae's to choose.
@@ -88,7 +88,8 @@ OF_TORCH = re.compile(r"(nvidia|cuda|triton)")
 
 def dependencies():
     """Names of all distributions that skdae needs, with those that they need."""
-    todo, seen = [("skdae", extra) for extra in ("", "baselines", "images", "onnx", "scale")], set()
+    extras = ("", "baselines", "images", "onnx", "pandas", "scale")
+    todo, seen = [("skdae", extra) for extra in extras], set()
     while todo:
         name, extra = todo.pop()
         if (name, extra) in seen:

@@ -170,8 +170,8 @@ def load(path: str | os.PathLike, *, device: Any = None) -> Estimator:
     ----------
     path : str or os.PathLike
     device : str, `torch.device` or None, default=None
-        Where nets predict, in place of the parameter `device` that is in the file. None takes that
-        one, or what "auto" finds where such a device does not exist.
+        Where networks predict, in place of the parameter `device` that is in the file. None takes
+        that one, or what "auto" finds where such a device does not exist.
 
     Returns
     -------
@@ -192,8 +192,8 @@ def load(path: str | os.PathLike, *, device: Any = None) -> Estimator:
 
     Notes
     -----
-    A loaded net is ready to predict: it has no optimizer until it is trained again, and is compiled
-    by the first `predict` with ``compile=True``, which may be set after loading.
+    A loaded network is ready to predict: it has no optimizer until it is trained again, and is
+    compiled by the first `predict` with ``compile=True``, which may be set after loading.
 
     Examples
     --------

@@ -13,7 +13,7 @@ from .atomic import atomic_write
 
 
 class UserImages(nn.Module):
-    """A net from float32 images as users hold them to what `predict` returns.
+    """A network from float32 images as users hold them to what `predict` returns.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class UserImages(nn.Module):
 
 
 class UserImagesAndLevels(nn.Module):
-    """A net that is told the level of the noise, for float32 images as users hold them.
+    """A network that is told the level of the noise, for float32 images as users hold them.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class UserImagesAndLevels(nn.Module):
 
 
 def export_onnx(net, path, free_size):
-    """Write a net for images of users as an ONNX file.
+    """Write a network for images of users as an ONNX file.
 
     Parameters
     ----------

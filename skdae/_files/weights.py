@@ -25,7 +25,7 @@ def saved_weights(module):
 
 
 def write_net(path, architecture, module):
-    """Write a net as a file of its own, with weights of half precision.
+    """Write a network as a file of its own, with weights of half precision.
 
     Parameters
     ----------

@@ -31,9 +31,9 @@ from .lists import (
     first_image,
     image_by_image,
     image_list,
+    image_lists,
     images_of_fit,
     is_ragged,
-    lists,
     mean_score,
 )
 from .shapes import (

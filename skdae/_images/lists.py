@@ -63,7 +63,7 @@ def image_by_image(
                 # Python's own message names the function.
                 return function(*args, **params)
             given = call.arguments
-            if join in (image_list, lists) and is_dask(given[images]):
+            if join in (image_list, image_lists) and is_dask(given[images]):
                 estimator, X, *_ = given.values()
                 params = {n: v for n, v in given.items() if v is not estimator and v is not X}
                 return lazily(estimator, function.__name__, X, params)
@@ -92,7 +92,7 @@ def image_list(batches):
     return [batch[0] for batch in batches]
 
 
-def lists(parts):
+def image_lists(parts):
     """Join batches of one image, or tuples of such: a list, or a tuple of lists."""
     if isinstance(parts[0], tuple):
         return tuple(map(image_list, zip(*parts, strict=True)))

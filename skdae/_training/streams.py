@@ -160,7 +160,9 @@ def _in_memory(name, images):
 def _check_can_be_read_again(name, images):
     """Refuse what gives its images but once, or as batches."""
     is_loader = isinstance(images, DataLoader | TorchDataset)
+    # Sparse ones are refused as such.
     has_items = hasattr(images, "__getitem__") or hasattr(images, "__array__")
+    has_items = has_items or sparse.issparse(images)
     if is_loader or (isinstance(images, Iterable) and not has_items):
         raise TypeError(
             f"{name} is a {type(images).__name__}, but fit reads images many times, in an order of "

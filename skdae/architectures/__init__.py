@@ -1,4 +1,4 @@
-"""Architectures: small parameter objects that build nets.
+"""Architectures: small parameter objects that build networks.
 
 Each name that `skdae.DenoisingAutoencoder` takes is one of them with its defaults.
 """

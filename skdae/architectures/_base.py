@@ -25,7 +25,7 @@ HWC = tuple[int, int, int]
 
 
 class BaseArchitecture(Persistent, CheckedEstimator, ABC):
-    """Base class of the parameter objects that build a net; write your own by giving it `build`.
+    """Base class of the architectures; define `build` to write your own.
 
     It is a scikit-learn parameter object: `get_params`, `set_params` and `clone` work, so that a
     grid search reaches the parameters of a denoiser's architecture.
@@ -41,7 +41,7 @@ class BaseArchitecture(Persistent, CheckedEstimator, ABC):
     def build(
         self, input_shape: HWC, output_shape: HWC, latent_dim: int | None = None
     ) -> nn.Module:
-        """Build the net, with fresh weights from torch's global generator.
+        """Build the network, with fresh weights from torch's global generator.
 
         Parameters
         ----------
@@ -57,7 +57,7 @@ class BaseArchitecture(Persistent, CheckedEstimator, ABC):
         """
 
     def any_size(self, latent_dim: int | None) -> bool:
-        """Whether the net takes images of another size than those it was built for.
+        """Whether the network takes images of another size than those it was built for.
 
         Parameters
         ----------
@@ -70,7 +70,7 @@ class BaseArchitecture(Persistent, CheckedEstimator, ABC):
         return False
 
     def receptive_field(self) -> tuple[int, int]:
-        """How far a pixel is felt in a net for any size; tiles overlap by that much.
+        """How far a pixel is felt in a network for any size; tiles overlap by that much.
 
         Returns
         -------

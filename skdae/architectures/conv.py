@@ -15,10 +15,11 @@ from ._spatial import UpConv, along, pad_to_multiple, scale_of
 class Conv(BaseArchitecture):
     """A convolutional autoencoder: each stage halves height and width, the decoder mirrors it.
 
-    ``latent_dim=None`` keeps the code as a feature map, and the net takes images of any size; an
-    integer adds a dense bottleneck between the two halves, which fixes the size. Images whose sides
-    are not multiples of ``2 ** len(filters)`` are padded by reflection (by repetition where they
-    are too small for that), and the output is cropped. A 1-D signal is convolved along its length.
+    ``latent_dim=None`` keeps the code as a feature map, and the network takes images of any size;
+    an integer adds a dense bottleneck between the two halves, which fixes the size. Images whose
+    sides are not multiples of ``2 ** len(filters)`` are padded by reflection (by repetition where
+    they are too small for that), and the output is cropped. A 1-D signal is convolved along its
+    length.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ class Conv(BaseArchitecture):
         self.dropout = dropout
 
     def any_size(self, latent_dim: int | None) -> bool:
-        """Whether the net takes images of any size: without a dense bottleneck.
+        """Whether the network takes images of any size: without a dense bottleneck.
 
         Parameters
         ----------
@@ -98,7 +99,7 @@ class Conv(BaseArchitecture):
     def build(
         self, input_shape: HWC, output_shape: HWC, latent_dim: int | None = None
     ) -> nn.Module:
-        """Build the net; see `BaseArchitecture.build`.
+        """Build the network; see `BaseArchitecture.build`.
 
         Parameters
         ----------

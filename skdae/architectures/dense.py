@@ -15,7 +15,7 @@ class Linear(BaseArchitecture):
     """A linear autoencoder: one matrix to the code, one back, no activation.
 
     With a code of ``k`` values its best reconstruction is that of PCA with ``k`` components (Baldi
-    and Hornik 1989). Without `latent_dim` the code is as large as the image, and the net is a
+    and Hornik 1989). Without `latent_dim` the code is as large as the image, and the network is a
     linear filter over all pixels.
 
     References
@@ -35,7 +35,7 @@ class Linear(BaseArchitecture):
     def build(
         self, input_shape: HWC, output_shape: HWC, latent_dim: int | None = None
     ) -> nn.Module:
-        """Build the net; see `BaseArchitecture.build`.
+        """Build the network; see `BaseArchitecture.build`.
 
         Parameters
         ----------
@@ -54,8 +54,8 @@ class Linear(BaseArchitecture):
 class Dense(BaseArchitecture):
     """A fully connected autoencoder; the decoder mirrors the encoder.
 
-    ``Dense(hidden=(128,))`` with ``latent_dim=50`` is the net 784-128-50-128-784 on MNIST. The code
-    is linear. With ``latent_dim=None`` the last hidden layer is the code.
+    ``Dense(hidden=(128,))`` with ``latent_dim=50`` is the network 784-128-50-128-784 on MNIST. The
+    code is linear. With ``latent_dim=None`` the last hidden layer is the code.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class Dense(BaseArchitecture):
     def build(
         self, input_shape: HWC, output_shape: HWC, latent_dim: int | None = None
     ) -> nn.Module:
-        """Build the net; see `BaseArchitecture.build`.
+        """Build the network; see `BaseArchitecture.build`.
 
         Parameters
         ----------

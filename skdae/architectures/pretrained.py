@@ -13,19 +13,19 @@ _FOLDER = Path(__file__).parents[1] / "weights"
 
 
 class Pretrained(_ResidualArchitecture):
-    r"""A net with the weights that it learnt before: the start of a denoiser, or of more training.
+    r"""A network with pretrained weights, to start from.
 
-    It takes noisy photographs in [0, 1], grey or of three colours, and returns the clean ones. With
-    one channel more, a map that holds the standard deviation :math:`\sigma` of each pixel's noise,
-    from 0 to 75 of 255, it makes use of that; without it, the net has one level for all, 0.1 at
-    first, which is learnt as its weights are.
+    It takes noisy photographs in [0, 1], grey or with three colours, and returns denoised ones. An
+    optional further channel contains the standard deviation :math:`\sigma` of the noise of each
+    pixel, from 0 to 75 of 255. Without it, the network uses one level for all images, which is
+    initially 0.1 and is learnt together with the weights.
     ``skdae/weights/README.md`` says what it was trained on, and how well it does.
 
     Parameters
     ----------
     weights : str or path, default="photographs"
-        "photographs", which are two nets, for grey and for colour images; the name of one of them,
-        "photographs-grey" or "photographs-colour"; or the path of a file like theirs without
+        "photographs", which are two networks, for grey and for colour images; the name of one of
+        them, "photographs-grey" or "photographs-colour"; or the path of a file like theirs without
         ``.safetensors``.
 
     Examples
@@ -56,7 +56,7 @@ class Pretrained(_ResidualArchitecture):
         return architecture.receptive_field()
 
     def build(self, input_shape, output_shape, latent_dim=None):
-        """Build the net; see `BaseArchitecture.build`.
+        """Build the network; see `BaseArchitecture.build`.
 
         Parameters
         ----------

@@ -16,7 +16,7 @@ class _ResidualArchitecture(BaseArchitecture):
     """What nets with a path around everything have in common."""
 
     def any_size(self, latent_dim: int | None) -> bool:
-        """Whether the net takes images of any size: always.
+        """Whether the network takes images of any size: always.
 
         Parameters
         ----------
@@ -39,15 +39,15 @@ class _ResidualArchitecture(BaseArchitecture):
 
 
 class UNet(_ResidualArchitecture):
-    """A U-Net of residual blocks that predicts what to take away from its input.
+    """A U-Net of residual blocks that predicts what to subtract from its input.
 
-    Each stage halves height and width with a convolution of stride 2; on the way back the outputs
-    of the same resolution are added, so that no detail has to pass the innermost stage. Images
+    Each stage halves height and width with a convolution of stride 2; on the way back, outputs of
+    the same resolution are added, so that details need not pass the innermost stage. Images
     whose sides are not multiples of ``stride * 2 ** (len(filters) - 1)`` are padded by reflection
     (by repetition where they are too small for that), and the output is cropped. A 1-D signal is
-    convolved along its length. Targets may be larger by a whole factor: the net then corrects the
-    input enlarged by repetition. They may have fewer channels: the net corrects the first ones of
-    the input and only looks at the others, such as a map of the noise level.
+    convolved along its length. Targets may be larger by a whole factor: the network then corrects
+    the input enlarged by repetition. They may have fewer channels: the network corrects the first
+    ones of the input and only looks at the others, such as a map of the noise level.
 
     Parameters
     ----------
@@ -56,12 +56,12 @@ class UNet(_ResidualArchitecture):
     n_blocks : int, default=1
         Residual blocks, of two 3 × 3 convolutions each, at each resolution, on either way.
     stride : int, default=1
-        Side of the blocks of pixels that enter the net as channels [2]_. With 2 it works at half
-        the resolution, on photographs at a quarter of the cost.
+        Side of the blocks of pixels that enter the network as channels [2]_. With 2 it works at
+        half the resolution, on photographs at a quarter of the cost.
     activation : {"relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"}, default="relu"
         Activation within the blocks.
     residual : bool, default=True
-        Whether the output is taken away from the input; otherwise it is the image itself.
+        Whether the output is subtracted from the input; otherwise it is the image itself.
 
     References
     ----------
@@ -118,7 +118,7 @@ class UNet(_ResidualArchitecture):
     def build(
         self, input_shape: HWC, output_shape: HWC, latent_dim: int | None = None
     ) -> nn.Module:
-        """Build the net; see `BaseArchitecture.build`.
+        """Build the network; see `BaseArchitecture.build`.
 
         Parameters
         ----------
@@ -215,7 +215,7 @@ def _shrink(conv):
 
 
 class DnCNN(_ResidualArchitecture):
-    r"""The plain deep net of Zhang et al. (2017), which predicts the noise.
+    r"""The plain deep network of Zhang et al. (2017), which predicts the noise.
 
     Convolutions of 3 × 3 at full resolution, with batch norm and ReLU between them:
     :math:`\hat x = y - R(y)`. As with `UNet`, targets may be larger, or have fewer channels.
@@ -267,7 +267,7 @@ class DnCNN(_ResidualArchitecture):
     def build(
         self, input_shape: HWC, output_shape: HWC, latent_dim: int | None = None
     ) -> nn.Module:
-        """Build the net; see `BaseArchitecture.build`.
+        """Build the network; see `BaseArchitecture.build`.
 
         Parameters
         ----------

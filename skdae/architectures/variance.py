@@ -22,15 +22,15 @@ _LOW, _HIGH, _START, _GAIN = -14.0, 8.0, -3.0, 4.0
 
 
 class WithVariance(nn.Module):
-    """A net that predicts images, and a small one that predicts how far off they are.
+    """A network that predicts images, and a small one that predicts how far off they are.
 
-    The second net sees what the first one predicts, but its gradients end there: the first one
+    The second network sees what the first one predicts, but its gradients end there: the first one
     learns as it would alone.
 
     Parameters
     ----------
     mean : torch.nn.Module
-        The net that predicts images.
+        The network that predicts images.
     output_shape : (int, int, int)
         ``(height, width, n_channels)`` of its output.
     flat : bool

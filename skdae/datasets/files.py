@@ -13,8 +13,8 @@ from .._files.images import find_images, n_pages, read_image
 class ImageFiles(Sequence):
     """Image files as a sequence of arrays that are read when they are used.
 
-    Denoisers, noises, metrics and displays take it as they take a list of images. Needs
-    the extra ``images``.
+    Denoisers, noises, metrics and displays accept it in place of a list of images. It needs the
+    extra ``images``.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ class ImageFiles(Sequence):
     is left out. Each page of a TIFF file is an image of its own. The one file that was read last
     is kept.
 
-    The `fit` of a net reads them in parts where they do not fit into memory. `predict` and filters
-    read all images; where these do not fit, go on in parts: ``for image in files:
+    The `fit` of a network reads them in parts where they do not fit into memory. `predict` and
+    filters read all images; where these do not fit, go on in parts: ``for image in files:
     denoiser.predict([image])``.
 
     Examples

@@ -114,7 +114,7 @@ def fetch_images(
     data_home: str | os.PathLike[str] | None = None,
     download_if_missing: bool = True,
 ) -> Bunch:
-    """Read a set of images, downloading it first where it is missing.
+    """Load a data set of images, and download it if it is missing.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import nn
 
 from .._checks import FUNCTION
-from .._images import batches, from_nhwc, image_by_image, in_unit_range, lists, squared_errors
+from .._images import batches, from_nhwc, image_by_image, image_lists, in_unit_range, squared_errors
 from .._training.losses import LOSSES, OUTPUT_ACTIVATIONS, Loss
 from .._training.net import ImageNet
 from .._training.prediction import run_net
@@ -43,17 +43,17 @@ def _gives_codes(estimator):
 
 
 class DenoisingAutoencoder(LearnedDenoiser):
-    """A net that learns to turn noisy images into clean ones.
+    """A network that learns to denoise images.
 
-    Train it on pairs, ``fit(X_noisy, X_clean)``, or with ``noise=`` on clean images alone, which
-    are corrupted afresh at every step. With ``noise`` and `y`, `X` is corrupted and the target is
+    Train it on pairs, ``fit(X_noisy, X_clean)``, or with ``noise=`` on clean images, which then get
+    fresh noise at every step. With ``noise`` and `y`, `X` is corrupted and the target is
     `y`.
 
     Parameters
     ----------
     architecture : str, architecture object, `torch.nn.Module` or its class, default="auto"
         "linear", "dense", "conv", "unet", "dncnn", or an object of `skdae.architectures` with their
-        parameters. "photographs" goes on training the net of `PretrainedDenoiser`.
+        parameters. "photographs" goes on training the network of `PretrainedDenoiser`.
         "auto" is "conv" for images and "dense" for flat rows without `image_shape`. A module takes
         and returns ``(n_samples, n_channels, height, width)`` for images, ``(n_samples,
         n_features)`` for flat rows without `image_shape`; an instance is copied before training, a
@@ -65,16 +65,16 @@ class DenoisingAutoencoder(LearnedDenoiser):
         An object of `skdae.noise`. Only its levels and clipping count while training.
     image_shape : tuple of int or None, default=None
         ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means, for nets that look at neighbours, a square grey image, or a 1-D signal where the
+        means, for networks that look at neighbours, a square grey image, or a 1-D signal where the
         number of values is not a perfect square.
     loss : {"mse", "mae", "huber", "charbonnier", "bce", "ssim", "gaussian_nll"} or callable, \
             default="mse"
         Training loss. A callable takes ``(prediction, target)``, tensors in the net's layout, and
         returns a tensor with one value. "bce" needs targets in [0, 1], and the sigmoid.
-        "gaussian_nll" is "mse" with a second, small net beside the first, which learns the variance
-        of its error per pixel by the Gaussian likelihood [3]_, for ``predict(X, return_std=True)``.
-        Its gradient stays in the second net, so that the predictions are those of "mse"; [4]_ says
-        what happens otherwise.
+        "gaussian_nll" is "mse" with a second, small network beside the first, which learns the
+        variance of its error per pixel by the Gaussian likelihood [3]_, for ``predict(X,
+        return_std=True)``. Its gradient stays in the second network, so that the predictions are
+        those of "mse"; [4]_ says what happens otherwise.
     output_activation : {"auto", "identity", "sigmoid", "tanh"}, default="auto"
         "auto" is the sigmoid with ``loss="bce"``. Otherwise it is the identity, and predictions are
         clipped to [0, 1] where the training targets lie in it.
@@ -110,21 +110,22 @@ class DenoisingAutoencoder(LearnedDenoiser):
     device : str or `torch.device`, default="auto"
         "auto" takes CUDA where there is one, else the CPU.
     precision : {"auto", "float32", "bfloat16", "float16"}, default="auto"
-        Precision of the net while it trains and predicts; the weights and the last layer stay
-        float32. "auto" takes bfloat16 for skdae's convolutional nets on hardware that has it.
+        Precision of the network while it trains and predicts; the weights and the last layer stay
+        float32. "auto" takes bfloat16 for skdae's convolutional networks on hardware that has it.
     compile : bool, default=False
-        Whether to compile the net with `torch.compile`.
+        Whether to compile the network with `torch.compile`.
     tile_size : int or None, default=None
         Side in pixels of the tiles that larger images are denoised in, with an overlap that makes
-        the result the same; it bounds the memory of `predict`. Needs a net that takes images of any
-        size. None denoises images in one piece, unless the memory of a GPU is too small for that.
+        the result the same; it bounds the memory of `predict`. Needs a network that takes images of
+        any size. None denoises images in one piece, unless the memory of a GPU is too small for
+        that.
     patch_size : int, "auto" or None, default="auto"
         Side in pixels of the crops to train on, drawn afresh in each epoch, flipped and turned by
         quarters; an epoch shows about as many pixels as the images hold, and 10 batches at least.
-        Needs a net that takes images of any size; the images may then have different sizes, as a
-        list of arrays. "auto" is 64 where the net takes any size and both sides of the images have
-        more than 96 pixels, and for lists (or the shortest side, if that is less); else None, which
-        trains on whole images.
+        Needs a network that takes images of any size; the images may then have different sizes, as
+        a list of arrays. "auto" is 64 where the network takes any size and both sides of the images
+        have more than 96 pixels, and for lists (or the shortest side, if that is less); else None,
+        which trains on whole images.
     callbacks : list of skorch callbacks or None, default=None
         Called while training, as in skorch.
     checkpoint : str, path or None, default=None
@@ -149,7 +150,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
     Attributes
     ----------
     net_ : skorch.NeuralNet
-        The trained net.
+        The trained network.
     module_ : torch.nn.Module
         Its module; the output has no activation yet.
     image_shape_ : tuple of int
@@ -157,14 +158,14 @@ class DenoisingAutoencoder(LearnedDenoiser):
     history_ : list of dict
         One row per epoch: ``epoch``, ``train_loss``, ``valid_loss``, ``lr``, ``dur`` in seconds.
     scaling_ : tuple of float
-        Offset and scale of the units in which the net computes, in those of the images: (0, 1)
+        Offset and scale of the units in which the network computes, in those of the images: (0, 1)
         where the training targets lie in [0, 1]. The losses in `history_` are in the net's units.
     n_iter_ : int
         Number of epochs run.
     noise_ : injector or None
         Fitted copy of `noise`, for `score`.
     device_ : torch.device
-        Where the net is.
+        Where the network is.
     precision_ : str
         The precision in use.
     n_features_in_ : int
@@ -312,7 +313,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
     @overload
     def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
 
-    @image_by_image(lists)
+    @image_by_image(image_lists)
     def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
         """Denoise images.
 
@@ -338,7 +339,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         Raises
         ------
         ValueError
-            If `return_std` is True, and the net was trained by another loss.
+            If `return_std` is True, and the network was trained by another loss.
         """
         images = self._check_input(X)
         if not return_std:

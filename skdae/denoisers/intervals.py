@@ -50,16 +50,16 @@ _CALIBRATED = ("range_", "widths_", "n_calibration_", "errors_")
 
 
 class ConformalDenoiser(HeldDenoiser):
-    r"""Give each denoised pixel an interval that holds the clean one as often as promised.
+    r"""Give each denoised pixel an interval with a guaranteed coverage.
 
-    On images that the denoiser has not learnt from, `conformalize` compares its errors with a width
-    :math:`w` that is predicted for each pixel, and finds the factor :math:`\lambda` by which the
-    widths have to be stretched. The intervals are
+    `conformalize` needs images that were not used for training. It compares the errors of the
+    denoiser with a width :math:`w`, which is predicted for each pixel, and finds the factor
+    :math:`\lambda` by which to stretch the widths. The intervals are
 
     .. math:: [f(x) - \lambda\, w(x),\; f(x) + \lambda\, w(x)],
 
-    and whatever the denoiser :math:`f`, they hold on average at least the share `coverage` of the
-    pixels of a new image, if it comes from where the calibration images came from.
+    For any denoiser :math:`f`, they contain on average at least the share `coverage` of the clean
+    pixels of a new image, if the new image is of the same kind as the calibration images.
 
     Parameters
     ----------
@@ -95,21 +95,21 @@ class ConformalDenoiser(HeldDenoiser):
     --------
     DenoisingAutoencoder : With ``loss="gaussian_nll"``, it learns a standard deviation per pixel.
     skdae.plotting.IntervalDisplay : Shows the intervals.
-    skdae.metrics.residual_report : What was taken away, judged without clean images.
+    skdae.metrics.residual_report : What was removed, judged without clean images.
 
     Notes
     -----
-    The promise is about the mean: over images, and over the pixels of an image. Of one image, or of
-    its edges alone, more or less may lie inside. It holds for every denoiser, even a bad one, whose
-    intervals are wide; narrow ones need good widths. A regression on
-    the calibration images tells how errors grow with the brightness of the denoised image, as noise
-    of counted photons does, with its local variance, which is large at edges and in texture, and
-    with the standard deviation, where the denoiser predicts one (``predict(X, return_std=True)``).
+    The guarantee concerns the mean over images and pixels. In a single image, or along its edges,
+    more or fewer pixels may lie inside. It holds for every denoiser; the intervals of a
+    bad one are wide. A regression on the calibration images predicts how errors grow with the
+    brightness of the denoised image, as noise of counted photons does, with its local variance,
+    which is large at edges and in texture, and with the standard deviation, where the denoiser
+    predicts one (``predict(X, return_std=True)``).
 
     With :math:`n` calibration images, the factor is the :math:`(1 + 1/n)` `coverage` quantile of
-    the relative errors, each image counting alike [2]_. That takes at least `coverage` / (1 -
-    `coverage`) images, and a third more to learn the widths: 12 for 0.9, 26 for 0.95. With more,
-    the coverage is closer to what was asked for.
+    the relative errors, where all images have equal weight [2]_. That takes at least `coverage` /
+    (1 - `coverage`) images, and a third more to learn the widths: 12 for 0.9, 26 for 0.95. With
+    more, the coverage is closer to what was asked for.
 
     References
     ----------
@@ -288,7 +288,7 @@ class ConformalDenoiser(HeldDenoiser):
 
     @image_by_image(lambda parts: tuple(map(list, zip(*map(_first, parts), strict=True))))
     def predict_interval(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """Denoise images, and tell between which values their pixels lie.
+        """Denoise images, and return an interval for each pixel.
 
         Parameters
         ----------
@@ -299,7 +299,7 @@ class ConformalDenoiser(HeldDenoiser):
         Returns
         -------
         X_denoised : ndarray, shaped like what the denoiser returns
-        intervals : ndarray of shape (2, *X_denoised.shape)
+        intervals : ndarray of shape (2, ...), and then the shape of `X_denoised`
             Lower and upper ends. Of a list of images of different sizes, one array per image.
 
         Raises

@@ -536,7 +536,7 @@ class LearnedDenoiser(BaseDenoiser):
         Raises
         ------
         ImportError
-            If the exporter's libraries are missing: ``pip install skdae[onnx]``.
+            If the exporter's libraries are missing: the extra ``onnx`` brings them.
 
         Notes
         -----

@@ -21,24 +21,24 @@ _MOST_GRADIENT = 1.0
 
 
 class Noise2VoidDenoiser(LearnedDenoiser):
-    r"""A net trained on noisy images alone, by hiding pixels from it.
+    r"""A network trained on noisy images alone, by hiding pixels from it.
 
     In each step a few pixels :math:`J` of every image :math:`y` are replaced by a random neighbour,
-    and the net :math:`f` has to predict their own, noisy values [1]_:
+    and the network :math:`f` has to predict their own, noisy values [1]_:
 
-    .. math:: \min_f \; \sum_{j \in J} \left(f(y_{\setminus J})_j - y_j\right)^2
+    .. math:: \min_f \; \sum_{j \in J} \left(f(y_{-J})_j - y_j\right)^2
 
-    Noise that is independent from pixel to pixel, with mean zero, cannot be predicted from the
-    neighbours, the image can: so the net learns the image. Noise that is correlated along rows or
-    columns needs a `mask_shape`; that with any other pattern (stripes, occlusions, the grain of a
-    compressed photograph) is not removed. No clean image is needed; with clean ones
-    `DenoisingAutoencoder` does better.
+    If the noise has mean zero and is independent from pixel to pixel, it cannot be predicted from
+    the neighbours. The image can, so the network learns the image. Noise that is correlated along
+    rows or columns needs a `mask_shape`. Noise with another pattern (stripes, occlusions, the grain
+    of a compressed photograph) is not removed. If you have clean images, `DenoisingAutoencoder` is
+    better.
 
     Parameters
     ----------
     architecture : architecture object, str or `torch.nn.Module`, default=None
         As in `DenoisingAutoencoder`, "photographs" among them. None is a `UNet` that is not
-        residual: around the pixel that it must not look at, a residual net has a short way.
+        residual: around the pixel that it must not look at, a residual network has a short way.
     masked_fraction : float, default=0.02
         Share of the pixels hidden in a step, in (0, 0.5]; at least one per image.
     mask_radius : int, default=2
@@ -49,10 +49,10 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         [2]_: ``(1, 9)`` for noise that is correlated over four pixels along the rows, ``(9, 1)``
         along columns. Only the centre of a window has to be predicted.
     context : int, default=0
-        How many neighbours on each side of an image enter the net with it, as further channels. `X`
-        is then one stack ``(z, height, width)`` or time series, in its order, both at `fit` and at
-        `predict`, of more than `context` slices or frames. Only pixels of the centre are hidden and
-        predicted. At its ends a stack is mirrored: the slice before the first is the second.
+        How many neighbours on each side of an image enter the network with it, as further channels.
+        `X` is then one stack ``(z, height, width)`` or time series, in its order, both at `fit` and
+        at `predict`, of more than `context` slices or frames. Only pixels of the centre are hidden
+        and predicted. At its ends a stack is mirrored: the slice before the first is the second.
     image_shape : tuple of int or None, default=None
         As in `DenoisingAutoencoder`.
     optimizer, lr, lr_schedule, weight_decay, max_epochs, max_steps, batch_size
@@ -70,7 +70,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
     Attributes
     ----------
     net_ : skorch.NeuralNet
-        The trained net.
+        The trained network.
     module_ : torch.nn.Module
         Its module.
     image_shape_ : tuple of int
@@ -82,7 +82,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
     n_iter_ : int
         Number of epochs run.
     device_ : torch.device
-        Where the net is.
+        Where the network is.
     precision_ : str
         The precision in use.
     n_features_in_ : int
@@ -202,7 +202,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         validation_data: tuple[ArrayLike, ArrayLike | None] | None = None,
         groups: ArrayLike | None = None,
     ) -> Self:
-        """Train the net.
+        """Train the network.
 
         Parameters
         ----------
@@ -236,7 +236,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
     ) -> Self:
         """Train one epoch on a part of the data, with a constant learning rate and no validation.
 
-        It goes on from what was learnt before, and writes no checkpoint.
+        It continues from the current weights, and does not write a checkpoint.
 
         Parameters
         ----------

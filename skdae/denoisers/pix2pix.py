@@ -1,4 +1,4 @@
-"""Image-to-image translation with an adversary: sharp images instead of mean ones."""
+"""Image-to-image translation with an adversary: sharp images instead of averages."""
 
 import os
 from itertools import pairwise
@@ -23,10 +23,10 @@ from .learned import LearnedDenoiser
 
 
 class Pix2PixDenoiser(LearnedDenoiser):
-    r"""A net whose images another net, the discriminator, must not tell from clean ones.
+    r"""A network that learns to make images which a discriminator takes for clean ones.
 
-    The mean squared error rewards the mean of all images that may be behind a noisy one, which is
-    blurred. Here a generator :math:`G` is trained on
+    A network with the smallest squared error predicts the average of all plausible clean images,
+    which is blurred. Here a generator :math:`G` is trained on
 
     .. math:: L_G = -\log D(x, G(x)) + \lambda \, |y - G(x)|_1
 
@@ -48,7 +48,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
     image_shape : tuple of int or None, default=None
         As in `DenoisingAutoencoder`.
     lr : float, default=5e-4
-        Learning rate of both nets, greater than 0. The optimizers are Adam with
+        Learning rate of both networks, greater than 0. The optimizers are Adam with
         :math:`\beta_1 = 0.5`.
     lr_schedule, max_epochs, batch_size
         As in `DenoisingAutoencoder`.
@@ -64,7 +64,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
     Attributes
     ----------
     net_ : skorch.NeuralNet
-        The trained nets.
+        The trained networks.
     module_ : torch.nn.Module
         The generator, which alone predicts.
     discriminator_ : torch.nn.Module
@@ -83,7 +83,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
     noise_ : injector or None
         Fitted copy of `noise`, for `score`.
     device_ : torch.device
-        Where the nets are.
+        Where the networks are.
     precision_ : str
         The precision in use.
     n_features_in_ : int
@@ -93,7 +93,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
 
     See Also
     --------
-    DenoisingAutoencoder : Trains one net, for the smallest error.
+    DenoisingAutoencoder : Trains one network, for the smallest error.
 
     References
     ----------
@@ -182,7 +182,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
         validation_data: tuple[ArrayLike, ArrayLike | None] | None = None,
         groups: ArrayLike | None = None,
     ) -> Self:
-        """Train both nets.
+        """Train both networks.
 
         Parameters
         ----------
@@ -255,7 +255,7 @@ class AdversarialNet(ImageNet):
     discriminator : torch.nn.Module
     l1_weight : float
     rows_hwc : ((int, int, int), (int, int, int)) or None
-        Height, width and channels behind the rows that enter and leave a net for rows.
+        Height, width and channels behind the rows that enter and leave a network for rows.
     """
 
     def __init__(self, module, criterion, *, discriminator, l1_weight, rows_hwc, **kwargs):

@@ -38,7 +38,7 @@ _TRIAL_VALUES = 2**22
 
 @dataclass(frozen=True)
 class NetPlan(Persistent):
-    """Which net was built for which images.
+    """Which network was built for which images.
 
     It is made once, by `plan_net`. Files hold it, warm starts compare it, `predict` reads it.
     """
@@ -286,12 +286,12 @@ class NetPlan(Persistent):
                 )
 
     def going_on_from(self, previous):
-        """Take over scaling and ranges of the plan under which the net was trained before.
+        """Take over scaling and ranges of the plan under which the network was trained before.
 
         Raises
         ------
         ValueError
-            If that net was built for something else.
+            If that network was built for something else.
         """
         built, here = previous._built, self._built
         if here != built:
@@ -341,7 +341,7 @@ def plan_net(
     context,
     gives_std=False,
 ):
-    """Plan a net for checked images.
+    """Plan a network for checked images.
 
     Parameters
     ----------
@@ -362,9 +362,9 @@ def plan_net(
     seed : int
         Of the noise.
     context : int
-        How many neighbours in the stack enter the net on each side of an image.
+        How many neighbours in the stack enter the network on each side of an image.
     gives_std : bool, default=False
-        Whether the net has a second output.
+        Whether the network has a second output.
 
     Returns
     -------

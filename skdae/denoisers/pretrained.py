@@ -1,4 +1,4 @@
-"""A denoiser that has learnt before: for photographs, from the first call on."""
+"""A pretrained denoiser for photographs."""
 
 import os
 from functools import lru_cache
@@ -40,15 +40,15 @@ _KINDS = {1: "grey", 3: "colour"}
 
 
 class PretrainedDenoiser(BaseFilter):
-    r"""Denoise photographs with a net that has learnt before.
+    r"""Denoise photographs with a pretrained network.
 
-    Its weights come with skdae; `fit` learns nothing, and nothing is downloaded. The net is told
-    the strength of the noise, so that one net serves for all.
+    The weights come with skdae: `fit` does not train, and nothing is downloaded. The noise level is
+    an input of the network, so that one network handles all levels.
 
     Parameters
     ----------
     weights : {"photographs"}, default="photographs"
-        What the net learnt from. There are two nets, for grey and for colour images.
+        What the network learnt from. There are two networks, for grey and for colour images.
     noise : "estimate", float or injector, default="estimate"
         The noise of the images. A number is the standard deviation :math:`\sigma \ge 0` of Gaussian
         noise, in the units of `X`; those of `uint8` are ``value / 255``. An injector is a
@@ -64,8 +64,8 @@ class PretrainedDenoiser(BaseFilter):
     device : str or `torch.device`, default="auto"
         "auto" takes CUDA where there is one, else the CPU.
     precision : {"auto", "float32", "bfloat16", "float16"}, default="auto"
-        Precision of the net; its last layer stays float32. "auto" takes bfloat16 on hardware that
-        has it.
+        Precision of the network; its last layer stays float32. "auto" takes bfloat16 on hardware
+        that has it.
 
     Attributes
     ----------
@@ -87,22 +87,22 @@ class PretrainedDenoiser(BaseFilter):
 
     Notes
     -----
-    `uint8` images and floats in [0, 1], which noise may lead beyond, are taken as they are, and
-    then clipped to [0, 1] where they came in it; other numbers, such as camera counts, are scaled
-    for the net by the range of each image, and come back in their own units.
+    `uint8` images and floats in [0, 1] are used as they are. If the input lies in [0, 1], so does
+    the output. Other values, such as camera counts, are scaled by the range of each image, and the
+    result is returned in their own units.
 
-    Noise that grows with the light is made alike everywhere by the generalised Anscombe transform,
-    and the result taken back by its exact unbiased inverse [1]_. Under speckle, the net is told a
-    level for each pixel, which follows the local brightness.
+    If the noise grows with the brightness, the generalised Anscombe transform first makes it the
+    same everywhere. The exact unbiased inverse [1]_ transforms the result back. For speckle, the
+    network gets a level for each pixel, which follows the local brightness.
 
-    Noise that is correlated between pixels is not what the net learnt, and is underestimated: a
-    warning tells of it. A level above 75 / 255 of the range gets one, too; the image is then scaled
-    down until its noise has that level.
+    The network did not learn noise that is correlated between pixels; its level is underestimated,
+    and a warning says so. A level above 75 / 255 of the range also causes a warning. The image is
+    then scaled down until its noise has that level.
 
-    A saved file names the weights and does not hold them: it is small, and a version of skdae with
-    better ones makes use of them.
+    A saved file contains the name of the weights, not the weights. It is small, and a later version
+    of skdae with better weights uses those.
 
-    The net is for photographs. In other images, details may be lost or made up.
+    The network is for photographs. In other images, it may lose or invent details.
 
     References
     ----------
@@ -153,7 +153,7 @@ class PretrainedDenoiser(BaseFilter):
 
     @fit_context(skip_nested=True)
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
-        """Remember the shape of the images, and what noise they have; the net learns nothing.
+        """Remember the shape of the images, and what noise they have; the network learns nothing.
 
         Parameters
         ----------
@@ -185,7 +185,7 @@ class PretrainedDenoiser(BaseFilter):
         return self
 
     def to_onnx(self, path: str | os.PathLike) -> None:
-        """Write the net as an ONNX file, which runs without skdae and PyTorch.
+        """Write the network as an ONNX file, which runs without skdae and PyTorch.
 
         Its inputs are ``X``, `float32` images in [0, 1], grey ``(n_samples, height, width)`` or
         colour ``(n_samples, height, width, 3)`` as at `fit`, and ``std``, the standard deviation of
@@ -202,7 +202,7 @@ class PretrainedDenoiser(BaseFilter):
         Raises
         ------
         ImportError
-            If the exporter's libraries are missing: ``pip install skdae[onnx]``.
+            If the exporter's libraries are missing: the extra ``onnx`` brings them.
         """
         check_is_fitted(self)
         n_channels = to_hwc(self.image_shape_)[2]
@@ -279,7 +279,7 @@ class PretrainedDenoiser(BaseFilter):
 
 
 class _Way:
-    """From the pixels of an image to the units of the net, and back.
+    """From the pixels of an image to the units of the network, and back.
 
     Parameters
     ----------
@@ -289,9 +289,10 @@ class _Way:
     Attributes
     ----------
     level : float
-        Standard deviation of the noise in the units of the net, the greatest one under speckle.
+        Standard deviation of the noise in the units of the network, the greatest one under speckle.
     excess : float
-        How many times as much as the net has learnt that would be without scaling the image down.
+        How many times as much as the network has learnt that would be without scaling the image
+        down.
     """
 
     def __init__(self, image, noise):

@@ -1,4 +1,4 @@
-"""The mean of what a denoiser makes of an image turned and flipped in every way."""
+"""Average a denoiser over all turned and flipped copies of an image."""
 
 import math
 from itertools import product
@@ -28,14 +28,14 @@ from .held import HeldDenoiser, gives_std
 class SelfEnsembleDenoiser(HeldDenoiser):
     r"""Denoise an image in all its poses, and average.
 
-    A net that learnt from photographs in every pose makes slightly different errors in each. Over
-    the flips and turns :math:`T_1, \ldots, T_k` that keep the shape of an image, this denoiser
+    In each pose of an image, a network makes slightly different errors, and averaging reduces them.
+    Over the flips and turns :math:`T_1, \ldots, T_k` that keep the shape of an image, this denoiser
     computes
 
     .. math:: g(x) = \frac{1}{k} \sum_{i=1}^{k} T_i^{-1}\, f(T_i\, x),
 
-    which has a mean squared error of at most the mean of those of its terms, needs no training of
-    its own, and takes :math:`k` times as long to predict: 8 for a square image (four quarter turns,
+    whose mean squared error is at most the average of those of its terms. It needs no training,
+    and takes :math:`k` times as long to predict: 8 for a square image (four quarter turns,
     each flipped or not), 4 for another, 2 for a signal.
 
     Parameters
@@ -62,10 +62,10 @@ class SelfEnsembleDenoiser(HeldDenoiser):
 
     Notes
     -----
-    It helps where a turned image is as likely as the image: photographs of surfaces, micrographs,
-    and nets trained with ``patch_size``, which see all poses. On digits, faces or stripes, most
-    poses are strange to the net, and the mean is worse than the net alone. Filters that treat all
-    directions alike give the same in every pose, and gain nothing.
+    It helps if a turned image is as likely as the image itself, as in micrographs or photographs of
+    surfaces, and for networks trained with ``patch_size``, which see all poses. For digits, faces
+    or stripes, the network has not seen most poses, and the average is worse than the network
+    alone. Filters that treat all directions equally gain nothing.
 
     References
     ----------

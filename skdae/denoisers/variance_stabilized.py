@@ -29,13 +29,13 @@ from .held import HeldDenoiser
 class VarianceStabilized(HeldDenoiser):
     r"""Denoise camera images with a denoiser for Gaussian noise.
 
-    The noise of counted photons grows with the light, but filters, and the nets that learn one
-    level, expect the same noise everywhere. The generalised Anscombe transform [1]_ makes it so,
+    The noise of counted photons grows with the light. Filters, and networks that learnt one level,
+    expect the same noise everywhere. The generalised Anscombe transform [1]_ achieves that,
 
     .. math:: f(x) = 2 \sqrt{\frac{x - b}{g} + \frac{3}{8} + \frac{\sigma^2}{g^2}},
 
     for a gain :math:`g`, an offset :math:`b` and read noise :math:`\sigma`. The denoiser gets the
-    transformed images, and what it returns is taken back by the exact unbiased inverse [2]_.
+    transformed images; the exact unbiased inverse [2]_ transforms its output back.
 
     Parameters
     ----------
@@ -73,9 +73,9 @@ class VarianceStabilized(HeldDenoiser):
     The transformed images are stretched to the range of those of `fit`, so that images in [0, 1]
     stay there, and levels of the denoiser mean about the same as without the transform.
 
-    Targets are clean images, and become the means of what noise makes of them. A denoiser with a
-    noise of its own learns from clean images, in which no noise can be found: pass `noise` here,
-    and `noise` there in transformed units.
+    Targets are clean images; they are transformed to the mean of their noisy versions. A denoiser
+    with a noise of its own learns from clean images, from which the noise cannot be estimated: pass
+    `noise` here, and the denoiser's `noise` in transformed units.
 
     References
     ----------

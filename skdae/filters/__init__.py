@@ -1,4 +1,4 @@
-"""Classical filters as denoisers: the baselines that a net has to beat.
+"""Classical filters as denoisers: the baselines that a network has to beat.
 
 Three of them need libraries of the extra ``baselines``, which are imported when such a filter is
 fitted, not here.

@@ -28,7 +28,7 @@ from ..base import BaseDenoiser, unchanged_on_error
 
 
 class BaseFilter(BaseDenoiser):
-    """Base class of the filters; write your own by giving it ``_filter(images)``.
+    """Base class of the filters; define ``_filter(images)`` to write your own.
 
     There `images` is an array of shape ``(n_samples, height, width, n_channels)``, `float32` or
     `float64`, and so is what it returns. A subclass has the parameter `image_shape`. One that looks

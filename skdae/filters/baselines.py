@@ -31,9 +31,9 @@ class _BaselineFilter(PlaneFilter):
 class NLMeansFilter(_BaselineFilter):
     r"""Average pixels whose surroundings look alike (non-local means).
 
-    A pixel becomes the mean of the pixels near it, weighed by
+    A pixel becomes the mean of the pixels near it, with the weights
     ``exp(-max(d - 2 std**2, 0) / h**2)``, where ``d`` is the mean squared difference of the patches
-    around the two. It keeps edges and repeated texture. Needs scikit-image (the extra
+    around the two. It preserves edges and repeated texture. Needs scikit-image (the extra
     ``baselines``).
 
     Parameters
@@ -122,7 +122,7 @@ class NLMeansFilter(_BaselineFilter):
 
 
 class TVFilter(_BaselineFilter):
-    r"""Find the image near the noisy one that has the least total variation.
+    r"""Find an image close to the noisy one with a small total variation.
 
     The result ``u`` of an image ``x`` minimises ``sum((u - x)**2) / 2 + weight * sum(|grad u|)``:
     flat regions with sharp edges. Needs scikit-image (the extra ``baselines``).

@@ -14,7 +14,7 @@ def estimate_noise_std(
 ) -> NDArray[np.float64]:
     """Estimate the standard deviation of the Gaussian noise in each image.
 
-    The median absolute value of the finest diagonal wavelet details (db2), over 0.6745, its
+    It is the median absolute value of the finest diagonal wavelet details (db2), over 0.6745, its
     value for normal noise of standard deviation 1; the mean of the channels. In those details
     a smooth image leaves little but noise, and the median passes over its edges.
 

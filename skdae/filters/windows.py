@@ -45,14 +45,14 @@ class _SquareWindowFilter(BaseFilter):
 class MeanFilter(_SquareWindowFilter):
     r"""Replace each pixel by the mean of the window around it.
 
-    The simplest remedy for Gaussian noise; it blurs edges.
+    The simplest filter for Gaussian noise. It blurs edges.
 
     Parameters
     ----------
     size : int, default=3
         Side of the square window, in pixels, at least 1; 1 changes nothing.
     mode : {"reflect", "nearest", "mirror", "wrap"}, default="reflect"
-        How the image goes on beyond its border, as in `scipy.ndimage`.
+        How the image is extended beyond its border, as in `scipy.ndimage`.
     image_shape : tuple of int or None, default=None
         ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
         means a square grey image, or a 1-D signal where the number of values is not a square.
@@ -95,14 +95,14 @@ class MeanFilter(_SquareWindowFilter):
 class MedianFilter(_SquareWindowFilter):
     r"""Replace each pixel by the median of the window around it.
 
-    The classical remedy for salt-and-pepper noise; it keeps edges.
+    The classical filter for salt-and-pepper noise. It preserves edges.
 
     Parameters
     ----------
     size : int, default=3
         Side of the square window, in pixels, at least 1; 1 changes nothing.
     mode : {"reflect", "nearest", "mirror", "wrap"}, default="reflect"
-        How the image goes on beyond its border, as in `scipy.ndimage`.
+        How the image is extended beyond its border, as in `scipy.ndimage`.
     image_shape : tuple of int or None, default=None
         ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
         means a square grey image, or a 1-D signal where the number of values is not a square.
@@ -150,7 +150,7 @@ class GaussianFilter(BaseFilter):
         Standard deviation of the window, in pixels, at least 0; 0 changes nothing. The window
         ends at four standard deviations.
     mode : {"reflect", "nearest", "mirror", "wrap"}, default="reflect"
-        How the image goes on beyond its border, as in `scipy.ndimage`.
+        How the image is extended beyond its border, as in `scipy.ndimage`.
     image_shape : tuple of int or None, default=None
         ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
         means a square grey image, or a 1-D signal where the number of values is not a square.
@@ -209,9 +209,9 @@ class GaussianFilter(BaseFilter):
 
 
 class BilateralFilter(BaseFilter):
-    r"""Average near pixels of similar value; it keeps edges.
+    r"""Average nearby pixels of similar value, which preserves edges.
 
-    A pixel becomes the mean of the pixels around it, weighed by
+    A pixel becomes the mean of the pixels around it, with the weights
     ``exp(-distance**2 / (2 sigma_spatial**2) - difference**2 / (2 sigma_color**2))``.
 
     Parameters
@@ -224,7 +224,7 @@ class BilateralFilter(BaseFilter):
         Standard deviation of the weight by distance, in pixels, above 0. The window
         ends at three standard deviations.
     mode : {"reflect", "nearest", "mirror", "wrap"}, default="reflect"
-        How the image goes on beyond its border, as in `scipy.ndimage`.
+        How the image is extended beyond its border, as in `scipy.ndimage`.
     image_shape : tuple of int or None, default=None
         ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
         means a square grey image, or a 1-D signal where the number of values is not a square.

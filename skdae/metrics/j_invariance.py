@@ -23,17 +23,17 @@ from .scorers import fitted_image_shape, like
 
 
 class JInvariantScorer:
-    r"""Scorer that ranks denoisers on noisy images alone, without any clean one.
+    r"""Scorer that ranks denoisers on noisy images, without clean ones.
 
-    Hides pixels, and looks how well the denoiser guesses their noisy values from the others. With
-    the pixels of an image split into groups :math:`J`, the score of a denoiser :math:`f` on the
-    noisy images :math:`x` is
+    It hides pixels and measures how well the denoiser predicts their noisy values from the others.
+    With the pixels of an image split into groups :math:`J`, the score of a denoiser :math:`f` on
+    the noisy images :math:`x` is
 
-    .. math:: -\frac{1}{m} \sum_J \left\| f(x_{\setminus J})_J - x_J \right\|^2
+    .. math:: -\frac{1}{m} \sum_J \left\| f(x_{-J})_J - x_J \right\|^2
 
-    where :math:`x_{\setminus J}` is :math:`x` with each pixel of :math:`J` replaced by the mean of
+    where :math:`x_{-J}` is :math:`x` with each pixel of :math:`J` replaced by the mean of
     the pixels above, below, left and right of it, and :math:`m` is the number of values. Where the
-    noise has mean 0 and is independent from pixel to pixel, no denoiser can foresee it, and the
+    noise has mean 0 and is independent from pixel to pixel, no denoiser can predict it, and the
     expected score is minus the mean squared error against the clean images, of a denoiser that
     sees no pixel's own value, minus the variance of the noise. The latter is the same for all, so
     that denoisers are ranked by their true error.

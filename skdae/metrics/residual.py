@@ -60,7 +60,7 @@ _CAUSES = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ResidualReport:
-    """What was taken away from each image, measured; `residual_report` makes it.
+    """Measures of what was removed from each image, as returned by `residual_report`.
 
     All measures are of ``X_noisy - X_denoised``, divided by the standard deviation that the noise
     model says for the pixel. ``print(report)`` shows their medians and the number of images with
@@ -69,7 +69,7 @@ class ResidualReport:
     Attributes
     ----------
     variance : ndarray of shape (n_samples,)
-        Mean square: 1 where just the noise was taken away. A good denoiser stays a little below
+        Mean square: 1 where just the noise was removed. A good denoiser stays a little below
         where the image has much texture.
     smooth_variance : ndarray of shape (n_samples,)
         The same over the half of the pixels where the denoised image is smoothest.
@@ -120,11 +120,11 @@ def residual_report(
     *,
     image_shape: tuple[int, ...] | None = None,
 ) -> ResidualReport:
-    r"""Judge a denoiser by what it took away, without clean images.
+    """Judge a denoiser by what it removed, without clean images.
 
-    If all went well, ``X_noisy - X_denoised`` is noise: of the variance that the noise model says,
-    independent from pixel to pixel, and free of the image. Three warnings tell what else it is:
-    structure was removed, noise was left, or the noise is correlated.
+    After good denoising, ``X_noisy - X_denoised`` is pure noise: it has the variance of the noise
+    model, is independent from pixel to pixel, and does not contain the image. Three warnings report
+    what else it is: structure was removed, noise was left, or the noise is correlated.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def residual_report(
             (n_samples, height, width, n_channels)
         Noisy images; images of different sizes may come as a list of arrays.
     X_denoised : array-like shaped like `X_noisy`
-        What a denoiser made of them.
+        The denoised images.
     noise : "estimate", float or injector, default="estimate"
         The noise of the images. A number is the standard deviation of Gaussian noise, in the units
         of `X_noisy`; an injector is a `GaussianNoise`, `PoissonNoise` or `PoissonGaussianNoise` of
@@ -167,13 +167,13 @@ def residual_report(
     *Structure removed*: the means of blocks of 2 × 2 pixels vary by more than the 99 % band of
     white noise allows. Noise of such low frequencies is what a denoiser cannot tell from the image
     and leaves in it, so that more than all of it is structure. *Noise left*: where the denoised
-    image is smooth, less than 60 % of the variance was taken away. *Noise is correlated*: what was
-    taken away has streaks, or second differences of the noisy image are correlated, as in
+    image is smooth, less than 60 % of the variance was removed. *Noise is correlated*: what was
+    removed has streaks, or second differences of the noisy image are correlated, as in
     `PretrainedDenoiser`.
 
-    Small images tell little: one of 28 × 28 pixels has 196 blocks, and a wide band. Where noise was
-    clipped at the ends of the range, there is less of it than the model says, and noise may seem to
-    be left.
+    For small images, the report is unreliable: one of 28 × 28 pixels has only 196 blocks. If the
+    noise was clipped at the ends of the range, there is less of it than the model says, and noise
+    may seem to be left.
 
     Examples
     --------

@@ -34,7 +34,7 @@ from .full_reference import DATA_RANGE, METRICS, Metric
 class _DenoisingScorer:
     """Scorer that compares what an estimator predicts with the clean images.
 
-    `skdae.model_selection.denoising_scorer` makes it, and tells its parameters.
+    `skdae.model_selection.denoising_scorer` makes it and documents its parameters.
     """
 
     def __init__(

@@ -103,7 +103,7 @@ def check_noise(noise):
 
 
 class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstimator, ABC):
-    """Base class of the noise injectors; write your own by giving it `_corrupt`.
+    """Base class of the noise injectors; define `_corrupt` to write your own.
 
     A subclass has the verb ``_corrupt(images, rng)`` and, for parameters of its own, an
     ``__init__`` that remembers them and ``_parameter_constraints``. Every noise also takes the

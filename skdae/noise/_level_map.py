@@ -9,7 +9,7 @@ class LevelMap(BaseNoise):
     """Corrupt images by another noise, and append a channel that holds its level.
 
     The level of an image is the root mean square of the noise that it got, in each pixel of the
-    channel. A net that learns with it, such as ``DenoisingAutoencoder(UNet(), noise=LevelMap(
+    channel. A network that learns with it, such as ``DenoisingAutoencoder(UNet(), noise=LevelMap(
     GaussianNoise((0, 0.3), clip=None)))``, predicts from noisy images with such a channel.
 
     Parameters

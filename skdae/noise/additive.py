@@ -13,7 +13,7 @@ from ._base import BaseNoise, level
 class GaussianNoise(BaseNoise):
     r"""Add white Gaussian noise, :math:`\tilde x = x + n, n \sim \mathcal N(\mu, \sigma^2)`.
 
-    Read noise of sensors, and the usual model where nothing else is known.
+    It models the read noise of sensors, and is the usual choice if nothing else is known.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class GaussianNoise(BaseNoise):
 class UniformNoise(BaseNoise):
     r"""Add uniform noise, :math:`\tilde x = x + n` with :math:`n \sim \mathcal U(-a, a)`.
 
-    Rounding to grey levels is such a noise; its standard deviation is :math:`a / \sqrt 3`.
+    Rounding to grey levels adds such noise. Its standard deviation is :math:`a / \sqrt 3`.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ class UniformNoise(BaseNoise):
 
 
 class StripeNoise(BaseNoise):
-    r"""Add one offset to each row or column, :math:`\tilde x_{ij} = x_{ij} + n_i`.
+    r"""Add one offset to each row or column, :math:`\tilde x = x + n`.
 
     The offsets are drawn from :math:`\mathcal N(0, \sigma^2)`. Line scanners, and
     detectors with one amplifier per column, show such stripes. All channels of a stripe share its

@@ -101,8 +101,8 @@ class _ComposedNoise(BaseNoise):
 class NoiseSequence(_ComposedNoise):
     r"""Apply several noises one after the other.
 
-    A camera, say: photons are counted, then read noise is added. The `clip` of the sequence holds
-    for each step; a noise in it clips otherwise only where it has a `clip` other than "auto".
+    For example, a camera counts photons and adds read noise. The `clip` of the sequence applies to
+    each step; a noise in it clips otherwise only where it has a `clip` other than "auto".
 
     Parameters
     ----------
@@ -158,9 +158,9 @@ class NoiseSequence(_ComposedNoise):
 
 
 class OneOf(_ComposedNoise):
-    r"""Draw one of several noises for each image, all with the same chance.
+    r"""Apply one of several noises to each image, chosen with equal probability.
 
-    Trains one denoiser for several kinds of noise. The `clip` of `OneOf` holds for each of them; a
+    With it, one denoiser learns several kinds of noise. The `clip` of `OneOf` applies to each; a
     noise clips otherwise only where it has a `clip` other than "auto".
 
     Parameters

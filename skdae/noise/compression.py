@@ -12,8 +12,8 @@ from ._base import BaseNoise, level
 class JPEGNoise(BaseNoise):
     r"""Store images as JPEG and read them back.
 
-    Blocks of 8 × 8 pixels lose their fine detail, and edges get ripples: the artefacts of most
-    photographs. Needs Pillow (the extra ``images``).
+    Blocks of 8 × 8 pixels lose fine detail, and edges get ripples. Most photographs have these
+    artefacts. Needs Pillow (the extra ``images``).
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class JPEGNoise(BaseNoise):
     -----
     A file holds 256 grey levels: images are clipped to [0, 1], whatever `clip` says, and rounded.
     Three channels are stored as colour, at half the resolution, as is usual; any other number
-    of channels as grey images. Inside a training, images go through the processor's memory.
+    of channels as grey images. Inside training, images go through the processor's memory.
 
     Examples
     --------

@@ -46,10 +46,10 @@ def estimate_noise(
     *,
     image_shape: tuple[int, ...] | None = None,
 ) -> BaseNoise:
-    r"""Estimate the noise of images, as an injector that makes the same noise.
+    r"""Estimate the noise of images, and return it as an injector.
 
-    From noisy images alone, from pairs of noisy and clean ones, or from two frames of each scene.
-    All images are taken to come from the same camera with the same settings, and their noise to be
+    It uses noisy images alone, pairs of noisy and clean images, or two frames of each scene. It
+    assumes that all images come from the same camera with the same settings, and that the noise is
     independent from pixel to pixel.
 
     Parameters
@@ -259,7 +259,8 @@ def _planes(X, y, image_shape):
 
 def _channels(image, image_shape):
     """The channels of an image."""
-    return np.moveaxis(to_float(image).reshape(to_hwc(image_shape or image.shape)), 2, 0)
+    shape = image.shape if image.ndim > 1 else image_shape or image.shape
+    return np.moveaxis(to_float(image).reshape(to_hwc(shape)), 2, 0)
 
 
 def _blocks(plane, target, stride, ends):

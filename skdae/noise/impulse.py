@@ -12,8 +12,9 @@ from ._base import BaseNoise, level, replaced
 class SaltPepper(BaseNoise):
     r"""Turn pixels white or black: salt and pepper.
 
-    Dead and saturated pixels, transmission errors. A hit pixel is 1 (salt) with probability
-    `salt_ratio` and 0 (pepper) otherwise, in all its channels: noise for images in [0, 1].
+    It models dead and saturated pixels and transmission errors. A hit pixel is 1 (salt) with
+    probability `salt_ratio` and 0 (pepper) otherwise, in all its channels. It is a noise for images
+    in [0, 1].
 
     Parameters
     ----------

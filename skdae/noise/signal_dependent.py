@@ -25,7 +25,8 @@ def _warn_if_dark(noise, low, high, dark):
 class PoissonNoise(BaseNoise):
     r"""Count photons, :math:`\tilde x = \mathrm{Poisson}(x \cdot p) / p`.
 
-    Shot noise: the variance :math:`x / p` grows with the image. Values below 0 count as 0.
+    This is shot noise: its variance :math:`x / p` grows with the image. Values below 0 are treated
+    as 0.
 
     Parameters
     ----------
@@ -94,13 +95,13 @@ class PoissonNoise(BaseNoise):
 
 
 class PoissonGaussianNoise(BaseNoise):
-    r"""Count photons and read them out, as a camera does.
+    r"""Count photons and add read noise, as a camera does.
 
     .. math:: \tilde x = g \, \mathrm{Poisson}\left(\frac{x - b}{g}\right) + b + n,
         \quad n \sim \mathcal N(0, \sigma^2),
 
     in the units of `X`: the mean is :math:`x`, the variance :math:`g (x - b) + \sigma^2`. Values
-    below the offset :math:`b` count as no light.
+    below the offset :math:`b` are treated as :math:`b`.
 
     Parameters
     ----------
@@ -194,9 +195,9 @@ class PoissonGaussianNoise(BaseNoise):
 
 
 class SpeckleNoise(BaseNoise):
-    r"""Multiply noise into the image, :math:`\tilde x = x + x \cdot n`.
+    r"""Multiply the image by noise, :math:`\tilde x = x + x \cdot n`.
 
-    Coherent imaging (ultrasound, radar, lasers) shows such noise. Its standard deviation is
+    It occurs in coherent imaging (ultrasound, radar, lasers). Its standard deviation is
     :math:`\sigma x`.
 
     Parameters

@@ -12,7 +12,7 @@ from ._base import BaseNoise, LevelRange, level, replaced
 class Occlusion(BaseNoise):
     r"""Hide a strip or a rectangle of each image behind a constant.
 
-    Lost lines, dust, watermarks. Each image gets one occlusion of its own.
+    It models lost lines, dust and watermarks. Each image gets one occlusion.
 
     Parameters
     ----------
@@ -118,11 +118,11 @@ class Occlusion(BaseNoise):
 
 
 class Downsample(BaseNoise):
-    r"""Shrink images by block means; the way from an image to its low-resolution copy.
+    r"""Lower the resolution of images by averaging blocks of pixels.
 
     Each block of ``factor × factor`` pixels becomes their mean; a 1-D signal is shrunk along its
-    length. Where the last blocks reach over the border, its pixels are repeated. The output has
-    another shape than the input, which makes this the "noise" of super-resolution.
+    length. If the last blocks extend beyond the border, its pixels are repeated. The output is
+    smaller than the input. This is the "noise" of super-resolution.
 
     Parameters
     ----------

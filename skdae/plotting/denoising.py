@@ -25,10 +25,10 @@ from ._base import BLUE, Axes, checked_images, split_injectors
 
 
 class DenoisingDisplay:
-    """Rows of clean, noisy and denoised images, with a metric under each.
+    """Rows of clean, noisy and denoised images, with a metric below each image.
 
-    Make it with `from_estimator` or `from_predictions`. Fewer images than rows are turned: they get
-    a row each, and what was a row becomes a column.
+    Create it with `from_estimator` or `from_predictions`. If there are fewer images than rows,
+    rows and columns are exchanged.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class DenoisingDisplay:
     X_noisy : array-like
         The same images with noise; they may be smaller or larger than the clean ones.
     X_denoised : array-like shaped like `X_clean`, or dict of str to such arrays
-        What a denoiser makes of them, or several denoisers by name, one row each.
+        Denoised images, or those of several denoisers by name, one row each.
     image_shape : tuple of int or None, default=None
         ``(height, width[, n_channels])`` or ``(length,)``, for flat rows. ``None`` takes them as
         square grey images, or else as 1-D signals, which are drawn as lines.
@@ -47,6 +47,8 @@ class DenoisingDisplay:
     data_range : float or None, default=None
         Largest possible value minus the smallest, for "psnr" and "ssim". None is 1.0 for images in
         [0, 1]; others need it.
+    input_label : str, default="noisy"
+        What stands beside `X_noisy`, such as "14 × 14" or "occluded".
 
     Attributes
     ----------
@@ -79,6 +81,7 @@ class DenoisingDisplay:
         image_shape: tuple[int, ...] | None = None,
         metric: str | Callable[..., float] | None = "psnr",
         data_range: float | None = None,
+        input_label: str = "noisy",
     ) -> None:
         self.X_clean = checked_images(X_clean, "X_clean")
         self.X_noisy = checked_images(X_noisy, "X_noisy")
@@ -91,6 +94,7 @@ class DenoisingDisplay:
         self.image_shape = resolve_image_shape(first, image_shape)
         self.metric = metric
         self.data_range = data_range
+        self.input_label = input_label
         self._check()
 
     def _check(self):
@@ -122,6 +126,7 @@ class DenoisingDisplay:
         metric: str | Callable[..., float] | None = "psnr",
         data_range: float | None = None,
         name: str = "denoised",
+        input_label: str = "noisy",
         ax: Axes | None = None,
     ) -> "DenoisingDisplay":
         """Corrupt clean images, denoise them with a fitted estimator, and plot all three.
@@ -148,6 +153,8 @@ class DenoisingDisplay:
             in [0, 1]; others need it.
         name : str, default="denoised"
             Label of the denoised row.
+        input_label : str, default="noisy"
+            What stands beside `X_noisy`, such as "14 × 14" or "occluded".
         ax : Axes or None, default=None
             Axes whose place the images take; ``None`` makes a figure.
 
@@ -179,6 +186,7 @@ class DenoisingDisplay:
             image_shape=image_shape,
             metric=metric,
             data_range=data_range,
+            input_label=input_label,
         ).plot(ax=ax)
 
     @classmethod
@@ -192,6 +200,7 @@ class DenoisingDisplay:
         image_shape: tuple[int, ...] | None = None,
         metric: str | Callable[..., float] | None = "psnr",
         data_range: float | None = None,
+        input_label: str = "noisy",
         ax: Axes | None = None,
     ) -> "DenoisingDisplay":
         """Plot images that are denoised already.
@@ -211,6 +220,8 @@ class DenoisingDisplay:
         data_range : float or None, default=None
             Largest possible value minus the smallest, for "psnr" and "ssim". None is 1.0 for images
             in [0, 1]; others need it.
+        input_label : str, default="noisy"
+            What stands beside `X_noisy`, such as "14 × 14" or "occluded".
         ax : Axes or None, default=None
             Axes whose place the images take; ``None`` makes a figure.
 
@@ -231,6 +242,7 @@ class DenoisingDisplay:
             image_shape=image_shape,
             metric=metric,
             data_range=data_range,
+            input_label=input_label,
         )
         display.X_clean = _first(display.X_clean, n_images)
         display.X_noisy = _first(display.X_noisy, n_images)
@@ -249,27 +261,28 @@ class DenoisingDisplay:
         -------
         self : DenoisingDisplay
         """
-        rows = {"clean": self.X_clean, "noisy": self.X_noisy, **self.X_denoised}
+        rows = [("clean", self.X_clean), (self.input_label, self.X_noisy)]
+        rows += self.X_denoised.items()
         height, width, _ = to_hwc(self.image_shape)
         # Height of a panel over its width.
         aspect = 0.6 if len(self.image_shape) == 1 else min(max(height / width, 0.25), 4.0)
-        self.axes_ = _grid(ax, list(rows), len(self.X_clean), aspect)
+        self.axes_ = _grid(ax, [name for name, _ in rows], len(self.X_clean), aspect)
         self.figure_ = self.axes_[0, 0].figure
-        low, high = value_range([image for X in rows.values() for image in X])
+        low, high = value_range([image for _, X in rows for image in X])
         margin = 0.05 * (high - low or 1)
         shown = value_range(self.X_clean)
         black_and_white = (0.0, 1.0) if in_unit_range(shown) else shown
-        for axes, (name, X) in zip(self.axes_, rows.items(), strict=True):
+        for i, (axes, (_, X)) in enumerate(zip(self.axes_, rows, strict=True)):
             for panel, x, clean in zip(axes, X, self.X_clean, strict=True):
                 image = self._image(x, black_and_white)
-                label = "" if name == "clean" else self._label(clean[None], x[None])
+                label = self._label(clean[None], x[None]) if i else ""
                 if image.ndim == 1:
                     panel.plot(image, color=BLUE, linewidth=1)
                     panel.set_ylim(low - margin, high + margin)
                 else:
                     panel.imshow(image, cmap="gray", vmin=0, vmax=1)
                 panel.set(xticks=[], yticks=[])
-                panel.set_xlabel(label, fontsize="small")
+                panel.set_xlabel(label, labelpad=2)
         return self
 
     def _image(self, x, black_and_white):
@@ -328,10 +341,11 @@ def _grid(ax, names, n_images, aspect):
     n_rows, n_columns = (n_images, len(names)) if upright else (len(names), n_images)
     if ax is None:
         longest = 0.085 * max(map(len, names))
-        # An inch per image at least, and more while the page has room.
-        side = min(max(min(8 / n_columns, 8 / (n_rows * aspect)), 1), 2.5)
+        margin = 0 if upright else 0.2 + longest
+        # A page shows 8 inches; a number below an image needs 0.75.
+        side = min(max(min((8 - margin) / n_columns, 8 / (n_rows * aspect)), 0.75), 2.5)
         side = max(side, longest) if upright else side
-        width = n_columns * side + (0 if upright else 0.2 + longest)
+        width = n_columns * side + margin
         height = n_rows * (aspect * side + 0.3) + (0.3 if upright else 0)
         figure = plt.figure(figsize=(width, height), layout="constrained")
         cells = figure.subplots(n_rows, n_columns, squeeze=False)

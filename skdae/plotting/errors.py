@@ -12,8 +12,8 @@ from ._base import BLUE, GREEN, ORANGE, Axes, as_numbers, figure_and_axes
 class ErrorHistogramDisplay:
     """How the mean squared error is distributed over the images.
 
-    Make it with `from_estimator` or `from_predictions`. Images far to the right are those that
-    the denoiser does not know.
+    Create it with `from_estimator` or `from_predictions`. The denoiser fails on images far to
+    the right.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from ._base import BLUE, ORANGE, Axes, as_numbers, figure_and_axes
 class IntervalDisplay:
     """A denoised image, the width of its intervals, and the pixels whose truth lies outside.
 
-    Make it with `from_estimator`.
+    Create it with `from_estimator`.
 
     Parameters
     ----------
@@ -122,9 +122,9 @@ class IntervalDisplay:
 
 
 class CoverageDisplay:
-    """The share of pixels inside of their intervals against the share that was promised.
+    """The share of pixels inside their intervals against the nominal coverage.
 
-    Make it with `from_estimator`. Points on the diagonal hold what they promise.
+    Create it with `from_estimator`. On the diagonal, the coverage is exact.
 
     Parameters
     ----------
@@ -201,8 +201,8 @@ class CoverageDisplay:
 class WidthErrorDisplay:
     """The error of pixels against the width of their intervals, in groups of equal width.
 
-    Make it with `from_estimator`. If widths tell errors, the line rises; where it lies above the
-    diagonal, the error is larger than half the interval.
+    Create it with `from_estimator`. If the widths predict the errors, the line rises. Where it lies
+    above the diagonal, the error is larger than half the interval.
 
     Parameters
     ----------

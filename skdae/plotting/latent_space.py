@@ -1,4 +1,4 @@
-"""The codes that an autoencoder makes of images."""
+"""Display of the codes of images."""
 
 from itertools import cycle, product
 from typing import Any
@@ -19,9 +19,9 @@ _MUTED = (
 
 
 class LatentSpaceDisplay:
-    """Codes of images as points of a plane, coloured by their labels.
+    """Codes of images as points in a plane, coloured by label.
 
-    Make it with `from_estimator`. Codes of two values are shown as they are, longer ones by their
+    Create it with `from_estimator`. Codes of two values are shown as they are, longer ones by their
     first two principal components.
 
     Parameters

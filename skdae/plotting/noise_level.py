@@ -28,7 +28,7 @@ from ._base import (
 class NoiseLevelDisplay:
     """A metric against the level of the noise, one line per denoiser.
 
-    Make it with `from_estimator`. A denoiser is good over the range where its line lies above (of
+    Create it with `from_estimator`. A denoiser is good over the range where its line lies above (of
     an error: below) that of the noisy images themselves.
 
     Parameters
@@ -188,8 +188,8 @@ class NoiseLevelDisplay:
 class NoiseDisplay:
     """Variance of the noise against the mean of the image, with the line of a model.
 
-    Make it with `from_images`. Points on a level line are Gaussian noise, on a rising line that of
-    counted photons; points off the line are where the model does not hold.
+    Create it with `from_images`. Points of Gaussian noise lie on a level line, those of
+    counted photons on a rising one. Where points are off the line, the model does not hold.
 
     Parameters
     ----------

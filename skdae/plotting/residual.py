@@ -9,10 +9,10 @@ from ..noise import BaseNoise
 
 
 class ResidualDisplay:
-    """What was taken away from an image, and its autocorrelation.
+    """What was removed from an image, and its autocorrelation.
 
-    Make it with `from_images`. White noise looks like sand, and its autocorrelation is 0 but in the
-    middle; the colours of the second picture end at ten times the 99 % band of white noise.
+    Create it with `from_images`. White noise looks like sand, and its autocorrelation is 0 except
+    in the middle; the colours of the second picture end at ten times the 99 % band of white noise.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class ResidualDisplay:
         index: int = 0,
         image_shape: tuple[int, ...] | None = None,
     ) -> "ResidualDisplay":
-        """Plot what was taken away from one of some images.
+        """Plot what was removed from one of some images.
 
         Parameters
         ----------

@@ -13,7 +13,7 @@ from ._base import BLUE, ORANGE, Axes, as_numbers, figure_and_axes
 class TrainingDisplay:
     """Loss of the training and the validation images, epoch by epoch.
 
-    Make it with `from_estimator`.
+    Create it with `from_estimator`.
 
     Parameters
     ----------

@@ -1,0 +1,72 @@
+"""What the figures of the gallery show, for those who cannot see them."""
+
+import re
+
+TEXTS = {
+    "plot_01_denoise_digits": [
+        "Four digits, each clean, noisy, and denoised by a Gaussian filter, a median filter and an "
+        "autoencoder, with the PSNR below each image. Only the autoencoder's digits are clear."
+    ],
+    "plot_02_noise_gallery": [
+        "A photograph of a temple under nine noises, one per row. The level increases from left "
+        "to right, from barely visible to strong."
+    ],
+    "plot_03_architectures": [
+        "Eight digits, clean in the first row, noisy in the second, and denoised by one "
+        "architecture in each row below, with the PSNR below each image."
+    ],
+    "plot_04_latent_size": [
+        "PSNR against the size of the code, from 2 to 64 values. The dense network is above the "
+        "linear one for small codes; from 32 values on they are equal."
+    ],
+    "plot_05_baselines_in_one_grid": [
+        "Bars of the PSNR of two networks and six filters, and a line for the noisy images. Only "
+        "the networks and the narrowest Gaussian filter are better than the noisy images."
+    ],
+    "plot_06_latent_space": [
+        "Codes of noisy digits as points in a plane, coloured by label. Some digits, such as 0 and "
+        "6, form clusters; others overlap in the middle.",
+        "A grid of 12 by 12 images, decoded from points of the plane. Each digit changes smoothly "
+        "into its neighbours.",
+    ],
+    "plot_07_blind_denoising": [
+        "PSNR against the noise level. Each network trained at one level is best near it. The "
+        "network trained on the whole range is close to the best, except for weak noise."
+    ],
+    "plot_08_photograph": [
+        "Training loss against the epoch. It falls steeply at first, then slowly.",
+        "A part of a temple roof: clean, noisy, and denoised by a filter and by the network, with "
+        "the PSNR below each image.",
+    ],
+    "plot_09_outliers": [
+        "The ten most unusual digits, all stained, their reconstructions and the errors. The error "
+        "is large where the stain is.",
+        "Histograms of the scores of sound and stained digits. Most stained digits lie to the left "
+        "of the threshold, most sound digits to the right.",
+    ],
+    "plot_10_own_noise_and_net": [
+        "Eight digits, clean, with a bright scratch, and denoised. The scratches are gone."
+    ],
+    "plot_11_microscopy": [
+        "Variance of the noise against the brightness. The points lie on the straight line of the "
+        "estimated noise.",
+        "Cells, clean, noisy and denoised in four ways. Noise2Void and the stabilized filter keep "
+        "the cells and smooth the background.",
+        "Residuals of three denoisers, in standard deviations of the noise. That of the Gaussian "
+        "filter shows the outlines of cells; the others look like noise.",
+    ],
+    "plot_12_pretrained": [
+        "A flower, clean, noisy, denoised by non-local means and by the pretrained network. The "
+        "network keeps the veins of the petals."
+    ],
+}
+
+
+def set_texts(app, page, source):
+    """Replace the texts that Sphinx-Gallery makes of titles and file names."""
+    name = page.rpartition("/")[2]
+    if page.startswith("gallery/") and name in TEXTS:
+        texts = iter(TEXTS[name])
+        source[0] = re.sub(
+            r"^( *:alt: ).*$", lambda match: match[1] + next(texts), source[0], flags=re.M
+        )
