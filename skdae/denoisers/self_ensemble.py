@@ -14,7 +14,7 @@ from .._images import (
     from_nhwc,
     image_by_image,
     is_ragged,
-    lists,
+    image_lists,
     to_float,
     to_hwc,
     to_nhwc,
@@ -131,7 +131,7 @@ class SelfEnsembleDenoiser(HeldDenoiser):
     @overload
     def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
 
-    @image_by_image(lists)
+    @image_by_image(image_lists)
     def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
         """Denoise images in all their poses.
 
