@@ -13,8 +13,8 @@ from .._images import (
     first_image,
     from_nhwc,
     image_by_image,
+    image_lists,
     is_ragged,
-    lists,
     to_float,
     to_hwc,
     to_nhwc,
@@ -131,7 +131,7 @@ class SelfEnsembleDenoiser(HeldDenoiser):
     @overload
     def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
 
-    @image_by_image(lists)
+    @image_by_image(image_lists)
     def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
         """Denoise images in all their poses.
 
