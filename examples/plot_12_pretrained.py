@@ -40,6 +40,7 @@ for denoiser in (NLMeansFilter(), PretrainedDenoiser()):
 # %%
 # Compare
 # -------
+
 # sphinx_gallery_thumbnail_path = "images/card_flower.jpg"
 figure, axes = plt.subplots(2, 2, figsize=(7, 7.4), layout="constrained")
 for ax, (name, X) in zip(axes.flat, {"clean": X_clean, **images}.items(), strict=True):

@@ -289,7 +289,7 @@ def test_folders_and_files_that_are_not_there(tmp_path):
 def test_missing_library_is_told_with_what_brings_it(monkeypatch, tmp_path):
     path = tiff(tmp_path / "image.tif", pixels_of(8, 8))
     monkeypatch.setitem(sys.modules, "tifffile", None)
-    with pytest.raises(ImportError, match=r"needs tifffile.*skdae\[images\]"):
+    with pytest.raises(ImportError, match=r"needs tifffile.*'\.\[images\]"):
         read_image(path)
 
 

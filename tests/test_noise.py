@@ -254,7 +254,7 @@ def test_noise_of_images_in_the_unit_range_holds_no_counts(noise):
 
 def test_jpeg_without_pillow_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL.Image", None)
-    with pytest.raises(ImportError, match=r"JPEGNoise needs Pillow.*skdae\[images\]"):
+    with pytest.raises(ImportError, match=r"JPEGNoise needs Pillow.*'\.\[images\]"):
         JPEGNoise().fit(images())
 
 

@@ -50,7 +50,8 @@ ax.set(xlabel="values in a code", ylabel="PSNR (dB) of test digits")
 ax.legend()
 plt.show()
 
-# %% Both remove more noise with larger codes, up to 32 values here. On digits of 8 × 8 pixels the
+# %%
+# Both remove more noise with larger codes, up to 32 values here. On digits of 8 × 8 pixels the
 # dense network is ahead, with more parameters.
 #
 # Between two codes

@@ -66,10 +66,11 @@ psnr = pd.DataFrame(
 )
 print(psnr.round(1).to_string())
 
-# %% No filter is the best everywhere. The median ignores extreme values, so it is far ahead on
+# %%
+# No filter is the best everywhere. The median ignores extreme values, so it is far ahead on
 # salt and pepper, and behind the mean on the other noises. The bilateral filter averages similar
-# pixels only: it keeps edges, and salt and pepper as well. Stripes look like structure, and no
-# filter gains much.
+# pixels only: it keeps edges, and salt and pepper as well. Stripes look like structure, and the
+# filters gain least.
 #
 # Exercises
 # ---------
