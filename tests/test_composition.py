@@ -157,7 +157,7 @@ def test_without_noise_reaches_every_injector(data, inner, outer):
     np.testing.assert_allclose(deployed.predict(SMALL), SMALL / 2, rtol=1e-6)
     assert not any(isinstance(part, BaseNoise) for part in walk(deployed))
     assert SCORERS["mse"](deployed, SMALL) == SCORERS["mse"](
-        deployed, NOISE.transform(SMALL), SMALL
+        deployed, NOISE.fit_transform(SMALL), SMALL
     )
     # The one that came is as it was.
     np.testing.assert_array_equal(denoiser.predict(SMALL), noisy)
