@@ -261,6 +261,4 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
                 X_denoised = self._predict(X_noisy)
             return squared_errors(without_overhang(X_denoised, X_noisy, target[rows]), target[rows])
 
-        return np.concatenate(
-            [errors(rows) for rows in batches(images, self._sees_stacks)],
-        )
+        return np.concatenate([errors(rows) for rows in batches(images, self._sees_stacks)])

@@ -25,13 +25,13 @@ from .checks import (
     validate_images,
 )
 from .lists import (
+    check_any_images,
     check_image_list,
     check_target_list,
     check_targets,
     first_image,
     image_by_image,
     image_list,
-    image_lists,
     images_of_fit,
     is_ragged,
     mean_score,

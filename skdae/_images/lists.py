@@ -63,7 +63,7 @@ def image_by_image(
                 # Python's own message names the function.
                 return function(*args, **params)
             given = call.arguments
-            if join in (image_list, image_lists) and is_dask(given[images]):
+            if join is image_list and is_dask(given[images]):
                 estimator, X, *_ = given.values()
                 params = {n: v for n, v in given.items() if v is not estimator and v is not X}
                 return lazily(estimator, function.__name__, X, params)
@@ -87,16 +87,11 @@ def image_by_image(
     return decorate
 
 
-def image_list(batches):
-    """Join batches of one image: a list of images of different sizes."""
-    return [batch[0] for batch in batches]
-
-
-def image_lists(parts):
-    """Join batches of one image, or tuples of such: a list, or a tuple of lists."""
+def image_list(parts):
+    """Join batches of one image, or tuples of such: a list of images, or a tuple of lists."""
     if isinstance(parts[0], tuple):
         return tuple(map(image_list, zip(*parts, strict=True)))
-    return image_list(parts)
+    return [batch[0] for batch in parts]
 
 
 def mean_score(scores):
@@ -118,6 +113,11 @@ def images_of_fit(estimator, X):
         return images, value_range(images)
     X = check_image_list(X)
     return validate_images(estimator, X[0][None], reset=True), value_range(X)
+
+
+def check_any_images(X, name="X"):
+    """Checked images: a batch, or a list of arrays where they are of different sizes."""
+    return check_image_list(X, name) if is_ragged(X) else check_images(X, name=name)
 
 
 def check_image_list(X, name="X"):

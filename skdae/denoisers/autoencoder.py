@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import nn
 
 from .._checks import FUNCTION
-from .._images import batches, from_nhwc, image_by_image, image_lists, in_unit_range, squared_errors
+from .._images import batches, from_nhwc, image_by_image, image_list, in_unit_range, squared_errors
 from .._training.losses import LOSSES, OUTPUT_ACTIVATIONS, Loss
 from .._training.net import ImageNet
 from .._training.prediction import run_net
@@ -313,7 +313,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
     @overload
     def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
 
-    @image_by_image(image_lists)
+    @image_by_image(image_list)
     def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
         """Denoise images.
 

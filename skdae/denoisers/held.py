@@ -2,13 +2,23 @@
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.validation import check_is_fitted
 
-from .._images import guess_image_shape
+from .._images import (
+    first_image,
+    guess_image_shape,
+    image_by_image,
+    image_list,
+    is_ragged,
+    validate_images,
+)
 from ..base import BaseDenoiser
 from ..metrics.scorers import fitted_attribute, fitted_image_shape, knows_images
 
@@ -28,6 +38,12 @@ class HeldDenoiser(BaseDenoiser):
         yield from super()._truths()
         yield "denoiser_", knows_images(self.denoiser_, self.image_shape_)
 
+    def _hold_given(self, X, y):
+        """Check images that may have several sizes, and fit a clone of the denoiser to them."""
+        images = validate_images(self, first_image(X), reset=True)
+        # Of a DataFrame the values alone: its names are checked here.
+        self._hold(images, X if is_ragged(X) else images, y)
+
     def _hold(self, images, X, y):
         """Fit a clone of the denoiser to `X` and `y`; `images` are the first of those that came."""
         self.denoiser_ = clone(self.denoiser).fit(X, y)
@@ -42,6 +58,28 @@ class HeldDenoiser(BaseDenoiser):
             self.__dict__.pop("feature_names_in_", None)
         own_shape = images.shape[1:] if images.ndim > 2 else guess_image_shape(n_features)
         self.image_shape_ = fitted_image_shape(self.denoiser_, n_features) or own_shape
+
+    @image_by_image(image_list)
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Denoise images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images. What sizes they may have, and whether they may come as a list, is up to
+            the denoiser.
+
+        Returns
+        -------
+        X_denoised : ndarray, shaped like what the denoiser returns
+        """
+        check_is_fitted(self)
+        return self._predict(validate_images(self, X, reset=False, any_size=True))
+
+    def _predict(self, X):
+        """Denoise checked images."""
+        return np.asarray(self.denoiser_.predict(X))
 
     @property
     def _sees_stacks(self):
@@ -73,6 +111,12 @@ class HeldDenoiser(BaseDenoiser):
         own = get_tags(self.denoiser).transformer_tags
         tags.transformer_tags.preserves_dtype = own.preserves_dtype if own else []
         return tags
+
+
+def predict_with_std(denoiser, X):
+    """Denoised images and standard deviations of a fitted denoiser that `gives_std`."""
+    # A search hands no options on.
+    return getattr(denoiser, "best_estimator_", denoiser).predict(X, return_std=True)
 
 
 def gives_std(denoiser):

@@ -22,7 +22,6 @@ from .._images import (
     from_nhwc,
     guess_image_shape,
     image_by_image,
-    image_list,
     is_far,
     is_ragged,
     to_float,
@@ -34,7 +33,7 @@ from .._images import (
 )
 from ..base import unchanged_on_error
 from ..metrics.scorers import learnt_noise
-from .held import HeldDenoiser, gives_std
+from .held import HeldDenoiser, gives_std, predict_with_std
 
 # Every so many-th calibration image shapes the widths, and the others calibrate them.
 _SHAPING = 4
@@ -170,8 +169,7 @@ class ConformalDenoiser(HeldDenoiser):
             images. The fitted state from before is kept.
         """
         with unchanged_on_error(self):
-            images = validate_images(self, first_image(X), reset=True)
-            self._hold(images, X if is_ragged(X) else images, y)
+            self._hold_given(X, y)
             # Those of another denoiser.
             for name in _CALIBRATED:
                 self.__dict__.pop(name, None)
@@ -264,28 +262,6 @@ class ConformalDenoiser(HeldDenoiser):
         # The k-th of them is the least above which lies a share of 1 - k / 1000.
         self.errors_ = np.sort(rows, axis=None)[len(rows) - 1 :: len(rows)]
 
-    @image_by_image(image_list)
-    def predict(self, X: ArrayLike) -> np.ndarray:
-        """Denoise images, without intervals.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
-                (n_samples, height, width, n_channels)
-            Noisy images. What sizes they may have, and whether they may come as a list, is up to
-            the denoiser.
-
-        Returns
-        -------
-        X_denoised : ndarray, shaped like what the denoiser returns
-        """
-        check_is_fitted(self)
-        return self._predict(validate_images(self, X, reset=False, any_size=True))
-
-    def _predict(self, X):
-        """Denoise checked images."""
-        return np.asarray(self.denoiser_.predict(X))
-
     @image_by_image(lambda parts: tuple(map(list, zip(*map(_first, parts), strict=True))))
     def predict_interval(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Denoise images, and return an interval for each pixel.
@@ -353,9 +329,8 @@ class ConformalDenoiser(HeldDenoiser):
 
     def _denoise(self, X):
         """Denoised images, (height, width, n_channels), and standard deviations or None."""
-        denoiser = getattr(self.denoiser_, "best_estimator_", self.denoiser_)
-        if gives_std(denoiser):
-            denoised = [np.asarray(part) for part in denoiser.predict(X, return_std=True)]
+        if gives_std(self.denoiser_):
+            denoised = [np.asarray(part) for part in predict_with_std(self.denoiser_, X)]
         else:
             denoised = [self._predict(X)]
         for part in denoised:

@@ -10,11 +10,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._checks import fit_context
 from .._images import (
-    first_image,
     from_nhwc,
     image_by_image,
-    image_lists,
-    is_ragged,
+    image_list,
     to_float,
     to_hwc,
     to_nhwc,
@@ -22,7 +20,7 @@ from .._images import (
 )
 from ..base import unchanged_on_error
 from ..metrics.scorers import learnt_noise
-from .held import HeldDenoiser, gives_std
+from .held import HeldDenoiser, gives_std, predict_with_std
 
 
 class SelfEnsembleDenoiser(HeldDenoiser):
@@ -111,9 +109,7 @@ class SelfEnsembleDenoiser(HeldDenoiser):
             images. The fitted state from before is kept.
         """
         with unchanged_on_error(self):
-            images = validate_images(self, first_image(X), reset=True)
-            # Of a DataFrame the values alone: its names are checked here.
-            self._hold(images, X if is_ragged(X) else images, y)
+            self._hold_given(X, y)
         return self
 
     @property
@@ -131,7 +127,7 @@ class SelfEnsembleDenoiser(HeldDenoiser):
     @overload
     def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
 
-    @image_by_image(image_lists)
+    @image_by_image(image_list)
     def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
         """Denoise images in all their poses.
 
@@ -164,8 +160,7 @@ class SelfEnsembleDenoiser(HeldDenoiser):
 
     def _std(self, X):
         """What the denoiser says of its error."""
-        denoiser = getattr(self.denoiser_, "best_estimator_", self.denoiser_)
-        return denoiser.predict(X, return_std=True)[1]
+        return predict_with_std(self.denoiser_, X)[1]
 
     def _predict(self, X, function=None):
         """The mean of a function of checked images, by default the denoiser, over the poses."""

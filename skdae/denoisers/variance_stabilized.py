@@ -5,15 +5,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from .._checks import fit_context
 from .._images import (
     check_image_list,
     check_targets,
     first_image,
-    image_by_image,
-    image_list,
     is_ragged,
     to_float,
     validate_images,
@@ -153,24 +150,6 @@ class VarianceStabilized(HeldDenoiser):
         self.noise_ = noise.for_training(images.shape, images.shape[1:], 0, self.range_)
         there, expected, _ = self._ways()
         self._hold(images, _each(there, X), _each(expected, y))
-
-    @image_by_image(image_list)
-    def predict(self, X: ArrayLike) -> np.ndarray:
-        """Denoise images.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
-                (n_samples, height, width, n_channels)
-            Noisy images. What sizes they may have, and whether they may come as a list, is up to
-            the denoiser.
-
-        Returns
-        -------
-        X_denoised : ndarray, shaped like what the denoiser returns
-        """
-        check_is_fitted(self)
-        return self._predict(validate_images(self, X, reset=False, any_size=True))
 
     def _predict(self, X):
         """Denoise checked images."""

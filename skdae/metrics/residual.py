@@ -11,10 +11,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from .._checks import check_parameters
 from .._images import (
     MAX_LEVEL,
-    check_image_list,
-    check_images,
+    check_any_images,
     check_same_shape,
-    is_ragged,
     resolve_image_shape,
     to_float,
     to_hwc,
@@ -193,8 +191,7 @@ def residual_report(
     """
     model = check_noise_model(noise)
     noisy_images, denoised_images = (
-        check_image_list(X, name) if is_ragged(X) else check_images(X, name=name)
-        for X, name in ((X_noisy, "X_noisy"), (X_denoised, "X_denoised"))
+        check_any_images(X, name) for X, name in ((X_noisy, "X_noisy"), (X_denoised, "X_denoised"))
     )
     check_same_shape(X_noisy=noisy_images, X_denoised=denoised_images)
     if isinstance(noisy_images, np.ndarray) and noisy_images.ndim == 2:

@@ -9,10 +9,8 @@ from sklearn.utils._param_validation import StrOptions
 
 from .._checks import check_parameters
 from .._images import (
-    check_image_list,
-    check_images,
+    check_any_images,
     check_targets,
-    is_ragged,
     resolve_image_shape,
     to_float,
     to_hwc,
@@ -240,11 +238,9 @@ def _mean_and_variance(planes, targets):
 
 def _planes(X, y, image_shape):
     """The channels of checked images as planes, and those of their targets, or None."""
-    if is_ragged(X):
-        X = check_image_list(X)
-    else:
-        X = check_images(X)
-        image_shape = resolve_image_shape(X.shape, image_shape) if X.ndim == 2 else None
+    X = check_any_images(X)
+    is_flat = isinstance(X, np.ndarray) and X.ndim == 2
+    image_shape = resolve_image_shape(X.shape, image_shape) if is_flat else None
     y = check_targets(X, y)
     if y is not None and [x.shape for x in X] != [target.shape for target in y]:
         raise ValueError(

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._images import check_image_list, check_images, is_ragged
 from ..noise import BaseNoise
 
 if TYPE_CHECKING:
@@ -23,11 +22,6 @@ def figure_and_axes(ax):
     import matplotlib.pyplot as plt
 
     return plt.subplots(layout="constrained") if ax is None else (ax.figure, ax)
-
-
-def checked_images(X, name):
-    """Checked images: an array, or a list of arrays where they are of different sizes."""
-    return check_image_list(X, name) if is_ragged(X) else check_images(X, name=name)
 
 
 def as_numbers(values, name, n=None):

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from .._checks import POSITIVE_INT, check_parameters
 from .._images import (
+    check_any_images,
     check_same_shape,
     in_unit_range,
     resolve_image_shape,
@@ -21,7 +22,7 @@ from .._images import (
 from ..metrics.full_reference import check_data_range
 from ..metrics.scorers import corrupted, fitted_attribute, fitted_image_shape, resolve_metric
 from ..noise._base import check_noise
-from ._base import BLUE, Axes, checked_images, split_injectors
+from ._base import BLUE, Axes, split_injectors
 
 
 class DenoisingDisplay:
@@ -83,12 +84,12 @@ class DenoisingDisplay:
         data_range: float | None = None,
         input_label: str = "noisy",
     ) -> None:
-        self.X_clean = checked_images(X_clean, "X_clean")
-        self.X_noisy = checked_images(X_noisy, "X_noisy")
+        self.X_clean = check_any_images(X_clean, "X_clean")
+        self.X_noisy = check_any_images(X_noisy, "X_noisy")
         if not isinstance(X_denoised, Mapping):
             X_denoised = {"denoised": X_denoised}
         self.X_denoised = {
-            name: checked_images(X, f"X_denoised of {name!r}") for name, X in X_denoised.items()
+            name: check_any_images(X, f"X_denoised of {name!r}") for name, X in X_denoised.items()
         }
         first = (len(self.X_clean), *self.X_clean[0].shape)
         self.image_shape = resolve_image_shape(first, image_shape)
@@ -176,7 +177,7 @@ class DenoisingDisplay:
             X_input = _add_noise(estimator, X_clean, noise, injectors)
         else:
             X_input = _first(X_noisy, n_images)
-        shapes = shapes_of(checked_images(X_clean, "X_clean"))
+        shapes = shapes_of(check_any_images(X_clean, "X_clean"))
         if image_shape is None and isinstance(shapes, tuple) and len(shapes) == 2:
             image_shape = fitted_image_shape(estimator, shapes[1])
         return cls(

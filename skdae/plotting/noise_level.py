@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from .._images import shapes_of
+from .._images import check_any_images, shapes_of
 from ..metrics.scorers import corrupted, fitted_image_shape, resolve_metric, seeded_noise
 from ..noise import BaseNoise, estimate_noise
 from ..noise.anscombe import as_camera, noise_variance
@@ -19,7 +19,6 @@ from ._base import (
     ORANGE,
     Axes,
     as_numbers,
-    checked_images,
     figure_and_axes,
     split_injectors,
 )
@@ -146,7 +145,7 @@ class NoiseLevelDisplay:
             level: corrupted(X_clean, clone(noise).set_params(**{param_name: level}))
             for level in np.asarray(levels).tolist()
         }
-        shapes = shapes_of(checked_images(X_clean, "X_clean"))
+        shapes = shapes_of(check_any_images(X_clean, "X_clean"))
         if resolve_metric(metric).spatial and isinstance(shapes, tuple) and len(shapes) == 2:
             known = [fitted_image_shape(d, shapes[1]) for d in denoisers.values()]
             options["image_shape"] = next((shape for shape in known if shape), None)
@@ -154,7 +153,7 @@ class NoiseLevelDisplay:
             name: [function(X_clean, d.predict(X), **options) for X in noisy_images.values()]
             for name, d in denoisers.items()
         }
-        if all(shapes_of(checked_images(X, "X")) == shapes for X in noisy_images.values()):
+        if all(shapes_of(check_any_images(X, "X")) == shapes for X in noisy_images.values()):
             noisy = [function(X_clean, X, **options) for X in noisy_images.values()]
             values = {"noisy": noisy, **values}
         level_name = f"{param_name} of {type(noise).__name__}"
