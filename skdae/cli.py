@@ -205,10 +205,24 @@ def _denoiser(args):
     is_open = isinstance(model, BaseFilter) and not hasattr(model, "n_features_in_")
 
     def run(image):
+        _check_unit(model, image)
         ready = model.fit(image[None]) if is_open else model
         return ready.predict(image[None])[0]
 
     return run
+
+
+def _check_unit(model, image):
+    """Refuse counts where a network learnt values in [0, 1], or the other way round."""
+    if image.dtype.kind not in "iu" or not hasattr(model, "scaling_"):
+        return
+    learnt_unit, is_unit = model.scaling_ == (0.0, 1.0), image.dtype.itemsize == 1
+    if learnt_unit != is_unit:
+        learnt = "values in [0, 1], as 8 bits are read" if learnt_unit else "counts"
+        raise ValueError(
+            f"the model learnt from {learnt}, but this file has {8 * image.dtype.itemsize} bits "
+            "per value; train a model on files like it."
+        )
 
 
 def _parsed_noise(text):

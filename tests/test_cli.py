@@ -164,6 +164,22 @@ def test_file_of_other_images_than_the_model_is_named(fails):
     assert names(Path("out")) == ["a.png", "b.png"]
 
 
+def test_model_of_another_bit_depth_is_refused(fails):
+    dae = DenoisingAutoencoder(UNet((2, 4)), noise=GaussianNoise(), max_epochs=1, patch_size=16)
+    dae.fit(NOISY).save("net8")
+    counts = [np.rint(65535 * image.clip(0, 1)).astype(np.uint16) for image in NOISY]
+    dae.fit(counts).save("net16")
+    tifffile.imwrite("deep.tif", counts[0], photometric="rgb")
+    assert run("denoise noisy/a.png -o out.png --model net8") == 0
+    assert run("denoise deep.tif -o out.tif --model net16") == 0
+    learnt = r"deep.tif: the model learnt from values in \[0, 1\], .* has 16 bits"
+    fails("denoise deep.tif -o no.tif --model net8", learnt)
+    learnt = "a.png: the model learnt from counts, but this file has 8 bits"
+    fails("denoise noisy/a.png -o no.png --model net16", learnt)
+    assert not Path("no.tif").exists()
+    assert not Path("no.png").exists()
+
+
 def test_model_that_changes_the_size_is_refused(fails):
     X = np.stack(NOISY)
     dae = DenoisingAutoencoder("conv", noise=Downsample(2), max_epochs=1, patch_size=None)

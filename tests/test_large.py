@@ -286,6 +286,33 @@ def test_searches_on_a_cluster_score_as_here(net, tmp_path):
         np.testing.assert_allclose(lazy.compute(), net.predict(X), atol=1e-6)
 
 
+# As torch sees GPUs: those that are visible, numbered from 0.
+GPU_OF_A_WORKER = """
+import os, torch
+from unittest import mock
+from skdae._training.hardware import resolve_device
+visible = os.environ["CUDA_VISIBLE_DEVICES"].split(",")
+tensor_on = lambda n, device: visible[device.index or 0]
+with (
+    mock.patch("torch.cuda.is_available", lambda: bool(visible)),
+    mock.patch("torch.cuda.current_device", lambda: 0),
+    mock.patch("torch.empty", side_effect=tensor_on) as made,
+):
+    device = resolve_device("auto")
+    print(device.type, tensor_on(0, device), made.called)
+"""
+
+
+def test_each_worker_has_the_gpu_that_it_sees():
+    for gpu in ("0", "1"):
+        environment = {**os.environ, "CUDA_VISIBLE_DEVICES": gpu}
+        command = [sys.executable, "-c", GPU_OF_A_WORKER]
+        told = subprocess.run(
+            command, env=environment, check=True, timeout=200, capture_output=True, text=True
+        )
+        assert told.stdout.split() == ["cuda", gpu, "True"]
+
+
 @pytest.mark.parametrize(
     "denoiser",
     [
