@@ -16,7 +16,7 @@ from .._images import (
     common_scale,
     in_unit_range,
     is_ragged,
-    to_hwc,
+    to_nhwc,
     validate_images,
     value_range,
     warn_if_far,
@@ -345,17 +345,17 @@ def _in_some_groups(groups, n_validation, generator):
     return np.isin(groups, order[:n_groups])
 
 
+def to_images(X, image_shape):
+    """Images with height, width and channels."""
+    if isinstance(X, list):
+        return [image.reshape(*image.shape[:2], -1) for image in X]
+    return to_nhwc(X, image_shape)
+
+
 def _like(data, validation):
     """The `FitData` of validation images, which must be like those of the training."""
-
-    def images(X, like):
-        if isinstance(X, list):
-            return [image.reshape(*image.shape[:2], -1) for image in X]
-        hwc = X.shape[1:] if X.ndim > 2 else like[0].shape
-        return X.reshape(len(X), *to_hwc(hwc))
-
-    X = images(validation.X, data.images)
-    y = X if validation.y is None else images(validation.y, data.targets)
+    X = to_images(validation.X, data.images[0].shape)
+    y = X if validation.y is None else to_images(validation.y, data.targets[0].shape)
     given = gather(X, y, data.patch_size)
     pairs = [(data.images[0], data.targets[0]), (X[0], y[0])]
     shapes = [(x.shape, t.shape) for x, t in pairs]

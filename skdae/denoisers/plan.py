@@ -25,7 +25,7 @@ from .._images import (
     warn_if_far,
 )
 from .._training.batches import as_channels, neighbours
-from .._training.fit_data import choose_patch_size, float32_range, gather, shorter_side
+from .._training.fit_data import choose_patch_size, float32_range, gather, shorter_side, to_images
 from .._training.losses import OUTPUT_ACTIVATIONS
 from .._training.net import call
 from ..architectures import ARCHITECTURES, BaseArchitecture, Pretrained
@@ -389,10 +389,10 @@ def plan_net(
         image_shape = guess_image_shape(shape[1])
     else:
         image_shape = resolve_image_shape(shape, image_shape)
-    images = targets = _to_images(X, image_shape)
+    images = targets = to_images(X, image_shape)
     if y is not None:
         scaled = _scaled_shape(image_shape, y.size / X.size) if len(shape) == 2 else None
-        targets = _to_images(y, scaled)
+        targets = to_images(y, scaled)
     data = gather(images, targets, patch_size)
     hwc = to_hwc(image_shape)
     target_hwc = targets[0].shape
@@ -463,13 +463,6 @@ def _resolve_architecture(given, latent_dim, takes_rows):
             "the code that you want, and leave latent_dim=None."
         )
     return None
-
-
-def _to_images(X, image_shape):
-    """Images with height, width and channels."""
-    if isinstance(X, list):
-        return [image.reshape(*image.shape[:2], -1) for image in X]
-    return to_nhwc(X, image_shape)
 
 
 def _scaled_shape(image_shape, ratio):
