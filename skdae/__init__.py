@@ -10,6 +10,8 @@ metrics do not import torch.
 """
 
 import os
+from importlib import import_module
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from lazy_loader import attach
@@ -76,3 +78,25 @@ else:
             "noise": noise.__all__,
         },
     )
+
+    def _after(libraries, load):
+        """Load names after libraries, as a whole.
+
+        The modules of these import one another, and threads that begin with different ones at once
+        would find some of them half done.
+        """
+
+        def load_after(name):
+            if not name.startswith("__"):
+                with _LOCK:
+                    for library in libraries:
+                        import_module(library)
+            return load(name)
+
+        return load_after
+
+    _LOCK = Lock()
+    __getattr__ = _after(["sklearn.pipeline"], __getattr__)
+    for _folder in (filters, noise):
+        _folder.__getattr__ = _after(["sklearn.pipeline"], _folder.__getattr__)
+    denoisers.__getattr__ = _after(["sklearn.pipeline", "skorch"], denoisers.__getattr__)

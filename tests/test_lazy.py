@@ -90,6 +90,8 @@ def test_names_are_loaded_by_several_threads_at_once():
 def test_every_class_is_found_by_the_name_in_a_file(tmp_path):
     NoiseSequence([skdae.GaussianNoise()]).save(tmp_path / "noise")
     DenoisingAutoencoder(skdae.architectures.UNet()).save(tmp_path / "dae")
+    for name in skdae.__all__:
+        getattr(skdae, name)
     # Other tests define classes, or import private ones.
     places = {name: cls.__module__ for name, cls in CLASSES.items()}
     own = [n for n, place in places.items() if place.startswith("skdae.") and "._" not in place]
