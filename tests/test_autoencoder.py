@@ -39,7 +39,7 @@ from skdae import (
     load,
 )
 from skdae._training.losses import LOSSES, Loss
-from skdae._training.net import LR_SCHEDULES, OPTIMIZERS
+from skdae._training.optimizers import LR_SCHEDULES, OPTIMIZERS
 from skdae.architectures import Conv, Dense
 from skdae.metrics import structural_similarity
 

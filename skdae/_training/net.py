@@ -6,11 +6,9 @@ that imports skorch.
 """
 
 import copy
-import inspect
 import math
 import textwrap
 from contextlib import nullcontext
-from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -25,31 +23,9 @@ from .._files.weights import plain
 from .._images import VALUES_A_STEP, is_inside_of_a_library, warn_user
 from . import distributed
 from .batches import as_float, image_tensor
-from .callbacks import StopEarly, copy_tensors
-from .muon import Muon
-
-OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict]] = {
-    "adam": (torch.optim.Adam, {"fused": True}),
-    "adamw": (torch.optim.AdamW, {"fused": True}),
-    "sgd": (torch.optim.SGD, {"momentum": 0.9, "fused": True}),
-    "rmsprop": (torch.optim.RMSprop, {}),
-    "muon": (Muon, {}),
-}
-
-
-def optimizer_with_options(given, weight_decay, precision="float32"):
-    """What skorch calls with weights and a rate, of a name, a class or a `functools.partial`."""
-    given, options = OPTIMIZERS.get(given, (given, {}))
-    if given is Muon and precision == "bfloat16":
-        # Gradients have no more digits, either.
-        options = {**options, "dtype": torch.bfloat16}
-    made = getattr(given, "func", given)
-    if "weight_decay" in inspect.signature(made).parameters:
-        options = {**options, "weight_decay": weight_decay}
-    return partial(made, **options | getattr(given, "keywords", {}))
-
-
-LR_SCHEDULES = ("cosine", "onecycle", "plateau")
+from .callbacks import copy_tensors
+from .optimizers import clear_gradients
+from .state import Training
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -462,128 +438,6 @@ class ImageNet(NeuralNet):
         return call(plain(self.module_), function, batch)
 
 
-class Training:
-    """A fit under way: all that changes from one epoch to the next.
-
-    Parameters
-    ----------
-    net : ImageNet
-    train : ImageDataset
-    valid : ImageDataset or None
-    """
-
-    def __init__(self, net, train, valid):
-        self.net = net
-        self.steps = net.n_steps(train)
-        self.steps_an_epoch = len(train.split(net.batch_size))
-        self.epoch = 0
-        self.best: dict[str, float] = {}
-        self.schedule = self._start_schedule(self.steps)
-        enabled = net.precision == "float16"
-        self.scaler = torch.amp.GradScaler(net.device.type, enabled=enabled)
-        self.generators = [torch.default_generator, *train.generators]
-        if net.device.type == "cuda":
-            self.generators.append(torch.cuda.default_generators[net.device.index])
-        if valid is not None:
-            self.generators += valid.generators
-
-    def _start_schedule(self, steps):
-        """The learning rate's schedule over a fit; None keeps the rate."""
-        net, optimizer = self.net, self.net.optimizer_
-        if net.lr_schedule == "cosine":
-            return lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
-        if net.lr_schedule == "onecycle":
-            return lr_scheduler.OneCycleLR(
-                optimizer, max_lr=net.lr, total_steps=steps, cycle_momentum=False
-            )
-        if net.lr_schedule == "plateau":
-            return lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.2, patience=3)
-        for group in optimizer.param_groups:
-            # The schedule of an earlier fit may have ended at 0.
-            group["lr"] = net.lr
-        return None
-
-    @property
-    def steps_left(self):
-        """Batches until the end, when an epoch begins."""
-        return self.steps - self.epoch * self.steps_an_epoch
-
-    @property
-    def is_over(self):
-        """Whether all epochs are done, or skdae's own early stopping has ended them."""
-        stop = self._early_stopping()
-        return self.steps_left <= 0 or (stop is not None and stop.misses_ >= stop.patience)
-
-    def _early_stopping(self):
-        callbacks = dict(self.net.callbacks_)
-        return next((c for c in callbacks.values() if isinstance(c, StopEarly)), None)
-
-    def record(self, losses):
-        """Enter the losses of an epoch into the history."""
-        history = self.net.history
-        for name, value in losses.items():
-            history.record(name, value)
-            history.record(f"{name}_best", value < self.best.get(name, np.inf))
-        if not history[-1]["batches"]:
-            # Some of skorch's callbacks look at the last batch: the mean of all stands for it.
-            history.new_batch()
-            history.record_batch("train_loss", losses["train_loss"])
-        history.record("lr", self.net.optimizer_.param_groups[0]["lr"])
-        if isinstance(self.schedule, lr_scheduler.ReduceLROnPlateau):
-            self.schedule.step(losses.get("valid_loss", losses["train_loss"]))
-        self.best = {name: min(v, self.best.get(name, np.inf)) for name, v in losses.items()}
-        self.epoch += 1
-
-    # As modules and optimizers of torch have it
-
-    def state_dict(self):
-        """All of it, as tensors, numbers and text."""
-        return {
-            "epoch": self.epoch,
-            "best": self.best,
-            "history": [*self.net.history],
-            "modules": [module.state_dict() for module in self.net.modules()],
-            "optimizers": [optimizer.state_dict() for optimizer in self.net.optimizers()],
-            "schedule": self.schedule and self.schedule.state_dict(),
-            "scaler": self.scaler.state_dict(),
-            "generators": [generator.get_state() for generator in self.generators],
-            "callbacks": {name: c.state_dict() for name, c in self._callbacks()},
-        }
-
-    def load_state_dict(self, state):
-        """Take over what `state_dict` gave."""
-        self.epoch, self.best = state["epoch"], state["best"]
-        self.net.history[:] = state["history"]
-        for module, values in zip(self.net.modules(), state["modules"], strict=True):
-            module.load_state_dict(values)
-        for optimizer, values in zip(self.net.optimizers(), state["optimizers"], strict=True):
-            _load_optimizer(optimizer, values)
-        if self.schedule is not None:
-            self.schedule.load_state_dict(state["schedule"])
-        if self.scaler.is_enabled():
-            self.scaler.load_state_dict(state["scaler"])
-        for generator, values in zip(self.generators, state["generators"], strict=True):
-            generator.set_state(values)
-        for name, callback in self._callbacks():
-            if name in state["callbacks"]:
-                callback.load_state_dict(state["callbacks"][name])
-
-    def _callbacks(self):
-        """The callbacks with a state, by name."""
-        return [(name, c) for name, c in self.net.callbacks_ if hasattr(c, "state_dict")]
-
-
-def _load_optimizer(optimizer, state):
-    """Give an optimizer its state back, in the memory order of the parameters."""
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    for i, values in state["state"].items():
-        for name, value in values.items():
-            if isinstance(value, torch.Tensor) and value.shape == parameters[i].shape:
-                # Fused optimizers walk through both side by side.
-                values[name] = torch.empty_like(parameters[i], dtype=value.dtype).copy_(value)
-    optimizer.load_state_dict(state)
-
-
 def call(module, function, batch):
     """What a method of a module returns for a batch, if that is one row for each of the batch."""
     output = getattr(module, function)(batch)
@@ -595,13 +449,6 @@ def call(module, function, batch):
             f"{len(batch)} rows for a batch of as many, not {got}."
         )
     return output
-
-
-def clear_gradients(optimizer):
-    """What zero_grad does, without its bookkeeping."""
-    for group in optimizer.param_groups:
-        for parameter in group["params"]:
-            parameter.grad = None
 
 
 def _health(weights):

@@ -30,17 +30,19 @@ from .._images import (
     validate_images,
     warn_user,
 )
-from .._random import draw_seed, seeded
+from .._random import seeded
 from .._training import distributed, hardware
 from .._training.callbacks import standard_callbacks
-from .._training.checkpoint import Checkpoint, describe_fit
+from .._training.checkpoint import describe_fit
 from .._training.fit_data import datasets, read
-from .._training.net import LR_SCHEDULES, OPTIMIZERS, ImageNet, optimizer_with_options
+from .._training.net import ImageNet
+from .._training.optimizers import LR_SCHEDULES, OPTIMIZERS, optimizer_with_options
 from .._training.prediction import denoise
 from ..architectures import ARCHITECTURES, BaseArchitecture
 from ..base import BaseDenoiser
 from ..noise._base import BaseNoise, check_noise
 from .plan import plan_net
+from .start import Start
 
 _KINDS = (BaseArchitecture, nn.Module)
 _NETS = Is(
@@ -60,48 +62,6 @@ _OPTIMIZER = Is(
     "a torch.optim.Optimizer class whose step needs no closure, or a functools.partial of one with "
     "its options",
 )
-
-
-class Start:
-    """How a fit starts.
-
-    Parameters
-    ----------
-    denoiser : LearnedDenoiser
-    going_on : bool
-        Whether the net that it has goes on training.
-    partial : bool, default=False
-        Whether it is a `partial_fit`: one epoch, no validation, no checkpoint.
-
-    Attributes
-    ----------
-    checkpoint : Checkpoint or None
-    seed, n_fits : int
-        The seed of the denoiser, and how often it has been fitted, this time included.
-    seeds : list of int
-        Of the noise, of weights and dropout, of training and validation data.
-    split_seed : int
-        Of the choice of the validation images.
-    """
-
-    def __init__(self, denoiser, going_on, partial=False):
-        self.going_on, self.partial = going_on, partial
-        path = None if partial else denoiser.checkpoint
-        self.checkpoint = None if path is None else Checkpoint(path)
-        kept = self.checkpoint and self.checkpoint.seed
-        if going_on:
-            self.seed, self.n_fits = denoiser._seed, denoiser._n_fits + 1
-        else:
-            # Where none is asked for, that of the fit which a checkpoint goes on with.
-            is_kept = denoiser.random_state is None and kept is not None
-            self.seed = kept if is_kept else draw_seed(denoiser.random_state)
-            self.n_fits = 1
-        self.seeds = self._seeds(self.n_fits)
-        # An image that was set aside stays so in the fits that go on.
-        self.split_seed = self._seeds(1)[2]
-
-    def _seeds(self, n_fits):
-        return np.random.SeedSequence([self.seed, n_fits]).generate_state(4).tolist()
 
 
 class LearnedDenoiser(BaseDenoiser):

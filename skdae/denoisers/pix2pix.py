@@ -16,7 +16,8 @@ from .._checks import SIZES
 from .._images import warn_user
 from .._training import distributed
 from .._training.losses import Loss
-from .._training.net import ImageNet, clear_gradients
+from .._training.net import ImageNet
+from .._training.optimizers import clear_gradients
 from ..architectures import BaseArchitecture
 from ..architectures._spatial import along, enlarged
 from .learned import LearnedDenoiser
