@@ -48,10 +48,12 @@ def machine(monkeypatch):
     def pretend(n_processors, quota, n_threads=None):
         monkeypatch.setattr(hardware, "_n_processors", lambda: n_processors)
         monkeypatch.setattr(joblib, "cpu_count", lambda: quota)
+        hardware._within_quota.cache_clear()
         torch.set_num_threads(n_threads or n_processors)
 
     yield pretend
     torch.set_num_threads(before)
+    hardware._within_quota.cache_clear()
 
 
 def test_no_more_threads_than_the_quota(machine):

@@ -37,11 +37,10 @@ def threads(n_products=_SMALL_STEP):
         Multiply-adds of a step; by default enough for all threads.
     """
     before = torch.get_num_threads()
-    # Torch counts the processors, but not the quota of a container.
-    n_threads = min(before, joblib.cpu_count()) if n_products >= _SMALL_STEP else 1
-    if n_threads == before or "OMP_NUM_THREADS" in os.environ or before != _n_processors():
+    if before == 1 or "OMP_NUM_THREADS" in os.environ or before != _n_processors():
         yield
         return
+    n_threads = _within_quota(before) if n_products >= _SMALL_STEP else 1
     torch.set_num_threads(n_threads)
     try:
         yield
@@ -55,6 +54,12 @@ def _n_processors():
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS and Windows
         return os.cpu_count()
+
+
+@cache
+def _within_quota(n_processors):
+    """How many of the processors the quota of a container lets work; it is read once."""
+    return min(n_processors, joblib.cpu_count())
 
 
 def n_products(module, height, width):

@@ -404,7 +404,7 @@ class ImageNet(NeuralNet):
         ------
         output : Tensor of float32, on the CPU
         """
-        if any(module.training for module in self.module_.modules()):
+        if plain(self.module_).training:
             # Setting it anew takes as long as a small image.
             self.module_.eval()
         tensor = image_tensor(X)

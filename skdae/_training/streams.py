@@ -65,7 +65,10 @@ def open_images(X, y):
     """
     for name, images in (("X", X), ("y", y)):
         _check_can_be_read_again(name, images)
-    if sum(_n_bytes(images) for images in (X, y) if _is_lazy(images)) <= memory():
+    lazy = [images for images in (X, y) if _is_lazy(images)]
+    if not lazy:
+        return X, y
+    if sum(map(_n_bytes, lazy)) <= memory():
         return tuple(_in_memory(name, images) for name, images in (("X", X), ("y", y)))
     source = Source(X, "X")
     if not _holds_images(y):
