@@ -72,12 +72,15 @@ def run_net(net, function, X, enter, compiled=False, with_std=False):
     low, high = net.plan.clip or (-math.inf, math.inf)
     result, n_done = None, 0
     for output in net.map_batches(function, X, enter, compiled):
-        std = [net.plan.std_from_net(output)] if with_std else []
-        output = net.plan.from_net(output).clip(low, high)
-        output = torch.cat([output, *std], dim=3) if std else output
+        images = net.plan.from_net(output)
+        *shape, n_channels = images.shape[1:]
         if result is None:
             # Joining the batches afterwards would take the memory twice.
-            result = torch.empty((len(X), *output.shape[1:]), dtype=torch.float32)
-        result[n_done : n_done + len(output)] = output
-        n_done += len(output)
+            size = (len(X), *shape, n_channels * (2 if with_std else 1))
+            result = torch.empty(size, dtype=torch.float32)
+        part = result[n_done : n_done + len(images)]
+        torch.clamp(images, low, high, out=part[..., :n_channels])
+        if with_std:
+            part[..., n_channels:] = net.plan.std_from_net(output)
+        n_done += len(images)
     return result.numpy()
