@@ -358,14 +358,14 @@ def _warn(images, ways, is_given):
     if strong and (is_given or min(images.shape[1:3]) >= 64):
         warn_user(
             f"The noise of {len(strong)} of {len(ways)} images is up to {max(strong):.3g} times as "
-            "strong as the net has learnt, 75 / 255 of the range of the image; expect a loss of "
-            "detail. noise= is in the units of X, which for uint8 are value / 255."
+            "strong as the network has learnt, 75 / 255 of the range of the image; expect a loss "
+            "of detail. noise= is in the units of X, which for uint8 are value / 255."
         )
     n_correlated = sum(map(is_correlated, images, [way.range for way in ways]))
     if n_correlated:
         warn_user(
             f"In {n_correlated} of {len(ways)} images, what looks like noise is correlated "
-            "between neighbouring pixels, as JPEG, demosaicking and upscaling make it; the net "
+            "between neighbouring pixels, as JPEG, demosaicking and upscaling make it; the network "
             "removes little of such noise. Pass the images as the camera made them, or shrink "
             "them, such as X[:, ::2, ::2]."
         )
