@@ -192,7 +192,8 @@ class LearnedDenoiser(BaseDenoiser):
         y : array-like or None, default=None
             Targets: clean images, or second noisy ones, shaped like `X`, or with height and width a
             whole number of times larger or smaller. None, or a 1-D array of labels, means `X`
-            itself.
+            itself. Without `noise`, that trains a plain autoencoder, which learns to copy its
+            input, and `fit` warns.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             How often each image is drawn for training, compared with the others: of weight 2 twice
             as often as of weight 1, of weight 0 never. Images that are set aside count alike.
