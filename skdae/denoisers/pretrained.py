@@ -89,8 +89,8 @@ class PretrainedDenoiser(BaseFilter):
     -----
     `uint8` images and floats in [0, 1] are used as they are. If the input lies in [0, 1], so does
     the output. Other values, such as camera counts, are scaled by the range of each image, and the
-    result is returned in their own units. The result of `uint8` and `float32` is `float32`, and that
-    of all other types, `uint16` among them, is `float64`, as with filters.
+    result is returned in their own units. As with filters, the result is `float32` for `uint8` and
+    `float32`, and `float64` for all other types, `uint16` among them.
 
     If the noise grows with the brightness, the generalised Anscombe transform first makes it the
     same everywhere. The exact unbiased inverse [1]_ transforms the result back. For speckle, the
