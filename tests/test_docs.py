@@ -248,7 +248,8 @@ def test_code_of_the_chooser_runs_with_two_steps_of_training(monkeypatch):
 
 def test_answers_of_the_chooser_open_a_section():
     sections = re.findall(r"^\.\. _([\w-]+):$", (DOCS / "guide" / "choose.rst").read_text(), re.M)
-    assert re.findall(r'href="#([\w-]+)"', docs_module("diagrams").choose()) == sections
+    opened = re.findall(r'href="#([\w-]+)"', docs_module("diagrams").choose())
+    assert list(dict.fromkeys(opened)) == sections
 
 
 def test_diagrams_are_those_of_the_script():
