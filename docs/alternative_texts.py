@@ -59,6 +59,16 @@ TEXTS = {
         "A flower, clean, noisy, denoised by non-local means and by the pretrained network. The "
         "network keeps the veins of the petals."
     ],
+    "plot_13_where_not_to_trust": [
+        "A temple: denoised, the width of the intervals, and the pixels outside of them. The width "
+        "is small in the sky and large along the edges of the roof.",
+        "The share of pixels inside against the coverage asked for. The line lies above the "
+        "diagonal.",
+        "Residual of the network and its autocorrelation. The residual looks like noise, and only "
+        "the middle of the autocorrelation is coloured.",
+        "Residual of the Gaussian filter and its autocorrelation. The residual shows the edges of "
+        "the roof, and the autocorrelation is coloured around the middle.",
+    ],
 }
 
 
