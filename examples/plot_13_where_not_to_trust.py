@@ -5,8 +5,8 @@ Where not to trust a denoised photograph
 Which parts of a denoised image did the denoiser know, and which did it guess?
 
 :class:`~skdae.ConformalDenoiser` gives each pixel an interval that holds the clean value with a
-chosen probability on average. It needs some clean images. :func:`~skdae.metrics.residual_report` looks at what
-was removed, and needs none.
+chosen probability on average. It needs some clean images.
+:func:`~skdae.metrics.residual_report` looks at what was removed, and needs none.
 """
 
 # %%
