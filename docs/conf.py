@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -143,10 +144,18 @@ def break_title(app, page, template, context, doctree):
         context["body"] = context["body"].replace(title[0], broken, 1)
 
 
+def renew_sources(app):
+    """Let viewcode write all pages of source: it keeps old ones, which lack new anchors."""
+    shutil.rmtree(app.outdir / "_modules", ignore_errors=True)
+    return []
+
+
 def setup(app):
     """Add the renderer, breaks of titles, texts of figures, and groups of parameters."""
     app.connect("source-read", set_texts)
     app.connect("html-page-context", break_title)
+    # Before viewcode.
+    app.connect("html-collect-pages", renew_sources, priority=400)
     # After numpydoc.
     app.connect("autodoc-process-docstring", group_parameters, priority=900)
     app.add_html_math_renderer("mathml", (inline_formula, None), (formula, None))
