@@ -327,6 +327,13 @@ def test_lesson_runs_and_has_exercises_with_answers(lesson, monkeypatch):
         plt.close("all")
 
 
+def test_every_example_has_texts_for_its_figures():
+    texts = docs_module("alternative_texts").TEXTS
+    assert sorted(texts) == sorted(example.stem for example in [*EXAMPLES, *LESSONS])
+    for lesson in LESSONS:
+        assert len(texts[lesson.stem]) == lesson.read_text().count("plt.show()"), lesson.stem
+
+
 def test_the_course_lists_every_lesson():
     index = (ROOT / "examples" / "course" / "index.rst").read_text()
     assert re.findall(r"^    (plot_\w+)$", index, re.M) == [lesson.stem for lesson in LESSONS]
