@@ -73,6 +73,7 @@ test-oldest: $(LOWEST)/.installed
 
 weights: $(VENV)/.installed-dev
 	$(RUN) benchmarks/weights.py $(ARGS)
+	$(RUN) docs/pages.py
 
 photographs: $(VENV)/.installed-dev
 	$(RUN) benchmarks/photographs.py $(ARGS)

@@ -57,6 +57,42 @@ PUBLISHED = {
 GREY = {"set12", "bsd68"}
 
 
+SECTION = """\
+## PretrainedDenoiser
+
+`PretrainedDenoiser` learns nothing from your images. These are the PSNR in dB of its two networks,
+which are told the level of the noise: Gaussian noise of σ of 255, not clipped, seed 0. Neither was
+trained on these images; the 20 photographs served to choose the network. *As published* are the
+numbers of the papers. Set12 with Gaussian noise in the table above is σ = 25. `make weights` trains
+the networks, and `make photographs` measures more.
+"""
+
+TITLES = {
+    "Set12": "Set12",
+    "20 photographs": "20 photographs of BSDS500",
+    "11 colourful ones": "11 pictures of Yang et al. (2010)",
+}
+
+
+def section(rows):
+    """The part of the page of results on the networks: what the last stage of each has reached."""
+    last = {row["net"]: row for row in rows}
+    lines = [SECTION, "| images | denoiser | " + " | ".join(f"σ = {x}" for x in LEVELS) + " |"]
+    lines.append("| --- | --- |" + " ---: |" * len(LEVELS))
+
+    def add(images, denoiser, values):
+        values = " | ".join(f"{value:.2f}" for value in values)
+        lines.append(f"| {images} | {denoiser} | {values} |")
+
+    for net, row in last.items():
+        for name, values in row["psnr"].items():
+            images = f"{TITLES.get(name, name)}, {net}"
+            for method, figures in PUBLISHED[name.lower()].items() if name == "Set12" else ():
+                add(images, f"{method}, as published", figures)
+            add(images, f"PretrainedDenoiser, stage {row['stage']}", values)
+    return "\n".join(lines) + "\n"
+
+
 def read_set(name):
     """Images of a set as floats in [0, 1], or None where it is not there."""
     folder = Path(os.environ["SKDAE_DATA"])

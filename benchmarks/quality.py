@@ -307,7 +307,7 @@ def run_cell(sets: dict[str, DataSet], data: str, noise: str, row: str, path: Pa
 # The page
 
 INTRODUCTION = """\
-<!-- Written by docs/pages.py from benchmarks/results/quality.jsonl; do not edit it. -->
+<!-- Written by docs/pages.py from benchmarks/results; do not edit it. -->
 
 # Results
 

@@ -59,13 +59,68 @@ TEXTS = {
         "A flower, clean, noisy, denoised by non-local means and by the pretrained network. The "
         "network keeps the veins of the petals."
     ],
+    "plot_13_where_not_to_trust": [
+        "A temple: denoised, the width of the intervals, and the pixels outside of them. The width "
+        "is small in the sky and large along the edges of the roof.",
+        "The share of pixels inside against the coverage asked for. The line lies above the "
+        "diagonal.",
+        "Residual of the network and its autocorrelation. The residual looks like noise, and only "
+        "the middle of the autocorrelation is coloured.",
+        "Residual of the Gaussian filter and its autocorrelation. The residual shows the edges of "
+        "the roof, and the autocorrelation is coloured around the middle.",
+    ],
+    # The course.
+    "plot_1_pca": [
+        "Mean squared error against the size of the code, 2, 4 or 8 values, of PCA, the linear and "
+        "the dense network. All fall. PCA and the linear network are equal.",
+        "Digits, and below them their reconstructions from 8 values by PCA, the linear and the "
+        "dense network, with the mean squared error below each image.",
+    ],
+    "plot_2_codes": [
+        "PSNR against the size of the code, 2, 8 or 32 values, of the dense and the convolutional "
+        "network. Both rise. A dashed line shows the PSNR of the noisy digits.",
+        "Eight images from a zero to a six in each of two rows. Those decoded from codes change "
+        "shape; those mixed from pixels fade from one digit into the other.",
+    ],
+    "plot_3_filters": [
+        "A part of a photograph: clean, with Gaussian noise, with speckle, with salt and pepper, "
+        "and with horizontal stripes."
+    ],
+    "plot_4_occlusion": [
+        "Digits, clean and occluded by a white line, and below them the results of networks "
+        "trained on clean digits, on noise and on lines, and of a U-Net trained on lines, with the "
+        "PSNR below each image."
+    ],
+    "plot_5_super_resolution": [
+        "Digits of 8 by 8 pixels, reduced to 4 by 4, and enlarged again by the nearest pixel, by "
+        "bicubic interpolation, by a dense network and by a U-Net, with the PSNR below each image."
+    ],
+    "plot_6_anomalies": [
+        "Four known digits and four zeros, and below them the reconstructions of the network with "
+        "a code of 8 values and of the U-Net, with the mean squared error below each image.",
+        "Histograms of the errors of known digits and of zeros. With a code of 8 values, most "
+        "zeros have larger errors than the known digits. With the U-Net, both overlap.",
+    ],
+    "plot_7_pix2pix": [
+        "Digits, clean and with four rows hidden, and below them what the U-Net trained with the "
+        "squared error and pix2pix put in, with the mean squared error below each image."
+    ],
+    "plot_8_without_clean_images": [
+        "Digits, clean and noisy, and below them the results of networks trained on clean "
+        "targets, on second copies, on hidden pixels and on their own input, with the PSNR below "
+        "each image. The last ones are still noisy."
+    ],
+    "plot_9_honest_evaluation": [
+        "Pairs of bars for networks trained with three noise levels: the PSNR with the own noise, "
+        "and with the noise of 0.3. With its own noise, the network of the weakest noise is best."
+    ],
 }
 
 
 def set_texts(app, page, source):
     """Replace the texts that Sphinx-Gallery makes of titles and file names."""
     name = page.rpartition("/")[2]
-    if page.startswith("gallery/") and name in TEXTS:
+    if page.startswith(("gallery/", "course/")) and name in TEXTS:
         texts = iter(TEXTS[name])
         source[0] = re.sub(
             r"^( *:alt: ).*$", lambda match: match[1] + next(texts), source[0], flags=re.M

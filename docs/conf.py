@@ -1,6 +1,8 @@
 """How Sphinx builds the site. `make docs` calls it; nothing is fetched from the network."""
 
 import os
+import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -134,8 +136,26 @@ def formula(translator, node):
     raise nodes.SkipNode
 
 
+def break_title(app, page, template, context, doctree):
+    """Let the title of an API page break before a word of a name, where it has to."""
+    if page.startswith("api/"):
+        title = re.search(r"(?<=<h1>)[^<]+", context["body"])
+        broken = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=_)", "<wbr>", title[0])
+        context["body"] = context["body"].replace(title[0], broken, 1)
+
+
+def renew_sources(app):
+    """Let viewcode write all pages of source: it keeps old ones, which lack new anchors."""
+    shutil.rmtree(app.outdir / "_modules", ignore_errors=True)
+    return []
+
+
 def setup(app):
-    """Add the renderer, texts of figures, and groups of parameters, after numpydoc."""
+    """Add the renderer, breaks of titles, texts of figures, and groups of parameters."""
     app.connect("source-read", set_texts)
+    app.connect("html-page-context", break_title)
+    # Before viewcode.
+    app.connect("html-collect-pages", renew_sources, priority=400)
+    # After numpydoc.
     app.connect("autodoc-process-docstring", group_parameters, priority=900)
     app.add_html_math_renderer("mathml", (inline_formula, None), (formula, None))

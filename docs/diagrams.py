@@ -5,19 +5,22 @@ from pathlib import Path
 
 IMAGES = Path(__file__).parent / "images"
 
-# Questions, answers and the section of docs/guide/choose.rst that each answer opens.
+# Questions, answers and the section of docs/guide/choose.rst that each answer opens. The last
+# answer of a list has no question: it is left where every answer was no.
 QUESTIONS = [
     (("Photographs, and", "no time to train?"), ("Pretrained", "network"), "pretrained"),
     (("Pairs of a noisy", "and a clean image?"), ("Learn from", "pairs"), "pairs"),
     (("Clean images", "of this kind?"), ("Learn from", "clean images"), "clean-images"),
     (("Two noisy images", "of each scene?"), ("Learn from", "two copies"), "two-copies"),
     (("Many noisy images,", "or a large one?"), ("Learn from", "noisy images"), "noisy-images"),
-    (("One small image,", "or no time?"), ("Filter", ""), "filters"),
+    (None, ("Filter", ""), "filters"),
 ]
-THEN = [
-    (("Images larger than", "64 × 64 pixels?"), ("U-Net, crops", "and tiles"), "size"),
-    (("How long may", "training take?"), ("Minutes", "to hours"), "time"),
+SIZES = [
+    (("Larger than 64 × 64,", "or of several sizes?"), ("U-Net", "on crops"), "size"),
+    (("At most 32 × 32,", "and aligned?"), ("Dense", "network"), "size"),
+    (None, ("Convolutional", "network or U-Net"), "size"),
 ]
+TIME = (("How long may", "training take?"), ("Seconds", "to hours"), "time")
 WIDTH, STEP, HEIGHT = 400, 84, 56
 
 
@@ -58,31 +61,45 @@ def svg(height, label, parts):
     )
 
 
-def row(y, question, answer, section, word):
-    """A question, and the answer that a click opens."""
+def link(x, y, width, answer, section):
+    """An answer, which a click opens."""
     title = f"{' '.join(answer).strip()}: code to copy"
-    return (
-        box(4, y, 206, question)
-        + right(210, y, 50)
-        + text(224, y + 21, word)
-        + f'<a href="#{section}"><title>{title}</title>{box(262, y, 134, answer, "answer")}</a>'
-    )
+    answer_box = box(x, y, width, answer, "answer")
+    return f'<a href="#{section}"><title>{title}</title>{answer_box}</a>'
+
+
+def row(y, question, answer, section, word):
+    """A question, and its answer to the right."""
+    arrow = right(210, y, 50) + text(224, y + 21, word)
+    return box(4, y, 206, question) + arrow + link(262, y, 134, answer, section)
+
+
+def column(y, questions, last_word):
+    """Questions one below the other: a yes leads to the right, a no leads down."""
+    parts = []
+    for i, (question, answer, section) in enumerate(questions):
+        if question is None:
+            parts.append(link(4, y, 206, answer, section))
+            continue
+        word = last_word if questions[i + 1][0] is None else "no"
+        parts.append(row(y, question, answer, section, "yes"))
+        parts.append(down(60, y + HEIGHT) + text(72, y + HEIGHT + 18, word))
+        y += STEP
+    return parts
 
 
 def choose():
-    """Questions one below the other: a yes leads to the right, to a section, a no leads down."""
-    parts = []
-    for i, (question, answer, section) in enumerate(QUESTIONS):
-        y = 4 + STEP * i
-        parts.append(row(y, question, answer, section, "yes"))
-        if i < len(QUESTIONS) - 1:
-            parts.append(down(60, y + HEIGHT) + text(72, y + HEIGHT + 18, "no"))
+    """First how to learn, or whether; then which network, and how long."""
     y = 4 + STEP * len(QUESTIONS)
-    parts.append(text(4, y + 14, "If it learns:", "title"))
-    for i, (question, answer, section) in enumerate(THEN):
-        parts.append(row(y + 28 + 68 * i, question, answer, section, "yes" if i == 0 else ""))
+    below = y + 28 + STEP * len(SIZES)
+    parts = [
+        *column(4, QUESTIONS, "no, or no time to train"),
+        text(4, y + 14, "If it learns:", "title"),
+        *column(y + 28, SIZES, "no"),
+        row(below, *TIME, ""),
+    ]
     label = "Questions about your images. Each answer is a link to code on this page."
-    return svg(y + 28 + 68 * len(THEN), label, parts)
+    return svg(below + 68, label, parts)
 
 
 def pipelines():

@@ -9,12 +9,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+import photographs
 import quality
+import weights
 
 
 def results():
     """The page of the results."""
-    return quality.page(quality.DATA, quality.read_results(quality.RESULTS))
+    page = quality.page(quality.DATA, quality.read_results(quality.RESULTS))
+    return page + "\n" + photographs.section(weights.read_results(weights.RESULTS))
 
 
 PAGES = {"results.md": results}

@@ -30,7 +30,7 @@ WINDOW = slice(20, 340), slice(180, 580)
 
 
 def photographs():
-    """A photograph with the noise of a dark evening, and what the pretrained net makes of it."""
+    """A photograph with the noise of a dark evening, and what a pretrained network makes of it."""
     X_clean = load_sample_image("flower.jpg")[None] / 255
     X_noisy = GaussianNoise(std=35 / 255, random_state=0).fit_transform(X_clean)
     X_denoised = PretrainedDenoiser().fit(X_noisy).predict(X_noisy)

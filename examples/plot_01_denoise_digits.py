@@ -2,7 +2,7 @@
 Denoise digits
 ==============
 
-How much better than a classical filter is a net that has seen clean images?
+How much better than a classical filter is a network that has seen clean images?
 
 An autoencoder learns to remove Gaussian noise from digits. We compare it with two filters on test
 digits that it has never seen. Run from a shell, the script also takes ``--data mnist``.

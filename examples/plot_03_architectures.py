@@ -27,8 +27,8 @@ noise = GaussianNoise(std=0.4, random_state=0)
 X_noisy = noise.fit_transform(X_test)
 
 # %%
-# Five nets
-# ---------
+# Five networks
+# -------------
 # ``DenoisingAutoencoder("unet")`` uses the default parameters. Here the convolutional networks
 # are smaller, so that the example runs quickly.
 

@@ -21,8 +21,8 @@ from skdae.plotting import NoiseLevelDisplay
 X_train, X_test = train_test_split(load_digits_images().images, random_state=0)
 
 # %%
-# Three nets and a filter
-# -----------------------
+# Three networks and a filter
+# ---------------------------
 
 denoisers = {"GaussianFilter": GaussianFilter(sigma=0.5).fit(X_train)}
 for name, std in {

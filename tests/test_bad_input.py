@@ -278,9 +278,9 @@ class MeanDecoder(nn.Linear):
 
 def test_net_that_returns_no_tensor_or_too_few_rows_is_named():
     rows = GOOD.reshape(20, -1)
-    with pytest.raises(ValueError, match="The net returned a batch <class 'tuple'>"):
+    with pytest.raises(ValueError, match="The network returned a batch <class 'tuple'>"):
         clone(DAE).set_params(architecture=Pair).fit(rows)
-    with pytest.raises(TypeError, match=r"encode\(\) of the net PairCodes must return one tensor"):
+    with pytest.raises(TypeError, match=r"encode\(\) of the network PairCodes must return one"):
         clone(DAE).set_params(architecture=PairCodes).fit(rows)
     dae = clone(DAE).set_params(architecture=MeanDecoder).fit(rows)
     with pytest.raises(TypeError, match=r"one tensor with 20 rows .*, not shape \(1, 64\)"):
@@ -324,5 +324,5 @@ def test_parameters_of_an_architecture_that_is_a_name():
 
 
 def test_module_of_the_wrong_shape_is_named():
-    with pytest.raises(ValueError, match=r"The net returned .* but the targets"):
+    with pytest.raises(ValueError, match=r"The network returned .* but the targets"):
         clone(DAE).set_params(architecture=nn.Conv2d(1, 1, 3)).fit(GOOD)

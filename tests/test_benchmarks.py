@@ -13,7 +13,7 @@ from skdae.architectures import Pretrained, UNet
 
 ROOT = Path(__file__).parents[1]
 # One epoch of a small net learns little, and fit says so.
-pytestmark = pytest.mark.filterwarnings("ignore:The net denoises its .* images no better")
+pytestmark = pytest.mark.filterwarnings("ignore:The network denoises its .* images no better")
 
 
 @pytest.fixture

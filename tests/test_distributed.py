@@ -246,8 +246,8 @@ def test_what_ends_one_process_ends_all_with_its_message(tmp_path):
     run(3, "fail", tmp_path)
     ranks = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(3)]
     on_all = {
-        "other data": "ValueError: The processes that train one net must pass the same data and",
-        "other shape": "ValueError: The processes that train one net must pass the same data and",
+        "other data": "ValueError: The processes that train one network must pass the same data",
+        "other shape": "ValueError: The processes that train one network must pass the same data",
         "other lr": "lr is 0.01 in process 0; 1.01 in process 1; 2.01 in process 2.",
         "other method": "method is partial_fit in process 0; fit in process 1",
         "few images": "ValueError: A batch of 2 image(s) cannot be shared by 3 processes",

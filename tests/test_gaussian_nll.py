@@ -21,7 +21,7 @@ from skdae._training.losses import Loss
 from skdae.architectures import Conv, Dense, DnCNN, UNet
 
 # Small nets, short trainings.
-pytestmark = pytest.mark.filterwarnings("ignore:The net denoises its .* images no better")
+pytestmark = pytest.mark.filterwarnings("ignore:The network denoises its .* images no better")
 
 rng = np.random.default_rng(0)
 X = rng.random((12, 16, 16)).astype(np.float32)

@@ -115,7 +115,7 @@ def test_a_fit_that_fails_had_not_begun():
         dae.fit(X)
     assert vars(dae) == {**before, "lr": 1e30}
     unfitted = dense(patch_size=4)
-    with pytest.raises(ValueError, match="patch_size=4 needs a net"):
+    with pytest.raises(ValueError, match="patch_size=4 needs a network"):
         unfitted.fit(X, X)
     assert set(vars(unfitted)) == set(unfitted.get_params(deep=False))
 

@@ -207,7 +207,7 @@ def test_crops_see_noise_as_large_as_they_are():
     ("X", "params", "message"),
     [
         (RAGGED, {"patch_size": None}, "images of different sizes; pass patch_size="),
-        (RAGGED, {"architecture": Dense()}, "patch_size=20 needs a net"),
+        (RAGGED, {"architecture": Dense()}, "patch_size=20 needs a network"),
         (RAGGED[2][None], {}, "Found array with 1 sample"),
         (RAGGED, {"patch_size": 21}, "patch_size=21 is larger than the smallest image.* 20 pixels"),
         (np.zeros((3, 8, 9)), {"patch_size": 9}, "whose shorter side has 8"),
@@ -221,9 +221,13 @@ def test_crops_see_noise_as_large_as_they_are():
         (
             np.zeros((3, 8, 8)),
             {"architecture": Dense(), "patch_size": 4},
-            "patch_size=4 needs a net",
+            "patch_size=4 needs a network",
         ),
-        (np.zeros((3, 8, 8)), {"architecture": Dense(), "tile_size": 4}, "tile_size=4 needs a net"),
+        (
+            np.zeros((3, 8, 8)),
+            {"architecture": Dense(), "tile_size": 4},
+            "tile_size=4 needs a net",
+        ),
         (np.zeros((3, 8, 8)), {"tile_size": 16}, "overlap of the tiles.* tile_size=.* or more"),
         (
             np.zeros((3, 8, 8)),
@@ -243,7 +247,7 @@ def test_sizes_set_on_a_net_of_one_size_are_refused_in_predict(name):
     X = np.zeros((3, 8, 8))
     dae = small(architecture=Dense(hidden=(4,))).fit(X).set_params(**{name: 4})
     for method in (dae.predict, dae.score):
-        with pytest.raises(ValueError, match=f"{name}=4 needs a net that takes images of any size"):
+        with pytest.raises(ValueError, match=f"{name}=4 needs a network that takes images"):
             method(X)
 
 

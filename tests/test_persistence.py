@@ -807,7 +807,8 @@ def test_attributes_that_no_fit_gives_are_refused(name, value, folder, fitted):
         place = (*PLAN, name.partition(".")[2])
     change = value if callable(value) else put(*place, value=value)
     refuses(
-        forge(folder, fitted, change), "does not fit to the rest|damaged|net has|weights|enlarges"
+        forge(folder, fitted, change),
+        "does not fit to the rest|damaged|network has|weights|enlarges",
     )
 
 

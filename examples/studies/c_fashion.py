@@ -3,8 +3,8 @@
 =========================================
 
 .. figure:: /images/studies/c_images.png
-    :alt: Five pieces of clothing: clean, noisy, and denoised by two nets. Shapes are right, fine
-        texture is lost.
+    :alt: Five pieces of clothing: clean, noisy, and denoised by two networks. Shapes are right,
+        fine texture is lost.
 
     Test images with noise of σ = 0.4, denoised, with their PSNR.
 

@@ -105,18 +105,18 @@ def check_weights(build, weights):
     if differing:
         name = differing[0]
         raise ValueError(
-            f"The net's architecture has {expected.get(name, 'nothing')} as {name}, where "
+            f"The network's architecture has {expected.get(name, 'nothing')} as {name}, where "
             f"{got.get(name, 'nothing')} stands; {len(differing)} of its weights differ."
         )
     # Buffers that are computed, not stored, must cost no more than the file says either.
     n_values = sum(value.numel() for value in skeleton.buffers())
     if n_values > _ROOM + 4 * sum(value.size for value in weights.values()):
-        raise ValueError(f"The net's architecture computes buffers of {n_values} values.")
+        raise ValueError(f"The network's architecture computes buffers of {n_values} values.")
     # Both ends, because an array of answers would take memory.
     ends = {name: [value.min(), value.max()] for name, value in weights.items() if value.size}
     wrong = [name for name, pair in ends.items() if not np.isfinite(pair).all()]
     if wrong:
-        raise ValueError(f"The net has NaN or infinity among its weights {wrong[0]}.")
+        raise ValueError(f"The network has NaN or infinity among its weights {wrong[0]}.")
 
 
 class Builder(TorchFunctionMode):
@@ -147,7 +147,7 @@ class Builder(TorchFunctionMode):
             # What becomes a weight.
             self._room -= torch.empty(*args, **{**kwargs, "device": "meta"}).numel() + _TENSOR
             if self._room < 0:
-                raise ValueError("The net's architecture has more weights than the file.")
+                raise ValueError("The network's architecture has more weights than the file.")
         if kwargs.get("generator", self) is None:
             kwargs["generator"] = self._generator
         return function(*args, **kwargs)

@@ -99,7 +99,7 @@ def start(make, denoiser, going_on, partial):
         _warn_if_apart()
     processes.agree(
         estimator=type(denoiser).__name__,
-        **{"method": "partial_fit" if partial else "fit", "a net that goes on": going_on},
+        **{"method": "partial_fit" if partial else "fit", "a network that goes on": going_on},
     )
     return processes.from_first(make, denoiser, going_on, partial)
 
@@ -134,8 +134,8 @@ def _warn_if_apart():
     n_processes, rank = int(os.environ.get("WORLD_SIZE") or 1), os.environ.get("RANK")
     if n_processes > 1 and rank == "0":
         warn_user(
-            f"{n_processes} processes were started together, but each fits a net of its own. "
-            "To train one net, write `with skdae.distributed(): denoiser.fit(X)`."
+            f"{n_processes} processes were started together, but each fits a network of its own. "
+            "To train one network, write `with skdae.distributed(): denoiser.fit(X)`."
         )
 
 
@@ -176,8 +176,8 @@ class ProcessGroup(Processes):
             if any(value != found[0] for value in found):
                 listed = "; ".join(f"{value} in process {i}" for i, value in enumerate(found))
                 raise ValueError(
-                    f"The processes that train one net must pass the same data and parameters, but "
-                    f"{name} is {listed}."
+                    f"The processes that train one network must pass the same data and parameters, "
+                    f"but {name} is {listed}."
                 )
         return everyone[0]
 
@@ -399,12 +399,12 @@ def local_gpu():
 
 @contextmanager
 def distributed(backend=None):
-    """Train one net with all processes that ``torchrun`` has started.
+    """Train one network with all processes that ``torchrun`` has started.
 
     Inside the block, `fit` and `partial_fit` of the denoisers that learn are shared: every process
     calls them with the same parameters and data, and computes its part of each batch.
-    `batch_size` stays the size of the whole batch, and all end with the same net, which is that of
-    one process but for rounding and for dropout. Outside of torchrun, the block is that of
+    `batch_size` stays the size of the whole batch, and all end with the same network, which is that
+    of one process but for rounding and for dropout. Outside of torchrun, the block is that of
     one process and changes nothing.
 
     Parameters

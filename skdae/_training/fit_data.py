@@ -228,8 +228,8 @@ def float32_range(X):
     values = value_range(X) if source is None else source.range
     if not np.isfinite(values).all():
         raise ValueError(
-            "Input X contains infinity or a value too large for dtype('float32'), in which nets "
-            "compute; divide the images by a constant first."
+            "Input X contains infinity or a value too large for dtype('float32'), in which "
+            "networks compute; divide the images by a constant first."
         )
     return values
 

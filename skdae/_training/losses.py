@@ -102,7 +102,8 @@ class Loss(nn.Module):
         if getattr(output, "shape", None) != target.shape:
             got = f"of shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output)
             raise ValueError(
-                f"The net returned a batch {got}, but the targets have shape {tuple(target.shape)}."
+                f"The network returned a batch {got}, but the targets have shape "
+                f"{tuple(target.shape)}."
             )
         prediction = self.activation(output.float())
         if self.rows_hwc is not None:

@@ -112,7 +112,7 @@ class ImageNet(NeuralNet):
             if n_epochs == 0 or is_inside_of_a_library() or several:
                 raise
             warn_user(
-                f"Training was interrupted: the net keeps what it learnt in {n_epochs} of "
+                f"Training was interrupted: the network keeps what it learnt in {n_epochs} of "
                 f"{self.plan_epochs(X)} epochs."
             )
         self.notify("on_train_end", X=X, y=y)
@@ -350,7 +350,7 @@ class ImageNet(NeuralNet):
     def _diverged(self, epoch):
         """Say that the loss is not a number any more."""
         cause = (
-            f"The loss became NaN or infinite in epoch {epoch + 1}: the net diverged with "
+            f"The loss became NaN or infinite in epoch {epoch + 1}: the network diverged with "
             f"lr={self.lr}; try a smaller lr, or precision='float32'"
         )
         if epoch == 0:
@@ -416,8 +416,8 @@ class ImageNet(NeuralNet):
                 output = self._apply(function, layout(batch), compiled).float().cpu()
             if not all(math.isfinite(value) for value in output.aminmax()):
                 raise ValueError(
-                    f"{function}() of the net gives NaN or infinity. Values of X far outside those "
-                    "of the training do this: pass images in the same units as at fit."
+                    f"{function}() of the network gives NaN or infinity. Values of X far outside "
+                    "those of the training do this: pass images in the same units as at fit."
                 )
             yield output
 
@@ -432,7 +432,7 @@ class ImageNet(NeuralNet):
                 self.module_, self.compiles = plain(self.module_), False
                 reason = textwrap.shorten(str(error), 150)
                 warn_user(
-                    f"The net cannot be compiled here, and predicts as it is ({reason}). "
+                    f"The network cannot be compiled here, and predicts as it is ({reason}). "
                     "set_params(compile=False) avoids the attempt."
                 )
         return call(plain(self.module_), function, batch)
@@ -445,7 +445,7 @@ def call(module, function, batch):
     if not is_tensor or output.shape[:1] != batch.shape[:1]:
         got = f"shape {tuple(output.shape)}" if is_tensor else type(output).__name__
         raise TypeError(
-            f"{function}() of the net {type(module).__name__} must return one tensor with "
+            f"{function}() of the network {type(module).__name__} must return one tensor with "
             f"{len(batch)} rows for a batch of as many, not {got}."
         )
     return output

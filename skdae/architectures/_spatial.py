@@ -149,7 +149,7 @@ def scale_of(input_shape, output_shape):
     scale = find_scale(input_shape[:2], output_shape[:2])
     if scale is None or input_shape[0] == 1 < output_shape[0]:
         raise ValueError(
-            f"A convolutional net enlarges images by a whole factor, but the input has shape "
+            f"A convolutional network enlarges images by a whole factor, but the input has shape "
             f"{tuple(input_shape)} and the target {tuple(output_shape)} (height, width, "
             'channels); use architecture="dense" for other shapes.'
         )

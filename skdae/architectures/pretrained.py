@@ -72,8 +72,8 @@ class Pretrained(_ResidualArchitecture):
         n_channels = output_shape[2]
         if n_channels not in (1, 3) or input_shape[0] == 1 or input_shape[:2] != output_shape[:2]:
             raise ValueError(
-                "The pretrained nets are for grey and colour images and targets of the same size, "
-                f"but the input has shape {tuple(input_shape)} and the target "
+                "The pretrained networks are for grey and colour images and targets of the same "
+                f"size, but the input has shape {tuple(input_shape)} and the target "
                 f'{tuple(output_shape)} (height, width, channels); use architecture="unet".'
             )
         architecture, weights = self._read(n_channels)

@@ -73,7 +73,7 @@ class WithVariance(nn.Module):
         mean = self.mean(x)
         if mean.shape[1] != self.n_out:
             raise ValueError(
-                f"The net returned a batch of shape {tuple(mean.shape)}, but the targets have "
+                f"The network returned a batch of shape {tuple(mean.shape)}, but the targets have "
                 f"{self.n_out} values per {'row' if mean.ndim == 2 else 'pixel'}."
             )
         mean = mean.float()

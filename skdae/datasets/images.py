@@ -134,7 +134,7 @@ def fetch_images(
         and ``X_test``, ndarrays of uint8 of shape (n_samples, height, width) or (n_samples, height,
         width, n_channels); ``y_train`` and ``y_test``, ndarrays of int64 of shape (n_samples,);
         ``target_names``. Of a file with one array per image: ``images``, a list of ndarrays of
-        uint8, and ``names``, a list of str. Always ``DESCR``.
+        uint8, and ``names``, a list of str. Always ``DESCR``. All values are from 0 to 255.
 
     Raises
     ------
@@ -143,12 +143,18 @@ def fetch_images(
     ValueError
         If the name is not that of a file, or the file is damaged or holds something else.
 
+    Notes
+    -----
+    Every function and estimator of skdae reads uint8 as ``value / 255``. Pass the images as they
+    are, or divide them by 255 yourself: the results are the same. Noise levels, denoised images and
+    errors are in units of [0, 1] in both cases.
+
     Examples
     --------
     >>> from skdae.datasets import fetch_images
     >>> mnist = fetch_images("mnist")  # doctest: +SKIP
-    >>> mnist.X_train.shape  # doctest: +SKIP
-    (60000, 28, 28)
+    >>> mnist.X_train.shape, mnist.X_train.dtype  # doctest: +SKIP
+    ((60000, 28, 28), dtype('uint8'))
     """
     check_parameters("fetch_images", {"name": [_NAME]}, name=name)
     path = _data_home(data_home) / f"{name}.npz"

@@ -30,7 +30,7 @@ def _module_has(name):
         module = getattr(estimator, "module_", None)
         if module is not None and not hasattr(module, name):
             raise AttributeError(
-                f"This {type(estimator).__name__} has no {name}: the net "
+                f"This {type(estimator).__name__} has no {name}: the network "
                 f"{type(module).__name__} offers no {name}()."
             )
         return True
@@ -69,8 +69,8 @@ class DenoisingAutoencoder(LearnedDenoiser):
         number of values is not a perfect square.
     loss : {"mse", "mae", "huber", "charbonnier", "bce", "ssim", "gaussian_nll"} or callable, \
             default="mse"
-        Training loss. A callable takes ``(prediction, target)``, tensors in the net's layout, and
-        returns a tensor with one value. "bce" needs targets in [0, 1], and the sigmoid.
+        Training loss. A callable takes ``(prediction, target)``, tensors in the network's layout,
+        and returns a tensor with one value. "bce" needs targets in [0, 1], and the sigmoid.
         "gaussian_nll" is "mse" with a second, small network beside the first, which learns the
         variance of its error per pixel by the Gaussian likelihood [3]_, for ``predict(X,
         return_std=True)``. Its gradient stays in the second network, so that the predictions are
@@ -159,7 +159,8 @@ class DenoisingAutoencoder(LearnedDenoiser):
         One row per epoch: ``epoch``, ``train_loss``, ``valid_loss``, ``lr``, ``dur`` in seconds.
     scaling_ : tuple of float
         Offset and scale of the units in which the network computes, in those of the images: (0, 1)
-        where the training targets lie in [0, 1]. The losses in `history_` are in the net's units.
+        where the training targets lie in [0, 1]. The losses in `history_` are in the network's
+        units.
     n_iter_ : int
         Number of epochs run.
     noise_ : injector or None
@@ -291,8 +292,8 @@ class DenoisingAutoencoder(LearnedDenoiser):
             )
         if self.transform_to == "latent" and not hasattr(module, "encode"):
             raise ValueError(
-                f'transform_to="latent" needs a net with codes, but {type(module).__name__} has no '
-                "encode()."
+                f'transform_to="latent" needs a network with codes, but {type(module).__name__} '
+                "has no encode()."
             )
         module = module.float()
         if not plan.flat:
@@ -346,7 +347,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
             return self._predict(images)
         if not self._gives_std:
             raise ValueError(
-                f"return_std=True needs a net that was fitted with loss='gaussian_nll', but "
+                f"return_std=True needs a network that was fitted with loss='gaussian_nll', but "
                 f"loss={self.loss!r}; ConformalDenoiser makes intervals for any denoiser."
             )
         denoised = self._denoise(images, with_std=True)

@@ -152,7 +152,8 @@ class LearnedDenoiser(BaseDenoiser):
         y : array-like or None, default=None
             Targets: clean images, or second noisy ones, shaped like `X`, or with height and width a
             whole number of times larger or smaller. None, or a 1-D array of labels, means `X`
-            itself.
+            itself. Without `noise`, that trains a plain autoencoder, which learns to copy its
+            input, and `fit` warns.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             How often each image is drawn for training, compared with the others: of weight 2 twice
             as often as of weight 1, of weight 0 never. Images that are set aside count alike.
@@ -362,8 +363,8 @@ class LearnedDenoiser(BaseDenoiser):
             error, constant_error = (value * net_scale**2 for value in (error, constant_error))
             images = "training" if valid is None else "validation"
             warn_user(
-                f"The net denoises its {images} images no better than one constant image would: "
-                f"their mean squared error is {error:.4g}, that of the mean training image "
+                f"The network denoises its {images} images no better than one constant image "
+                f"would: their mean squared error is {error:.4g}, that of the mean training image "
                 f"{constant_error:.4g}. Train longer (max_epochs={self.max_epochs}), or, where the "
                 f"loss in history_ stands still, try a smaller lr than {self.lr}, another "
                 'random_state, or output_activation="identity".',
@@ -395,7 +396,7 @@ class LearnedDenoiser(BaseDenoiser):
 
     @property
     def scaling_(self) -> tuple[float, float]:
-        """Offset and scale of the units of the net in those of the images."""
+        """Offset and scale of the units of the network in those of the images."""
         return self._plan.scaling
 
     @property
@@ -405,7 +406,7 @@ class LearnedDenoiser(BaseDenoiser):
 
     @property
     def module_(self) -> nn.Module:
-        """The module of the trained net; its output has no activation yet."""
+        """The module of the trained network; its output has no activation yet."""
         return self.net_.module_
 
     @property
@@ -425,7 +426,7 @@ class LearnedDenoiser(BaseDenoiser):
 
     @property
     def receptive_field_(self) -> tuple[int, int] | None:
-        """Stride and radius of the net in pixels; None where it takes images of one size alone."""
+        """Stride and radius of the network in pixels; None where it takes images of one size."""
         return self._plan.receptive_field
 
     def output_shape(self, image_shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -480,7 +481,7 @@ class LearnedDenoiser(BaseDenoiser):
     # Files
 
     def to_onnx(self, path: str | os.PathLike) -> None:
-        """Write the trained net as an ONNX file, which runs without skdae and PyTorch.
+        """Write the trained network as an ONNX file, which runs without skdae and PyTorch.
 
         The graph does what `predict` does, output activation and clipping included. Its input ``X``
         is `float32` (`uint8` images are divided by 255 first) and shaped like the images at `fit`:
@@ -520,8 +521,8 @@ class LearnedDenoiser(BaseDenoiser):
         if net is not None:
             if net.plan.architecture is None:
                 raise TypeError(
-                    f"The net {type(self.module_).__name__} is a module of your own, which save "
-                    "cannot write, because its files hold no code; joblib.dump keeps it."
+                    f"The network {type(self.module_).__name__} is a module of your own, which "
+                    "save cannot write, because its files hold no code; joblib.dump keeps it."
                 )
             del state["device_"]
             state["net_"] = {
@@ -594,7 +595,7 @@ def _explained(estimator):
         if "more than 1 value per channel" not in str(error):
             raise
         raise ValueError(
-            "The net normalises over batches, and a batch of one row has nothing to normalise: "
+            "The network normalises over batches, and a batch of one row has nothing to normalise: "
             f"pass at least 2 images and a larger batch_size than {estimator.batch_size}, or "
             "choose an architecture with batch_norm=False."
         ) from error

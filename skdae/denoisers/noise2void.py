@@ -78,7 +78,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
     history_ : list of dict
         One row per epoch: ``epoch``, ``train_loss``, ``valid_loss``, ``lr``, ``dur`` in seconds.
     scaling_ : tuple of float
-        Offset and scale of the net's units, as in `DenoisingAutoencoder`.
+        Offset and scale of the network's units, as in `DenoisingAutoencoder`.
     n_iter_ : int
         Number of epochs run.
     device_ : torch.device

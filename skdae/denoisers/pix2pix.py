@@ -78,7 +78,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
         probabilities that the discriminator gives to clean and to generated images), ``lr``,
         ``dur`` in seconds.
     scaling_ : tuple of float
-        Offset and scale of the net's units, as in `DenoisingAutoencoder`.
+        Offset and scale of the network's units, as in `DenoisingAutoencoder`.
     n_iter_ : int
         Number of epochs run.
     noise_ : injector or None

@@ -159,11 +159,11 @@ class NetPlan(Persistent):
             output = module(image)
             code = module.encode(image)[0] if hasattr(module, "encode") else None
         if not output.isfinite().all():
-            raise ValueError("The net gives NaN or infinity.")
+            raise ValueError("The network gives NaN or infinity.")
         known = self.code_shape
         got = None if code is None else tuple(code.shape)
         if sizes[0] is hw and known != got:
-            raise ValueError(f"The net has codes of shape {got}, not {known}.")
+            raise ValueError(f"The network has codes of shape {got}, not {known}.")
 
     def build(self):
         """A net with fresh weights."""
@@ -271,7 +271,7 @@ class NetPlan(Persistent):
         for name, size in (("patch_size", patch_size), ("tile_size", tile_size)):
             if size is not None and not self.any_size:
                 raise ValueError(
-                    f"{name}={size} needs a net that takes images of any size; use "
+                    f"{name}={size} needs a network that takes images of any size; use "
                     'architecture="unet", "dncnn", or "conv" with latent_dim=None.'
                 )
         if tile_size is not None:
@@ -296,8 +296,8 @@ class NetPlan(Persistent):
         built, here = previous._built, self._built
         if here != built:
             raise ValueError(
-                "The net that goes on training was built for architecture, latent_dim, flat rows, "
-                f"input and target {built}, but now these are {here}; fit a new one with "
+                "The network that goes on training was built for architecture, latent_dim, flat "
+                f"rows, input and target {built}, but now these are {here}; fit a new one with "
                 "warm_start=False."
             )
         return replace(

@@ -89,7 +89,8 @@ class PretrainedDenoiser(BaseFilter):
     -----
     `uint8` images and floats in [0, 1] are used as they are. If the input lies in [0, 1], so does
     the output. Other values, such as camera counts, are scaled by the range of each image, and the
-    result is returned in their own units.
+    result is returned in their own units. As with filters, the result is `float32` for `uint8` and
+    `float32`, and `float64` for all other types, `uint16` among them.
 
     If the noise grows with the brightness, the generalised Anscombe transform first makes it the
     same everywhere. The exact unbiased inverse [1]_ transforms the result back. For speckle, the
@@ -358,14 +359,14 @@ def _warn(images, ways, is_given):
     if strong and (is_given or min(images.shape[1:3]) >= 64):
         warn_user(
             f"The noise of {len(strong)} of {len(ways)} images is up to {max(strong):.3g} times as "
-            "strong as the net has learnt, 75 / 255 of the range of the image; expect a loss of "
-            "detail. noise= is in the units of X, which for uint8 are value / 255."
+            "strong as the network has learnt, 75 / 255 of the range of the image; expect a loss "
+            "of detail. noise= is in the units of X, which for uint8 are value / 255."
         )
     n_correlated = sum(map(is_correlated, images, [way.range for way in ways]))
     if n_correlated:
         warn_user(
             f"In {n_correlated} of {len(ways)} images, what looks like noise is correlated "
-            "between neighbouring pixels, as JPEG, demosaicking and upscaling make it; the net "
+            "between neighbouring pixels, as JPEG, demosaicking and upscaling make it; the network "
             "removes little of such noise. Pass the images as the camera made them, or shrink "
             "them, such as X[:, ::2, ::2]."
         )

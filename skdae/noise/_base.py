@@ -377,8 +377,8 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
             is_flat = " (If X is one image, pass X[None].)" if X.ndim == 2 else ""
             warn_user(
                 f"{n_copies} of {len(X)} images are copies of others. Equal images get equal "
-                "noise, which a net can learn by heart, and which training and test images of a "
-                "cross-validation then share: scores come out too good. Leave the copies out, or "
+                "noise, which a network can learn by heart, and which training and test images of "
+                "a cross-validation then share: scores come out too good. Leave the copies out, or "
                 "train with noise= of the denoiser, which is fresh at every step." + is_flat
             )
         return from_nhwc(out, X.ndim)
