@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 
@@ -210,6 +211,40 @@ def test_from_zarr_to_zarr(net, tmp_path):
     lazy = net.predict(da.from_zarr(source))
     lazy.to_zarr(str(tmp_path / "lazy.zarr"))
     np.testing.assert_allclose(da.from_zarr(tmp_path / "lazy.zarr"), target[:], atol=1e-6)
+
+
+class Removing(MedianFilter):
+    """Removes a folder when it denoises."""
+
+    folder = None
+
+    def _filter(self, images):
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return super()._filter(images)
+
+
+def test_a_zarr_that_vanishes_is_noticed_but_chunks_may_be_missing(tmp_path):
+    options = {"shape": X.shape, "chunks": (1, 32, 32), "dtype": "float32"}
+    source = zarr.create_array(tmp_path / "noisy", **options)
+    # The chunks of the other images were never written.
+    source[:2] = X[:2]
+    target = zarr.create_array(tmp_path / "clean", **options)
+    median, removing = (kind(3).fit(X) for kind in (MedianFilter, Removing))
+    median.predict_to(source, target, tile_size=40)
+    np.testing.assert_array_equal(target[:], median.predict(source[:]))
+    lazy = median.predict(da.from_zarr(source))
+    np.testing.assert_array_equal(lazy.compute(), target[:])
+    removing.folder = tmp_path / "clean"
+    with pytest.raises(ValueError, match="target has vanished") as caught:
+        removing.predict_to(source, target, tile_size=40)
+    assert "target is incomplete" in caught.value.__notes__[0]
+    removing.folder = tmp_path / "noisy"
+    with pytest.raises(ValueError, match="source has vanished while it was read") as caught:
+        removing.predict_to(source, np.empty_like(X), tile_size=40)
+    assert "1 of" in caught.value.__notes__[0]
+    for compute in (lazy.compute, lambda: MedianFilter().fit(da.from_zarr(source))):
+        with pytest.raises(ValueError, match="X has vanished while it was read"):
+            compute()
 
 
 # Bad input

@@ -266,6 +266,25 @@ def test_a_zarr_that_vanishes_is_noticed(little_memory, tmp_path):
         check_is_fitted(dae)
 
 
+@pytest.mark.parametrize("working_memory", [0.05, 1024])
+def test_a_zarr_that_vanishes_while_it_is_read_first_is_noticed(working_memory, tmp_path):
+    zarr = pytest.importorskip("zarr")
+
+    class Vanishing(zarr.Array):
+        def __getitem__(self, rows):
+            if rows != slice(0, 1):
+                shutil.rmtree(tmp_path / "X", ignore_errors=True)
+            return super().__getitem__(rows)
+
+    array = zarr.create_array(tmp_path / "X", shape=X.shape, chunks=(50, 8, 8), dtype=X.dtype)
+    array[:] = X
+    with (
+        sklearn.config_context(working_memory=working_memory),
+        pytest.raises(ValueError, match="X has vanished while it was read"),
+    ):
+        dense().fit(Vanishing(array.async_array))
+
+
 def test_unknown_chunks_are_refused():
     da = pytest.importorskip("dask.array")
     images = da.from_array(X.reshape(400, -1), chunks=(50, 64))
