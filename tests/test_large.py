@@ -10,6 +10,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
@@ -155,6 +156,21 @@ def test_a_noise_corrupts_chunks_as_the_whole(noise):
     assert (lazy.shape, lazy.dtype) == (whole.shape, whole.dtype)
     np.testing.assert_array_equal(lazy, whole)
     np.testing.assert_array_equal(noise.fit_transform(chunks), whole)
+
+
+def test_chunks_that_split_channels_are_joined():
+    colour = np.random.default_rng(1).random((4, 40, 50, 3)).astype(np.float32)
+    split = da.from_array(colour, chunks=(2, 20, 25, (1, 2)))
+    for denoiser in (MedianFilter(3), BilateralFilter(), small()):
+        denoiser.fit(colour)
+        lazy = denoiser.predict(split)
+        assert lazy.chunks[3] == (3,)
+        np.testing.assert_allclose(lazy.compute(), denoiser.predict(colour), atol=1e-6)
+        np.testing.assert_array_equal(
+            clone(denoiser).fit(split).predict(colour), denoiser.predict(colour)
+        )
+    noise = GaussianNoise(0.1, random_state=0).fit(split)
+    np.testing.assert_array_equal(noise.transform(split).compute(), noise.transform(colour))
 
 
 def test_rows_and_pipelines_stay_lazy():
