@@ -23,8 +23,8 @@ def stores_of(X):
 def check_stores(name, stores):
     """Refuse zarr arrays that are gone; called after they were read.
 
-    Their chunks are then missing, and zarr takes those, without a word, for chunks that were
-    never written, which hold its fill value. The description of the array, which each has, is missing, too.
+    Their chunks are missing then, and zarr takes them, without a word, for chunks that were never
+    written, which hold its fill value. The description that each array has is missing, too.
     """
     for array in stores:
         import zarr
