@@ -290,7 +290,7 @@ def test_a_zarr_that_vanishes_while_it_is_read_first_is_noticed(working_memory, 
         sklearn.config_context(working_memory=working_memory),
         pytest.raises(ValueError, match="X has vanished while it was read"),
     ):
-        dense().fit(Vanishing(array.async_array))
+        dense().fit(Vanishing(array._async_array))
 
 
 def test_unknown_chunks_are_refused():
