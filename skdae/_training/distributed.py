@@ -280,9 +280,9 @@ class ProcessGroup(Processes):
             if self._store.check(["error"]):
                 return self._store.get("error").decode()
         return (
-            "Another process has ended, has left skdae.distributed(), or does not answer, without a "
-            "message. Where a process catches an error inside the block, the others wait for it in "
-            "vain: catch it outside."
+            "Another process has ended, has left skdae.distributed(), or does not answer, without "
+            "a message. Where a process catches an error inside the block, the others wait for it "
+            "in vain: catch it outside."
         )
 
     def wait_for_readers(self):
