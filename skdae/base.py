@@ -170,7 +170,8 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
             If `source` or `target` is not such an array.
         ValueError
             If `target` has another shape or dtype, `tile_size` is smaller than the overlap of the
-            blocks, or a block holds NaN or infinity, or images that `predict` refuses.
+            blocks, a block holds NaN or infinity, or images that `predict` refuses, or a zarr array
+            is removed meanwhile.
 
         Notes
         -----

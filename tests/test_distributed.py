@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import warnings
 from functools import partial
 from pathlib import Path
@@ -188,6 +189,23 @@ def fail(folder):
     assert len(apart) == (rank == 0)
 
 
+def swallow(folder):
+    """One process goes on in the block without the fit for which the other one waits."""
+    rank, ended = int(os.environ["RANK"]), folder / "ended"
+    with skdae.distributed():
+        # Both begin the next block at once.
+        autoencoder("dense").fit(X)
+    try:
+        with skdae.distributed(timeout=10):
+            if rank == 0:
+                autoencoder("dense").fit(X)
+            while not ended.exists():
+                time.sleep(0.1)
+    except RuntimeError as error:
+        print(error)
+        ended.touch()
+
+
 # The tests
 
 
@@ -267,6 +285,10 @@ def test_what_ends_one_process_ends_all_with_its_message(tmp_path):
             assert errors[name].startswith(prefix + message), (rank, name, errors[name])
     assert "left" not in ranks[1]
     assert all("has left skdae.distributed()" in ranks[rank]["left"] for rank in (0, 2))
+
+
+def test_who_waits_in_vain_gives_up(tmp_path):
+    assert "or does not answer, without a message" in run(2, "swallow", tmp_path)
 
 
 def test_without_torchrun_the_block_is_that_of_one_process():

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
@@ -156,6 +158,21 @@ def test_a_noise_corrupts_chunks_as_the_whole(noise):
     np.testing.assert_array_equal(noise.fit_transform(chunks), whole)
 
 
+def test_chunks_that_split_channels_are_joined():
+    colour = np.random.default_rng(1).random((4, 40, 50, 3)).astype(np.float32)
+    split = da.from_array(colour, chunks=(2, 20, 25, (1, 2)))
+    for denoiser in (MedianFilter(3), BilateralFilter(), small()):
+        denoiser.fit(colour)
+        lazy = denoiser.predict(split)
+        assert lazy.chunks[3] == (3,)
+        np.testing.assert_allclose(lazy.compute(), denoiser.predict(colour), atol=1e-6)
+        np.testing.assert_array_equal(
+            clone(denoiser).fit(split).predict(colour), denoiser.predict(colour)
+        )
+    noise = GaussianNoise(0.1, random_state=0).fit(split)
+    np.testing.assert_array_equal(noise.transform(split).compute(), noise.transform(colour))
+
+
 def test_rows_and_pipelines_stay_lazy():
     rows = X.reshape(5, -1)
     pipe = make_pipeline(GaussianNoise(random_state=0), MedianFilter(image_shape=(70, 91)))
@@ -210,6 +227,40 @@ def test_from_zarr_to_zarr(net, tmp_path):
     lazy = net.predict(da.from_zarr(source))
     lazy.to_zarr(str(tmp_path / "lazy.zarr"))
     np.testing.assert_allclose(da.from_zarr(tmp_path / "lazy.zarr"), target[:], atol=1e-6)
+
+
+class Removing(MedianFilter):
+    """Removes a folder when it denoises."""
+
+    folder = None
+
+    def _filter(self, images):
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return super()._filter(images)
+
+
+def test_a_zarr_that_vanishes_is_noticed_but_chunks_may_be_missing(tmp_path):
+    options = {"shape": X.shape, "chunks": (1, 32, 32), "dtype": "float32"}
+    source = zarr.create_array(tmp_path / "noisy", **options)
+    # The chunks of the other images were never written.
+    source[:2] = X[:2]
+    target = zarr.create_array(tmp_path / "clean", **options)
+    median, removing = (kind(3).fit(X) for kind in (MedianFilter, Removing))
+    median.predict_to(source, target, tile_size=40)
+    np.testing.assert_array_equal(target[:], median.predict(source[:]))
+    lazy = median.predict(da.from_zarr(source))
+    np.testing.assert_array_equal(lazy.compute(), target[:])
+    removing.folder = tmp_path / "clean"
+    with pytest.raises(ValueError, match="target has vanished") as caught:
+        removing.predict_to(source, target, tile_size=40)
+    assert "target is incomplete" in caught.value.__notes__[0]
+    removing.folder = tmp_path / "noisy"
+    with pytest.raises(ValueError, match="source has vanished while it was read") as caught:
+        removing.predict_to(source, np.empty_like(X), tile_size=40)
+    assert "1 of" in caught.value.__notes__[0]
+    for compute in (lazy.compute, lambda: MedianFilter().fit(da.from_zarr(source))):
+        with pytest.raises(ValueError, match="X has vanished while it was read"):
+            compute()
 
 
 # Bad input

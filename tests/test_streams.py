@@ -12,7 +12,15 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skdae import DenoisingAutoencoder, GaussianNoise, Noise2VoidDenoiser, Pix2PixDenoiser
+from skdae import (
+    ConformalDenoiser,
+    DenoisingAutoencoder,
+    GaussianNoise,
+    MedianFilter,
+    Noise2VoidDenoiser,
+    Pix2PixDenoiser,
+    SelfEnsembleDenoiser,
+)
 from skdae._training.fit_data import datasets, gather
 from skdae._training.streams import Stream, open_images
 from skdae.architectures import Dense, UNet
@@ -266,6 +274,25 @@ def test_a_zarr_that_vanishes_is_noticed(little_memory, tmp_path):
         check_is_fitted(dae)
 
 
+@pytest.mark.parametrize("working_memory", [0.05, 1024])
+def test_a_zarr_that_vanishes_while_it_is_read_first_is_noticed(working_memory, tmp_path):
+    zarr = pytest.importorskip("zarr")
+
+    class Vanishing(zarr.Array):
+        def __getitem__(self, rows):
+            if rows != slice(0, 1):
+                shutil.rmtree(tmp_path / "X", ignore_errors=True)
+            return super().__getitem__(rows)
+
+    array = zarr.create_array(tmp_path / "X", shape=X.shape, chunks=(50, 8, 8), dtype=X.dtype)
+    array[:] = X
+    with (
+        sklearn.config_context(working_memory=working_memory),
+        pytest.raises(ValueError, match="X has vanished while it was read"),
+    ):
+        dense().fit(Vanishing(array._async_array))
+
+
 def test_unknown_chunks_are_refused():
     da = pytest.importorskip("dask.array")
     images = da.from_array(X.reshape(400, -1), chunks=(50, 64))
@@ -427,3 +454,19 @@ def test_pipelines_and_searches_route_validation_data():
         assert pipe["dae"].history_[-1]["valid_loss"] == direct
         search = GridSearchCV(asking, {"lr": [1e-3]}, cv=2).fit(X, groups=groups)
         assert "valid_loss" in search.best_estimator_.history_[-1]
+
+
+@pytest.mark.parametrize("kind", [SelfEnsembleDenoiser, ConformalDenoiser])
+def test_denoisers_that_hold_another_pass_on_what_its_fit_takes(kind):
+    for params in (
+        {"validation_data": (X[:50], None), "sample_weight": np.arange(400)},
+        {"groups": np.arange(400) // 100},
+    ):
+        direct = dense().fit(X, **params).history_
+        held = kind(dense()).fit(X, **params).denoiser_.history_
+        for loss in ("train_loss", "valid_loss"):
+            assert [row[loss] for row in held] == [row[loss] for row in direct]
+    with pytest.raises(TypeError, match="validation_data must be a tuple"):
+        kind(dense()).fit(X, validation_data=X)
+    with pytest.raises(TypeError, match=r"fit\(\) got an unexpected keyword argument 'groups'"):
+        kind(MedianFilter()).fit(X, groups=np.arange(400))

@@ -29,8 +29,8 @@ CAMERA = PoissonGaussianNoise(gain=80.0, std=20.0, offset=100.0, clip=None, rand
 class Average(BaseEstimator):
     """The mean of all images; the best denoiser of many frames."""
 
-    def fit(self, X, y=None):
-        self.seen_ = X, y
+    def fit(self, X, y=None, **params):
+        self.seen_, self.params_ = (X, y), params
         return self
 
     def predict(self, X):
@@ -130,6 +130,20 @@ def test_estimate_uses_pairs():
     noisy = CAMERA.fit_transform(X)
     noise = VarianceStabilized(MeanFilter()).fit(noisy, X).noise_
     assert noise.gain == pytest.approx(80, rel=0.05)
+
+
+def test_validation_data_are_transformed_as_those_of_the_fit():
+    X = cells(side=32)
+    noisy = CAMERA.fit_transform(X)
+    for y in (X, None):
+        params = {"dae__validation_data": (list(noisy), y), "groups": [0, 0, 1, 1]}
+        held = VarianceStabilized(Average(), CAMERA).fit(noisy, y, **params).denoiser_
+        for part, expected in zip(held.params_["dae__validation_data"], held.seen_, strict=True):
+            np.testing.assert_array_equal(part, expected)
+        assert held.params_["groups"] == [0, 0, 1, 1]
+    with pytest.raises(ValueError, match="NaN") as caught:
+        VarianceStabilized(Average(), CAMERA).fit(X, validation_data=(X * np.nan, None))
+    assert caught.value.__notes__ == ["X and y are those of validation_data."]
 
 
 # As any denoiser

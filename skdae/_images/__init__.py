@@ -11,7 +11,6 @@ from .arrays import (
 )
 from .blocks import (
     check_tile,
-    is_dask,
     overlap,
     predict_blocks,
     smallest_tile,
@@ -49,6 +48,11 @@ from .shapes import (
     to_hwc,
     to_nhwc,
     without_overhang,
+)
+from .stores import (
+    check_stores,
+    is_dask,
+    stores_of,
 )
 from .values import (
     CHUNK_VALUES,

@@ -2,7 +2,6 @@
 
 import copy
 import math
-import sys
 from collections.abc import Iterator
 from itertools import product
 
@@ -11,6 +10,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from .shapes import resolve_image_shape
+from .stores import check_stores, stores_of
 from .values import part_of_images, value_range
 
 # Pixels of a side, and values, of the blocks that are read where nothing is asked for: a net of
@@ -18,17 +18,12 @@ from .values import part_of_images, value_range
 _SIDE, _VALUES = 256, 2**16
 
 
-def is_dask(X):
-    """Whether `X` is a dask array; where one is, dask has been imported."""
-    dask_array = sys.modules.get("dask.array")
-    return isinstance(X, getattr(dask_array, "Array", ()))
-
-
 def range_of_chunks(X):
     """Smallest and largest value of a dask array, as `value_range` has them."""
     import dask
 
     low, high = dask.compute(X.min(), X.max())
+    check_stores("X", stores_of(X))
     if not np.isfinite([low, high]).all():
         raise ValueError("X contains NaN or infinity; pass finite images.")
     return value_range(np.array([low, high], X.dtype))
@@ -202,6 +197,7 @@ def lazily(estimator, method, X, params):
         "meta": np.empty((0,) * X.ndim, dtype),
         # A fit that comes later does not change it; it travels to each worker once.
         "estimator": dask.delayed(copy.copy(estimator), traverse=False),
+        "stores": dask.delayed(stores_of(X), traverse=False),
         "method": method,
         "starts": starts,
         "overlaps": depth if field else {},
@@ -217,9 +213,10 @@ def lazily(estimator, method, X, params):
 
 
 def _run_chunk(
-    block, estimator, method, starts, overlaps, as_type, params, shape=None, block_id=None
+    block, estimator, stores, method, starts, overlaps, as_type, params, shape=None, block_id=None
 ):
     """What a method makes of a chunk; of whole images where `shape` is that of the result."""
+    check_stores("X", stores)
     # The first of an axis has no overlap before it.
     before = [overlaps.get(axis, 0) if i else 0 for axis, i in enumerate(block_id)]
     start = [row[i] - n for row, i, n in zip(starts, block_id, before, strict=True)]
@@ -269,9 +266,11 @@ def predict_blocks(estimator, source, target, tile_size, verbose):
     _check_target(source, target, shape, dtype)
     field = field_of(estimator, source.shape, shape)
     n_written, places = 0, _places(estimator, source, target, field, tile_size)
+    stores = stores_of(source)
     try:
         for place in tqdm(places, unit="block", disable=not verbose):
             block = np.asarray(source[tuple(slice(*p[:2]) for p in place)])
+            check_stores("source", stores)
             start = [p[0] for p in place]
             if field is None:
                 result = run(block, estimator, "predict", start, (len(block), *shape[1:]))
@@ -282,6 +281,7 @@ def predict_blocks(estimator, source, target, tile_size, verbose):
             outer = tuple(slice(first, last) for *_, first, last in place)
             target[outer] = _stored(result[inner], np.dtype(target.dtype))
             n_written += 1
+        check_stores("target", stores_of(target))
     except BaseException as error:
         error.add_note(f"target is incomplete: {n_written} of {len(places)} blocks are written.")
         raise

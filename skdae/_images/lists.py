@@ -9,9 +9,10 @@ import numpy as np
 from sklearn.utils.validation import check_consistent_length
 
 from .arrays import as_array, holds_array, is_listed, of_one_kind
-from .blocks import is_dask, lazily, range_of_chunks
+from .blocks import lazily, range_of_chunks
 from .checks import check_images, check_target, validate_images
 from .shapes import common_scale, find_scale
+from .stores import is_dask
 from .values import value_range
 
 Function = TypeVar("Function", bound=Callable[..., Any])

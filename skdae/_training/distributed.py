@@ -11,6 +11,7 @@ import traceback
 import warnings
 from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
+from datetime import timedelta
 from functools import partial
 from itertools import count
 
@@ -278,7 +279,11 @@ class ProcessGroup(Processes):
         with suppress(RuntimeError):
             if self._store.check(["error"]):
                 return self._store.get("error").decode()
-        return "Another process has ended, or has left skdae.distributed(), without a message."
+        return (
+            "Another process has ended, has left skdae.distributed(), or does not answer, without "
+            "a message. Where a process catches an error inside the block, the others wait for it "
+            "in vain: catch it outside."
+        )
 
     def wait_for_readers(self):
         """Keep the store, which may be the first process's, until all have read."""
@@ -398,7 +403,7 @@ def local_gpu():
 
 
 @contextmanager
-def distributed(backend=None):
+def distributed(backend=None, timeout=None):
     """Train one network with all processes that ``torchrun`` has started.
 
     Inside the block, `fit` and `partial_fit` of the denoisers that learn are shared: every process
@@ -412,6 +417,10 @@ def distributed(backend=None):
     backend : str or None, default=None
         As in `torch.distributed.init_process_group`. None takes "gloo" for CPUs and "nccl" for
         GPUs.
+    timeout : float or None, default=None
+        Seconds after which a process that waits for another one gives up. Allow for what one of
+        them may do alone, such as reading its data or writing a checkpoint. None leaves it to
+        PyTorch: 30 minutes on CPUs, 10 on GPUs.
 
     Yields
     ------
@@ -424,13 +433,14 @@ def distributed(backend=None):
         If the backend is not there. `fit` raises it where data or parameters differ between the
         processes, or a batch has fewer images than there are processes.
     RuntimeError
-        In `fit`, if another process has ended, with its message.
+        In `fit`, if another process has ended, with its message, or does not answer in time.
 
     Notes
     -----
     Warnings, progress and checkpoints are those of process 0; callbacks run in every process, and
     see its part of each batch. A loss is to be a mean over the images of a batch. An error or
-    Ctrl-C in one process ends all.
+    Ctrl-C in one process ends all, once it leaves the block: where one process alone catches an
+    error inside of it, the others wait for that process until `timeout`.
 
     Examples
     --------
@@ -449,7 +459,7 @@ def distributed(backend=None):
         # An inner block adds nothing.
         yield current()
         return
-    processes, close = _join(backend)
+    processes, close = _join(backend, None if timeout is None else timedelta(seconds=timeout))
     token = _CURRENT.set(processes)
     try:
         with warnings.catch_warnings():
@@ -478,12 +488,12 @@ _stores: list = []
 _n_blocks = count()
 
 
-def _join(backend):
+def _join(backend, timeout):
     """The group of all processes, and the function that leaves it."""
     name = f"skdae {next(_n_blocks)}"
     if dist.is_initialized():
         store = dist.distributed_c10d._get_default_store()
-        group = dist.new_group()
+        group = dist.new_group(timeout=timeout)
         close = partial(dist.destroy_process_group, group)
     else:
         if not _stores:
@@ -491,7 +501,9 @@ def _join(backend):
         store, rank, size = _stores
         # Under a name of its own, or a second block would find the addresses of the first.
         group_store = dist.PrefixStore(f"{name} group", store)
-        dist.init_process_group(_full_name(backend), store=group_store, rank=rank, world_size=size)
+        dist.init_process_group(
+            _full_name(backend), timeout=timeout, store=group_store, rank=rank, world_size=size
+        )
         group, close = None, dist.destroy_process_group
     return ProcessGroup(dist.PrefixStore(name, store), group), close
 

@@ -19,7 +19,15 @@ from sklearn.utils.validation import check_consistent_length
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from .._images import as_array, is_listed, to_float, union, value_range
+from .._images import (
+    as_array,
+    check_stores,
+    is_listed,
+    stores_of,
+    to_float,
+    union,
+    value_range,
+)
 from .batches import ImageDataset, is_memory_map
 from .crops import PatchDataset, PixelStore
 
@@ -154,7 +162,8 @@ def _in_memory(name, images):
         return as_array(images)
     if not _is_lazy_array(images):
         return images
-    images = np.asarray(images[:])
+    stores, images = stores_of(images), np.asarray(images[:])
+    check_stores(name, stores)
     if images.ndim > 1 and images.size:
         _finite_range(name, 0, images)
     return images
@@ -281,6 +290,7 @@ class Source:
                 if not self.is_array:
                     shapes.append(batch.shape[1:])
                 start += len(batch)
+        check_stores(self.name, stores_of(self.images))
         self.range, self.values = union(*ranges), np.concatenate(values)
         self.dtype = np.dtype(np.uint8 if is_bytes else np.float32)
         if len(set(shapes)) > 1:

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
 from .._images import (
+    as_array,
     first_image,
     guess_image_shape,
     image_by_image,
@@ -38,15 +39,16 @@ class HeldDenoiser(BaseDenoiser):
         yield from super()._truths()
         yield "denoiser_", knows_images(self.denoiser_, self.image_shape_)
 
-    def _hold_given(self, X, y):
+    def _hold_given(self, X, y, fit_params):
         """Check images that may have several sizes, and fit a clone of the denoiser to them."""
         images = validate_images(self, first_image(X), reset=True)
         # Of a DataFrame the values alone: its names are checked here.
-        self._hold(images, X if is_ragged(X) else images, y)
+        X = X if is_ragged(X) else images
+        self._hold(images, X, y, with_validation(fit_params, lambda X, y: (as_array(X), y)))
 
-    def _hold(self, images, X, y):
+    def _hold(self, images, X, y, fit_params):
         """Fit a clone of the denoiser to `X` and `y`; `images` are the first of those that came."""
-        self.denoiser_ = clone(self.denoiser).fit(X, y)
+        self.denoiser_ = clone(self.denoiser).fit(X, y, **fit_params)
         self._adopt(images)
 
     def _adopt(self, images):
@@ -111,6 +113,20 @@ class HeldDenoiser(BaseDenoiser):
         own = get_tags(self.denoiser).transformer_tags
         tags.transformer_tags.preserves_dtype = own.preserves_dtype if own else []
         return tags
+
+
+def with_validation(fit_params, function):
+    """What a fit takes, where a function of images and targets has changed the validation data."""
+    changed = dict(fit_params)
+    for name, pair in fit_params.items():
+        # Of a Pipeline, the name of a step stands before. What is not a pair, the denoiser refuses.
+        if name.split("__")[-1] == "validation_data" and isinstance(pair, tuple) and len(pair) == 2:
+            try:
+                changed[name] = function(*pair)
+            except ValueError as error:
+                error.add_note(f"X and y are those of {name}.")
+                raise
+    return changed
 
 
 def predict_with_std(denoiser, X):

@@ -147,7 +147,7 @@ class ConformalDenoiser(HeldDenoiser):
 
     # The denoiser is validated as in a fit of its own.
     @fit_context(skip_nested=False)
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, **fit_params: Any) -> Self:
         """Fit the denoiser; `conformalize` then takes other images.
 
         Parameters
@@ -157,6 +157,9 @@ class ConformalDenoiser(HeldDenoiser):
             Images as the denoiser takes them, a list of images of different sizes among them.
         y : array-like or None, default=None
             Targets as the denoiser takes them.
+        **fit_params : dict
+            What else `fit` of the denoiser takes, such as ``sample_weight``, ``groups`` or
+            ``validation_data``.
 
         Returns
         -------
@@ -169,7 +172,7 @@ class ConformalDenoiser(HeldDenoiser):
             images. The fitted state from before is kept.
         """
         with unchanged_on_error(self):
-            self._hold_given(X, y)
+            self._hold_given(X, y, fit_params)
             # Those of another denoiser.
             for name in _CALIBRATED:
                 self.__dict__.pop(name, None)

@@ -87,7 +87,7 @@ class SelfEnsembleDenoiser(HeldDenoiser):
 
     # The denoiser is validated as in a fit of its own.
     @fit_context(skip_nested=False)
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, **fit_params: Any) -> Self:
         """Fit the denoiser.
 
         Parameters
@@ -97,6 +97,9 @@ class SelfEnsembleDenoiser(HeldDenoiser):
             Images as the denoiser takes them, a list of images of different sizes among them.
         y : array-like or None, default=None
             Targets as the denoiser takes them.
+        **fit_params : dict
+            What else `fit` of the denoiser takes, such as ``sample_weight``, ``groups`` or
+            ``validation_data``.
 
         Returns
         -------
@@ -109,7 +112,7 @@ class SelfEnsembleDenoiser(HeldDenoiser):
             images. The fitted state from before is kept.
         """
         with unchanged_on_error(self):
-            self._hold_given(X, y)
+            self._hold_given(X, y, fit_params)
         return self
 
     @property

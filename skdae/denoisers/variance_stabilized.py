@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from .._checks import fit_context
 from .._images import (
+    check_any_images,
     check_image_list,
     check_targets,
     first_image,
@@ -20,7 +21,7 @@ from .._training.fit_data import float32_range
 from ..base import unchanged_on_error
 from ..noise import BaseNoise, estimate_noise
 from ..noise.anscombe import AnscombeTransform, as_camera
-from .held import HeldDenoiser
+from .held import HeldDenoiser, with_validation
 
 
 class VarianceStabilized(HeldDenoiser):
@@ -110,7 +111,7 @@ class VarianceStabilized(HeldDenoiser):
 
     # The denoiser is validated as in a fit of its own.
     @fit_context(skip_nested=False)
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, **fit_params: Any) -> Self:
         """Estimate the noise, if it was not given, and fit the denoiser.
 
         Parameters
@@ -120,6 +121,9 @@ class VarianceStabilized(HeldDenoiser):
             Images as the denoiser takes them, a list of images of different sizes among them.
         y : array-like or None, default=None
             Clean images as the denoiser takes them.
+        **fit_params : dict
+            What else `fit` of the denoiser takes, such as ``sample_weight``, ``groups`` or
+            ``validation_data``, whose images are transformed as `X` and `y` are.
 
         Returns
         -------
@@ -134,10 +138,10 @@ class VarianceStabilized(HeldDenoiser):
         with unchanged_on_error(self):
             images = validate_images(self, first_image(X), reset=True)
             X = check_image_list(X) if is_ragged(X) else images
-            self._fit(images, X, check_targets(X, y))
+            self._fit(images, X, check_targets(X, y), fit_params)
         return self
 
-    def _fit(self, images, X, y):
+    def _fit(self, images, X, y, fit_params):
         """Fit to checked images and targets; `images` are the first of them."""
         noise = self.noise
         if isinstance(noise, str):
@@ -149,7 +153,15 @@ class VarianceStabilized(HeldDenoiser):
         self.range_ = float32_range(X)
         self.noise_ = noise.for_training(images.shape, images.shape[1:], 0, self.range_)
         there, expected, _ = self._ways()
-        self._hold(images, _each(there, X), _each(expected, y))
+
+        def stabilized(X, y):
+            return _each(there, X), _each(expected, y)
+
+        def checked(X, y):
+            X = check_any_images(X)
+            return stabilized(X, check_targets(X, y))
+
+        self._hold(images, *stabilized(X, y), with_validation(fit_params, checked))
 
     def _predict(self, X):
         """Denoise checked images."""
