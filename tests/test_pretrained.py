@@ -104,6 +104,17 @@ def test_bytes_are_fractions_and_stay_in_their_range():
     np.testing.assert_array_equal(X_denoised, denoiser.predict(X / np.float32(255)))
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+@pytest.mark.parametrize("noise", ["estimate", 0.0])
+def test_every_dtype_comes_out_as_float32(dtype, noise):
+    X = (255 * noisy(GREY).clip(0, 1)).astype(dtype)
+    denoiser = PretrainedDenoiser(noise=noise).fit(X)
+    assert denoiser.predict(X).dtype == np.float32
+    assert [x.dtype for x in denoiser.predict([X[0], X[0, :40]])] == [np.float32] * 2
+    stabilized = VarianceStabilized(denoiser, noise=PoissonGaussianNoise(gain=0.1)).fit(X)
+    assert stabilized.predict(X).dtype == np.float32
+
+
 def test_the_mean_of_a_noise_is_taken_away():
     X_noisy = noisy(GREY, GaussianNoise(0.1, mean=0.2))
     X_denoised = (

@@ -89,7 +89,7 @@ class PretrainedDenoiser(BaseFilter):
     -----
     `uint8` images and floats in [0, 1] are used as they are. If the input lies in [0, 1], so does
     the output. Other values, such as camera counts, are scaled by the range of each image, and the
-    result is returned in their own units.
+    result is returned in their own units. It is `float32`, whatever the dtype of the input.
 
     If the noise grows with the brightness, the generalised Anscombe transform first makes it the
     same everywhere. The exact unbiased inverse [1]_ transforms the result back. For speckle, the
@@ -240,7 +240,7 @@ class PretrainedDenoiser(BaseFilter):
         noises = [given or choose_noise(image[None]) for image in images]
         ways = [_Way(image, noise) for image, noise in zip(images, noises, strict=True)]
         _warn(images, ways, is_given=given is not None)
-        out = np.empty_like(images)
+        out = np.empty(images.shape, np.float32)
         step = 1 if max(sides) > tile else max(1, _PIXELS // np.prod(sides))
         for rows in gen_batches(len(images), step):
             here = ways[rows]
@@ -258,6 +258,11 @@ class PretrainedDenoiser(BaseFilter):
                     run, images[rows], (1, 1), n_channels, tile, stride, reach
                 )
         return out
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        return tags
 
     def _net(self, n_channels):
         """A function from noisy images with a map of the level to clean ones, and its field."""
