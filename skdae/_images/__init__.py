@@ -58,6 +58,7 @@ from .values import (
     in_unit_range,
     is_far,
     mean_differences,
+    refuse_other_units,
     refuse_overflow,
     squared_errors,
     union,
