@@ -53,7 +53,7 @@ class PretrainedDenoiser(BaseFilter):
         The noise of the images. A number is the standard deviation :math:`\sigma \ge 0` of Gaussian
         noise, in the units of `X`; those of `uint8` are ``value / 255``. An injector is a
         `GaussianNoise`, `PoissonNoise`, `PoissonGaussianNoise` or `SpeckleNoise` of one level.
-        "estimate" finds Gaussian or Poisson-Gaussian noise in each image.
+        "estimate" finds Gaussian, Poisson-Gaussian or speckle noise in each image.
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
         grey image, or a 1-D signal where the number of values is not a perfect square.
@@ -306,10 +306,7 @@ class _Way:
         camera = None if self.is_speckle else as_camera(noise)
         self.camera = camera and AnscombeTransform(camera)
         low, high = float(image.min()), float(image.max())
-        if self.is_speckle:
-            dark, light = 0.0, noise.std
-        else:
-            dark, light = np.sqrt(noise_variance(noise, np.array([0.0, 1.0])))
+        dark, light = np.sqrt(noise_variance(noise, np.array([0.0, 1.0])))
         # Six deviations are beyond any noise; so dark, or with so much noise, it has other units.
         is_unit = -6 * dark <= low and 1 / 255 < high <= 1 + 6 * light and light < 0.5
         self.clip = (0.0, 1.0) if in_unit_range((low, high)) else None
