@@ -13,6 +13,9 @@ __all__: list[str] = []
 
 _STEPS = 2000
 
+# What skdae.noise has beside the noises that numbers describe.
+_NOT_INJECTORS = {"BaseNoise", "NoiseSequence", "OneOf", "estimate_noise"}
+
 
 def main(arguments=None):
     """Run the command; returns the exit code: 0, 1 if anything failed, 130 after Ctrl-C."""
@@ -40,8 +43,9 @@ def _parser():
         return part
 
     noise_help = (
-        "a standard deviation, such as 0.1 (of 1; in files of 16 bits, counts), or an injector "
-        "as in Python, such as 'PoissonGaussianNoise(gain=2.0, std=5.0)'"
+        "a standard deviation (values of 8-bit files are read as 0 to 1, so that 25 of 255 is "
+        "0.098; values of 16-bit files as 0 to 65535), or an injector as in Python, such as "
+        "'PoissonGaussianNoise(gain=2.0, std=5.0)'"
     )
     part = command(denoise)
     part.add_argument("inputs", nargs="+", metavar="IN", help="image files or folders")
@@ -49,15 +53,15 @@ def _parser():
     place.add_argument("-o", "--output", metavar="OUT", help="a file for one file, else a folder")
     place.add_argument("--in-place", action="store_true", help="write over the input")
     kind = part.add_mutually_exclusive_group()
-    kind.add_argument("--model", metavar="FILE", help="a denoiser that was saved; else ours")
-    kind.add_argument("--noise", default="estimate", help=f"estimate (default), {noise_help}")
+    kind.add_argument("--model", metavar="FILE", help="a saved denoiser, in place of ours")
+    kind.add_argument("--noise", default="estimate", help=f"'estimate' (default), {noise_help}")
 
     part = command(train)
     part.add_argument("folder", metavar="FOLDER", help="noisy images; clean ones with --noise")
     part.add_argument("-o", "--output", metavar="MODEL", required=True, help="file to write")
     kind = part.add_mutually_exclusive_group()
     kind.add_argument("--clean", metavar="FOLDER", help="clean images with the same names")
-    kind.add_argument("--noise", help=f"noise to add: a range such as '(0.05, 0.2)', {noise_help}")
+    kind.add_argument("--noise", help=f"noise to add: {noise_help}; or a range '(0.05, 0.2)'")
     part.add_argument("--steps", type=int, default=_STEPS, help=f"default: {_STEPS}")
     part.add_argument("--seed", type=int, help="the same seed gives the same denoiser")
 
@@ -73,7 +77,7 @@ def _parser():
 
 
 def denoise(args):
-    """Denoise image files; all else in them stays as it is."""
+    """Denoise image files; all but the pixels stays as it is."""
     from ._files.atomic import atomic_write
     from ._files.images import read_image
 
@@ -90,7 +94,7 @@ def denoise(args):
 
 
 def train(args):
-    """Train a denoiser on a folder of images: noisy ones alone, with clean ones, or clean ones."""
+    """Train a denoiser on noisy images, on noisy and clean ones, or on clean ones and a noise."""
     from ._files.atomic import check_place
     from ._files.images import find_images
     from .denoisers import DenoisingAutoencoder, Noise2VoidDenoiser
@@ -106,10 +110,14 @@ def train(args):
         "verbose": int(sys.stderr.isatty()),
     }
     if args.clean is not None:
+        if not Path(args.clean).is_dir():
+            raise ValueError(f"--clean {args.clean}: there is no such folder.")
         y = _images_of([Path(args.clean, path.name) for path in find_images(args.folder)])
         denoiser = DenoisingAutoencoder("unet", **options)
     elif args.noise is not None:
-        denoiser = DenoisingAutoencoder("unet", noise=_parsed_noise(args.noise), **options)
+        added = _parsed_noise(args.noise)
+        _check_level(added, X[0].dtype)
+        denoiser = DenoisingAutoencoder("unet", noise=added, **options)
     else:
         denoiser = Noise2VoidDenoiser(**options)
     denoiser.fit(X, y).save(args.output)
@@ -117,7 +125,7 @@ def train(args):
 
 
 def noise(args):
-    """Print what noise is in image files, in the units of the file (8 bits: of 1)."""
+    """Print the noise of image files, in their units; 8-bit values are read as 0 to 1."""
     from ._files.images import find_images, read_image
     from .noise import estimate_noise
 
@@ -139,7 +147,7 @@ def noise(args):
 
 
 def info(args):
-    """Print what is in a file that skdae saved."""
+    """Print what a saved denoiser is."""
     from ._files.arrays import read_arrays
     from ._files.estimators import load
 
@@ -177,6 +185,11 @@ def _outputs(args):
     else:
         if output.exists() and not output.is_dir():
             raise ValueError(f"{output} is a file; pass a folder to write several files into.")
+        if is_file and output.suffix.lower() in FORMATS:
+            raise ValueError(
+                f"-o {output} is the name of a file, but the input is a folder or several files; "
+                f"pass a folder, such as -o {output.with_suffix('')}{os.sep}."
+            )
         output.mkdir(parents=True, exist_ok=True)
         outputs = [output / path.name for path in paths]
     for path in outputs:
@@ -206,6 +219,8 @@ def _denoiser(args):
 
     def run(image):
         _check_unit(model, image)
+        if args.model is None:
+            _check_level(model.noise, image.dtype)
         ready = model.fit(image[None]) if is_open else model
         return ready.predict(image[None])[0]
 
@@ -222,6 +237,25 @@ def _check_unit(model, image):
         raise ValueError(
             f"the model learnt from {learnt}, but this file has {8 * image.dtype.itemsize} bits "
             "per value; train a model on files like it."
+        )
+
+
+def _check_level(noise, dtype):
+    """Refuse levels of 0 to 255 for 8 bits, which are read as 0 to 1, and of 0 to 1 for counts."""
+    from .noise import GaussianNoise, PoissonGaussianNoise
+
+    if not isinstance(noise, GaussianNoise | PoissonGaussianNoise) or dtype.kind not in "iu":
+        return
+    level = max(noise.std) if isinstance(noise.std, tuple | list) else noise.std
+    if dtype.itemsize == 1 and level > 1:
+        raise ValueError(
+            f"--noise: a std of {level:g} does not fit 8-bit files, whose values are read as "
+            f"0 to 1; did you mean {level / 255:.2g}, which is {level:g} of 255?"
+        )
+    if dtype.itemsize == 2 and 0 < level < 1 and isinstance(noise, GaussianNoise):
+        raise ValueError(
+            f"--noise: a std of {level:g} is less than one count of a 16-bit file, whose values "
+            f"are 0 to 65535; did you mean {level * 65535:.4g}, which is {level:g} of the range?"
         )
 
 
@@ -242,10 +276,14 @@ def _parsed_noise(text):
             f"--noise {text!r} is not a number, a range such as '(0.05, 0.2)', or an injector with "
             "numbers, such as 'PoissonNoise(peak=30)'."
         ) from error
-    known = {n for n in noise.__all__ if n.endswith("Noise") and n != "BaseNoise"}
+    known = {n: getattr(noise, n) for n in noise.__all__ if n not in _NOT_INJECTORS}
     if name not in known:
         raise ValueError(f"--noise: {name} is not a noise of skdae.{did_you_mean(name, known)}")
-    return getattr(noise, name)(*args, **options)
+    try:
+        return known[name](*args, **options)
+    except TypeError as error:
+        names = ", ".join(known[name]().get_params())
+        raise ValueError(f"--noise {text!r}: {name} has the parameters {names}.") from error
 
 
 def _images_of(paths):
@@ -292,6 +330,9 @@ def _say(what, path=None):
     from tqdm import tqdm
 
     text = str(what) or repr(what)
+    if isinstance(what, OSError) and what.strerror:
+        # Without Python's number of the error.
+        text = what.strerror + (f": {what.filename!r}" if what.filename is not None else "")
     if path is not None and str(path) not in text:
         text = f"{path}: {text}"
     tqdm.write(f"skdae: {text}", file=sys.stderr)

@@ -83,6 +83,7 @@ def fails(capsys):
         message = capsys.readouterr().err
         assert re.search(f"skdae: .*{match}", message), message
         assert "Traceback" not in message
+        assert "Errno" not in message
 
     return fail
 
@@ -153,7 +154,9 @@ def test_one_file_that_fails_does_not_stop_the_rest(here, fails):
     assert names(here / "out") == ["b.png"]
     fails("denoise noisy -o out --model model", "aa.jpg cannot be read: it is not a PNG")
     fails("denoise noisy -o out --model model", "No such file or directory: .*ab.png")
-    fails("denoise nothing.png noisy/b.png -o out --model model", "nothing.png")
+    fails("denoise nothing.png noisy/b.png -o out --model model", "directory: 'nothing.png'")
+    Path("noisy/a.png").write_bytes(Path("noisy/b.png").read_bytes()[:300])
+    fails("denoise noisy -o out --model model", "a.png cannot be read: .* its end is missing")
 
 
 def test_file_of_other_images_than_the_model_is_named(fails):
@@ -211,11 +214,18 @@ def test_file_that_may_not_be_read_is_named(fails, monkeypatch):
         ("noisy clean -o out", "Several inputs would be written to the same file"),
         ("empty -o out", "folder empty holds no image files"),
         ("noisy/a.png -o no/out.png", "There is no folder"),
-        ("noisy -o file/out", "Not a directory"),
+        ("noisy -o file/out", "Not a directory: 'file/out'"),
+        ("noisy -o one.png", "one.png is the name of a file, but the input .* -o one/"),
+        ("noisy/a.png noisy/b.png -o one.tif", "one.tif is the name of a file"),
+        ("noisy/a.png -o locked/out.png", "folder .*/locked may not be written to"),
     ],
 )
-def test_output_that_cannot_be(line, match, here, fails):
+def test_output_that_cannot_be(line, match, here, fails, monkeypatch):
     Path("file").write_text("mine")
+    Path("locked").mkdir()
+    may = os.access
+    # The tests may run as root, to whom nothing is forbidden.
+    monkeypatch.setattr(os, "access", lambda path, mode: path.name != "locked" and may(path, mode))
     Path("empty").mkdir()
     fails(f"denoise {line} --model model", match)
     assert Path("file").read_text() == "mine"
@@ -302,7 +312,29 @@ def test_photographs_are_denoised_without_a_model(noise):
     assert pixels("out/grey.png").shape == (48, 64)
 
 
+@pytest.mark.parametrize(
+    ("noise", "file", "match"),
+    [
+        ("25", "noisy/a.png", "std of 25 does not fit 8-bit files.* did you mean 0.098"),
+        ("'PoissonGaussianNoise(gain=0.1, std=5)'", "noisy/a.png", "did you mean 0.02,"),
+        ("0.1", "deep.tif", "std of 0.1 is less than one count of a 16-bit.* did you mean 6554"),
+        ("'GaussianNoise(sigma=1)'", "noisy/a.png", "GaussianNoise has the parameters .*std"),
+        ("'SaltAndPepper()'", "noisy/a.png", "Did you mean 'SaltPepper'"),
+    ],
+)
+def test_noise_in_other_units_or_words_is_answered_with_what_was_meant(noise, file, match, fails):
+    tifffile.imwrite("deep.tif", np.ones((48, 64), np.uint16))
+    out = f"out{Path(file).suffix}"
+    fails(f"denoise {file} -o {out} --noise {noise}", match)
+    assert not Path(out).exists()
+
+
 # train
+
+
+def test_noise_to_learn_with_has_the_units_of_the_files(fails):
+    fails("train clean --noise '(5, 25)' -o net --steps 1", "did you mean 0.098")
+    fails("train noisy --clean noisy/a.png -o net", "--clean noisy/a.png: there is no such folder")
 
 
 def test_trains_on_noisy_images_alone():
@@ -358,7 +390,7 @@ def test_images_to_learn_from_have_one_unit(fails):
 
 
 @pytest.mark.parametrize(
-    ("out", "match"), [("no/net", "There is no folder"), ("noisy", "is a directory")]
+    ("out", "match"), [("no/net", "There is no folder"), ("noisy", "noisy is a folder")]
 )
 def test_place_of_the_model_is_looked_at_before_training(out, match, fails):
     fails(f"train noisy -o {out} --steps 1000000000", match)

@@ -282,7 +282,7 @@ def test_folders_and_files_that_are_not_there(tmp_path):
         ImageFiles(tmp_path)
     with pytest.raises(FileNotFoundError, match="There is no .*a.png"):
         ImageFiles([tmp_path / "a.png"])
-    with pytest.raises(OSError, match="is a directory"):
+    with pytest.raises(OSError, match="is a folder"):
         read_image(tmp_path)
 
 

@@ -182,6 +182,21 @@ def test_list_of_images_is_checked_as_a_batch_is():
     assert MedianFilter().fit(X).score(X, X) == 0.0
 
 
+@pytest.mark.parametrize("shape", [(6, 9), (12, 5)], ids=["same", "other"])
+def test_list_of_bytes_and_counts_is_refused(shape):
+    rng = np.random.default_rng(0)
+    bytes_, scene = (255 * rng.random((6, 9))).astype(np.uint8), rng.random(shape)
+    for other in ((65535 * scene).astype(np.uint16), 255 * scene):
+        for X in ([bytes_, other], [other, bytes_], objects([bytes_, other])):
+            for part in (MedianFilter(), GaussianNoise()):
+                with pytest.raises(ValueError, match="mixes uint8 .* Pass all in one unit"):
+                    part.fit(X)
+            with pytest.raises(ValueError, match="mixes uint8"):
+                MedianFilter().fit(bytes_[None]).predict(X)
+    fractions = MedianFilter().fit_transform([bytes_, scene])
+    np.testing.assert_array_equal(fractions[0], MedianFilter().fit_transform(bytes_[None])[0])
+
+
 def objects(X):
     """An array of objects, one per image."""
     array = np.empty(len(X), dtype=object)

@@ -1,4 +1,5 @@
 import copy
+import inspect
 import math
 import pickle
 from functools import partial
@@ -277,6 +278,45 @@ def test_metrics_follow_the_units_of_the_images(metric):
     for clean in (counts, X - 0.5, list(counts), [counts[0], counts[1, :8]], 255 * X.round()):
         with pytest.raises(ValueError, match=r"clean images span \[.*\].* pass data_range="):
             metric(clean, clean)
+
+
+@pytest.mark.parametrize("metric", [metric.function for metric in METRICS.values()])
+def test_images_in_other_units_are_refused(metric):
+    X, P = pair((3, 9, 11))
+    levels, counts = (255 * X).astype(np.uint8), (65535 * X).astype(np.uint16)
+    ranged = {"data_range": 255} if "data_range" in inspect.signature(metric).parameters else {}
+    for clean, denoised, name in [
+        (levels, 255 * P, "X_pred"),
+        (levels, (65535 * P).astype(np.uint16), "X_pred"),
+        (X, 255 * P, "X_pred"),
+        (255 * X, (255 * P).astype(np.uint8), "X_true"),
+        (counts, P, "X_true"),
+        ([levels[0], levels[1, :8]], [255 * P[0], 255 * P[1, :8]], "X_pred"),
+    ]:
+        for options in ({}, ranged):
+            with pytest.raises(ValueError, match=f"their units differ.*such as {name} / 255"):
+                metric(clean, denoised, **options)
+
+
+def test_bad_images_in_the_same_units_are_not_refused():
+    X = pair((3, 9, 11))[0]
+    dark = (X > 0.9).astype(np.uint8)
+    strong = GaussianNoise(1.0, clip=None, random_state=0).fit_transform(dark)
+    assert peak_signal_noise_ratio(dark, strong) == pytest.approx(0, abs=0.5)
+    for P in (0 * X, X + 5, 60 * X):
+        assert mean_squared_error(X, P) > 0.1
+    counts = (4095 * X).astype(np.uint16)
+    expected = peak_signal_noise_ratio(X, 0.9 * X)
+    found = peak_signal_noise_ratio(counts, 0.9 * 4095 * X, data_range=4095)
+    assert found == pytest.approx(expected, abs=0.1)
+
+
+@pytest.mark.parametrize("metric", [peak_signal_noise_ratio, structural_similarity])
+def test_data_range_of_uint8_is_not_255(metric):
+    levels = (255 * pair((3, 9, 11))[0]).astype(np.uint8)
+    with pytest.raises(ValueError, match="data_range=255 does not fit .* leave data_range out"):
+        metric(levels, levels, data_range=255)
+    assert metric(levels, levels, data_range=1) == metric(levels, levels)
 
 
 def test_scorers_follow_the_units_of_the_images():

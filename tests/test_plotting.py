@@ -143,6 +143,12 @@ def test_metric_stands_under_noisy_and_denoised_images_with_its_unit():
     assert labels(display.axes_) == [["", ""], ["20.0 dB"] * 2, ["40.0 dB"] * 2]
 
 
+def test_an_input_that_is_the_clean_image_has_no_infinite_metric():
+    X = np.full((2, 8, 8), 0.5)
+    display = DenoisingDisplay.from_predictions(X, X, X + 0.1)
+    assert labels(display.axes_) == [["", ""], ["= clean"] * 2, ["20.0 dB"] * 2]
+
+
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("shape", [(2, 8 * 9), (2, 8, 9), (2, 8, 9, 3)])
 def test_every_metric_is_that_of_the_image(metric, shape):
@@ -613,16 +619,17 @@ def offsets(ax):
     return np.concatenate([points.get_offsets() for points in ax.collections])
 
 
-def test_codes_are_points_with_the_name_of_each_class_at_its_median():
+def test_codes_are_points_with_the_name_of_each_class_beside_them():
     X, y = clean((9, 8, 8)), np.array(list("aabbbcccc"))
     display = LatentSpaceDisplay.from_estimator(TwoMeans(), X, y)
     codes = TwoMeans().encode(X)
     np.testing.assert_allclose(offsets(display.ax_), codes)
-    assert [text.get_text() for text in display.ax_.texts] == ["a", "b", "c"]
-    medians = [np.median(codes[y == name], axis=0) for name in "abc"]
-    np.testing.assert_allclose([text.xy for text in display.ax_.texts], medians)
+    legend = display.ax_.get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["a", "b", "c"]
     assert len({tuple(points.get_facecolor()[0]) for points in display.ax_.collections}) == 3
     display.figure_.canvas.draw()
+    box = legend.get_window_extent()
+    assert display.ax_.bbox.x1 <= box.x0 < box.x1 <= display.figure_.bbox.x1
 
 
 def test_long_codes_are_shown_by_two_principal_components():

@@ -75,6 +75,21 @@ def test_speckle_has_a_level_that_follows_the_image():
     assert found < 0.7 * error(PretrainedDenoiser(noise=one_level).fit(X_noisy).predict(X_noisy))
 
 
+@pytest.mark.parametrize("unit", [1.0, 4000.0])
+def test_speckle_is_found_and_taken_for_nothing_else(unit):
+    speckle = SpeckleNoise(0.2)
+    X_noisy = noisy(unit * GREY, speckle)
+    denoiser = PretrainedDenoiser().fit(X_noisy)
+    assert isinstance(denoiser.noise_, SpeckleNoise)
+    assert denoiser.noise_.std == pytest.approx(0.2, rel=0.15)
+    given = PretrainedDenoiser(noise=speckle).fit(X_noisy).predict(X_noisy)
+    assert error(denoiser.predict(X_noisy), unit * GREY) < 1.1 * error(given, unit * GREY)
+    camera = PoissonGaussianNoise(gain=unit / 60, std=unit / 50)
+    for other in (camera, GaussianNoise(unit / 10)):
+        chosen = PretrainedDenoiser().fit(noisy(unit * GREY, other)).noise_
+        assert isinstance(chosen, type(other))
+
+
 @pytest.mark.parametrize(("unit", "offset"), [(4000.0, 100.0), (1e-6, 0.0), (1e12, -3e12)])
 @pytest.mark.parametrize("noise", ["estimate", "number"])
 def test_images_of_any_unit_come_back_in_it(unit, offset, noise):
@@ -104,6 +119,17 @@ def test_bytes_are_fractions_and_stay_in_their_range():
     np.testing.assert_array_equal(X_denoised, denoiser.predict(X / np.float32(255)))
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+@pytest.mark.parametrize("noise", ["estimate", 0.0])
+def test_every_dtype_comes_out_as_float32(dtype, noise):
+    X = (255 * noisy(GREY).clip(0, 1)).astype(dtype)
+    denoiser = PretrainedDenoiser(noise=noise).fit(X)
+    assert denoiser.predict(X).dtype == np.float32
+    assert [x.dtype for x in denoiser.predict([X[0], X[0, :40]])] == [np.float32] * 2
+    stabilized = VarianceStabilized(denoiser, noise=PoissonGaussianNoise(gain=0.1)).fit(X)
+    assert stabilized.predict(X).dtype == np.float32
+
+
 def test_the_mean_of_a_noise_is_taken_away():
     X_noisy = noisy(GREY, GaussianNoise(0.1, mean=0.2))
     X_denoised = (
@@ -114,7 +140,7 @@ def test_the_mean_of_a_noise_is_taken_away():
 
 @pytest.mark.parametrize("noise", [0, 0.0, GaussianNoise(0), "estimate"])
 def test_no_noise_changes_nothing(noise):
-    X = np.full((2, 9, 7), 0.3) if noise == "estimate" else GREY
+    X = np.full((2, 9, 7), np.float32(0.3)) if noise == "estimate" else GREY
     np.testing.assert_array_equal(PretrainedDenoiser(noise=noise).fit(X).predict(X), X)
 
 

@@ -159,3 +159,8 @@ def test_images_that_do_not_fit_are_refused():
         residual_report(X_NOISY, X_CLEAN * np.nan)
     with pytest.raises(ValueError, match="without noise"):
         residual_report(np.ones((2, 70, 70)), np.ones((2, 70, 70)))
+
+
+def test_speckle_is_estimated_and_raises_no_flag():
+    X_noisy = SpeckleNoise(0.2, clip=None, random_state=0).fit_transform(X_CLEAN)
+    assert flags(quiet_report(X_noisy, X_CLEAN)) == []

@@ -314,6 +314,20 @@ def test_files_of_one_size_are_a_stream(little_memory, tmp_path):
 # Bad input
 
 
+def test_bytes_beside_counts_are_refused(little_memory):
+    images = [(255 * X[0]).astype(np.uint8), *(4095 * X[1:200]).astype(np.uint16)]
+
+    class Lazy(Sequence):
+        def __len__(self):
+            return 400
+
+        def __getitem__(self, i):
+            return images[i % 200]
+
+    with pytest.raises(ValueError, match="mixes uint8 .item 0.*Pass all in one unit"):
+        dense().fit(Lazy())
+
+
 @pytest.mark.parametrize("memory", [0.05, 100])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_value_that_is_not_finite_is_named_with_its_image(value, memory):

@@ -19,7 +19,8 @@ _TEMPORARY = re.compile(r"\..{1,50}\.[0-9a-f]{32}\.skdae-tmp", re.DOTALL)
 def refuse_special(path):
     """Raise an OSError where something else than a file stands; a pipe would be waited for."""
     if os.path.exists(path) and not os.path.isfile(path):
-        raise OSError(f"{path} is a directory, a device or a pipe; pass the path of a file.")
+        kind = "a folder" if os.path.isdir(path) else "a device or a pipe"
+        raise OSError(f"{path} is {kind}; pass the path of a file.")
 
 
 def check_place(path):
@@ -28,6 +29,10 @@ def check_place(path):
     if not path.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {path.parent} to write {path.name} into.")
     refuse_special(path)
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(
+            f"The folder {path.parent} may not be written to; pass another place for {path.name}."
+        )
     return path
 
 
@@ -77,7 +82,12 @@ def _open_temporary(path):
     """A new file in the folder of `path`, because only a rename within one disk is atomic."""
     while True:
         temporary = path.with_name(f".{path.name[:50]}.{uuid4().hex}.skdae-tmp")
-        file = open(temporary, "xb")  # noqa: SIM115
+        try:
+            file = open(temporary, "xb")  # noqa: SIM115
+        except OSError as error:
+            # The name that the user knows.
+            error.filename = str(path)
+            raise
         # Not every disk has locks.
         with suppress(OSError):
             if not _lock(file):

@@ -82,7 +82,7 @@ def read_image(path):
     kind = next((kind for start, kind in _KINDS.items() if content.startswith(start)), None)
     with saying_why(f"{path} cannot be read: "):
         if kind is None:
-            what = "not a PNG, JPEG or TIFF file" if content else "empty"
+            what = "not a PNG, JPEG or TIFF file; convert it to one" if content else "empty"
             raise ValueError(f"it is {what}")
     libraries = [import_extra(name, "images", "Reading image files") for name in kind.needs]
     with saying_why(f"{path} cannot be read: "):
@@ -180,7 +180,7 @@ class PNG(ImageFile):
         if colour not in _SAMPLES or b"tRNS" in kinds:
             raise ValueError(f"it has a palette, or one transparent colour; {_CONVERT}")
         if depth < 8:
-            raise ValueError(f"it has {depth} bits; {_CONVERT}")
+            raise ValueError(f"it has {depth} bit(s) per value; {_CONVERT}")
         n = _SAMPLES[colour]
         self.n_colours = n - (n % 2 == 0)
         decode = self._decode_16 if depth == 16 else self._decode
@@ -222,9 +222,12 @@ def _chunks(content):
     """Kind and content of each chunk of a PNG file."""
     position, kind = len(_PNG_START), b""
     while kind != b"IEND":
-        length, kind = struct.unpack_from(">I4s", content, position)
+        try:
+            length, kind = struct.unpack_from(">I4s", content, position)
+            (checksum,) = struct.unpack_from(">I", content, position + 8 + length)
+        except struct.error as error:
+            raise ValueError("it is damaged: its end is missing; copy it again") from error
         data = content[position + 8 : position + 8 + length]
-        (checksum,) = struct.unpack_from(">I", content, position + 8 + length)
         if zlib.crc32(data, zlib.crc32(kind)) != checksum:
             raise ValueError(f"it is damaged (checksum of {kind!r})")
         yield kind, data

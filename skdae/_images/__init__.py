@@ -7,6 +7,7 @@ image of height 1. This folder converts to and from what users hold.
 from .arrays import (
     as_array,
     is_listed,
+    refuse_mixed_units,
     to_float,
 )
 from .blocks import (
@@ -62,6 +63,7 @@ from .values import (
     in_unit_range,
     is_far,
     mean_differences,
+    refuse_other_units,
     refuse_overflow,
     squared_errors,
     union,

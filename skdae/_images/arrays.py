@@ -74,7 +74,44 @@ def joined(X):
 
 
 def of_one_kind(images):
-    """Images of a list: `uint8` stays where all have it."""
-    if all(image.dtype == np.uint8 for image in images):
+    """Images of a list, in one unit: `uint8` stays where all have it.
+
+    Raises
+    ------
+    ValueError
+        As in `refuse_mixed_units`.
+    """
+    are_bytes = [image.dtype == np.uint8 for image in images]
+    if all(are_bytes):
         return images
+    if any(are_bytes):
+        refuse_mixed_units(are_bytes, list(map(_peak, images)))
     return [to_float(image) for image in images]
+
+
+def _peak(image):
+    """Largest absolute value in the units of denoisers; 0 where there is none."""
+    if image.dtype.kind not in "iuf" or not image.size:
+        return 0.0
+    unit = 255 if image.dtype == np.uint8 else 1
+    return max(float(image.max()), -float(image.min())) / unit
+
+
+def refuse_mixed_units(are_bytes, peaks):
+    """Raise a ValueError where `uint8`, which is read as ``value / 255``, stands beside counts.
+
+    Parameters
+    ----------
+    are_bytes : list of bool
+        Which images of a list are `uint8`.
+    peaks : list of float
+        Their largest absolute values.
+    """
+    most = max(peaks)
+    # No noise takes values in [0, 1] so far.
+    if any(are_bytes) and not all(are_bytes) and most > 10:
+        raise ValueError(
+            f"A list of images mixes uint8 (item {are_bytes.index(True)}), which is read as "
+            f"value / 255, with values up to {most:.4g} (item {peaks.index(most)}). Pass all in "
+            "one unit: 8 bits, and floats from 0 to 255, as image / 255, 16 bits as image / 65535."
+        )

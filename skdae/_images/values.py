@@ -86,6 +86,22 @@ def warn_if_far(seen, fitted, name="X"):
         )
 
 
+def refuse_other_units(**named):
+    """Raise a ValueError where two named batches cannot be images of one scene in one unit.
+
+    Values up to 255 or 65535 for those in [0, 1] differ by a factor of 255 at least, as no noise
+    and no denoiser make it; near-black images in [0, 1] may have noise that is far stronger.
+    """
+    peaks = sorted((max(map(abs, value_range(X))), name) for name, X in named.items())
+    (small, other), (large, name) = peaks
+    if large > 10 and 0 < 100 * small < large:
+        raise ValueError(
+            f"{name} has values up to {large:.4g}, but {other} only up to {small:.4g}: their units "
+            f"differ. Pass both in the same units, such as {name} / 255; uint8 is read as "
+            "value / 255."
+        )
+
+
 def refuse_overflow(result, X, maker):
     """Raise a ValueError where `result`, which `maker` made of finite `X`, is not finite."""
     with np.errstate(over="ignore", invalid="ignore"):

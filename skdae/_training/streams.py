@@ -23,6 +23,7 @@ from .._images import (
     as_array,
     check_stores,
     is_listed,
+    refuse_mixed_units,
     stores_of,
     to_float,
     union,
@@ -275,24 +276,25 @@ class Source:
         Raises
         ------
         ValueError
-            If a value is not finite.
+            If a value is not finite, or 8 bits stand beside counts.
         """
         self.bounds = bounds
         step = -(-self._image_size * self.n_images // MOST_VALUES)
-        ranges, values, shapes, is_bytes = [], [], [], True
+        ranges, values, shapes, are_bytes = [], [], [], []
         for start, stop in pairwise(bounds.tolist()):
             batches = self.read(start, stop)
             self.sums.append(_checksum(batches))
             for batch in batches:
                 ranges.append(_finite_range(self.name, start, batch))
                 values.append(to_float(batch.reshape(len(batch), -1)[:, ::step]).ravel())
-                is_bytes = is_bytes and batch.dtype == np.uint8
+                are_bytes.append(batch.dtype == np.uint8)
                 if not self.is_array:
                     shapes.append(batch.shape[1:])
                 start += len(batch)
         check_stores(self.name, stores_of(self.images))
+        refuse_mixed_units(are_bytes, [max(map(abs, ends)) for ends in ranges])
         self.range, self.values = union(*ranges), np.concatenate(values)
-        self.dtype = np.dtype(np.uint8 if is_bytes else np.float32)
+        self.dtype = np.dtype(np.uint8 if all(are_bytes) else np.float32)
         if len(set(shapes)) > 1:
             return [StreamedImage(self, i, shape) for i, shape in enumerate(shapes)]
         shape = self.images.shape if self.is_array else (self.n_images, *shapes[0])

@@ -53,7 +53,7 @@ class PretrainedDenoiser(BaseFilter):
         The noise of the images. A number is the standard deviation :math:`\sigma \ge 0` of Gaussian
         noise, in the units of `X`; those of `uint8` are ``value / 255``. An injector is a
         `GaussianNoise`, `PoissonNoise`, `PoissonGaussianNoise` or `SpeckleNoise` of one level.
-        "estimate" finds Gaussian or Poisson-Gaussian noise in each image.
+        "estimate" finds Gaussian, Poisson-Gaussian or speckle noise in each image.
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
         grey image, or a 1-D signal where the number of values is not a perfect square.
@@ -89,8 +89,7 @@ class PretrainedDenoiser(BaseFilter):
     -----
     `uint8` images and floats in [0, 1] are used as they are. If the input lies in [0, 1], so does
     the output. Other values, such as camera counts, are scaled by the range of each image, and the
-    result is returned in their own units. As with filters, the result is `float32` for `uint8` and
-    `float32`, and `float64` for all other types, `uint16` among them.
+    result is returned in their own units. It is `float32`, whatever the dtype of the input.
 
     If the noise grows with the brightness, the generalised Anscombe transform first makes it the
     same everywhere. The exact unbiased inverse [1]_ transforms the result back. For speckle, the
@@ -241,7 +240,7 @@ class PretrainedDenoiser(BaseFilter):
         noises = [given or choose_noise(image[None]) for image in images]
         ways = [_Way(image, noise) for image, noise in zip(images, noises, strict=True)]
         _warn(images, ways, is_given=given is not None)
-        out = np.empty_like(images)
+        out = np.empty(images.shape, np.float32)
         step = 1 if max(sides) > tile else max(1, _PIXELS // np.prod(sides))
         for rows in gen_batches(len(images), step):
             here = ways[rows]
@@ -259,6 +258,11 @@ class PretrainedDenoiser(BaseFilter):
                     run, images[rows], (1, 1), n_channels, tile, stride, reach
                 )
         return out
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        return tags
 
     def _net(self, n_channels):
         """A function from noisy images with a map of the level to clean ones, and its field."""
@@ -302,10 +306,7 @@ class _Way:
         camera = None if self.is_speckle else as_camera(noise)
         self.camera = camera and AnscombeTransform(camera)
         low, high = float(image.min()), float(image.max())
-        if self.is_speckle:
-            dark, light = 0.0, noise.std
-        else:
-            dark, light = np.sqrt(noise_variance(noise, np.array([0.0, 1.0])))
+        dark, light = np.sqrt(noise_variance(noise, np.array([0.0, 1.0])))
         # Six deviations are beyond any noise; so dark, or with so much noise, it has other units.
         is_unit = -6 * dark <= low and 1 / 255 < high <= 1 + 6 * light and light < 0.5
         self.clip = (0.0, 1.0) if in_unit_range((low, high)) else None

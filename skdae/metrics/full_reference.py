@@ -19,6 +19,7 @@ from .._images import (
     image_by_image,
     in_unit_range,
     mean_differences,
+    refuse_other_units,
     refuse_overflow,
     resolve_image_shape,
     squared_errors,
@@ -71,7 +72,8 @@ def mean_squared_error(
     X_true : array-like of shape (n_samples, n_features) or (n_samples, height, width[, n_channels])
         Clean images.
     X_pred : array-like, shaped like `X_true`
-        Denoised images.
+        Denoised images in the same units: `uint8` is ``value / 255``, all other values are as they
+        are. Values 100 times as large as those of `X_true`, or as small, are refused.
     per_image : bool, default=False
         Whether to give one value per image instead of their mean.
 
@@ -83,7 +85,7 @@ def mean_squared_error(
     Raises
     ------
     ValueError
-        If the shapes differ, or an array is empty or holds NaN or infinity.
+        If the shapes or units differ, or an array is empty or holds NaN or infinity.
 
     Examples
     --------
@@ -106,7 +108,8 @@ def mean_absolute_error(
     X_true : array-like of shape (n_samples, n_features) or (n_samples, height, width[, n_channels])
         Clean images.
     X_pred : array-like, shaped like `X_true`
-        Denoised images.
+        Denoised images in the same units: `uint8` is ``value / 255``, all other values are as they
+        are. Values 100 times as large as those of `X_true`, or as small, are refused.
     per_image : bool, default=False
         Whether to give one value per image instead of their mean.
 
@@ -118,7 +121,7 @@ def mean_absolute_error(
     Raises
     ------
     ValueError
-        If the shapes differ, or an array is empty or holds NaN or infinity.
+        If the shapes or units differ, or an array is empty or holds NaN or infinity.
 
     Examples
     --------
@@ -145,12 +148,13 @@ def peak_signal_noise_ratio(
     X_true : array-like of shape (n_samples, n_features) or (n_samples, height, width[, n_channels])
         Clean images.
     X_pred : array-like, shaped like `X_true`
-        Denoised images.
+        Denoised images in the same units: `uint8` is ``value / 255``, all other values are as they
+        are. Values 100 times as large as those of `X_true`, or as small, are refused.
     per_image : bool, default=False
         Whether to give one value per image instead of their mean.
     data_range : float or None, default=None
         :math:`r`, the distance between the smallest and the largest possible value. None is 1.0
-        for images in [0, 1], as those of `uint8` are, and refused for others.
+        where `X_true` lies in [0, 1], as `uint8` does, and refused for others.
 
     Returns
     -------
@@ -160,8 +164,8 @@ def peak_signal_noise_ratio(
     Raises
     ------
     ValueError
-        If the shapes differ, an array is empty or holds NaN or infinity, or `data_range` is not
-        positive, or None where `X_true` leaves [0, 1].
+        If the shapes or units differ, an array is empty or holds NaN or infinity, or `data_range`
+        is not positive, above 1 for `uint8`, or None where `X_true` leaves [0, 1].
 
     Examples
     --------
@@ -208,12 +212,13 @@ def structural_similarity(
     X_true : array-like of shape (n_samples, n_features) or (n_samples, height, width[, n_channels])
         Clean images.
     X_pred : array-like, shaped like `X_true`
-        Denoised images.
+        Denoised images in the same units: `uint8` is ``value / 255``, all other values are as they
+        are. Values 100 times as large as those of `X_true`, or as small, are refused.
     per_image : bool, default=False
         Whether to give one value per image instead of their mean.
     data_range : float or None, default=None
         :math:`r`, the distance between the smallest and the largest possible value. None is 1.0
-        for images in [0, 1], as those of `uint8` are, and refused for others.
+        where `X_true` lies in [0, 1], as `uint8` does, and refused for others.
     image_shape : tuple of int or None, default=None
         ``(height, width[, n_channels])`` or ``(length,)``, for flat rows. ``None`` takes them as
         square grey images, or else as 1-D signals, whose windows are 1-D.
@@ -228,9 +233,9 @@ def structural_similarity(
     Raises
     ------
     ValueError
-        If the shapes differ, an array is empty or holds NaN or infinity, `data_range` is not
-        positive, or None where `X_true` leaves [0, 1], or the window is even or larger than the
-        images.
+        If the shapes or units differ, an array is empty or holds NaN or infinity, `data_range` is
+        not positive, above 1 for `uint8`, or None where `X_true` leaves [0, 1], or the window is
+        even or larger than the images.
 
     References
     ----------
@@ -329,10 +334,11 @@ def _window(batch_shape, win_size):
 
 
 def _check_pair(X_true, X_pred):
-    """Two valid batches of one shape."""
+    """Two valid batches of one shape, in one unit."""
     X_true = check_images(X_true, name="X_true")
     X_pred = check_images(X_pred, name="X_pred")
     check_same_shape(X_true=X_true, X_pred=X_pred)
+    refuse_other_units(X_true=X_true, X_pred=X_pred)
     return X_true, X_pred
 
 
@@ -340,6 +346,11 @@ def check_data_range(data_range, X_true):
     """The range that the values of clean images could have, 1.0 for those in [0, 1]."""
     check_parameters("a metric", {"data_range": [DATA_RANGE, None]}, data_range=data_range)
     if data_range is not None:
+        if data_range > 1 and X_true[0].dtype == np.uint8:
+            raise ValueError(
+                f"data_range={data_range:g} does not fit clean images of uint8, which are read as "
+                "value / 255; leave data_range out, or pass 1.0."
+            )
         return float(data_range)
     low, high = value_range(X_true)
     if not in_unit_range((low, high)):

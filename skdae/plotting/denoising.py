@@ -44,7 +44,8 @@ class DenoisingDisplay:
         ``(height, width[, n_channels])`` or ``(length,)``, for flat rows. ``None`` takes them as
         square grey images, or else as 1-D signals, which are drawn as lines.
     metric : {"mse", "mae", "psnr", "ssim"}, callable or None, default="psnr"
-        What is written under noisy and denoised images; None writes nothing.
+        What is written under noisy and denoised images; "= clean" where it is infinite, as the
+        PSNR of equal images. None writes nothing.
     data_range : float or None, default=None
         Largest possible value minus the smallest, for "psnr" and "ssim". None is 1.0 for images in
         [0, 1]; others need it.
@@ -310,7 +311,9 @@ class DenoisingDisplay:
             return ""
         metric = resolve_metric(self.metric, self.data_range)
         options = {"image_shape": self.image_shape} if metric.spatial and x.ndim == 2 else {}
-        return metric.text.format(metric.function(clean, x, **options))
+        value = metric.function(clean, x, **options)
+        # No number says how good it is, such as the PSNR of an input without noise.
+        return "= clean" if np.isposinf(value) else metric.text.format(value)
 
 
 def _first(X, n_images):

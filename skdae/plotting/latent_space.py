@@ -29,8 +29,8 @@ class LatentSpaceDisplay:
     Z : array-like of shape (n_samples, n_codes)
         Codes of at least two values, as from ``DenoisingAutoencoder.encode``.
     y : array-like of shape (n_samples,) or None, default=None
-        Labels. Classes get a colour each, and their name at the median of their points; real
-        numbers get a colour bar.
+        Labels. Classes get a colour each, named in a legend beside the points; real numbers get a
+        colour bar.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class LatentSpaceDisplay:
     >>> from skdae.plotting import LatentSpaceDisplay
     >>> Z = np.random.default_rng(0).normal(size=(60, 2))
     >>> display = LatentSpaceDisplay(Z, y=np.arange(60) % 3).plot()
-    >>> [text.get_text() for text in display.ax_.texts]
+    >>> [text.get_text() for text in display.ax_.get_legend().get_texts()]
     ['0', '1', '2']
     """
 
@@ -141,15 +141,15 @@ class LatentSpaceDisplay:
         return pca.transform(self.Z), [name.format(*share) for share in shares]
 
     def _draw_classes(self, points, style):
-        """Points and name of each class."""
-        from matplotlib.patheffects import withStroke
-
-        looks = cycle(product("os^D", _MUTED))
-        outline = [withStroke(linewidth=3, foreground="white")]
-        text_style = {"ha": "center", "va": "center", "weight": "bold"}
-        for label, (marker, color) in zip(np.unique(self.y), looks, strict=False):
+        """Points of each class, and the names beside them, where they do not overlap."""
+        classes, looks = np.unique(self.y), cycle(product("os^D", _MUTED))
+        for label, (marker, color) in zip(classes, looks, strict=False):
             members = points[self.y == label]
             self.ax_.scatter(*members.T, color=color, marker=marker, label=str(label), **style)
-            self.ax_.annotate(
-                str(label), np.median(members, axis=0), path_effects=outline, **text_style
-            )
+        self.ax_.legend(
+            loc="upper left",
+            bbox_to_anchor=(1, 1),
+            frameon=False,
+            handletextpad=0,
+            ncols=-(-len(classes) // 18),
+        )
