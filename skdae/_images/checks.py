@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils.validation import (
     _check_feature_names,
     _check_sample_weight,
+    assert_all_finite,
     check_array,
     check_consistent_length,
 )
@@ -48,9 +49,12 @@ def check_images(X, *, name="X", min_samples=1, estimator=None):
             dtype=[*FLOAT_DTYPES, np.uint8],
             allow_nd=True,
             ensure_min_samples=min_samples,
+            ensure_all_finite=False,
             estimator=estimator,
             input_name=name,
         )
+        # Without the name of the estimator, for which scikit-learn would advise another one.
+        assert_all_finite(X, input_name=name)
     if X.ndim > 4:
         resolve_image_shape(X.shape)
     if X.ndim > 2 and 0 in X.shape:
