@@ -8,6 +8,8 @@ import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
+from . import __version__
+
 # The command is the interface.
 __all__: list[str] = []
 
@@ -34,6 +36,12 @@ def main(arguments=None):
 def _parser():
     parser = argparse.ArgumentParser(
         "skdae", description="Denoise images: PNG, JPEG and TIFF files, and folders of them."
+    )
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"skdae {__version__}",
+        help="print the version and exit",
     )
     parts = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 

@@ -88,6 +88,12 @@ def fails(capsys):
     return fail
 
 
+def test_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        run("--version")
+    assert capsys.readouterr().out == f"skdae {skdae.__version__}\n"
+
+
 # denoise
 
 
