@@ -363,7 +363,7 @@ def test_folder_that_is_not_there_is_an_error_before_training(tmp_path):
     denoiser = net(checkpoint=tmp_path / "no" / "file", loss=lambda *batch: calls.append(batch))
     with pytest.raises(FileNotFoundError, match="There is no folder"):
         denoiser.fit(X)
-    with pytest.raises(OSError, match="directory"):
+    with pytest.raises(OSError, match="is a folder"):
         denoiser.set_params(checkpoint=tmp_path).fit(X)
     assert not calls
     assert not hasattr(denoiser, "net_")

@@ -187,7 +187,7 @@ def test_the_input_is_called_what_it_is():
     display = DenoisingDisplay.from_estimator(fitted, X, X_noisy=X, input_label="clean")
     assert [row[0].get_ylabel() for row in display.axes_] == ["clean", "clean", "denoised"]
     assert labels(display.axes_)[0] == [""] * 5
-    assert labels(display.axes_)[1] == ["inf dB"] * 5
+    assert labels(display.axes_)[1] == ["= clean"] * 5
 
 
 def test_signals_are_lines():

@@ -407,6 +407,9 @@ def metric(draw, name):
         good, bad = (1.0, 255, 2, 1e200, 1e-200, 10**20), (0, -1, np.nan, np.inf, "1", (1,))
         params["data_range"] = choose(draw, *choose(draw, good, bad, good))
         verdict &= SOUND if params["data_range"] in good else BAD
+        if images.verdict is not BAD and (images.is_list or np.asarray(images.X).dtype == np.uint8):
+            # That of uint8 is at most 1.
+            verdict &= EITHER
     elif name in ("peak_signal_noise_ratio", "structural_similarity"):
         # Images outside [0, 1] need it.
         verdict &= EITHER
@@ -442,10 +445,14 @@ def _prediction(draw, images):
     shift = choose(draw, 0.0, 0.1, 1e-300)
     with np.errstate(over="ignore"):
         if images.is_list:
-            return [image + shift * rng.random(image.shape) for image in images.X]
-        X = np.asarray(images.X, dtype=np.float64)
-        P = X + shift * rng.random(X.shape)
-    return P
+            return [_unit(image) + shift * rng.random(image.shape) for image in images.X]
+        X = _unit(np.asarray(images.X))
+        return X + shift * rng.random(X.shape)
+
+
+def _unit(image):
+    """Values as metrics read them."""
+    return image.astype(np.float64) / (255 if image.dtype == np.uint8 else 1)
 
 
 def scorer(draw, name):

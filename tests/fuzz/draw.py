@@ -130,7 +130,9 @@ def images_of_different_sizes(draw, n_channels=None, dtypes=("f4", "f8", "u1")):
     drawn = [values(draw, (*hwc_of(draw)[:2], n_channels), dtype) for dtype in dtypes]
     grey = n_channels == 1 and draw.random() < 0.7
     X = [image[..., 0] if grey else image for image, _ in drawn]
-    verdict = EITHER if any(v is EITHER for _, v in drawn) else SOUND
+    # What is beside uint8 may be in another unit.
+    mixes = len({image.dtype == np.uint8 for image in X}) > 1
+    verdict = EITHER if mixes or any(v is EITHER for _, v in drawn) else SOUND
     if len({image.shape for image in X}) == 1:
         return Images(np.array(X), verdict, drawn[0][0].shape)
     return Images(X, verdict)
