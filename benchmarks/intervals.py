@@ -8,6 +8,7 @@ import argparse
 import warnings
 
 import numpy as np
+from scipy.ndimage import uniform_filter
 from scipy.stats import spearmanr
 
 from skdae import (
@@ -75,16 +76,43 @@ def measure(denoiser, calibration, test, noise, coverage=0.9):
     inside, width = (low <= test) & (test <= high), high - low
     error = np.abs(X_denoised - test)
     constant = 2 * np.quantile(error, inside.mean())
+    truths = (local_error(denoiser.predict(noisy), calibration), local_error(X_denoised, test))
     figures = {
         "coverage": inside.mean(),
         "widest tenth": inside[width >= np.quantile(width, 0.9)].mean(),
         "width / constant": width.mean() / constant,
+        "best possible by local error": best_possible(*truths, coverage),
         "ρ width": rank_correlation(width, error),
         "ρ brightness": rank_correlation(X_denoised, error),
     }
     if getattr(denoiser, "loss", None) == "gaussian_nll":
         figures["ρ std"] = rank_correlation(denoiser.predict(X_noisy, return_std=True)[1], error)
     return figures
+
+
+def local_error(X_denoised, X_clean):
+    """Errors of pixels, and the root mean squares of those of the 8 pixels around each."""
+    squares = np.square(X_denoised.astype(np.float64) - X_clean)
+    around = 9 * uniform_filter(squares, (0, 3, 3), mode="reflect") - squares
+    return np.sqrt(squares), np.sqrt(around.clip(0) / 8)
+
+
+def best_possible(calibration, test, coverage, n_groups=100):
+    """Mean width against a constant one, were the error around each pixel known.
+
+    Pixels are put into groups of equal error around them; each group has the width that held in
+    the calibration images.
+    """
+    errors, around = (x.ravel() for x in calibration)
+    order = np.argsort(around)
+    groups = np.array_split(order, n_groups)
+    widths = [np.quantile(errors[group], coverage) for group in groups]
+    # A group without errors still has a width, which is stretched.
+    widths = np.maximum(widths, 1e-3 * np.mean(widths))
+    edges = [around[group[0]] for group in groups[1:]]
+    errors, around = (x.ravel() for x in test)
+    width = widths[np.searchsorted(edges, around, side="right")]
+    return np.quantile(errors / width, coverage) * width.mean() / np.quantile(errors, coverage)
 
 
 def rank_correlation(a, b):
@@ -155,6 +183,7 @@ def main(arguments=None):
         for name, label, figures in intervals(options.quick):
             if header is None:
                 header = ["PSNR", "coverage", "widest tenth", "width / constant"]
+                header += ["best possible by local error"]
                 header += ["ρ width", "ρ brightness", "ρ std"]
                 print("| images | denoiser |", " | ".join(header), "|")
                 print("|" + "---|" * (2 + len(header)))

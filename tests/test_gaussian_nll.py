@@ -136,14 +136,23 @@ def test_file_keeps_it(tmp_path):
         np.testing.assert_array_equal(part, expected)
 
 
-def test_onnx_has_the_denoised_images(tmp_path):
+@pytest.mark.parametrize("kind", ["rows of counts", "larger colours of any size"])
+def test_onnx_has_a_second_output(kind, tmp_path):
     pytest.importorskip("onnxscript")
     runtime = pytest.importorskip("onnxruntime")
-    net = dae(Conv((4,)), precision="float32").fit(X)
+    if kind == "rows of counts":
+        images = 4000 * X.reshape(12, -1) + 100
+        net = dae("dense", noise=GaussianNoise(400), precision="float32").fit(images)
+    else:
+        images = np.repeat(X[..., None], 3, axis=3)
+        net = dae(UNet((2, 4)), noise=Downsample(2), precision="float32").fit(images)
+        images = images[:5, :10]
     net.to_onnx(tmp_path / "net.onnx")
-    outputs = runtime.InferenceSession(tmp_path / "net.onnx").run(None, {"X": X})
-    assert len(outputs) == 1
-    np.testing.assert_allclose(outputs[0], net.predict(X), atol=1e-5)
+    session = runtime.InferenceSession(tmp_path / "net.onnx")
+    assert [output.name for output in session.get_outputs()] == ["X_denoised", "X_std"]
+    outputs = session.run(None, {"X": images})
+    for output, expected in zip(outputs, net.predict(images, return_std=True), strict=True):
+        np.testing.assert_allclose(output, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_pipelines_pass_it_on_and_ensembles_average_it():

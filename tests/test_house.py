@@ -28,7 +28,7 @@ FLOORS = [
     ["denoisers"],
     ["model_selection"],
     ["plotting"],
-    ["__init__"],
+    ["__init__", "__version__"],
     ["cli"],
     ["__main__"],
 ]

@@ -208,6 +208,18 @@ def test_uint8_counts_as_value_over_255(digits):
         np.testing.assert_allclose(denoiser.predict_interval(X)[1], intervals, atol=1e-6)
 
 
+def test_a_denoiser_that_returns_bytes_has_intervals_of_floats(digits):
+    class Bytes(Nothing):
+        def predict(self, X):
+            return (255 * X.clip(0, 1)).round().astype(np.uint8)
+
+    X, y = digits
+    denoiser = ConformalDenoiser(Bytes()).conformalize(X[:800], y[:800])
+    X_denoised, intervals = denoiser.predict_interval(X[800:])
+    np.testing.assert_allclose(X_denoised, X[800:].clip(0, 1), atol=0.002)
+    assert share_inside(intervals, y[800:]).mean() == pytest.approx(0.9, abs=0.02)
+
+
 def test_file_keeps_it(digits, tmp_path):
     X = digits[0][1000:]
     denoiser = conformal(MeanFilter(), digits)
@@ -272,6 +284,15 @@ def test_targets_that_do_not_fit_are_refused(change, message, digits):
     with pytest.raises(ValueError, match=message):
         denoiser.conformalize(X, change(y))
     np.testing.assert_array_equal(denoiser.predict_interval(X)[1], before)
+
+
+def test_a_denoiser_that_returns_nan_is_refused(digits):
+    class Broken(Nothing):
+        def predict(self, X):
+            return np.where(X > 0.5, np.nan, X)
+
+    with pytest.raises(ValueError, match="X_denoised contains NaN"):
+        ConformalDenoiser(Broken()).conformalize(*digits)
 
 
 def test_images_of_other_units_are_noticed(digits):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from skdae import (
+    GaussianFilter,
     GaussianNoise,
     PoissonGaussianNoise,
     PoissonNoise,
@@ -73,6 +74,47 @@ def test_each_cause_has_its_flag_and_its_warning(X_denoised, X_noisy, flag, mess
     assert len(record) == 1
     assert flags(report) == [flag]
     assert f"{flag:<18}  10 of 10 images" in repr(report)
+
+
+def test_lost_texture_of_a_part_is_found_though_noise_is_left_elsewhere():
+    # Stripes on a quarter lose a fifth; in the others, a fifth of the noise is left.
+    rows, columns = np.indices((96, 96))
+    is_texture = columns < 24
+    X_clean = X_CLEAN + np.where(is_texture, 0.5 * (rows // 4 % 2), 0)
+    X_noisy = X_clean + X_NOISY - X_CLEAN
+    X_denoised = X_CLEAN + np.where(is_texture, 0.05 + 0.4 * (rows // 4 % 2), 0)
+    X_denoised = np.where(is_texture, X_denoised, 0.8 * X_denoised + 0.2 * X_noisy)
+    assert flags(quiet_report(X_noisy, X_denoised, STD)) == ["structure_removed"]
+    rest = quiet_report(X_noisy[:, :, 24:], X_denoised[:, :, 24:], STD)
+    assert not flags(rest)
+
+
+def test_smooth_is_what_has_no_edges_however_bright_it_is():
+    # The lighter half is flat, and there a denoiser takes nothing away.
+    is_flat = np.arange(96) < 48
+    X_clean = np.where(is_flat, 0.7, 0.2 + 0.5 * (X_CLEAN - 0.5))
+    X_noisy = X_clean + X_NOISY - X_CLEAN
+    report = quiet_report(X_noisy, np.where(is_flat, 0.9 * X_noisy + 0.07, X_clean), STD)
+    assert (report.smooth_variance < 0.3).all()
+    report = quiet_report(X_noisy, np.where(is_flat, X_clean, 0.9 * X_noisy + 0.02), STD)
+    assert (report.smooth_variance > 0.8).all()
+
+
+def test_the_border_of_an_image_is_not_a_streak():
+    X_framed = X_CLEAN.copy()
+    X_framed[:, :2] = X_framed[:, :, -2:] = 0
+    X_noisy = X_framed + X_NOISY - X_CLEAN
+    report = quiet_report(X_noisy, GaussianFilter(sigma=4.0).fit_transform(X_noisy))
+    assert not report.noise_correlated.any()
+    assert flags(report) == ["structure_removed"]
+
+
+def test_nothing_taken_away_is_noise_left():
+    with pytest.warns(UserWarning, match="less was taken away") as record:
+        report = residual_report(X_NOISY, X_NOISY)
+    assert len(record) == 1
+    assert report.noise_left.all()
+    assert all(np.isfinite(values).all() for values in vars(report).values())
 
 
 @pytest.mark.parametrize("transposed", [False, True])
@@ -159,6 +201,9 @@ def test_images_that_do_not_fit_are_refused():
         residual_report(X_NOISY, X_CLEAN * np.nan)
     with pytest.raises(ValueError, match="without noise"):
         residual_report(np.ones((2, 70, 70)), np.ones((2, 70, 70)))
+    for X_denoised in (255 * X_CLEAN, X_CLEAN / 255, (255 * X_NOISY).clip(0, 255)):
+        with pytest.raises(ValueError, match="same units"):
+            residual_report(X_NOISY, X_denoised)
 
 
 def test_speckle_is_estimated_and_raises_no_flag():

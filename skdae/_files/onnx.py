@@ -15,6 +15,8 @@ from .atomic import atomic_write
 class UserImages(nn.Module):
     """A network from float32 images as users hold them to what `predict` returns.
 
+    One that learnt standard deviations returns them as a second output.
+
     Parameters
     ----------
     module : torch.nn.Module
@@ -26,6 +28,7 @@ class UserImages(nn.Module):
         # What torch.compile wraps, in memory of its own.
         self.module = copy.deepcopy(getattr(module, "_orig_mod", module)).cpu()
         self.plan = plan
+        self.outputs = ["X_denoised", "X_std"] if plan.gives_std else ["X_denoised"]
         self.eval()
 
     def example(self):
@@ -35,7 +38,7 @@ class UserImages(nn.Module):
         return {"X": torch.zeros(2, *shape, dtype=torch.float32)}
 
     def forward(self, X):
-        """Denoised images of a batch shaped like those at fit."""
+        """Denoised images of a batch shaped like those at fit, and their standard deviations."""
         plan = self.plan
         if plan.ndim == 2:
             X = X.unflatten(1, plan.input_hwc)
@@ -43,11 +46,20 @@ class UserImages(nn.Module):
             X = X.unsqueeze(-1)
         if plan.context:
             X = plan.with_neighbours(X, torch.arange(X.shape[0]))
-        images = plan.from_net(self.module(plan.to_net(X)))
-        if not (plan.any_size and plan.ndim > 2):
-            images = plan.without_overhang(images, X.shape[1:])
+        output = self.module(plan.to_net(X))
+        images = plan.from_net(output)
         if plan.clip:
             images = images.clip(*plan.clip)
+        images = self._like_users(images, X)
+        if not plan.gives_std:
+            return images
+        return images, self._like_users(plan.std_from_net(output), X)
+
+    def _like_users(self, images, X):
+        """Images of the size and the layout that `predict` returns."""
+        plan = self.plan
+        if not (plan.any_size and plan.ndim > 2):
+            images = plan.without_overhang(images, X.shape[1:])
         if plan.ndim == 2:
             return images.flatten(1)
         return images.squeeze(-1) if plan.ndim == 3 else images
@@ -62,6 +74,8 @@ class UserImagesAndLevels(nn.Module):
         It takes one channel more than the images have.
     image_shape : tuple of int
     """
+
+    outputs = ("X_denoised",)
 
     def __init__(self, module, image_shape):
         super().__init__()
@@ -109,7 +123,7 @@ def export_onnx(net, path, free_size):
             (*example.values(),),
             dynamo=True,
             input_names=[*example],
-            output_names=["X_denoised"],
+            output_names=[*net.outputs],
             dynamic_shapes=(free, *[{0: free[0]} for _ in range(len(example) - 1)]),
             verbose=False,
         )

@@ -17,6 +17,7 @@ from .._checks import fit_context
 from .._files.estimators import Persistent
 from .._images import (
     check_image_list,
+    check_images,
     check_targets,
     first_image,
     from_nhwc,
@@ -333,9 +334,11 @@ class ConformalDenoiser(HeldDenoiser):
     def _denoise(self, X):
         """Denoised images, (height, width, n_channels), and standard deviations or None."""
         if gives_std(self.denoiser_):
-            denoised = [np.asarray(part) for part in predict_with_std(self.denoiser_, X)]
+            denoised = predict_with_std(self.denoiser_, X)
         else:
             denoised = [self._predict(X)]
+        # Bytes could hold no interval.
+        denoised = [to_float(check_images(part, name="X_denoised")) for part in denoised]
         for part in denoised:
             if part.ndim != X.ndim or len(part) != len(X):
                 raise ValueError(
