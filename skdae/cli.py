@@ -8,8 +8,6 @@ import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import __version__
-
 # The command is the interface.
 __all__: list[str] = []
 
@@ -33,16 +31,19 @@ def main(arguments=None):
         return 1
 
 
+class _Version(argparse.Action):
+    def __call__(self, parser, *_):
+        from . import __version__
+
+        print(f"skdae {__version__}")
+        parser.exit()
+
+
 def _parser():
     parser = argparse.ArgumentParser(
         "skdae", description="Denoise images: PNG, JPEG and TIFF files, and folders of them."
     )
-    parser.add_argument(
-        "--version",
-        action="version",
-        version=f"skdae {__version__}",
-        help="print the version and exit",
-    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     parts = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     def command(run, **texts):
