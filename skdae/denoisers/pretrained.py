@@ -308,10 +308,11 @@ class _Way:
         low, high = float(image.min()), float(image.max())
         dark, light = np.sqrt(noise_variance(noise, np.array([0.0, 1.0])))
         # Six deviations are beyond any noise; so dark, or with so much noise, it has other units.
-        is_unit = -6 * dark <= low and 1 / 255 < high <= 1 + 6 * light and light < 0.5
+        darkest, lightest = low - self.mean, high - self.mean
+        is_unit = -6 * dark <= darkest and 1 / 255 < lightest <= 1 + 6 * light and light < 0.5
         self.clip = (0.0, 1.0) if in_unit_range((low, high)) else None
         if is_unit:
-            low, high = 0.0, 1.0
+            low, high = self.mean, 1.0 + self.mean
         else:
             step = -(-image.size // 2**20)
             low, high = map(float, np.percentile(image.ravel()[::step], (0.1, 99.9)))
