@@ -189,6 +189,22 @@ def fail(folder):
     assert len(apart) == (rank == 0)
 
 
+def leave(folder):
+    """One process leaves the block at once, while another is still about to join."""
+    join, joined = torch.distributed.init_process_group, folder / "joined"
+
+    def join_late(*args, **kwargs):
+        join(*args, **kwargs)
+        time.sleep(1)
+        joined.touch()
+
+    if os.environ["RANK"] == "1":
+        torch.distributed.init_process_group = join_late
+    with skdae.distributed():
+        pass
+    assert joined.exists()
+
+
 def swallow(folder):
     """One process goes on in the block without the fit for which the other one waits."""
     rank, ended = int(os.environ["RANK"]), folder / "ended"
@@ -285,6 +301,10 @@ def test_what_ends_one_process_ends_all_with_its_message(tmp_path):
             assert errors[name].startswith(prefix + message), (rank, name, errors[name])
     assert "left" not in ranks[1]
     assert all("has left skdae.distributed()" in ranks[rank]["left"] for rank in (0, 2))
+
+
+def test_nobody_leaves_before_all_have_joined(tmp_path):
+    run(2, "leave", tmp_path)
 
 
 def test_who_waits_in_vain_gives_up(tmp_path):

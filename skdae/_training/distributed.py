@@ -505,7 +505,12 @@ def _join(backend, timeout):
             _full_name(backend), timeout=timeout, store=group_store, rank=rank, world_size=size
         )
         group, close = None, dist.destroy_process_group
-    return ProcessGroup(dist.PrefixStore(name, store), group), close
+    store = dist.PrefixStore(name, store)
+    # One that left at once would break connections that others still make among themselves.
+    if store.add("joined", 1) == dist.get_world_size():
+        store.set("all joined", "")
+    store.wait(["all joined"], *([] if timeout is None else [timeout]))
+    return ProcessGroup(store, group), close
 
 
 def _full_name(backend):
