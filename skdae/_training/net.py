@@ -24,7 +24,7 @@ from .._images import VALUES_A_STEP, is_inside_of_a_library, warn_user
 from . import distributed
 from .batches import as_float, image_tensor
 from .callbacks import copy_tensors
-from .optimizers import clear_gradients
+from .optimizers import STEPS_TO_DENORMALS, clear_gradients, drop_denormals
 from .state import Training
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -232,7 +232,10 @@ class ImageNet(NeuralNet):
         totals: dict[str, torch.Tensor] = {}
         n_seen = 0
         processes = distributed.current()
-        for rows in islice(data.shuffled(self.batch_size), training.steps_left):
+        batches = islice(data.shuffled(self.batch_size), training.steps_left)
+        for i, rows in enumerate(batches):
+            if i % STEPS_TO_DENORMALS == 0:
+                drop_denormals(self.optimizers())
             x, y = processes.batch(data, rows)
             if listens:
                 self.notify("on_batch_begin", batch=(x, y), training=True)
