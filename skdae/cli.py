@@ -181,10 +181,11 @@ def _outputs(args):
 
     paths = find_images(args.inputs)
     if args.in_place:
-        return {path: path for path in paths}
+        # Not twice where a link to a file is an input, too.
+        return {path: path for path in {os.path.realpath(path): path for path in paths}.values()}
     output = Path(args.output)
     is_file = not output.is_dir() and args.output[-1:] not in (os.sep, "/")
-    if is_file and args.inputs == [str(paths[0])]:
+    if is_file and [*map(Path, args.inputs)] == paths[:1]:
         outputs = [output]
         if FORMATS.get(output.suffix.lower()) != FORMATS.get(paths[0].suffix.lower()):
             raise ValueError(
