@@ -122,6 +122,7 @@ def train(args):
         if not Path(args.clean).is_dir():
             raise ValueError(f"--clean {args.clean}: there is no such folder.")
         y = _images_of([Path(args.clean, path.name) for path in find_images(args.folder)])
+        _check_unit_of_pairs(X[0].dtype, y[0].dtype)
         denoiser = DenoisingAutoencoder("unet", **options)
     elif args.noise is not None:
         added = _parsed_noise(args.noise)
@@ -247,6 +248,15 @@ def _check_unit(model, image):
         raise ValueError(
             f"the model learnt from {learnt}, but this file has {8 * image.dtype.itemsize} bits "
             "per value; train a model on files like it."
+        )
+
+
+def _check_unit_of_pairs(noisy, clean):
+    """Refuse 8 bits beside 16 bits, from which nothing is learnt that denoises either."""
+    if {noisy.name, clean.name} == {"uint8", "uint16"}:
+        raise ValueError(
+            f"The noisy images have values of {noisy}, the clean ones of {clean}, whose units "
+            "differ; train on files of one kind."
         )
 
 

@@ -402,6 +402,13 @@ def test_misspelt_noise_is_answered_with_the_name_that_was_meant(fails):
 def test_images_to_learn_from_have_one_unit(fails):
     tifffile.imwrite("noisy/c.tif", np.ones((48, 64, 3), np.uint16), photometric="rgb")
     fails("train noisy -o net", "values of uint16, uint8, whose units differ")
+    Path("noisy/c.tif").unlink()
+    for folder, dtype in (("one", np.uint8), ("other", np.uint16)):
+        Path(folder).mkdir()
+        for name in ("a.tif", "b.tif"):
+            tifffile.imwrite(Path(folder, name), np.ones((48, 64), dtype))
+    fails("train one --clean other -o net", "of uint8, the clean ones of uint16, whose units")
+    fails("train other --clean one -o net", "of uint16, the clean ones of uint8, whose units")
 
 
 @pytest.mark.parametrize(
