@@ -122,6 +122,7 @@ def train(args):
         if not Path(args.clean).is_dir():
             raise ValueError(f"--clean {args.clean}: there is no such folder.")
         y = _images_of([Path(args.clean, path.name) for path in find_images(args.folder)])
+        _check_unit_of_pairs(X[0].dtype, y[0].dtype)
         denoiser = DenoisingAutoencoder("unet", **options)
     elif args.noise is not None:
         added = _parsed_noise(args.noise)
@@ -181,10 +182,11 @@ def _outputs(args):
 
     paths = find_images(args.inputs)
     if args.in_place:
-        return {path: path for path in paths}
+        # Not twice where a link to a file is an input, too.
+        return {path: path for path in {os.path.realpath(path): path for path in paths}.values()}
     output = Path(args.output)
     is_file = not output.is_dir() and args.output[-1:] not in (os.sep, "/")
-    if is_file and args.inputs == [str(paths[0])]:
+    if is_file and [*map(Path, args.inputs)] == paths[:1]:
         outputs = [output]
         if FORMATS.get(output.suffix.lower()) != FORMATS.get(paths[0].suffix.lower()):
             raise ValueError(
@@ -246,6 +248,15 @@ def _check_unit(model, image):
         raise ValueError(
             f"the model learnt from {learnt}, but this file has {8 * image.dtype.itemsize} bits "
             "per value; train a model on files like it."
+        )
+
+
+def _check_unit_of_pairs(noisy, clean):
+    """Refuse 8 bits beside 16 bits, from which nothing is learnt that denoises either."""
+    if {noisy.name, clean.name} == {"uint8", "uint16"}:
+        raise ValueError(
+            f"The noisy images have values of {noisy}, the clean ones of {clean}, whose units "
+            "differ; train on files of one kind."
         )
 
 

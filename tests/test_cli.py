@@ -97,8 +97,9 @@ def test_version(capsys):
 # denoise
 
 
-def test_file_in_file_out(capsys):
-    assert run("denoise noisy/a.png -o out.png --model model") == 0
+@pytest.mark.parametrize("path", ["noisy/a.png", "./noisy/a.png", "noisy//a.png"])
+def test_file_in_file_out(path, capsys):
+    assert run(f"denoise {path} -o out.png --model model") == 0
     assert_array_equal(pixels("out.png"), expected("noisy/a.png"))
     assert capsys.readouterr() == ("", "")
 
@@ -123,6 +124,14 @@ def test_in_place_writes_over_the_input(here):
     assert run("denoise noisy --in-place --model model") == 0
     assert_array_equal(pixels("noisy/a.png"), denoised)
     assert (here / "noisy" / "a.png").stat().st_mode & 0o777 == 0o640
+
+
+def test_file_behind_a_link_is_denoised_once_in_place(here):
+    denoised = expected("noisy/a.png")
+    (here / "noisy" / "link.png").symlink_to("a.png")
+    assert run(f"denoise noisy {here}/noisy/a.png --in-place --model model") == 0
+    assert_array_equal(pixels("noisy/a.png"), denoised)
+    assert_array_equal(pixels("noisy/link.png"), denoised)
 
 
 def test_input_is_never_written_over_unasked(here, fails):
@@ -393,6 +402,13 @@ def test_misspelt_noise_is_answered_with_the_name_that_was_meant(fails):
 def test_images_to_learn_from_have_one_unit(fails):
     tifffile.imwrite("noisy/c.tif", np.ones((48, 64, 3), np.uint16), photometric="rgb")
     fails("train noisy -o net", "values of uint16, uint8, whose units differ")
+    Path("noisy/c.tif").unlink()
+    for folder, dtype in (("one", np.uint8), ("other", np.uint16)):
+        Path(folder).mkdir()
+        for name in ("a.tif", "b.tif"):
+            tifffile.imwrite(Path(folder, name), np.ones((48, 64), dtype))
+    fails("train one --clean other -o net", "of uint8, the clean ones of uint16, whose units")
+    fails("train other --clean one -o net", "of uint16, the clean ones of uint8, whose units")
 
 
 @pytest.mark.parametrize(

@@ -196,6 +196,55 @@ def test_tiff_that_pillow_alone_can_unpack(shape, dtype, tmp_path):
     assert_array_equal(before.images[0], pixels)
 
 
+@pytest.mark.parametrize("turn", range(1, 9))
+@pytest.mark.parametrize(("shape", "dtype"), [((9, 9, 3), np.uint8), ((9, 8), np.uint16)])
+def test_tiff_that_pillow_unpacks_keeps_its_pixels_as_they_lie(shape, dtype, turn, tmp_path):
+    pages = pixels_of(2, *shape, dtype=dtype)
+    first, second = map(Image.fromarray, pages)
+    options = {"compression": "tiff_lzw", "tiffinfo": {0x0112: turn}}
+    first.save(tmp_path / "image.tif", save_all=True, append_images=[second], **options)
+    before, _, _ = darkened(tmp_path / "image.tif")
+    for page, image in zip(pages, before.images, strict=True):
+        assert_array_equal(image, page)
+
+
+def test_tiff_whose_packing_needs_a_newer_python_is_left_to_pillow(monkeypatch, tmp_path):
+    def without(page):
+        raise ModuleNotFoundError("No module named 'compression'")
+
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", without)
+    path = tiff(tmp_path / "image.tif", pixels_of(9, 8), compression="zlib")
+    assert_array_equal(read_image(path).images[0], np.asarray(opened(path)))
+    path = tiff(path, pixels_of(9, 8, dtype=np.float64))
+    with pytest.raises(ValueError, match="'compression': pip install imagecodecs"):
+        read_image(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "places"),
+    [
+        # Nothing is stored of the second part, which is 0 everywhere.
+        ("Strip", {"rowsperstrip": 16}, [(None, 256), (0, 0), (None, 256)]),
+        ("Tile", {"tile": (16, 16)}, [(None, 256), (0, 0), (None, 256)]),
+        # A wrong number of bytes, which readers do not need.
+        ("Strip", {}, [(None, 0)]),
+    ],
+)
+def test_tiff_with_other_places_than_its_pixels_need(kind, options, places, tmp_path):
+    path = tiff(tmp_path / "image.tif", pixels_of(48, 16), **options)
+    content = io.BytesIO(path.read_bytes())
+    with tifffile.TiffFile(content) as file:
+        page = file.pages[0]
+        pairs = zip(places, page.dataoffsets, strict=True)
+        offsets = [old if new is None else new for (new, _), old in pairs]
+        page.tags[f"{kind}Offsets"].overwrite(offsets)
+        page.tags[f"{kind}ByteCounts"].overwrite([count for _, count in places])
+    path.write_bytes(content.getvalue())
+    values = pixels_of(48, 16)
+    path.write_bytes(read_image(path).replaced([values / 255]))
+    assert_array_equal(tifffile.imread(path), values)
+
+
 def test_stack_of_imagej_has_its_slices(tmp_path):
     path = tmp_path / "stack.tif"
     stack = pixels_of(5, 30, 40, dtype=np.uint16)

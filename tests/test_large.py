@@ -222,11 +222,24 @@ def test_from_zarr_to_zarr(net, tmp_path):
     target = zarr.open(tmp_path / "clean.zarr", mode="w", **options)
     with pytest.raises(ValueError, match="source itself"):
         net.predict_to(source, zarr.open(tmp_path / "noisy.zarr", mode="r+"))
+    with pytest.raises(ValueError, match="source itself"):
+        net.predict_to(da.from_zarr(source), source)
     net.predict_to(source, target)
     np.testing.assert_allclose(target[:], net.predict(X), atol=1e-6)
     lazy = net.predict(da.from_zarr(source))
     lazy.to_zarr(str(tmp_path / "lazy.zarr"))
     np.testing.assert_allclose(da.from_zarr(tmp_path / "lazy.zarr"), target[:], atol=1e-6)
+
+
+def test_a_file_that_is_mapped_twice_is_one_array(net, tmp_path):
+    path, options = tmp_path / "noisy", {"dtype": np.float32, "shape": X.shape}
+    source = np.memmap(path, mode="w+", **options)
+    source[:] = X
+    with pytest.raises(ValueError, match="source itself"):
+        net.predict_to(source, np.memmap(path, mode="r+", **options))
+    target = np.memmap(path, mode="r+", offset=X.nbytes, **options)
+    np.testing.assert_allclose(net.predict_to(source, target), net.predict(X), atol=1e-6)
+    np.testing.assert_array_equal(source, X)
 
 
 class Removing(MedianFilter):

@@ -327,13 +327,16 @@ def _segments(content):
 
 # TIFF
 
+# The tag that says how a viewer turns the pixels; 6 and 8, quarters of a turn, undo each other.
+_ORIENTATION = 0x0112
+
 
 class TIFF(ImageFile):
     """TIFF with pages of one kind; all tags but those of the pixels' places are kept."""
 
-    needs = ("PIL.Image", "tifffile")
+    needs = ("PIL.Image", "PIL.ImageOps", "tifffile")
 
-    def __init__(self, content, pillow, tifffile):
+    def __init__(self, content, pillow, operations, tifffile):
         self.content, self.tifffile = content, tifffile
         with tifffile.TiffFile(io.BytesIO(content)) as tiff:
             pages = list(tiff.pages)
@@ -346,7 +349,9 @@ class TIFF(ImageFile):
                     "page; save it as a TIFF file with plain pages"
                 )
             (self.n_colours,) = n_colours
-            self.pages = [_page_pixels(page, i, content, pillow) for i, page in enumerate(pages)]
+            self.pages = [
+                _page_pixels(page, i, content, pillow, operations) for i, page in enumerate(pages)
+            ]
 
     def _encode(self, pages):
         buffer = io.BytesIO(self.content)
@@ -378,32 +383,46 @@ def _is_known(dtype):
     return dtype.kind == "f" or dtype in (np.uint8, np.uint16)
 
 
-def _page_pixels(page, i, content, pillow):
+def _page_pixels(page, i, content, pillow, operations):
     """Pixels of a page, ``(height, width, n_samples)``."""
     try:
         pixels = page.asarray()
-    except ValueError as error:
-        if "imagecodecs" not in str(error):
+    except (ValueError, ImportError) as error:
+        if isinstance(error, ValueError) and "imagecodecs" not in str(error):
             raise
         # Without that library, Pillow reads many, in its few kinds of pixels.
-        image = pillow.open(io.BytesIO(content))
-        image.seek(i)
-        pixels = np.asarray(image)
-        pixels = pixels.astype(pixels.dtype.newbyteorder("="))
-        if page.photometric == 0 or (pixels.shape, pixels.dtype) != (page.shape, page.dtype):
+        pixels = _unpacked(page, i, content, pillow, operations)
+        if pixels is None:
             raise ValueError(f"{error}: pip install imagecodecs") from error
     if page.axes == "SYX":
         pixels = np.moveaxis(pixels, 0, 2)
     return pixels.reshape(*pixels.shape[:2], -1)
 
 
+def _unpacked(page, i, content, pillow, operations):
+    """Pixels of a page as Pillow unpacks them; None where it does not know their kind."""
+    try:
+        image = pillow.open(io.BytesIO(content))
+    except pillow.UnidentifiedImageError:
+        return None
+    image.seek(i)
+    orientation = image.getexif().get(_ORIENTATION, 1)
+    image.load()
+    # Pillow turned it upright; turned back, because the file keeps its orientation.
+    image.getexif()[_ORIENTATION] = {6: 8, 8: 6}.get(orientation, orientation)
+    pixels = np.asarray(operations.exif_transpose(image))
+    pixels = pixels.astype(pixels.dtype.newbyteorder("="))
+    is_same = (pixels.shape, pixels.dtype) == (page.shape, page.dtype)
+    return pixels if is_same and page.photometric != 0 else None
+
+
 def _replace_page(file, page, pixels):
     """Write the pixels of a page over the old ones, or to the end of the file."""
     is_packed, is_difference = page.compression != 1, page.predictor == 2
     dtype = pixels.dtype.newbyteorder(page.parent.byteorder)
+    places = [*page.dataoffsets], [*page.databytecounts]
     offsets, counts = [], []
-    places = zip(page.dataoffsets, page.databytecounts, strict=True)
-    for part, (offset, count) in zip(_parts(page, pixels), places, strict=True):
+    for part, (offset, count) in zip(_parts(page, pixels), zip(*places, strict=True), strict=True):
         if is_packed and is_difference:
             part = part.copy()
             part[:, 1:] -= part[:, :-1].copy()
@@ -416,11 +435,13 @@ def _replace_page(file, page, pixels):
         file.write(data)
         offsets.append(offset)
         counts.append(len(data))
+    tags, wide = page.tags, 16 if page.parent.is_bigtiff else 4
     if is_packed:
-        tags, wide = page.tags, 16 if page.parent.is_bigtiff else 4
         tags["Compression"].overwrite(8)
         if "Predictor" in tags:
             tags["Predictor"].overwrite(2 if is_difference else 1)
+    # Of pixels that are not packed, too: a file may have left out what is 0, or have wrong sizes.
+    if (offsets, counts) != places:
         kind = "Tile" if page.is_tiled else "Strip"
         tags[f"{kind}Offsets"].overwrite(offsets, dtype=wide)
         tags[f"{kind}ByteCounts"].overwrite(counts, dtype=wide)
