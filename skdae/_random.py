@@ -7,7 +7,7 @@ arrays that broadcast against `size`.
 
 import hashlib
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import numpy as np
@@ -33,12 +33,15 @@ _GLOBAL_GENERATOR = threading.RLock()
 def seeded(seed, device):
     """Weights and dropout draw from torch's global generators, which are left as they were.
 
-    So is its default dtype, which is float32 meanwhile.
+    So are its default dtype and device, which are float32 and the CPU meanwhile.
     """
     import torch
 
     devices = [device] if device.type == "cuda" else []
-    with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=devices):
+    # Where it is the CPU already, torch would be slower inside of the context.
+    is_elsewhere = torch.get_default_device().type != "cpu"
+    on_cpu = torch.device("cpu") if is_elsewhere else nullcontext()
+    with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=devices), on_cpu:
         # Not torch.manual_seed, which seeds all devices.
         torch.default_generator.manual_seed(seed)
         for index in devices:

@@ -18,6 +18,8 @@ from skdae import (
     Noise2VoidDenoiser,
     Pix2PixDenoiser,
     PoissonNoise,
+    load,
+    save,
 )
 from skdae.architectures import Conv, Dense, DnCNN, UNet
 
@@ -115,7 +117,7 @@ def global_state():
         "numpy": np.random.get_state()[1].tobytes(),
         "torch": torch.get_rng_state().numpy().tobytes(),
         "threads": (torch.get_num_threads(), torch.get_num_interop_threads()),
-        "dtype": torch.get_default_dtype(),
+        "defaults": (torch.get_default_dtype(), torch.get_default_device()),
         "gradients": (torch.is_grad_enabled(), torch.is_inference_mode_enabled()),
         "autocast": (torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
@@ -156,3 +158,20 @@ def test_state_that_the_caller_has_changed_changes_nothing(expected):
             before = global_state()
             assert fingerprint(clone(DENOISERS["conv"]).fit(X)) == expected["conv"]
             assert global_state() == before
+
+
+@every_denoiser
+@pytest.mark.parametrize("setting", ["default device", "autocast"])
+def test_default_device_and_autocast_of_the_caller_change_nothing(
+    name, setting, expected, tmp_path
+):
+    # Tensors on the device "meta" have no values: what lands there by default fails, as on a GPU.
+    device, autocast = torch.device("meta"), torch.autocast("cpu", torch.bfloat16)
+    with device if setting == "default device" else autocast:
+        before = global_state()
+        denoiser = clone(DENOISERS[name]).fit(X)
+        assert fingerprint(denoiser) == expected[name]
+        save(denoiser, tmp_path / "denoiser.safetensors")
+        loaded = load(tmp_path / "denoiser.safetensors")
+        np.testing.assert_array_equal(loaded.predict(X), denoiser.predict(X))
+        assert global_state() == before

@@ -123,6 +123,15 @@ def test_signals_and_small_images_serve(shape):
     assert error(noise, 0.01, 0.02) < 0.3
 
 
+@pytest.mark.parametrize("unit", [1e-17, 1e15])
+def test_estimate_follows_the_unit_of_the_images(unit):
+    X = corrupted(scene(128), 0.02, 0.05)
+    expected = estimate_noise(X, model="poisson-gaussian")
+    noise = estimate_noise(unit * X, model="poisson-gaussian")
+    levels = [noise.gain / unit, noise.std / unit, noise.offset / unit]
+    assert levels == pytest.approx([expected.gain, expected.std, expected.offset], rel=1e-6)
+
+
 # Bad input
 
 

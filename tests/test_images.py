@@ -312,6 +312,15 @@ def test_tensors_are_read_whatever_scikit_learn_makes_of_array_namespaces():
         assert_array_equal(check_images(X), X.numpy())
 
 
+def test_masked_pixels_are_refused():
+    X = np.ma.masked_array(np.ones((3, 4, 4)), mask=False)
+    assert (MedianFilter().fit_transform(X) == 1).all()
+    X[0, 0, 0] = np.ma.masked
+    for images in (X, [*X], [X[0], np.ones((4, 5))]):
+        with pytest.raises(ValueError, match="1 values of the images are masked"):
+            MedianFilter().fit(images)
+
+
 def test_nulls_in_uint8_are_refused():
     frame = pd.DataFrame(LEVELS, columns=COLUMNS).astype("UInt8")
     frame.iloc[2, 3] = pd.NA

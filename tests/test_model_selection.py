@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import config_context
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GroupKFold, KFold
 from sklearn.pipeline import make_pipeline
@@ -19,6 +20,7 @@ from skdae import (
     Noise2VoidDenoiser,
     SelfEnsembleDenoiser,
     denoising_scorer,
+    j_invariant_scorer,
 )
 from skdae.architectures import Conv, Dense
 from skdae.base import BaseDenoiser
@@ -137,6 +139,34 @@ def test_dataframes_and_lists_of_images():
     table = compare(filters, ragged, NOISE, cv=3, scoring={"psnr": SCORERS["psnr"]})
     assert table.shape == (2, 1)
     assert np.isfinite(table.to_numpy()).all()
+
+
+def table(kind, rows):
+    """Rows with names, in a table of another library."""
+    columns = {f"pixel{i}": column for i, column in enumerate(rows.T)}
+    library = pytest.importorskip(kind)
+    return library.table(columns) if kind == "pyarrow" else library.DataFrame(columns)
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "pyarrow"])
+def test_tables_keep_their_names_with_noise(kind):
+    rows = X.reshape(60, -1)
+    given = table(kind, rows)
+    denoisers = {"learnt": dae(noise=NOISE), "median": MedianFilter()}
+    expected, scores = compare(denoisers, rows, NOISE, cv=2), compare(denoisers, given, NOISE, cv=2)
+    pd.testing.assert_frame_equal(scores, expected)
+    fitted = dae(noise=NOISE).fit(given)
+    for scorer in (SCORERS["mse"], denoising_scorer("mse", noise=NOISE), j_invariant_scorer):
+        assert scorer(fitted, given) == scorer(dae(noise=NOISE).fit(rows), rows)
+    # Smaller images have neither these names nor others.
+    net = DenoisingAutoencoder(Conv((4,)), noise=Downsample(2), max_epochs=1)
+    assert len(compare({"net": net}, given, Downsample(2), cv=2)) == 1
+
+
+def test_rows_without_names_get_none_from_set_output():
+    rows = X.reshape(60, -1)
+    with config_context(transform_output="pandas"):
+        assert len(compare({"learnt": dae(noise=NOISE)}, rows, NOISE, cv=2)) == 2
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def rebuild(build, weights):
         If a name, shape or dtype differs, or a weight is not finite.
     """
     check_weights(build, weights)
-    with Builder(weights, draws=False):
+    with Builder(weights, draws=False), torch.device("cpu"):
         module = build().float()
     values = {name: torch.from_numpy(value) for name, value in weights.items()}
     # Assigned, because a skeleton of another one may be under way.

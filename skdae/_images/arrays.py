@@ -24,8 +24,18 @@ def as_array(X):
     This is the one door for tensors of torch, PIL images, DataFrames and lists of arrays, in all
     of which `check_array` takes `uint8` for floats up to 255. Arrays of different shapes stay a
     list; what is not known here goes through, for `check_array` to judge.
+
+    Raises
+    ------
+    ValueError
+        If pixels are masked, of which `check_array` would take what lies behind the mask.
     """
     if isinstance(X, np.ndarray) and X.dtype != object:
+        if np.ma.is_masked(X):
+            raise ValueError(
+                f"{np.ma.count_masked(X)} values of the images are masked, and so missing; fill "
+                "them first, such as by X.filled(X.mean())."
+            )
         return X
     if is_listed(X):
         if not isinstance(X, list | tuple | np.ndarray):

@@ -364,9 +364,10 @@ class ImageNet(NeuralNet):
         )
 
     def _autocast(self):
-        if self.precision == "float32":
+        is_short = self.precision != "float32"
+        if not is_short and not torch.is_autocast_enabled(self.device.type):
             return nullcontext()
-        return torch.autocast(self.device.type, dtype=_DTYPES[self.precision])
+        return torch.autocast(self.device.type, dtype=_DTYPES[self.precision], enabled=is_short)
 
     # Prediction
 

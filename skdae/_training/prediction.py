@@ -36,7 +36,7 @@ def denoise(net, images, tile_size, compiled=False, with_std=False):
         output = _whole_or_in_tiles(net, images, tile_size, compiled, with_std)
     else:
         stack = image_tensor(images)
-        index = torch.arange(len(stack))
+        index = torch.arange(len(stack), device="cpu")
         # Some at a time: with their neighbours, all would take a multiple of the memory.
         parts = (plan.with_neighbours(stack, index[rows]).numpy() for rows in batches(images))
         output = np.concatenate(
@@ -77,7 +77,7 @@ def run_net(net, function, X, enter, compiled=False, with_std=False):
         if result is None:
             # Joining the batches afterwards would take the memory twice.
             size = (len(X), *shape, n_channels * (2 if with_std else 1))
-            result = torch.empty(size, dtype=torch.float32)
+            result = torch.empty(size, dtype=torch.float32, device="cpu")
         part = result[n_done : n_done + len(images)]
         torch.clamp(images, low, high, out=part[..., :n_channels])
         if with_std:

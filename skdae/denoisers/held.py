@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
@@ -18,6 +19,7 @@ from .._images import (
     image_by_image,
     image_list,
     is_ragged,
+    to_float,
     validate_images,
 )
 from ..base import BaseDenoiser
@@ -42,8 +44,12 @@ class HeldDenoiser(BaseDenoiser):
     def _hold_given(self, X, y, fit_params):
         """Check images that may have several sizes, and fit a clone of the denoiser to them."""
         images = validate_images(self, first_image(X), reset=True)
-        # Of a DataFrame the values alone: its names are checked here.
-        X = X if is_ragged(X) else images
+        if not is_ragged(X):
+            # Of a DataFrame the values alone: its names are checked here. Regressors of
+            # scikit-learn would take uint8 for other units than those of predict.
+            X = to_float(images)
+            y = as_array(y)
+            y = to_float(y) if isinstance(y, np.ndarray) and y.ndim > 1 else y
         self._hold(images, X, y, with_validation(fit_params, lambda X, y: (as_array(X), y)))
 
     def _hold(self, images, X, y, fit_params):
@@ -81,7 +87,7 @@ class HeldDenoiser(BaseDenoiser):
 
     def _predict(self, X):
         """Denoise checked images."""
-        return np.asarray(self.denoiser_.predict(X))
+        return np.asarray(self.denoiser_.predict(to_float(X)))
 
     @property
     def _sees_stacks(self):
@@ -131,8 +137,10 @@ def with_validation(fit_params, function):
 
 def predict_with_std(denoiser, X):
     """Denoised images and standard deviations of a fitted denoiser that `gives_std`."""
-    # A search hands no options on.
-    return getattr(denoiser, "best_estimator_", denoiser).predict(X, return_std=True)
+    # A Pipeline would ask for a request of the user's for the option, which is not metadata.
+    with config_context(enable_metadata_routing=False):
+        # A search hands no options on.
+        return getattr(denoiser, "best_estimator_", denoiser).predict(X, return_std=True)
 
 
 def gives_std(denoiser):

@@ -5,7 +5,7 @@ import inspect
 import math
 import os
 from abc import abstractmethod
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, Literal, Self
@@ -546,7 +546,7 @@ class LearnedDenoiser(BaseDenoiser):
         plan = net["plan"]
         module = weights.rebuild(plan.build, net["weights"])
         plan.check_module(module)
-        with weights.Builder(net["weights"]):
+        with weights.Builder(net["weights"]), torch.device("cpu"):
             options = self._net_options(self.device_, self.precision_, partial=False)
             self.net_ = self._build_net(module, plan, {**options, "purpose": "predict"})
         self.net_.plan = plan
@@ -575,8 +575,17 @@ class LearnedDenoiser(BaseDenoiser):
 
 @contextmanager
 def _own_generator(seed, device):
-    """Train with a generator of its own, and gradients where a caller has turned them off."""
-    with seeded(seed, device), torch.inference_mode(False), torch.enable_grad():
+    """Train with a generator of its own, and gradients where a caller has turned them off.
+
+    The precision is that of the net, not that of a caller's autocast.
+    """
+    # Around an autocast of the net, another one would keep casts of weights from step to step.
+    own_precision = (
+        torch.autocast(device.type, enabled=False, cache_enabled=False)
+        if torch.is_autocast_enabled(device.type)
+        else nullcontext()
+    )
+    with seeded(seed, device), torch.inference_mode(False), torch.enable_grad(), own_precision:
         yield
 
 

@@ -152,7 +152,7 @@ class NetPlan(Persistent):
         if not sizes:
             # It would cost more than the file.
             return
-        image = torch.tensor(sum(self.target_range) / 2, dtype=torch.float32)
+        image = torch.tensor(sum(self.target_range) / 2, dtype=torch.float32, device="cpu")
         image = self.to_net(image.expand(1, *sizes[0], n_channels).clone())
         module.eval()
         with torch.inference_mode():

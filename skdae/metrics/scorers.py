@@ -156,19 +156,24 @@ def _random_states(noise):
 
 
 def corrupted(X, noise):
-    """Noisy images, a DataFrame where `X` is one, from a clone that leaves `noise` as it was."""
-    noise = clone(noise)
-    if hasattr(X, "iloc"):
-        noise.set_output(transform="pandas")
-    # Not transform, which adds nothing where the noise has when="fit".
-    return noise.fit_transform(X)
+    """Noisy images, a table where `X` is one, from a clone that leaves `noise` as it was."""
+    # Not fit_transform, which makes tables of other names, or of arrays, where set_output says so.
+    return like(X, clone(noise).fit(X).add_noise(X, warn=True))
 
 
 def like(X, values):
-    """`values` as a DataFrame where `X` is one, and of the same shape."""
-    if not hasattr(X, "iloc") or X.shape != values.shape:
+    """`values` as a table where `X` is one, and of the same shape."""
+    if getattr(X, "shape", None) != getattr(values, "shape", ()):
         return values
-    return type(X)(values, index=X.index, columns=X.columns)
+    if hasattr(X, "iloc"):
+        return type(X)(values, index=X.index, columns=X.columns)
+    if hasattr(X, "get_columns"):
+        # Of polars.
+        return type(X)(values, schema=X.columns)
+    if hasattr(X, "column_names"):
+        # Of pyarrow.
+        return type(X).from_arrays([*values.T], names=X.column_names)
+    return values
 
 
 def parts(estimator):

@@ -309,7 +309,9 @@ def _line(means, variances):
     """Gain and intercept of the variance as a function of the mean."""
     if not variances.any():
         return 0.0, 0.0
-    design = np.stack([means, np.ones_like(means)], axis=1)
+    # In any unit, both columns are of about one size: lstsq drops what is tiny beside the other.
+    unit = np.abs(means).max() or 1.0
+    design = np.stack([means / unit, np.ones_like(means)], axis=1)
     floor = 1e-3 * variances.max()
     model, trust = np.maximum(variances, floor), 1.0
     for _ in range(5):
@@ -317,6 +319,7 @@ def _line(means, variances):
         gain, intercept = np.linalg.lstsq(
             design * weights[:, None], variances * weights, rcond=None
         )[0]
+        gain /= unit
         if gain < 0:
             gain, intercept = 0.0, np.average(variances, weights=weights**2)
         model = np.maximum(gain * means + intercept, floor)
