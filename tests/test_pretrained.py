@@ -90,6 +90,14 @@ def test_speckle_is_found_and_taken_for_nothing_else(unit):
         assert isinstance(chosen, type(other))
 
 
+@pytest.mark.parametrize("light", [0.1, 0.01])
+def test_dark_images_are_denoised_as_well_as_light_ones(light):
+    X_noisy = noisy(GREY, GaussianNoise(0.04, clip=None))
+    expected = error(PretrainedDenoiser(noise=0.04).fit(X_noisy).predict(X_noisy))
+    dark = PretrainedDenoiser(noise=0.04 * light).fit(light * X_noisy)
+    assert error(dark.predict(light * X_noisy) / light) < 1.1 * expected
+
+
 @pytest.mark.parametrize(("unit", "offset"), [(4000.0, 100.0), (1e-6, 0.0), (1e12, -3e12)])
 @pytest.mark.parametrize("noise", ["estimate", "number"])
 def test_images_of_any_unit_come_back_in_it(unit, offset, noise):

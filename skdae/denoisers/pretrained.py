@@ -33,6 +33,9 @@ _PIXELS, _TILE = 2**18, 1024
 # What lies further outside of [0, 1] goes around the net, which has seen nothing like it.
 _LOW, _HIGH = -1.5, 2.5
 
+# Images that are darker everywhere are scaled up: the net's own errors would exceed weak noise.
+_DARK = 0.25
+
 # Of the Gaussian that tells the local brightness under speckle, in pixels, and where it ends.
 _BLUR, _REACH = 2.0, 8
 
@@ -87,9 +90,10 @@ class PretrainedDenoiser(BaseFilter):
 
     Notes
     -----
-    `uint8` images and floats in [0, 1] are used as they are. If the input lies in [0, 1], so does
-    the output. Other values, such as camera counts, are scaled by the range of each image, and the
-    result is returned in their own units. It is `float32`, whatever the dtype of the input.
+    `uint8` images and floats in [0, 1] are used as they are, unless no pixel exceeds 0.25. If the
+    input lies in [0, 1], so does the output. Other values, such as camera counts or very dark
+    images, are scaled by the range of each image, and the result is returned in their own units. It
+    is `float32`, whatever the dtype of the input.
 
     If the noise grows with the brightness, the generalised Anscombe transform first makes it the
     same everywhere. The exact unbiased inverse [1]_ transforms the result back. For speckle, the
@@ -309,7 +313,7 @@ class _Way:
         dark, light = np.sqrt(noise_variance(noise, np.array([0.0, 1.0])))
         # Six deviations are beyond any noise; so dark, or with so much noise, it has other units.
         darkest, lightest = low - self.mean, high - self.mean
-        is_unit = -6 * dark <= darkest and 1 / 255 < lightest <= 1 + 6 * light and light < 0.5
+        is_unit = -6 * dark <= darkest and _DARK < lightest <= 1 + 6 * light and light < 0.5
         self.clip = (0.0, 1.0) if in_unit_range((low, high)) else None
         if is_unit:
             low, high = self.mean, 1.0 + self.mean
@@ -319,7 +323,8 @@ class _Way:
         self.range, self.peak = high - low or 1.0, max(abs(low), abs(high)) or 1.0
         start, end = self._stabilized(np.array([low, high]))
         std = 1.0 if camera else noise.std * (self.peak if self.is_speckle else 1.0)
-        width = end - start or 1.0
+        # Where an image is constant, its noise says more of the unit.
+        width = end - start or std / _MOST or 1.0
         self.excess = std / width / _MOST
         width *= max(1.0, self.excess)
         self.start, self.width, self.level = float(start), float(width), float(std / width)
