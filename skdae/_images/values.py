@@ -71,9 +71,10 @@ def is_far(seen, fitted):
         # Its neighbours may be lighter or darker.
         low, high = min(low, least), max(high, most)
     # Noise may reach far beyond the images; other units are further away than that. Images of one
-    # value have none.
+    # value have none, and smooth ones may be narrow, but not of small values alone.
     is_beyond = low < least - 3 * width or high > most + 3 * width
-    return bool(width) and (is_beyond or 0 < high - low < 0.01 * width)
+    is_small = max(abs(low), abs(high)) < 0.01 * max(abs(least), abs(most))
+    return bool(width) and (is_beyond or (is_small and 0 < high - low < 0.01 * width))
 
 
 def warn_if_far(seen, fitted, name="X"):
