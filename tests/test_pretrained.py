@@ -12,6 +12,7 @@ from skdae import (
     DenoisingAutoencoder,
     GaussianFilter,
     GaussianNoise,
+    JPEGNoise,
     MedianFilter,
     Noise2VoidDenoiser,
     PoissonGaussianNoise,
@@ -290,6 +291,17 @@ def test_noise_that_is_correlated_is_told():
     # Warnings are errors here: neither images without noise, nor white noise, are correlated.
     for X in (GREY, COLOUR, noisy(COLOUR), noisy(GREY, PoissonNoise(50))):
         PretrainedDenoiser().fit(X).predict(X)
+
+
+@pytest.mark.parametrize("X", [GREY, COLOUR], ids=["grey", "colour"])
+@pytest.mark.parametrize(("std", "quality"), [(0.04, 60), (0.1, 30)])
+def test_noise_that_was_compressed_is_told(X, std, quality):
+    compressed = JPEGNoise(quality, random_state=0).fit_transform(
+        noisy(X, GaussianNoise(std)).clip(0, 1)
+    )
+    # Nobody knows where in the block of a compressed image a crop begins.
+    with pytest.warns(UserWarning, match="In 1 of 1 images, .* JPEG"):
+        PretrainedDenoiser().fit(X).predict(compressed[:, 3:, 5:])
 
 
 @pytest.mark.filterwarnings("ignore:X has values from")

@@ -34,6 +34,11 @@ _GROWS = 2.0
 _CORRELATED, _SURELY_CORRELATED, _WEAK = -0.46, -0.2, 4 / 255
 _WINDOW = 512
 
+# Where noise went through JPEG, steps over the edge of a block of 8 are larger than those beside
+# them, by so much more often than elsewhere in a block, and flat parts are rougher than the second.
+# Of 400 photographs in colour, 6 are so as they are, and none with white noise of 2 / 255.
+_GRID, _ROUGH = 0.025, 2 / 255
+
 _MODEL = {"model": [StrOptions({"gaussian", "poisson-gaussian"})]}
 
 
@@ -175,7 +180,8 @@ def is_correlated(image, unit=1.0):
 
     The second difference along both axes of white noise has a correlation of -2 / 3 between
     neighbours. It is estimated by how often they have the same sign, which a few edges hardly
-    change: equal signs have the share :math:`1/2 + \arcsin(\rho) / \pi`.
+    change: equal signs have the share :math:`1/2 + \arcsin(\rho) / \pi`. Of weak noise, JPEG leaves
+    so little in the second differences that texture hides it; the blocks tell it.
 
     Parameters
     ----------
@@ -191,13 +197,39 @@ def is_correlated(image, unit=1.0):
     image = image[:_WINDOW, :_WINDOW].astype(np.float64)
     if min(image.shape[:2]) < 64:
         return False
-    # Differences between colours have less texture, and the compression of JPEG.
-    planes = image if image.shape[2] == 1 else np.diff(image, axis=2)
+    light = image.mean(axis=2, keepdims=True)
+    # Differences between colours have less texture.
+    planes = light if image.shape[2] == 1 else np.diff(image, axis=2)
+    rho, strength = _details(planes)
+    if rho > (_CORRELATED if strength > _WEAK * unit else _SURELY_CORRELATED):
+        return True
+    # JPEG takes most of the fine details away, and rounding adds white ones to the colours.
+    return _details(light)[0] > _CORRELATED and _is_grain_of_jpeg(light, unit)
+
+
+def _details(planes):
+    """Correlation of neighbouring second differences along both axes, and their strength."""
     details = np.diff(np.diff(planes, 2, axis=0), 2, axis=1)
     pairs = [(details[1:], details[:-1]), (details[:, 1:], details[:, :-1])]
     rho = max(np.sin(np.pi / 2 * np.sign(a * b).mean()) for a, b in pairs)
-    strength = np.median(np.abs(details)) / (6 * 0.6745 * unit)
-    return bool(rho > (_CORRELATED if strength > _WEAK else _SURELY_CORRELATED))
+    return rho, np.median(np.abs(details)) / (6 * 0.6745)
+
+
+def _is_grain_of_jpeg(image, unit):
+    """Whether an image has the blocks of JPEG, and noise even in its flat parts."""
+    shares = []
+    for x in (image, image.swapaxes(0, 1)):
+        steps = np.abs(np.diff(x, axis=0))
+        is_larger = 2 * steps[1:-1] > steps[:-2] + steps[2:]
+        whole = is_larger[: len(is_larger) // 8 * 8]
+        by_place = whole.reshape(-1, 8, whole[0].size).mean((0, 2))
+        shares.append(by_place.max() - np.median(by_place))
+    # Among few pixels, chance makes them differ.
+    if min(shares) < max(_GRID, 2.5 * (8 / image.size) ** 0.5):
+        return False
+    rough = image - uniform_filter(image, (9, 9, 0))
+    variance = np.percentile(uniform_filter(np.square(rough), (17, 17, 0)), 10)
+    return bool(variance > (_ROUGH * unit) ** 2)
 
 
 def mean_and_variance(
