@@ -326,3 +326,25 @@ def test_parameters_of_an_architecture_that_is_a_name():
 def test_module_of_the_wrong_shape_is_named():
     with pytest.raises(ValueError, match=r"The network returned .* but the targets"):
         clone(DAE).set_params(architecture=nn.Conv2d(1, 1, 3)).fit(GOOD)
+
+
+@pytest.mark.parametrize("of", [list, np.asarray], ids=["list", "batch"])
+@pytest.mark.parametrize("name", ["X", "y"])
+def test_noisy_and_clean_images_in_other_units_are_refused(of, name):
+    images = {"X": of(list(GOOD)), "y": of(list(0.9 * GOOD))}
+    if of is list:
+        # One of another size, which makes it a list.
+        images = {key: [*X, X[0][:7]] for key, X in images.items()}
+    counts = {**images, name: of([255 * image for image in images[name]])}
+    net = DenoisingAutoencoder("unet", max_epochs=1, patch_size=4)
+    for denoiser in (net, MedianFilter()):
+        with pytest.raises(ValueError, match=f"{name} has values of .* their units differ"):
+            denoiser.fit(**counts)
+    with pytest.raises(ValueError, match="their units differ"):
+        MedianFilter().fit(images["X"]).score(**counts)
+
+
+def test_hot_pixels_in_dim_images_are_no_other_unit():
+    hot = 100 * GOOD
+    hot[::4, 0, 0] = 65535
+    MedianFilter().fit(hot, 100 * GOOD)

@@ -14,6 +14,7 @@ from sklearn.utils.validation import (
 
 from .arrays import as_array, is_listed, joined
 from .shapes import is_scaled, resolve_image_shape
+from .values import refuse_other_units
 from .warn import warn_user
 
 # The dtypes that stay as they are; everything else is cast to the first.
@@ -128,7 +129,7 @@ def check_target(X, y):
     Raises
     ------
     ValueError
-        If `y` has any other shape, or holds NaN or infinity.
+        If `y` has any other shape, holds NaN or infinity, or has other units.
     """
     y = as_array(y)
     if y is None or joined(y).ndim == 1:
@@ -141,6 +142,7 @@ def check_target(X, y):
             "each image of X: the same shape, or height and width a whole number of times larger "
             "or smaller. Class labels are passed as a 1-D y and ignored."
         )
+    refuse_other_units(X=X, y=y)
     return y
 
 

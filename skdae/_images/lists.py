@@ -13,7 +13,7 @@ from .blocks import lazily, range_of_chunks
 from .checks import check_images, check_target, validate_images
 from .shapes import common_scale, find_scale
 from .stores import is_dask
-from .values import value_range
+from .values import refuse_other_units, value_range
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -156,7 +156,8 @@ def check_target_list(X, y, name="y"):
     Raises
     ------
     ValueError
-        If a target's height and width are not those of its image times one whole factor.
+        If a target's height and width are not those of its image times one whole factor, or if the
+        units differ.
     """
     check_consistent_length(X, y)
     if y is None or np.ndim(next(iter(y))) == 0:
@@ -172,6 +173,7 @@ def check_target_list(X, y, name="y"):
                 "must have the shape of its image, or height and width all the same whole number "
                 "of times larger."
             )
+    refuse_other_units(X=X, **{name: y})
     return y
 
 

@@ -88,21 +88,31 @@ def warn_if_far(seen, fitted, name="X"):
 
 
 def refuse_other_units(**named):
-    """Raise a ValueError where two named batches cannot be images of one scene in one unit.
+    """Raise a ValueError where two named batches, or lists, cannot be images in one unit.
 
-    Values up to 255 or 65535 for those in [0, 1] differ by a factor of 255 at least, as no noise
-    and no denoiser make it; near-black images in [0, 1] may have noise that is far stronger.
+    Values up to 255 or 65535 for those in [0, 1] differ by a factor of 255 at least, at their peak
+    and on average. No noise and no denoiser makes both: near-black images in [0, 1] may have noise
+    that is far stronger, and dim ones in counts a hot pixel.
     """
-    # Some values, at the same places of both, tell it.
-    some = {name: X.reshape(-1)[:: max(1, X.size // 2**16)] for name, X in named.items()}
-    peaks = sorted((max(map(abs, value_range(x))), name) for name, x in some.items())
-    (small, other), (large, name) = peaks
-    if large > 10 and 0 < 100 * small < large:
+    measured = []
+    for name, X in named.items():
+        # Some values, at the same places of both, tell it.
+        some = [_some(image) for image in (X if isinstance(X, list) else [X])]
+        measured.append((max(map(np.max, some)), np.mean([*map(np.mean, some)]), name))
+    (small, least, other), (large, most, name) = sorted(measured)
+    if large > 10 and 0 < 100 * small < large and 100 * least < most:
         raise ValueError(
             f"{name} has values of about {large:.4g}, but {other} only up to {small:.4g}: their "
             f"units differ. Pass both in the same units, such as {name} / 255; uint8 is read as "
             "value / 255."
         )
+
+
+def _some(X):
+    """Absolute values at some places of images, in the units of denoisers."""
+    unit = 255 if X.dtype == np.uint8 else 1
+    places = tuple(slice(None, None, max(1, n // 32)) for n in X.shape)
+    return np.abs(X[places].astype(np.float64)) / unit
 
 
 def refuse_overflow(result, X, maker):
