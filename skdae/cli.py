@@ -95,7 +95,7 @@ def denoise(args):
 
     def work(path):
         file = read_image(path)
-        content = file.replaced([run(image) for image in file.images])
+        content = file.replaced(run(file.images))
         with atomic_write(outputs[path]) as output:
             output.write(content)
 
@@ -214,7 +214,9 @@ def _outputs(args):
 
 
 def _denoiser(args):
-    """A function that denoises one image, in the units of denoisers."""
+    """A function that denoises the images of a file, in the units of denoisers."""
+    import numpy as np
+
     from ._files.estimators import load
     from .denoisers import PretrainedDenoiser
     from .filters import BaseFilter
@@ -227,26 +229,31 @@ def _denoiser(args):
 
     # It learns nothing, and so may take each image as it comes.
     is_open = isinstance(model, BaseFilter) and not hasattr(model, "n_features_in_")
+    # The neighbours of a page are those beside it.
+    sees_stacks = getattr(model, "_sees_stacks", None)
 
-    def run(image):
-        _check_unit(model, image)
+    def run(images):
+        dtype = images[0].dtype
+        _check_unit(model, dtype)
         if args.model is None:
-            _check_level(model.noise, image.dtype)
-        ready = model.fit(image[None]) if is_open else model
-        return ready.predict(image[None])[0]
+            _check_level(model.noise, dtype)
+        if sees_stacks:
+            return list(model.predict(np.stack(images)))
+        ready = (model.fit(image[None]) if is_open else model for image in images)
+        return [m.predict(image[None])[0] for m, image in zip(ready, images, strict=True)]
 
     return run
 
 
-def _check_unit(model, image):
+def _check_unit(model, dtype):
     """Refuse counts where a network learnt values in [0, 1], or the other way round."""
-    if image.dtype.kind not in "iu" or not hasattr(model, "scaling_"):
+    if dtype.kind not in "iu" or not hasattr(model, "scaling_"):
         return
-    learnt_unit, is_unit = model.scaling_ == (0.0, 1.0), image.dtype.itemsize == 1
+    learnt_unit, is_unit = model.scaling_ == (0.0, 1.0), dtype.itemsize == 1
     if learnt_unit != is_unit:
         learnt = "values in [0, 1], as 8 bits are read" if learnt_unit else "counts"
         raise ValueError(
-            f"the model learnt from {learnt}, but this file has {8 * image.dtype.itemsize} bits "
+            f"the model learnt from {learnt}, but this file has {8 * dtype.itemsize} bits "
             "per value; train a model on files like it."
         )
 

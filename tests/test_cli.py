@@ -145,6 +145,26 @@ def test_input_is_never_written_over_unasked(here, fails):
     assert (here / "noisy" / "a.png").read_bytes() == before
 
 
+def test_a_model_that_sees_neighbours_gets_the_pages_of_a_file_together(capsys):
+    stack = np.stack([NOISY[0][..., 0]] * 4) + np.arange(4)[:, None, None] / np.float32(10)
+    net = UNet(filters=(2, 4), residual=False)
+    options = {"max_epochs": 1, "random_state": 0}
+    model = Noise2VoidDenoiser(net, context=1, **options).fit(stack)
+    model.save("net")
+    tifffile.imwrite("stack.tif", stack, photometric="minisblack")
+    tifffile.imwrite("page.tif", stack[:1], photometric="minisblack")
+    assert run("denoise stack.tif -o out.tif --model net") == 0
+    assert_array_equal(tifffile.imread("out.tif"), model.predict(stack))
+    assert run("denoise page.tif -o out.tif --model net") == 1
+    assert "a stack of at least 2" in capsys.readouterr().err
+
+
+def test_files_of_more_pixels_than_pillow_reads_are_not_called_damaged(monkeypatch, capsys):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    assert run("denoise noisy/a.png -o a.png") == 1
+    assert "noisy/a.png cannot be read: it has more pixels than Pillow" in capsys.readouterr().err
+
+
 def test_pages_bits_and_floats_come_out_as_they_went_in():
     stack = (60000 * np.stack([image[..., 0] for image in NOISY])).astype(np.uint16)
     tifffile.imwrite("stack.tif", stack, photometric="minisblack")

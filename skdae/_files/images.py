@@ -91,6 +91,13 @@ def read_image(path):
         except OSError as error:
             # Pillow's word for what it cannot decode.
             raise ValueError(f"it is damaged ({error})") from error
+        except Exception as error:
+            if type(error).__name__ != "DecompressionBombError":
+                raise
+            raise ValueError(
+                "it has more pixels than Pillow reads, twice PIL.Image.MAX_IMAGE_PIXELS; save it "
+                "as TIFF, or raise that number in Python"
+            ) from error
 
 
 def n_pages(path):
