@@ -200,8 +200,11 @@ def test_no_pixel_of_a_window_is_hidden_behind_another_of_it(height, width, wind
 
 def test_windows_that_overlap_hide_each_other():
     X = torch.rand(4, 12, 12, 1, generator=torch.Generator().manual_seed(0))
-    hidden, targets = BlindSpots(0.3, 2, (1, 9))(X, rng())
+    hidden, targets = BlindSpots(0.5, 2, (1, 9))(X, rng())
     asked = ~targets.isnan()
+    # The share that is asked for is that of all hidden pixels.
+    assert asked.sum() == 4 * 8
+    assert 0.25 < (hidden != X).float().mean() <= 0.5
     assert (hidden[asked] != X[asked]).all()
 
 

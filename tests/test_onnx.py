@@ -63,6 +63,13 @@ def test_graph_predicts_the_same_for_any_number_of_images(name, tmp_path):
         assert_equal_predictions(run, dae, X[:n])
 
 
+def test_a_default_device_of_the_caller_changes_nothing(tmp_path):
+    dae = fit("unet", GREY)
+    with torch.device("meta"):
+        run = exported(dae, tmp_path / "net.onnx")
+    assert_equal_predictions(run, dae, GREY)
+
+
 @pytest.mark.parametrize("architecture", sorted(set(ARCHITECTURES) - {"linear", "dense"}))
 def test_every_architecture_takes_the_sizes_that_predict_takes(architecture, tmp_path):
     dae = fit(architecture, COLOUR)

@@ -109,13 +109,15 @@ def export_onnx(net, path, free_size):
     """
     for module in ("onnx", "onnxscript"):
         import_extra(module, "onnx", "to_onnx")
-    example = net.example()
+    with torch.device("cpu"):
+        example = net.example()
     free = {0: Dim("n_samples")}
     if free_size:
         # A height of 1 is that of signals, and stays.
         sides = {1: "height", 2: "width"}
         free |= {axis: Dim(name) for axis, name in sides.items() if example["X"].shape[axis] > 1}
-    with warnings.catch_warnings():
+    # The graph is traced on the CPU, whatever a caller's default device is.
+    with warnings.catch_warnings(), torch.device("cpu"):
         # The exporter's words about itself.
         warnings.simplefilter("ignore")
         program = torch.onnx.export(

@@ -2,6 +2,7 @@
 
 import os
 from itertools import product
+from math import prod
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -40,7 +41,8 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         As in `DenoisingAutoencoder`, "photographs" among them. None is a `UNet` that is not
         residual: around the pixel that it must not look at, a residual network has a short way.
     masked_fraction : float, default=0.02
-        Share of the pixels hidden in a step, in (0, 0.5]; at least one per image.
+        Share of the pixels hidden in a step, windows of `mask_shape` included, in (0, 0.5]; at
+        least one window per image.
     mask_radius : int, default=2
         A hidden pixel takes the value of another one at most as far away, in pixels, at least 1;
         of one outside its window, and as far from that, with a `mask_shape`.
@@ -274,7 +276,7 @@ class BlindSpots:
     Parameters
     ----------
     fraction : float
-        Share of the pixels of an image that are to be predicted.
+        Share of the pixels of an image that are hidden, with their windows.
     radius : int
         How far away from the window around a hidden pixel its neighbour is at most.
     window : (int, int), default=(1, 1)
@@ -294,7 +296,7 @@ class BlindSpots:
         n, height, width, n_channels = images.shape
         n_channels //= 2 * self.context + 1
         shifts = self._shifts(height, width).to(images.device)
-        count = max(1, round(self.fraction * height * width))
+        count = max(1, round(self.fraction * height * width / prod(self.window)))
         centre = rng.uniform(0.0, 1.0, (n, height * width)).topk(count).indices
         # One for all pixels of a window: what hides them is as correlated as they are.
         shift = shifts[rng.integers(0, len(shifts), (n, count)).long()]
