@@ -162,3 +162,14 @@ def test_photographs_are_judged_beside_published_figures(load, photographs, caps
     assert len(lines[1].split()) == 7
     assert "kodak24, FFDNet as published       34.63   32.13   28.98" in lines
     assert lines[-1] == "kodak24: not in SKDAE_DATA"
+
+
+@pytest.mark.parametrize("kind", ["filaments", "text"])
+def test_fine_tuning_is_compared_with_training_from_scratch(load, kind, capsys):
+    load("fine_tuning").main(["--kind", kind, "--steps", "2", "--side", "64"])
+    title, *rows = capsys.readouterr().out.splitlines()
+    assert title == f"{kind}: 20 images, 2 steps at 0.001"
+    psnr = {row[:24].strip(): float(row[24:31]) for row in rows}
+    assert len(psnr) == 4
+    # The noisy images have 14.2 dB.
+    assert min(psnr["pretrained, σ estimated"], psnr["pretrained, σ given"]) > 17

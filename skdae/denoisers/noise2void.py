@@ -40,7 +40,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
     architecture : architecture object, str or `torch.nn.Module`, default=None
         As in `DenoisingAutoencoder`, "photographs" among them. None is a `UNet` that is not
         residual: around the pixel that it must not look at, a residual network has a short way.
-    masked_fraction : float, default=0.02
+    masked_fraction : float, default=0.1
         Share of the pixels hidden in a step, windows of `mask_shape` included, in (0, 0.5]; at
         least one window per image.
     mask_radius : int, default=2
@@ -142,7 +142,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         self,
         architecture: str | BaseArchitecture | nn.Module | type[nn.Module] | None = None,
         *,
-        masked_fraction: float = 0.02,
+        masked_fraction: float = 0.1,
         mask_radius: int = 2,
         mask_shape: tuple[int, int] = (1, 1),
         context: int = 0,
