@@ -24,7 +24,7 @@ _MOST_GRADIENT = 1.0
 class Noise2VoidDenoiser(LearnedDenoiser):
     r"""A network trained on noisy images alone, by hiding pixels from it.
 
-    In each step a few pixels :math:`J` of every image :math:`y` are replaced by a random neighbour,
+    In each step some pixels :math:`J` of every image :math:`y` are replaced by a random neighbour,
     and the network :math:`f` has to predict their own, noisy values [1]_:
 
     .. math:: \min_f \; \sum_{j \in J} \left(f(y_{-J})_j - y_j\right)^2
