@@ -9,7 +9,7 @@ GROUPS = {
     ),
     "Training": (
         *("loss", "l1_weight", "masked_fraction", "mask_radius", "mask_shape", "context"),
-        *("optimizer", "lr"),
+        *("std", "alpha", "optimizer", "lr"),
         *("lr_schedule", "weight_decay", "max_epochs", "max_steps", "early_stopping", "patience"),
         *("callbacks", "checkpoint", "warm_start", "random_state", "verbose"),
     ),

@@ -19,6 +19,7 @@ from skdae import (
     Noise2VoidDenoiser,
     Occlusion,
     PretrainedDenoiser,
+    RecorruptedDenoiser,
     SaltPepper,
     StripeNoise,
 )
@@ -81,10 +82,12 @@ def without_clean_data():
     noises = [GaussianNoise(0.3, clip=None, random_state=seed) for seed in (1, 2)]
     first, second = (noise.fit_transform(X_train) for noise in noises)
     X_noisy = noises[0].transform(X_test)
-    network = DenoisingAutoencoder("dense", max_epochs=60, random_state=0)
+    options = {"max_epochs": 60, "random_state": 0}
+    network = DenoisingAutoencoder("dense", **options)
     rows = {
         "noisy": X_noisy,
-        "one copy": Noise2VoidDenoiser(max_epochs=30, batch_size=32, random_state=0).fit(first),
+        "one copy,\nhidden pixels": Noise2VoidDenoiser(max_epochs=30, random_state=0).fit(first),
+        "one copy,\nrecorrupted": RecorruptedDenoiser("dense", **options).fit(first),
         "two copies": clone(network).fit(first, second),
         "clean images": clone(network).fit(first, X_train),
         "clean": X_test,

@@ -23,6 +23,7 @@ from skdae import (
     Noise2VoidDenoiser,
     Pix2PixDenoiser,
     PoissonNoise,
+    RecorruptedDenoiser,
     load,
     save,
 )
@@ -47,7 +48,7 @@ class Weighted(nn.Module):
 
 
 def net(estimator=DenoisingAutoencoder, architecture=None, **params):
-    if estimator is not Noise2VoidDenoiser:
+    if estimator not in (Noise2VoidDenoiser, RecorruptedDenoiser):
         params = {"noise": NOISE, **params}
     params = {"max_epochs": 12, "batch_size": 16, "random_state": 0, **params}
     return estimator(architecture or Dense(hidden=(8,)), **params)
@@ -65,6 +66,7 @@ NETS = {
     ),
     "loss with weights": net(loss=Weighted(), optimizer=torch.optim.NAdam, random_state=None),
     "noise2void": net(Noise2VoidDenoiser, UNet(filters=(2, 4)), lr_schedule=None),
+    "recorrupted": net(RecorruptedDenoiser),
     "pix2pix": net(Pix2PixDenoiser, UNet(filters=(2, 4)), discriminator_filters=(2, 4)),
 }
 KILLS = int(os.environ.get("SKDAE_KILLS", 0))

@@ -23,11 +23,13 @@ from skdae import (
     Pix2PixDenoiser,
     PoissonNoise,
     ReconstructionOutlierDetector,
+    RecorruptedDenoiser,
     SelfEnsembleDenoiser,
     StripeNoise,
     VarianceStabilized,
 )
 from skdae.architectures import Conv, Dense, UNet
+from skdae.denoisers.learned import LearnedDenoiser
 
 SMALL_NET = {"max_epochs": 2, "batch_size": 16, "noise": GaussianNoise(std=0.1)}
 
@@ -43,6 +45,10 @@ SPECIAL = {
         DenoisingAutoencoder(UNet(filters=(2, 4)), **SMALL_NET),
     ],
     Noise2VoidDenoiser: [Noise2VoidDenoiser(UNet(filters=(2, 4)), max_epochs=2, batch_size=16)],
+    RecorruptedDenoiser: [
+        RecorruptedDenoiser(UNet(filters=(2, 4)), max_epochs=2, batch_size=16),
+        RecorruptedDenoiser(Dense(hidden=(8,)), std=0.1, max_epochs=2, batch_size=16),
+    ],
     Pix2PixDenoiser: [
         Pix2PixDenoiser(UNet(filters=(2, 4)), discriminator_filters=(2, 4), **SMALL_NET)
     ],
@@ -76,7 +82,7 @@ ESTIMATORS = examples()
 
 def expected_failed_checks(estimator):
     """Weights say how often images are drawn, which is equal to repeating them only on average."""
-    if isinstance(estimator, DenoisingAutoencoder | Noise2VoidDenoiser | Pix2PixDenoiser):
+    if isinstance(estimator, LearnedDenoiser):
         return {"check_sample_weight_equivalence_on_dense_data": "images are drawn at random"}
     return {}
 

@@ -18,6 +18,7 @@ from skdae import (
     Noise2VoidDenoiser,
     Pix2PixDenoiser,
     PoissonNoise,
+    RecorruptedDenoiser,
     load,
     save,
 )
@@ -32,6 +33,7 @@ DENOISERS = {
     "dncnn": DenoisingAutoencoder(DnCNN(depth=3, filters=4), precision="float32", **NOISY),
     "crops": DenoisingAutoencoder(UNet(filters=(2, 4)), patch_size=4, **NOISY),
     "noise2void": Noise2VoidDenoiser(UNet(filters=(2, 4)), **SMALL),
+    "recorrupted": RecorruptedDenoiser(Dense(hidden=(16,)), **SMALL),
     "pix2pix": Pix2PixDenoiser(UNet(filters=(2, 4)), discriminator_filters=(4,), **NOISY),
 }
 every_denoiser = pytest.mark.parametrize("name", DENOISERS)

@@ -107,7 +107,12 @@ def test_every_other_public_name_is_told_in_the_api_reference():
 
 def test_every_parameter_of_a_denoiser_that_learns_belongs_to_one_group():
     groups = docs_module("parameter_groups").GROUPS
-    learned = (skdae.DenoisingAutoencoder, skdae.Noise2VoidDenoiser, skdae.Pix2PixDenoiser)
+    learned = (
+        skdae.DenoisingAutoencoder,
+        skdae.Noise2VoidDenoiser,
+        skdae.Pix2PixDenoiser,
+        skdae.RecorruptedDenoiser,
+    )
     names = sorted(set().union(*(denoiser().get_params(deep=False) for denoiser in learned)))
     assert sorted(name for group in groups.values() for name in group) == names
 

@@ -16,7 +16,13 @@ from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 from torch import nn
 
-from skdae import DenoisingAutoencoder, GaussianNoise, Noise2VoidDenoiser, Pix2PixDenoiser
+from skdae import (
+    DenoisingAutoencoder,
+    GaussianNoise,
+    Noise2VoidDenoiser,
+    Pix2PixDenoiser,
+    RecorruptedDenoiser,
+)
 from skdae.architectures import Dense, UNet
 from skdae.noise import BaseNoise
 
@@ -25,6 +31,7 @@ SMALL = {"max_epochs": 4, "batch_size": 8, "lr_schedule": None, "random_state": 
 DENOISERS = [
     DenoisingAutoencoder(Dense(hidden=(8,)), noise=GaussianNoise(), **SMALL),
     Noise2VoidDenoiser(UNet(filters=(2, 4)), **SMALL),
+    RecorruptedDenoiser(Dense(hidden=(8,)), **SMALL),
     Pix2PixDenoiser(
         UNet(filters=(2, 4)), discriminator_filters=(2, 4), noise=GaussianNoise(), **SMALL
     ),

@@ -373,6 +373,10 @@ class StreamedImage:
         """Number of its values."""
         return math.prod(self.shape)
 
+    def __array__(self, dtype=None, copy=None):
+        image = self.source.read(self.index, self.index + 1)[0].reshape(self.shape)
+        return image if dtype is None else image.astype(dtype)
+
     def reshape(self, *shape):
         """The same image in another shape."""
         return StreamedImage(self.source, self.index, _hollow(self.shape).reshape(shape).shape)

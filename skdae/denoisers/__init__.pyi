@@ -4,6 +4,7 @@ from .noise2void import Noise2VoidDenoiser
 from .outlier import ReconstructionOutlierDetector
 from .pix2pix import Pix2PixDenoiser
 from .pretrained import PretrainedDenoiser
+from .recorrupted import RecorruptedDenoiser
 from .self_ensemble import SelfEnsembleDenoiser
 from .variance_stabilized import VarianceStabilized
 
@@ -14,6 +15,7 @@ __all__ = [
     "Pix2PixDenoiser",
     "PretrainedDenoiser",
     "ReconstructionOutlierDetector",
+    "RecorruptedDenoiser",
     "SelfEnsembleDenoiser",
     "VarianceStabilized",
 ]

@@ -118,9 +118,8 @@ class LearnedDenoiser(BaseDenoiser):
         """Name of the output activation."""
         return "identity"
 
-    @property
-    def _pretext(self):
-        """From a batch of images and random numbers to input and target, or None."""
+    def _pretext(self, data):
+        """From a batch of images and random numbers to input and target, for a fit; or None."""
         return None
 
     @abstractmethod
@@ -238,10 +237,13 @@ class LearnedDenoiser(BaseDenoiser):
             )
         if start.going_on:
             plan = plan.going_on_from(self._plan)
-        net = self._train(given, plan, noise, data, start)
-        return self._keep(net, noise, given.names, start)
+        pretext = self._pretext(data)
+        if given.y is None and noise is None and pretext is None:
+            _warn_plain_autoencoder()
+        net = self._train(given, plan, noise, data, pretext, start)
+        return self._keep(net, noise, pretext, given.names, start)
 
-    def _train(self, given, plan, noise, data, start):
+    def _train(self, given, plan, noise, data, pretext, start):
         """A net that has learnt, with its plan."""
         device = hardware.resolve_device(self.device)
         is_conv = bool(plan.architecture) and not plan.flat
@@ -275,7 +277,7 @@ class LearnedDenoiser(BaseDenoiser):
                 weights=given.weights,
                 to_net=plan.pair_to_net,
                 noise=noise,
-                pretext=self._pretext,
+                pretext=pretext,
                 context=plan.context,
                 device=device,
             )
@@ -292,7 +294,7 @@ class LearnedDenoiser(BaseDenoiser):
                 self._warn_unless_learnt(net, train, valid, plan.scaling[1])
         return net
 
-    def _keep(self, net, noise, names, start):
+    def _keep(self, net, noise, pretext, names, start):
         """Assign all attributes of a fit that has succeeded."""
         plan = net.plan
         n_features = plan.n_features
@@ -317,8 +319,6 @@ class LearnedDenoiser(BaseDenoiser):
             draft.n_features_in_ = self._plan.n_clean_features
         options |= {"patch_size": self.patch_size, "is_part": partial}
         given = read(draft, X, y, reset=not going_on, **options)
-        if given.y is None and self.noise is None and self._pretext is None:
-            _warn_plain_autoencoder()
         if self.early_stopping and not partial and given.validation is None:
             _check_is_watched(self, len(given.X))
         return given

@@ -94,6 +94,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
 
     See Also
     --------
+    RecorruptedDenoiser : Better for white Gaussian noise.
     DenoisingAutoencoder : Learns from clean images, or from pairs of noisy ones
         (``fit(X_noisy_1, X_noisy_2)``, Noise2Noise [3]_).
 
@@ -259,8 +260,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
     def _architecture_to_build(self):
         return UNet(residual=False) if self.architecture is None else self.architecture
 
-    @property
-    def _pretext(self):
+    def _pretext(self, data):
         window = tuple(self.mask_shape)
         return BlindSpots(self.masked_fraction, self.mask_radius, window, self.context)
 

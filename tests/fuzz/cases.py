@@ -169,7 +169,7 @@ def net(draw, cls):
         verdict = EITHER if params["loss"] in ("bce", "ssim") else SOUND
     if cls is skdae.Pix2PixDenoiser:
         params["discriminator_filters"] = (2,)
-    if cls is not skdae.Noise2VoidDenoiser and draw.random() < 0.5:
+    if "noise" in cls().get_params() and draw.random() < 0.5:
         params["noise"], part, _ = estimator(draw, choose(draw, *NOISES))
         verdict &= part
         verdict &= EITHER if _changes_size(params["noise"]) else SOUND
@@ -496,7 +496,7 @@ def noise_std(draw):
 def unfitted(draw):
     """Before a fit, every method says so."""
     names = [*NOISES, *FILTERS, "ReconstructionOutlierDetector", "DenoisingAutoencoder"]
-    name = choose(draw, *names, "Noise2VoidDenoiser", "Pix2PixDenoiser")
+    name = choose(draw, *names, "Noise2VoidDenoiser", "Pix2PixDenoiser", "RecorruptedDenoiser")
     model = clone(getattr(skdae, name)())
     methods = ["predict", "transform", "score", "score_samples", "decision_function", "encode"]
     methods = [method for method in methods if hasattr(model, method)]
@@ -508,7 +508,10 @@ def kinds():
     table = {f"noise:{name}": (lambda draw, n=name: noise(draw, n), 6) for name in NOISES}
     table["noise:composed"] = (noise, 8)
     table |= {f"filter:{name}": (lambda draw, n=name: filter_(draw, n), 5) for name in FILTERS}
-    learned = ("DenoisingAutoencoder", "Noise2VoidDenoiser", "Pix2PixDenoiser")
+    learned = (
+        *("DenoisingAutoencoder", "Noise2VoidDenoiser"),
+        *("Pix2PixDenoiser", "RecorruptedDenoiser"),
+    )
     table |= {f"fit:{name}": (lambda draw, n=name: fit(draw, n), 3) for name in learned}
     table |= {f"predict:{kind}": (lambda draw, k=kind: predict(draw, k), 4) for kind in KINDS}
     table["outlier detector"] = (detector, 8)

@@ -1,0 +1,287 @@
+"""Learning from noisy images alone: two copies of each, made by noise of the same kind."""
+
+import os
+from numbers import Real
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from sklearn.utils._param_validation import Interval, StrOptions
+from torch import nn
+
+from .._images import MAX_LEVEL, to_float
+from .._training.losses import Loss
+from .._training.net import ImageNet
+from ..architectures import BaseArchitecture
+from ..filters.noise_level import noise_stds
+from .learned import LearnedDenoiser
+
+# Images from which the level of the noise is estimated.
+_ENOUGH = 64
+
+
+class RecorruptedDenoiser(LearnedDenoiser):
+    r"""A network trained on noisy images alone, whose noise is white and Gaussian.
+
+    In each step, more noise :math:`z` of the same standard deviation :math:`\sigma` makes two
+    copies of every noisy image :math:`y`, and the network :math:`f` has to predict the second from
+    the first (Recorrupted-to-Recorrupted, R2R [1]_):
+
+    .. math:: \min_f \; \left\lVert f(y + \alpha z) - (y - z / \alpha) \right\rVert^2,
+        \quad z \sim \mathcal N(0, \sigma^2)
+
+    The noise of both copies is independent, so that the network learns the image, as it would
+    from two exposures of the same scene. It sees every pixel, and every pixel is a target:
+    this is why it learns more, and faster, than `Noise2VoidDenoiser`, if the noise is as assumed.
+
+    Parameters
+    ----------
+    architecture : architecture object, str or `torch.nn.Module`, default="unet"
+        As in `DenoisingAutoencoder`; with "photographs", which goes on training the network of
+        `PretrainedDenoiser`, some hundred steps at a rate of 3e-4 are often enough.
+    std : float or "estimate", default="estimate"
+        Standard deviation :math:`\sigma` of the noise, at least 0, in the units of `X` (those of
+        `uint8` are ``value / 255``). "estimate" is the median of `estimate_noise_std` over 64 of
+        the images.
+    alpha : float, default=0.5
+        How much noise is added to the input, in :math:`\sigma`, greater than 0. Less of it comes
+        nearer to the noise that `predict` gets, but leaves more in the targets.
+    image_shape : tuple of int or None, default=None
+        As in `DenoisingAutoencoder`.
+    optimizer, lr, lr_schedule, weight_decay, max_epochs, max_steps, batch_size
+        As in `DenoisingAutoencoder`.
+    validation_fraction, early_stopping, patience
+        As in `DenoisingAutoencoder`; the validation loss, too, is that of noisy targets, and
+        cannot fall below their variance, :math:`\sigma^2 (1 + 1 / \alpha^2)`.
+    device, precision, compile, tile_size, patch_size, callbacks, checkpoint, warm_start
+        As in `DenoisingAutoencoder`.
+    random_state : int, RandomState instance or None, default=None
+        Seed of weights, order, crops and noise.
+    verbose : {0, 1, 2}, default=0
+        0 is silent, 1 shows a bar, 2 prints one line per epoch.
+
+    Attributes
+    ----------
+    std_ : float
+        The standard deviation that was given or estimated.
+    net_ : skorch.NeuralNet
+        The trained network.
+    module_ : torch.nn.Module
+        Its module.
+    image_shape_ : tuple of int
+        Shape of one image; of a crop where the images had different sizes.
+    history_ : list of dict
+        One row per epoch: ``epoch``, ``train_loss``, ``valid_loss``, ``lr``, ``dur`` in seconds.
+    scaling_ : tuple of float
+        Offset and scale of the network's units, as in `DenoisingAutoencoder`.
+    n_iter_ : int
+        Number of epochs run.
+    device_ : torch.device
+        Where the network is.
+    precision_ : str
+        The precision in use.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    See Also
+    --------
+    Noise2VoidDenoiser : For noise of an unknown distribution.
+    VarianceStabilized : Brings the noise of cameras to this denoiser.
+    skdae.filters.estimate_noise_std : Finds the standard deviation.
+
+    Notes
+    -----
+    The noise has to be white and Gaussian, not clipped, and of the same level in all images. Of
+    noise that is correlated between pixels, a part stays. With a `std` that is too small, noise is
+    left; with one that is too large, the images are blurred. Where the noise was clipped, as at
+    a black background, the estimate is too small. For camera counts, wrap it in
+    `VarianceStabilized`.
+
+    References
+    ----------
+    .. [1] Pang, T., Zheng, H., Quan, Y. and Ji, H. (2021). "Recorrupted-to-Recorrupted:
+       Unsupervised deep learning for image denoising". CVPR.
+
+    Examples
+    --------
+    >>> from skdae import GaussianNoise, RecorruptedDenoiser
+    >>> from skdae.datasets import load_digits_images
+    >>> X_clean = load_digits_images().images
+    >>> X_noisy = GaussianNoise(std=0.4, clip=None, random_state=0).fit_transform(X_clean)
+    >>> denoiser = RecorruptedDenoiser("dense", random_state=0).fit(X_noisy)
+    >>> round(denoiser.std_, 1)
+    0.4
+    >>> bool(denoiser.score(X_noisy, X_clean) > -0.3 * ((X_noisy - X_clean) ** 2).mean())
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **LearnedDenoiser._parameter_constraints,
+        "std": [Interval(Real, 0, MAX_LEVEL, closed="both"), StrOptions({"estimate"})],
+        "alpha": [Interval(Real, 0, MAX_LEVEL, closed="neither")],
+    }
+    del _parameter_constraints["noise"]
+
+    noise = None
+
+    std_: float
+
+    def __init__(
+        self,
+        architecture: str | BaseArchitecture | nn.Module | type[nn.Module] = "unet",
+        *,
+        std: float | str = "estimate",
+        alpha: float = 0.5,
+        image_shape: tuple[int, ...] | None = None,
+        optimizer: str | type[torch.optim.Optimizer] = "adamw",
+        lr: float = 1e-3,
+        lr_schedule: str | None = "cosine",
+        weight_decay: float = 1e-4,
+        max_epochs: int = 20,
+        max_steps: int | None = None,
+        batch_size: int = 32,
+        validation_fraction: float | None = 0.1,
+        early_stopping: bool = False,
+        patience: int = 5,
+        device: str | torch.device = "auto",
+        precision: str = "auto",
+        compile: bool = False,
+        tile_size: int | None = None,
+        patch_size: int | str | None = "auto",
+        callbacks: list | None = None,
+        checkpoint: str | os.PathLike | None = None,
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+    ):
+        self.architecture = architecture
+        self.std = std
+        self.alpha = alpha
+        self.image_shape = image_shape
+        self.optimizer = optimizer
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.weight_decay = weight_decay
+        self.max_epochs = max_epochs
+        self.max_steps = max_steps
+        self.batch_size = batch_size
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.patience = patience
+        self.device = device
+        self.precision = precision
+        self.compile = compile
+        self.tile_size = tile_size
+        self.patch_size = patch_size
+        self.callbacks = callbacks
+        self.checkpoint = checkpoint
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        validation_data: tuple[ArrayLike, ArrayLike | None] | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
+        """Estimate the noise, if it was not given, and train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images, at least 2; one is enough where it is learnt by crops (`patch_size`).
+            Images of different sizes come as a list of arrays.
+        y : Ignored
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            As in `DenoisingAutoencoder`.
+        validation_data : (array-like, None) or None, default=None
+            ``(X_val, None)``, noisy images to watch the loss on.
+        groups : array-like of shape (n_samples,) or None, default=None
+            As in `DenoisingAutoencoder`.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If shapes do not fit, values are not finite, a parameter is out of range, or the loss
+            diverges in the first epoch.
+        """
+        return super().fit(X, None, sample_weight, validation_data=validation_data, groups=groups)
+
+    def partial_fit(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Train one epoch on a part of the data, with a constant learning rate and no validation.
+
+        It continues from the current weights, and does not write a checkpoint. The noise, if it was
+        not given, is estimated from each part.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images.
+        y : Ignored
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            As in `fit`.
+
+        Returns
+        -------
+        self : object
+        """
+        return super().partial_fit(X, None, sample_weight)
+
+    def _pretext(self, data):
+        if not isinstance(self.std, str):
+            return Recorruption(float(self.std), self.alpha)
+        images = data.images
+        places = np.linspace(0, len(images) - 1, min(len(images), _ENOUGH)).astype(int)
+        stds = [noise_stds(to_float(np.asarray(images[i]))) for i in places]
+        return Recorruption(float(np.median(stds)), self.alpha)
+
+    def _build_net(self, module, plan, options):
+        module = module.float()
+        if not plan.flat:
+            module = module.to(memory_format=torch.channels_last)
+        return ImageNet(module, Loss("mse", plan.activation), **options).initialize()
+
+    def _keep(self, net, noise, pretext, names, start):
+        self.std_ = pretext.std
+        return super()._keep(net, noise, pretext, names, start)
+
+    def _truths(self):
+        """See `Persistent`."""
+        yield from super()._truths()
+        yield "std_", 0 <= self.std_ <= MAX_LEVEL
+
+
+class Recorruption:
+    """Two copies of images, with noise that is independent.
+
+    Parameters
+    ----------
+    std : float
+        Standard deviation of the noise that the images have.
+    alpha : float
+        How many times of it the first copy gets in addition.
+    """
+
+    def __init__(self, std, alpha):
+        self.std = std
+        self.alpha = alpha
+
+    def __call__(self, images, rng):
+        """Input and target, ``(n, height, width, n_channels)``."""
+        more = rng.normal(0.0, self.std, images.shape)
+        return images + self.alpha * more, images - more / self.alpha
