@@ -1,5 +1,7 @@
 """Learning from noisy images alone by noise of the same kind."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from skdae import (
     PoissonNoise,
     PretrainedDenoiser,
     RecorruptedDenoiser,
+    StructuredNoise,
     VarianceStabilized,
     load,
 )
@@ -63,7 +66,7 @@ def test_the_pretrained_net_learns_other_images():
     noisy = GaussianNoise(0.2, clip=None, random_state=0).fit_transform(clean)
     options = {"max_steps": 20, "batch_size": 8, "lr": 3e-4, "random_state": 0}
     before = error(PretrainedDenoiser(noise=0.2).fit(noisy).predict(noisy), clean)
-    denoiser = RecorruptedDenoiser("photographs", **options).fit(noisy)
+    denoiser = RecorruptedDenoiser("photographs", std=0.2, **options).fit(noisy)
     assert error(denoiser.predict(noisy), clean) < 0.85 * before
 
 
@@ -123,6 +126,29 @@ def test_each_part_of_the_data_has_an_estimate_of_its_own():
     first = denoiser.std_
     denoiser.partial_fit(CLEAN + (NOISY - CLEAN) / 3)
     assert 0.2 < denoiser.std_ / first < 0.5
+
+
+@pytest.mark.parametrize(
+    ("noise", "message"),
+    [
+        (PoissonNoise(peak=50.0, clip=None, random_state=0), "noise grows with the light"),
+        (
+            StructuredNoise(std=0.1, kernel=((1, 2, 1), (2, 4, 2), (1, 2, 1)), random_state=0),
+            "correlated",
+        ),
+        (GaussianNoise(std=0.1, clip=None, random_state=0), None),
+    ],
+)
+def test_other_noise_is_warned_of(noise, message):
+    ramp = np.linspace(0.1, 0.9, 96)
+    noisy = noise.fit_transform(np.stack([np.tile(ramp, (96, 1)), np.tile(ramp[:, None], 96)]))
+    denoiser = RecorruptedDenoiser(UNet((2, 4)), max_steps=1, random_state=0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        denoiser.fit(noisy)
+    messages = [str(w.message) for w in caught if w.category is UserWarning]
+    assert len(messages) == bool(message)
+    assert not message or message in messages[0]
 
 
 # The contract

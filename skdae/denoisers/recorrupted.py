@@ -10,11 +10,13 @@ from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
-from .._images import MAX_LEVEL, to_float
+from .._images import MAX_LEVEL, to_float, warn_user
 from .._training.losses import Loss
 from .._training.net import ImageNet
 from ..architectures import BaseArchitecture
 from ..filters.noise_level import noise_stds
+from ..noise import GaussianNoise
+from ..noise.estimate import choose_noise, is_correlated
 from .learned import LearnedDenoiser
 
 # Images from which the level of the noise is estimated.
@@ -98,7 +100,8 @@ class RecorruptedDenoiser(LearnedDenoiser):
     noise that is correlated between pixels, a part stays. With a `std` that is too small, noise is
     left; with one that is too large, the images are blurred. Where the noise was clipped, as at
     a black background, the estimate is too small. For camera counts, wrap it in
-    `VarianceStabilized`.
+    `VarianceStabilized`. Where the estimate finds that noise grows with the light, or that it is
+    correlated, in images of at least 64 × 64 pixels, a warning says so.
 
     References
     ----------
@@ -245,10 +248,11 @@ class RecorruptedDenoiser(LearnedDenoiser):
     def _pretext(self, data):
         if not isinstance(self.std, str):
             return Recorruption(float(self.std), self.alpha)
-        images = data.images
-        places = np.linspace(0, len(images) - 1, min(len(images), _ENOUGH)).astype(int)
-        stds = [noise_stds(to_float(np.asarray(images[i]))) for i in places]
-        return Recorruption(float(np.median(stds)), self.alpha)
+        n_images = len(data.images)
+        places = np.linspace(0, n_images - 1, min(n_images, _ENOUGH)).astype(int)
+        images = [to_float(np.asarray(data.images[i])) for i in places]
+        _warn_of_other_noise(images)
+        return Recorruption(float(np.median([*map(noise_stds, images)])), self.alpha)
 
     def _build_net(self, module, plan, options):
         module = module.float()
@@ -264,6 +268,27 @@ class RecorruptedDenoiser(LearnedDenoiser):
         """See `Persistent`."""
         yield from super()._truths()
         yield "std_", 0 <= self.std_ <= MAX_LEVEL
+
+
+def _warn_of_other_noise(images):
+    """Say so where noise is not what the method assumes."""
+    if min(images[0].shape[:2]) < 64:
+        # Too few pixels to tell.
+        return
+    if not isinstance(choose_noise(images), GaussianNoise):
+        warn_user(
+            "The noise grows with the light, but this denoiser expects the same level everywhere, "
+            "and would leave or blur a part. Use VarianceStabilized(RecorruptedDenoiser()), or "
+            "pass std= if you know better."
+        )
+    n_correlated = sum(is_correlated(image, np.ptp(image)) for image in images)
+    if 2 * n_correlated > len(images):
+        warn_user(
+            f"In {n_correlated} of {len(images)} images, the noise is correlated between "
+            "neighbouring pixels, as JPEG, demosaicking and upscaling make it; most of it would "
+            "stay. Pass the images as the camera made them, or use Noise2VoidDenoiser with a "
+            "mask_shape."
+        )
 
 
 class Recorruption:
