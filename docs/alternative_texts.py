@@ -50,8 +50,8 @@ TEXTS = {
     "plot_11_microscopy": [
         "Variance of the noise against the brightness. The points lie on the straight line of the "
         "estimated noise.",
-        "Cells, clean, noisy and denoised in four ways. Noise2Void and the stabilized filter keep "
-        "the cells and smooth the background.",
+        "Cells, clean, noisy and denoised in six ways. The fine-tuned network keeps the cells, and "
+        "smooths the background best.",
         "Residuals of three denoisers, in standard deviations of the noise. That of the Gaussian "
         "filter shows the outlines of cells; the others look like noise.",
     ],
@@ -107,8 +107,8 @@ TEXTS = {
     ],
     "plot_8_without_clean_images": [
         "Digits, clean and noisy, and below them the results of networks trained on clean "
-        "targets, on second copies, on hidden pixels and on their own input, with the PSNR below "
-        "each image. The last ones are still noisy."
+        "targets, on second copies, on copies with more noise, on hidden pixels and on their own "
+        "input, with the PSNR below each image. The last ones are still noisy."
     ],
     "plot_9_honest_evaluation": [
         "Pairs of bars for networks trained with three noise levels: the PSNR with the own noise, "

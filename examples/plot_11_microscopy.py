@@ -3,10 +3,8 @@ Micrographs as counts
 =====================
 
 A camera counts photons. Its images are ``uint16`` with an offset, and their noise grows with the
-brightness.
-skdae takes them as they are. We estimate the noise, prepare the images for filters with
-:class:`~skdae.VarianceStabilized`, and train :class:`~skdae.Noise2VoidDenoiser` on the noisy
-images only.
+brightness. skdae takes them as they are. We estimate the noise, denoise without training, and then
+train networks on the noisy images only.
 """
 
 # %%
@@ -20,6 +18,8 @@ from skdae import (
     GaussianFilter,
     Noise2VoidDenoiser,
     PoissonGaussianNoise,
+    PretrainedDenoiser,
+    RecorruptedDenoiser,
     VarianceStabilized,
     estimate_noise,
 )
@@ -61,15 +61,24 @@ NoiseDisplay.from_images(X, noise=found)
 # the figure.
 #
 # A filter for Gaussian noise blurs the dark parts too much or the bright parts too little. It
-# works well after a transform that makes the noise level constant. The network has only the 10
-# noisy images. It takes crops and scales them by itself. A network at half resolution with small
-# batches trains in seconds.
+# works well after a transform that makes the noise level constant:
+# :class:`~skdae.VarianceStabilized` puts it around any denoiser. The pretrained network does so by
+# itself, but it learnt from photographs.
+#
+# The other networks have only the 10 noisy images, of which they take crops.
+# :class:`~skdae.Noise2VoidDenoiser` starts with fresh weights: at half resolution and with small
+# batches it trains in seconds. :class:`~skdae.RecorruptedDenoiser` needs Gaussian noise, which it
+# gets from the transform; it goes on training the pretrained network.
 net = UNet(filters=(32, 64), stride=2, residual=False)
+crops = {"batch_size": 8, "random_state": 0}
+tuned = RecorruptedDenoiser("photographs", lr=3e-4, max_steps=300, **crops)
 denoisers = {
     "Gaussian filter": GaussianFilter(sigma=1.0),
     "NL means": NLMeansFilter(),
     "NL means, stabilized": VarianceStabilized(NLMeansFilter()),
-    "Noise2Void": Noise2VoidDenoiser(net, lr=3e-3, batch_size=8, max_steps=600, random_state=0),
+    "Noise2Void": Noise2VoidDenoiser(net, lr=3e-3, max_steps=600, **crops),
+    "pretrained": PretrainedDenoiser(),
+    "fine-tuned": VarianceStabilized(tuned),
 }
 denoised = {name: denoiser.fit(X).predict(X) for name, denoiser in denoisers.items()}
 for name, images in {"noisy": X, **denoised}.items():
@@ -79,10 +88,10 @@ for name, images in {"noisy": X, **denoised}.items():
 # All results are in the units of the camera.
 # sphinx_gallery_thumbnail_number = 2
 shown = {"clean": X_clean, "noisy": X, **denoised}
-figure, axes = plt.subplots(2, 3, figsize=(8, 5.8), layout="constrained")
+figure, axes = plt.subplots(2, 4, figsize=(8, 4.5), layout="constrained")
 for ax, (name, images) in zip(axes.flat, shown.items(), strict=True):
     ax.imshow(images[0, :96, :96], cmap="magma", vmin=100, vmax=9000)
-    ax.set_title(name)
+    ax.set_title(name, fontsize="medium")
     ax.axis("off")
 plt.show()
 
@@ -93,7 +102,7 @@ plt.show()
 # Divided by the noise level at each pixel, it should have a standard deviation of about 1. A
 # smaller value means that noise is left. A larger value means that structure was removed.
 figure, axes = plt.subplots(1, 3, figsize=(8, 3.1), layout="constrained")
-for ax, name in zip(axes, ("Gaussian filter", "NL means, stabilized", "Noise2Void"), strict=True):
+for ax, name in zip(axes, ("Gaussian filter", "NL means, stabilized", "fine-tuned"), strict=True):
     strength = np.sqrt(80 * (denoised[name] - 100).clip(0) + 30**2)
     residual = (X - denoised[name]) / strength
     ax.imshow(residual[0, :96, :96], cmap="RdBu", vmin=-4, vmax=4)

@@ -16,7 +16,13 @@ from skorch.callbacks import Callback
 from torch import nn
 
 import skdae
-from skdae import DenoisingAutoencoder, GaussianNoise, Noise2VoidDenoiser, Pix2PixDenoiser
+from skdae import (
+    DenoisingAutoencoder,
+    GaussianNoise,
+    Noise2VoidDenoiser,
+    Pix2PixDenoiser,
+    RecorruptedDenoiser,
+)
 from skdae._training import distributed, hardware
 from skdae.architectures import Conv, Dense, UNet
 
@@ -38,13 +44,14 @@ def denoisers():
         "crops": autoencoder("dncnn", optimizer="sgd", patch_size=6, max_steps=6),
         "muon": autoencoder(UNet((4, 8)), optimizer="muon", lr_schedule="plateau"),
         "noise2void": Noise2VoidDenoiser(UNet((4,), residual=False), random_state=0, **PARAMS),
+        "recorrupted": RecorruptedDenoiser(Dense((16,)), random_state=0, **PARAMS),
         "pix2pix": Pix2PixDenoiser(UNet((4,)), noise=NOISE, random_state=0, **PARAMS),
         "frozen": autoencoder(Frozen(), weight_decay=1.0),
     }
 
 
 ALL, SOME = (
-    ("dense", "batch norm", "crops", "muon", "noise2void", "pix2pix", "frozen"),
+    ("dense", "batch norm", "crops", "muon", "noise2void", "recorrupted", "pix2pix", "frozen"),
     ("batch norm", "noise2void", "pix2pix"),
 )
 

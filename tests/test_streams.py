@@ -19,6 +19,7 @@ from skdae import (
     MedianFilter,
     Noise2VoidDenoiser,
     Pix2PixDenoiser,
+    RecorruptedDenoiser,
     SelfEnsembleDenoiser,
 )
 from skdae._training.fit_data import datasets, gather
@@ -195,7 +196,7 @@ def test_crops_are_those_of_the_images(little_memory):
     assert several > 10
 
 
-@pytest.mark.parametrize("kind", [Pix2PixDenoiser, Noise2VoidDenoiser])
+@pytest.mark.parametrize("kind", [Pix2PixDenoiser, Noise2VoidDenoiser, RecorruptedDenoiser])
 def test_other_denoisers_take_streams(kind, little_memory):
     small = {"discriminator_filters": (2,), "noise": GaussianNoise(0.1)}
     options = small if kind is Pix2PixDenoiser else {}

@@ -10,7 +10,7 @@ Nobody has ever seen some images without noise. What can take the place of the c
 import matplotlib.pyplot as plt
 from sklearn.model_selection import train_test_split
 
-from skdae import DenoisingAutoencoder, GaussianNoise, Noise2VoidDenoiser
+from skdae import DenoisingAutoencoder, GaussianNoise, Noise2VoidDenoiser, RecorruptedDenoiser
 from skdae.architectures import UNet
 from skdae.datasets import load_digits_images
 from skdae.metrics import mean_squared_error, peak_signal_noise_ratio
@@ -28,8 +28,9 @@ X_1, X_2 = first.fit_transform(X_train), second.fit_transform(X_train)
 X_noisy = third.fit_transform(X_test)
 
 # %%
-# Four targets for one network
+# Five targets for one network
 # ----------------------------
+# If the noise is Gaussian, and of a known strength, more of it makes two noisy copies of one.
 # Noise2Void hides single pixels and predicts them from their neighbours.
 
 net = UNet((8, 16), residual=False)
@@ -37,6 +38,7 @@ shared = {"max_epochs": 12, "lr": 2e-3, "random_state": 0}
 networks = {
     "clean": DenoisingAutoencoder(net, **shared).fit(X_1, X_train),
     "second copy": DenoisingAutoencoder(net, **shared).fit(X_1, X_2),
+    "more noise": RecorruptedDenoiser(net, **shared).fit(X_1),
     "hidden pixels": Noise2VoidDenoiser(net, **shared).fit(X_1),
     "itself": DenoisingAutoencoder(net, **shared).fit(X_1, X_1),
 }
@@ -58,7 +60,8 @@ for name, X in {"noisy": X_noisy, **X_denoised}.items():
     print(f"{name:14}{psnr:6.2f} dB{mse:8.3f}{mean_squared_error(X_judge, X):8.3f}")
 
 # %%
-# The second copy comes close to clean targets. Noise2Void needs only one copy and gains less here:
+# The second copy comes close to clean targets. So do two copies that more noise makes of one, as
+# long as the noise is Gaussian. Noise2Void needs to know nothing of the noise and gains less here:
 # it needs more pixels than small digits have. A network that is to predict its own input learns to
 # copy it.
 #
@@ -88,4 +91,5 @@ for name, X in {"noisy": X_noisy, **X_denoised}.items():
 # .. dropdown:: Answer
 #
 #     Two copies with different stripes still do. Noise2Void does not: the neighbours in the same
-#     stripe reveal the noise of a hidden pixel.
+#     stripe reveal the noise of a hidden pixel. Nor does more Gaussian noise, which leaves the
+#     stripes the same in both copies.
