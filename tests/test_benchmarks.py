@@ -168,7 +168,7 @@ def test_photographs_are_judged_beside_published_figures(load, photographs, caps
 def test_fine_tuning_is_compared_with_training_from_scratch(load, kind, capsys):
     load("fine_tuning").main(["--kind", kind, "--steps", "2", "--side", "64"])
     title, *rows = capsys.readouterr().out.splitlines()
-    assert title == f"{kind}: 20 images, 2 steps at 0.001 from fresh weights"
+    assert title == f"{kind}: 20 images, 2 steps at 0.001"
     psnr = {row[:25].strip(): float(row[25:32]) for row in rows}
     assert len(psnr) == 6
     # The noisy images have 14.2 dB.

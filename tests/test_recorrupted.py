@@ -7,6 +7,8 @@ import pytest
 import torch
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.datasets import load_sample_image
+from sklearn.exceptions import ConvergenceWarning
 
 from skdae import (
     GaussianNoise,
@@ -131,7 +133,7 @@ def test_each_part_of_the_data_has_an_estimate_of_its_own():
 @pytest.mark.parametrize(
     ("noise", "message"),
     [
-        (PoissonNoise(peak=50.0, clip=None, random_state=0), "noise grows with the light"),
+        (PoissonNoise(peak=50.0, clip=None, random_state=0), "grows with the light"),
         (
             StructuredNoise(std=0.1, kernel=((1, 2, 1), (2, 4, 2), (1, 2, 1)), random_state=0),
             "correlated",
@@ -141,7 +143,8 @@ def test_each_part_of_the_data_has_an_estimate_of_its_own():
 )
 def test_other_noise_is_warned_of(noise, message):
     ramp = np.linspace(0.1, 0.9, 96)
-    noisy = noise.fit_transform(np.stack([np.tile(ramp, (96, 1)), np.tile(ramp[:, None], 96)]))
+    clean = [np.tile(ramp, (96, 1)), np.tile(ramp[:, None], 96)] * 4
+    noisy = noise.fit_transform(np.stack(clean))
     denoiser = RecorruptedDenoiser(UNet((2, 4)), max_steps=1, random_state=0)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
@@ -149,6 +152,25 @@ def test_other_noise_is_warned_of(noise, message):
     messages = [str(w.message) for w in caught if w.category is UserWarning]
     assert len(messages) == bool(message)
     assert not message or message in messages[0]
+
+
+def test_neither_texture_nor_hot_pixels_raise_the_estimate():
+    clean = load_sample_image("china.jpg")[:384, :640].mean(axis=2) / 255
+    pieces = clean.reshape(3, 128, 5, 128).swapaxes(1, 2).reshape(15, 128, 128)
+    noisy = GaussianNoise(std=10 / 255, clip=None, random_state=0).fit_transform(pieces)
+    noisy[:, 60, 60] = 50
+    denoiser = RecorruptedDenoiser(UNet((2, 4)), max_steps=1, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        denoiser.fit(noisy)
+    assert denoiser.std_ == pytest.approx(10 / 255, rel=0.1)
+
+
+def test_a_level_in_other_units_is_refused():
+    grey = np.rint(255 * NOISY.clip(0, 1)).astype(np.uint8)
+    with pytest.raises(ValueError, match=r"std=25 is more than the range of X, \[0, 1\]"):
+        small(std=25).fit(grey)
 
 
 # The contract

@@ -1,5 +1,6 @@
 """Learning from noisy images alone: two copies of each, made by noise of the same kind."""
 
+import math
 import os
 from numbers import Real
 from typing import Any, Self
@@ -19,8 +20,9 @@ from ..noise import GaussianNoise
 from ..noise.estimate import choose_noise, is_correlated
 from .learned import LearnedDenoiser
 
-# Images from which the level of the noise is estimated.
-_ENOUGH = 64
+# The noise is estimated from the middle, so many pixels wide, of so many images; which kind it is,
+# where these have so many pixels in all.
+_SIDE, _ENOUGH, _SURE = 256, 64, 2**16
 
 
 class RecorruptedDenoiser(LearnedDenoiser):
@@ -41,11 +43,10 @@ class RecorruptedDenoiser(LearnedDenoiser):
     ----------
     architecture : architecture object, str or `torch.nn.Module`, default="unet"
         As in `DenoisingAutoencoder`; with "photographs", which goes on training the network of
-        `PretrainedDenoiser`, some hundred steps at a rate of 3e-4 are often enough.
+        `PretrainedDenoiser`, some hundred steps are often enough.
     std : float or "estimate", default="estimate"
         Standard deviation :math:`\sigma` of the noise, at least 0, in the units of `X` (those of
-        `uint8` are ``value / 255``). "estimate" is the median of `estimate_noise_std` over 64 of
-        the images.
+        `uint8` are ``value / 255``). "estimate" finds it in the middle of up to 64 of the images.
     alpha : float, default=0.5
         How much noise is added to the input, in :math:`\sigma`, greater than 0. Less of it comes
         nearer to the noise that `predict` gets, but leaves more in the targets.
@@ -54,8 +55,9 @@ class RecorruptedDenoiser(LearnedDenoiser):
     optimizer, lr, lr_schedule, weight_decay, max_epochs, max_steps, batch_size
         As in `DenoisingAutoencoder`.
     validation_fraction, early_stopping, patience
-        As in `DenoisingAutoencoder`; the validation loss, too, is that of noisy targets, and
-        cannot fall below their variance, :math:`\sigma^2 (1 + 1 / \alpha^2)`.
+        As in `DenoisingAutoencoder`; the validation loss, too, is that of noisy targets, and ends
+        near their variance, :math:`\sigma^2 (1 + 1 / \alpha^2)` in the units of `X`. Of few images,
+        use all, with 0.
     device, precision, compile, tile_size, patch_size, callbacks, checkpoint, warm_start
         As in `DenoisingAutoencoder`.
     random_state : int, RandomState instance or None, default=None
@@ -96,12 +98,14 @@ class RecorruptedDenoiser(LearnedDenoiser):
 
     Notes
     -----
-    The noise has to be white and Gaussian, not clipped, and of the same level in all images. Of
-    noise that is correlated between pixels, a part stays. With a `std` that is too small, noise is
-    left; with one that is too large, the images are blurred. Where the noise was clipped, as at
-    a black background, the estimate is too small. For camera counts, wrap it in
-    `VarianceStabilized`. Where the estimate finds that noise grows with the light, or that it is
-    correlated, in images of at least 64 × 64 pixels, a warning says so.
+    The noise has to be white and Gaussian, of the same level in all images and channels. Of noise
+    that is correlated between pixels, a part stays. With a `std` that is too small, noise is left;
+    with one that is too large, details are blurred. The estimate is the smaller of those of
+    `estimate_noise_std` and of `estimate_noise`; it is too small where noise was clipped, as at a
+    black background, and too large for weak noise in fine texture or in images of few pixels: pass
+    `std` if you know it. For camera counts, wrap the denoiser in `VarianceStabilized`. Where images
+    of at least 256 × 256 pixels in all show that noise grows with the light, or is correlated, a
+    warning says so.
 
     References
     ----------
@@ -246,13 +250,17 @@ class RecorruptedDenoiser(LearnedDenoiser):
         return super().partial_fit(X, None, sample_weight)
 
     def _pretext(self, data):
-        if not isinstance(self.std, str):
-            return Recorruption(float(self.std), self.alpha)
-        n_images = len(data.images)
-        places = np.linspace(0, n_images - 1, min(n_images, _ENOUGH)).astype(int)
-        images = [to_float(np.asarray(data.images[i])) for i in places]
-        _warn_of_other_noise(images)
-        return Recorruption(float(np.median([*map(noise_stds, images)])), self.alpha)
+        low, high = data.image_range
+        if isinstance(self.std, str):
+            n_images = len(data.images)
+            places = np.linspace(0, n_images - 1, min(n_images, _ENOUGH)).astype(int)
+            return Recorruption(_level([_middle(data.images[i]) for i in places]), self.alpha)
+        if 0 < high - low < self.std:
+            raise ValueError(
+                f"std={self.std:g} is more than the range of X, [{low:.4g}, {high:.4g}], whose "
+                "units it has; uint8 is read as value / 255."
+            )
+        return Recorruption(float(self.std), self.alpha)
 
     def _build_net(self, module, plan, options):
         module = module.float()
@@ -270,25 +278,42 @@ class RecorruptedDenoiser(LearnedDenoiser):
         yield "std_", 0 <= self.std_ <= MAX_LEVEL
 
 
-def _warn_of_other_noise(images):
-    """Say so where noise is not what the method assumes."""
-    if min(images[0].shape[:2]) < 64:
-        # Too few pixels to tell.
-        return
-    if not isinstance(choose_noise(images), GaussianNoise):
+def _middle(image):
+    """The middle of an image, a copy."""
+    image = to_float(np.asarray(image))
+    for axis in (0, 1):
+        start = max(0, (image.shape[axis] - _SIDE) // 2)
+        image = image.take(range(start, min(start + _SIDE, image.shape[axis])), axis)
+    return image.astype(np.float64)
+
+
+def _level(images):
+    """Standard deviation of the noise of images; a warning where it is of another kind."""
+    stds = [noise_stds(image) for image in images]
+    level = float(np.median(stds))
+    if not level:
+        return level
+    noise = choose_noise(images)
+    is_sure = sum(math.prod(image.shape[:2]) for image in images) >= _SURE
+    if isinstance(noise, GaussianNoise):
+        # Texture makes both too large, the one more than the other.
+        level = min(level, float(noise.std))
+    elif is_sure:
         warn_user(
-            "The noise grows with the light, but this denoiser expects the same level everywhere, "
-            "and would leave or blur a part. Use VarianceStabilized(RecorruptedDenoiser()), or "
-            "pass std= if you know better."
+            "The noise of X grows with the light, but this denoiser expects the same level "
+            "everywhere, and would leave a part or blur. Use "
+            "VarianceStabilized(RecorruptedDenoiser()), or pass std= if you know better."
         )
-    n_correlated = sum(is_correlated(image, np.ptp(image)) for image in images)
-    if 2 * n_correlated > len(images):
+    units = [np.ptp(np.percentile(image, (1, 99))) for image in images]
+    n_correlated = sum(map(is_correlated, images, units))
+    if is_sure and 2 * n_correlated > len(images):
         warn_user(
-            f"In {n_correlated} of {len(images)} images, the noise is correlated between "
-            "neighbouring pixels, as JPEG, demosaicking and upscaling make it; most of it would "
-            "stay. Pass the images as the camera made them, or use Noise2VoidDenoiser with a "
+            f"In {n_correlated} of {len(images)} images, what looks like noise is correlated "
+            "between neighbouring pixels, as JPEG, demosaicking and upscaling make it; a part of "
+            "it stays. Pass the images as the camera made them, or use Noise2VoidDenoiser with a "
             "mask_shape."
         )
+    return level
 
 
 class Recorruption:
