@@ -74,7 +74,8 @@ class Pretrained(_ResidualArchitecture):
             raise ValueError(
                 "The pretrained networks are for grey and colour images and targets of the same "
                 f"size, but the input has shape {tuple(input_shape)} and the target "
-                f'{tuple(output_shape)} (height, width, channels); use architecture="unet".'
+                f"{tuple(output_shape)} (height, width, channels); pass one image as X[None], or "
+                'use architecture="unet".'
             )
         architecture, weights = self._read(n_channels)
         with_map = (*input_shape[:2], n_channels + 1)

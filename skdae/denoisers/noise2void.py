@@ -61,7 +61,7 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         As in `DenoisingAutoencoder`.
     validation_fraction, early_stopping, patience
         As in `DenoisingAutoencoder`; the validation loss, too, is that of hidden noisy pixels, and
-        ends near the variance of the noise.
+        ends near the variance of the noise, over the square of the network's scale.
     device, precision, compile, tile_size, patch_size, callbacks, checkpoint, warm_start
         As in `DenoisingAutoencoder`.
     random_state : int, RandomState instance or None, default=None

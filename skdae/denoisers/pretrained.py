@@ -99,6 +99,9 @@ class PretrainedDenoiser(BaseFilter):
     same everywhere. The exact unbiased inverse [1]_ transforms the result back. For speckle, the
     network gets a level for each pixel, which follows the local brightness.
 
+    Fine texture all over an image looks like noise: the level is overestimated, and details are
+    lost. Pass `noise` if you know it.
+
     The network did not learn noise that is correlated between pixels; its level is underestimated,
     and a warning says so. A level above 75 / 255 of the range also causes a warning. The image is
     then scaled down until its noise has that level.

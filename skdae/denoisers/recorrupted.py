@@ -56,8 +56,8 @@ class RecorruptedDenoiser(LearnedDenoiser):
         As in `DenoisingAutoencoder`.
     validation_fraction, early_stopping, patience
         As in `DenoisingAutoencoder`; the validation loss, too, is that of noisy targets, and ends
-        near their variance, :math:`\sigma^2 (1 + 1 / \alpha^2)` in the units of `X`. Of few images,
-        use all, with 0.
+        near their variance: :math:`\sigma^2 (1 + 1 / \alpha^2)`, over the square of the network's
+        scale. Of few images, use all, with 0.
     device, precision, compile, tile_size, patch_size, callbacks, checkpoint, warm_start
         As in `DenoisingAutoencoder`.
     random_state : int, RandomState instance or None, default=None
@@ -103,7 +103,8 @@ class RecorruptedDenoiser(LearnedDenoiser):
     with one that is too large, details are blurred. The estimate is the smaller of those of
     `estimate_noise_std` and of `estimate_noise`; it is too small where noise was clipped, as at a
     black background, and too large for weak noise in fine texture or in images of few pixels: pass
-    `std` if you know it. For camera counts, wrap the denoiser in `VarianceStabilized`. Where images
+    `std` if you know it. For camera counts, wrap the denoiser in `VarianceStabilized`, and leave
+    "estimate": the transformed images have a level that is not the camera's. Where images
     of at least 256 × 256 pixels in all show that noise grows with the light, or is correlated, a
     warning says so.
 

@@ -36,7 +36,9 @@ class JInvariantScorer:
     noise has mean 0 and is independent from pixel to pixel, no denoiser can predict it, and the
     expected score is minus the mean squared error against the clean images, of a denoiser that
     sees no pixel's own value, minus the variance of the noise. The latter is the same for all, so
-    that denoisers are ranked by their true error.
+    that denoisers are ranked by that error. Compare denoisers of one kind: one that never looks at
+    the pixel, such as a `Noise2VoidDenoiser`, loses nothing here, others do, and are better than
+    their score.
 
     Pass it as ``scoring=`` to `GridSearchCV`, `cross_val_score` and the like, and fit on noisy
     images alone; ``j_invariant_scorer`` is one with the defaults.
