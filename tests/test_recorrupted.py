@@ -73,13 +73,11 @@ def test_the_pretrained_net_learns_other_images():
 
 
 def test_camera_counts_are_learnt_when_stabilized():
-    camera = PoissonNoise(peak=20.0, random_state=0)
-    counts = 20 * camera.fit_transform(CLEAN / 2 + 0.4)
+    light = CLEAN / 2 + 0.4
+    counts = 20 * PoissonNoise(peak=20.0, random_state=0).fit_transform(light)
     held = RecorruptedDenoiser("dense", max_epochs=10, random_state=0)
     denoiser = VarianceStabilized(held, PoissonNoise(peak=1.0)).fit(counts)
-    assert error(denoiser.predict(counts), 20 * (CLEAN / 2 + 0.4)) < 0.5 * error(
-        counts, 20 * (CLEAN / 2 + 0.4)
-    )
+    assert error(denoiser.predict(counts), 20 * light) < 0.5 * error(counts, 20 * light)
 
 
 # The level of the noise

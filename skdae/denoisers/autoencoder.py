@@ -20,7 +20,7 @@ from .._training.losses import LOSSES, OUTPUT_ACTIVATIONS, Loss
 from .._training.net import ImageNet
 from .._training.prediction import run_net
 from ..architectures import BaseArchitecture
-from .learned import LearnedDenoiser
+from .learned import LearnedDenoiser, in_float32
 
 
 def _module_has(name):
@@ -295,12 +295,9 @@ class DenoisingAutoencoder(LearnedDenoiser):
                 f'transform_to="latent" needs a network with codes, but {type(module).__name__} '
                 "has no encode()."
             )
-        module = module.float()
-        if not plan.flat:
-            module = module.to(memory_format=torch.channels_last)
         rows_hwc = plan.target_hwc if plan.flat else None
         loss = Loss(self.loss, plan.activation, rows_hwc, plan.net_range)
-        return ImageNet(module, loss, **options).initialize()
+        return ImageNet(in_float32(module, plan), loss, **options).initialize()
 
     # Prediction
 

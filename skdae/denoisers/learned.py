@@ -573,6 +573,12 @@ class LearnedDenoiser(BaseDenoiser):
         return tags
 
 
+def in_float32(module, plan):
+    """A module whose weights are float32, and laid out as its images are."""
+    module = module.float()
+    return module if plan.flat else module.to(memory_format=torch.channels_last)
+
+
 @contextmanager
 def _own_generator(seed, device):
     """Train with a generator of its own, and gradients where a caller has turned them off.

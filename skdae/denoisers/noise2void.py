@@ -4,10 +4,9 @@ import os
 from itertools import product
 from math import prod
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any
 
 import torch
-from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval
 from torch import nn
 
@@ -15,13 +14,13 @@ from .._checks import POSITIVE_INT, WINDOW
 from .._training.callbacks import cut_gradients
 from .._training.net import ImageNet
 from ..architectures import BaseArchitecture, UNet
-from .learned import LearnedDenoiser
+from .self_supervised import SelfSupervisedDenoiser
 
 # The norm to which longer gradients are cut.
 _MOST_GRADIENT = 1.0
 
 
-class Noise2VoidDenoiser(LearnedDenoiser):
+class Noise2VoidDenoiser(SelfSupervisedDenoiser):
     r"""A network trained on noisy images alone, by hiding pixels from it.
 
     In each step some pixels :math:`J` of every image :math:`y` are replaced by a random neighbour,
@@ -128,16 +127,13 @@ class Noise2VoidDenoiser(LearnedDenoiser):
     """
 
     _parameter_constraints: dict = {
-        **LearnedDenoiser._parameter_constraints,
-        "architecture": [*LearnedDenoiser._parameter_constraints["architecture"], None],
+        **SelfSupervisedDenoiser._parameter_constraints,
+        "architecture": [*SelfSupervisedDenoiser._parameter_constraints["architecture"], None],
         "masked_fraction": [Interval(Real, 0, 0.5, closed="right")],
         "mask_radius": [POSITIVE_INT],
         "mask_shape": [WINDOW],
         "context": [Interval(Integral, 0, None, closed="left")],
     }
-    del _parameter_constraints["noise"]
-
-    noise = None
 
     def __init__(
         self,
@@ -195,66 +191,6 @@ class Noise2VoidDenoiser(LearnedDenoiser):
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
-
-    def fit(
-        self,
-        X: ArrayLike,
-        y: Any = None,
-        sample_weight: ArrayLike | None = None,
-        *,
-        validation_data: tuple[ArrayLike, ArrayLike | None] | None = None,
-        groups: ArrayLike | None = None,
-    ) -> Self:
-        """Train the network.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
-                (n_samples, height, width, n_channels)
-            Noisy images, at least 2; one is enough where it is learnt by crops (`patch_size`).
-            Images of different sizes come as a list of arrays. With `context`, one stack.
-        y : Ignored
-        sample_weight : array-like of shape (n_samples,) or None, default=None
-            As in `DenoisingAutoencoder`.
-        validation_data : (array-like, None) or None, default=None
-            ``(X_val, None)``, noisy images to watch the loss on.
-        groups : array-like of shape (n_samples,) or None, default=None
-            As in `DenoisingAutoencoder`.
-
-        Returns
-        -------
-        self : object
-
-        Raises
-        ------
-        ValueError
-            If shapes do not fit, values are not finite, a parameter is out of range, an image is
-            too small for `mask_shape` or a stack for `context`, or the loss diverges in the first
-            epoch.
-        """
-        return super().fit(X, None, sample_weight, validation_data=validation_data, groups=groups)
-
-    def partial_fit(
-        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
-    ) -> Self:
-        """Train one epoch on a part of the data, with a constant learning rate and no validation.
-
-        It continues from the current weights, and does not write a checkpoint.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
-                (n_samples, height, width, n_channels)
-            Noisy images.
-        y : Ignored
-        sample_weight : array-like of shape (n_samples,) or None, default=None
-            As in `fit`.
-
-        Returns
-        -------
-        self : object
-        """
-        return super().partial_fit(X, None, sample_weight)
 
     @property
     def _architecture_to_build(self):

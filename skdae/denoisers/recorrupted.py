@@ -3,11 +3,10 @@
 import math
 import os
 from numbers import Real
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
@@ -18,14 +17,15 @@ from ..architectures import BaseArchitecture
 from ..filters.noise_level import noise_stds
 from ..noise import GaussianNoise
 from ..noise.estimate import choose_noise, is_correlated
-from .learned import LearnedDenoiser
+from .learned import in_float32
+from .self_supervised import SelfSupervisedDenoiser
 
 # The noise is estimated from the middle, so many pixels wide, of so many images; which kind it is,
 # where these have so many pixels in all.
 _SIDE, _ENOUGH, _SURE = 256, 64, 2**16
 
 
-class RecorruptedDenoiser(LearnedDenoiser):
+class RecorruptedDenoiser(SelfSupervisedDenoiser):
     r"""A network trained on noisy images alone, whose noise is white and Gaussian.
 
     In each step, more noise :math:`z` of the same standard deviation :math:`\sigma` makes two
@@ -100,13 +100,13 @@ class RecorruptedDenoiser(LearnedDenoiser):
     -----
     The noise has to be white and Gaussian, of the same level in all images and channels. Of noise
     that is correlated between pixels, a part stays. With a `std` that is too small, noise is left;
-    with one that is too large, details are blurred. The estimate is the smaller of those of
-    `estimate_noise_std` and of `estimate_noise`; it is too small where noise was clipped, as at a
-    black background, and too large for weak noise in fine texture or in images of few pixels: pass
-    `std` if you know it. For camera counts, wrap the denoiser in `VarianceStabilized`, and leave
-    "estimate": the transformed images have a level that is not the camera's. Where images
-    of at least 256 × 256 pixels in all show that noise grows with the light, or is correlated, a
-    warning says so.
+    with one that is too large, details are blurred. The estimate is the smaller of
+    `estimate_noise_std` and of what the flattest blocks of the images tell; it is too small where
+    noise was clipped, as at a black background, and too large for weak noise in fine texture or in
+    images of few pixels: pass `std` if you know it. For camera counts, wrap the denoiser in
+    `VarianceStabilized`, and leave "estimate": the transformed images have a level that is not the
+    camera's. Where images of at least 256 × 256 pixels in all show that noise grows with the light,
+    or is correlated, a warning says so. `partial_fit` estimates the noise of each part.
 
     References
     ----------
@@ -127,13 +127,10 @@ class RecorruptedDenoiser(LearnedDenoiser):
     """
 
     _parameter_constraints: dict = {
-        **LearnedDenoiser._parameter_constraints,
+        **SelfSupervisedDenoiser._parameter_constraints,
         "std": [Interval(Real, 0, MAX_LEVEL, closed="both"), StrOptions({"estimate"})],
         "alpha": [Interval(Real, 0, MAX_LEVEL, closed="neither")],
     }
-    del _parameter_constraints["noise"]
-
-    noise = None
 
     std_: float
 
@@ -190,72 +187,12 @@ class RecorruptedDenoiser(LearnedDenoiser):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(
-        self,
-        X: ArrayLike,
-        y: Any = None,
-        sample_weight: ArrayLike | None = None,
-        *,
-        validation_data: tuple[ArrayLike, ArrayLike | None] | None = None,
-        groups: ArrayLike | None = None,
-    ) -> Self:
-        """Estimate the noise, if it was not given, and train the network.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
-                (n_samples, height, width, n_channels)
-            Noisy images, at least 2; one is enough where it is learnt by crops (`patch_size`).
-            Images of different sizes come as a list of arrays.
-        y : Ignored
-        sample_weight : array-like of shape (n_samples,) or None, default=None
-            As in `DenoisingAutoencoder`.
-        validation_data : (array-like, None) or None, default=None
-            ``(X_val, None)``, noisy images to watch the loss on.
-        groups : array-like of shape (n_samples,) or None, default=None
-            As in `DenoisingAutoencoder`.
-
-        Returns
-        -------
-        self : object
-
-        Raises
-        ------
-        ValueError
-            If shapes do not fit, values are not finite, a parameter is out of range, or the loss
-            diverges in the first epoch.
-        """
-        return super().fit(X, None, sample_weight, validation_data=validation_data, groups=groups)
-
-    def partial_fit(
-        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
-    ) -> Self:
-        """Train one epoch on a part of the data, with a constant learning rate and no validation.
-
-        It continues from the current weights, and does not write a checkpoint. The noise, if it was
-        not given, is estimated from each part.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
-                (n_samples, height, width, n_channels)
-            Noisy images.
-        y : Ignored
-        sample_weight : array-like of shape (n_samples,) or None, default=None
-            As in `fit`.
-
-        Returns
-        -------
-        self : object
-        """
-        return super().partial_fit(X, None, sample_weight)
-
     def _pretext(self, data):
-        low, high = data.image_range
         if isinstance(self.std, str):
             n_images = len(data.images)
             places = np.linspace(0, n_images - 1, min(n_images, _ENOUGH)).astype(int)
             return Recorruption(_level([_middle(data.images[i]) for i in places]), self.alpha)
+        low, high = data.image_range
         if 0 < high - low < self.std:
             raise ValueError(
                 f"std={self.std:g} is more than the range of X, [{low:.4g}, {high:.4g}], whose "
@@ -264,10 +201,8 @@ class RecorruptedDenoiser(LearnedDenoiser):
         return Recorruption(float(self.std), self.alpha)
 
     def _build_net(self, module, plan, options):
-        module = module.float()
-        if not plan.flat:
-            module = module.to(memory_format=torch.channels_last)
-        return ImageNet(module, Loss("mse", plan.activation), **options).initialize()
+        loss = Loss("mse", plan.activation)
+        return ImageNet(in_float32(module, plan), loss, **options).initialize()
 
     def _keep(self, net, noise, pretext, names, start):
         self.std_ = pretext.std
@@ -281,25 +216,26 @@ class RecorruptedDenoiser(LearnedDenoiser):
 
 def _middle(image):
     """The middle of an image, a copy."""
-    image = to_float(np.asarray(image))
-    for axis in (0, 1):
-        start = max(0, (image.shape[axis] - _SIDE) // 2)
-        image = image.take(range(start, min(start + _SIDE, image.shape[axis])), axis)
-    return image.astype(np.float64)
+    image = np.asarray(image)
+    top, left = (max(0, (side - _SIDE) // 2) for side in image.shape[:2])
+    return to_float(image[top : top + _SIDE, left : left + _SIDE]).astype(np.float64)
 
 
 def _level(images):
     """Standard deviation of the noise of images; a warning where it is of another kind."""
-    stds = [noise_stds(image) for image in images]
-    level = float(np.median(stds))
+    level = float(np.median([noise_stds(image) for image in images]))
     if not level:
         return level
     noise = choose_noise(images)
-    is_sure = sum(math.prod(image.shape[:2]) for image in images) >= _SURE
-    if isinstance(noise, GaussianNoise):
-        # Texture makes both too large, the one more than the other.
-        level = min(level, float(noise.std))
-    elif is_sure:
+    if sum(math.prod(image.shape[:2]) for image in images) >= _SURE:
+        _warn_of_other_noise(images, noise)
+    # Texture makes both too large, the one more than the other.
+    return min(level, float(noise.std)) if isinstance(noise, GaussianNoise) else level
+
+
+def _warn_of_other_noise(images, noise):
+    """Say so where noise is not white, or not the same everywhere."""
+    if not isinstance(noise, GaussianNoise):
         warn_user(
             "The noise of X grows with the light, but this denoiser expects the same level "
             "everywhere, and would leave a part or blur. Use "
@@ -307,14 +243,13 @@ def _level(images):
         )
     units = [np.ptp(np.percentile(image, (1, 99))) for image in images]
     n_correlated = sum(map(is_correlated, images, units))
-    if is_sure and 2 * n_correlated > len(images):
+    if 2 * n_correlated > len(images):
         warn_user(
             f"In {n_correlated} of {len(images)} images, what looks like noise is correlated "
             "between neighbouring pixels, as JPEG, demosaicking and upscaling make it; a part of "
             "it stays. Pass the images as the camera made them, or use Noise2VoidDenoiser with a "
             "mask_shape."
         )
-    return level
 
 
 class Recorruption:
