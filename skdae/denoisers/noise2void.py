@@ -14,13 +14,13 @@ from .._checks import POSITIVE_INT, WINDOW
 from .._training.callbacks import cut_gradients
 from .._training.net import ImageNet
 from ..architectures import BaseArchitecture, UNet
-from .self_supervised import SelfSupervisedDenoiser
+from .self_supervised import _SelfSupervisedDenoiser
 
 # The norm to which longer gradients are cut.
 _MOST_GRADIENT = 1.0
 
 
-class Noise2VoidDenoiser(SelfSupervisedDenoiser):
+class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
     r"""A network trained on noisy images alone, by hiding pixels from it.
 
     In each step some pixels :math:`J` of every image :math:`y` are replaced by a random neighbour,
@@ -127,8 +127,8 @@ class Noise2VoidDenoiser(SelfSupervisedDenoiser):
     """
 
     _parameter_constraints: dict = {
-        **SelfSupervisedDenoiser._parameter_constraints,
-        "architecture": [*SelfSupervisedDenoiser._parameter_constraints["architecture"], None],
+        **_SelfSupervisedDenoiser._parameter_constraints,
+        "architecture": [*_SelfSupervisedDenoiser._parameter_constraints["architecture"], None],
         "masked_fraction": [Interval(Real, 0, 0.5, closed="right")],
         "mask_radius": [POSITIVE_INT],
         "mask_shape": [WINDOW],

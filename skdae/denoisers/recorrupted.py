@@ -18,14 +18,14 @@ from ..filters.noise_level import noise_stds
 from ..noise import GaussianNoise
 from ..noise.estimate import choose_noise, is_correlated
 from .learned import in_float32
-from .self_supervised import SelfSupervisedDenoiser
+from .self_supervised import _SelfSupervisedDenoiser
 
 # The noise is estimated from the middle, so many pixels wide, of so many images; which kind it is,
 # where these have so many pixels in all.
 _SIDE, _ENOUGH, _SURE = 256, 64, 2**16
 
 
-class RecorruptedDenoiser(SelfSupervisedDenoiser):
+class RecorruptedDenoiser(_SelfSupervisedDenoiser):
     r"""A network trained on noisy images alone, whose noise is white and Gaussian.
 
     In each step, more noise :math:`z` of the same standard deviation :math:`\sigma` makes two
@@ -127,7 +127,7 @@ class RecorruptedDenoiser(SelfSupervisedDenoiser):
     """
 
     _parameter_constraints: dict = {
-        **SelfSupervisedDenoiser._parameter_constraints,
+        **_SelfSupervisedDenoiser._parameter_constraints,
         "std": [Interval(Real, 0, MAX_LEVEL, closed="both"), StrOptions({"estimate"})],
         "alpha": [Interval(Real, 0, MAX_LEVEL, closed="neither")],
     }

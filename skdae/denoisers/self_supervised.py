@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from .learned import LearnedDenoiser
 
 
-class SelfSupervisedDenoiser(LearnedDenoiser):
+class _SelfSupervisedDenoiser(LearnedDenoiser):
     """Base class of the denoisers that make a task of noisy images; a subclass has `_pretext`."""
 
     _parameter_constraints: dict = {**LearnedDenoiser._parameter_constraints}
