@@ -1,243 +1,232 @@
-"""Train and judge the nets in skdae/weights; ``make weights`` runs one stage of it.
+"""Train the nets in skdae/weights; ``make weights`` runs one stage of each.
 
-A stage goes on from the weights that are there, and replaces them. Stopped and started again with
-the same options, it goes on from its last whole epoch. Photographs are read from the folders
-``bsds400`` and ``yang91`` of SKDAE_DATA. Results are added to benchmarks/results/weights.jsonl,
-whose rows count the stages; the number of a stage is its seed.
+There are two nets for a kind of image: one sees the level of the noise, the other is told it and
+removes the noise. A stage trains both on the same crops of `mixture`, going on from the weights
+that are there, and replaces them. Stopped and started again with the same options, it goes on from
+its last checkpoint. The number of a stage is its seed. Results are added to
+benchmarks/results/weights.jsonl.
 """
 
 import argparse
 import json
+import math
 import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import torch
 from engine import machine
-from PIL import Image
-from skorch.callbacks import Callback
+from mixture import level_map, load_pictures, pair
+from torch.utils.data import DataLoader, Dataset
 
-from skdae import DenoisingAutoencoder, GaussianNoise
 from skdae._files.weights import read_net, rebuild, write_net
-from skdae._training.callbacks import AverageWeights
-from skdae.architectures import Pretrained, UNet
-from skdae.datasets import fetch_images
-from skdae.metrics import peak_signal_noise_ratio
-from skdae.noise._level_map import LevelMap
+from skdae._training.muon import Muon
+from skdae.architectures import UNet
+from skdae.architectures.noise_level import NoiseLevelNet
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "weights.jsonl"
 WEIGHTS = ROOT / "skdae" / "weights"
 
-NET = UNet((64, 128), n_blocks=2, stride=2)
-NOISE = LevelMap(GaussianNoise((0, 75 / 255), clip=None))
-LEVELS = (15, 25, 50)
-
-# Of images with and without the map of the level.
-SHAPES = {"grey": ((64, 64, 2), (64, 64, 1)), "colour": ((64, 64, 4), (64, 64, 3))}
-
-
-# Photographs
+REMOVER = UNet((64, 128), n_blocks=2, stride=2)
+SEER = NoiseLevelNet()
+STEP = 1 / 255
+N_CHANNELS = {"colour": 3, "grey": 1}
+SECONDS_BETWEEN_CHECKPOINTS = 240
 
 
-def read_folder(name):
-    """Colour photographs of a folder of SKDAE_DATA, in the order of their names."""
-    paths = sorted((Path(os.environ["SKDAE_DATA"]) / name).glob("*.*g"))
-    return [np.asarray(Image.open(path).convert("RGB")) for path in paths]
+class Crops(Dataset):
+    """The i-th crop of a stage: noisy, clean, and the map of the level."""
+
+    def __init__(self, pictures, options, n_channels, first):
+        self.pictures, self.options = pictures, options
+        self.n_channels, self.first = n_channels, first
+
+    def __len__(self):
+        return self.options.steps * self.options.batch_size - self.first
+
+    def __getitem__(self, i):
+        rng = np.random.default_rng([self.options.seed, self.first + i])
+        noisy, clean = pair(self.pictures, self.options.patch_size, self.n_channels, rng)
+        crops = (noisy, clean, level_map(noisy, clean).astype(np.float32))
+        return tuple(np.ascontiguousarray(crop.transpose(2, 0, 1)) for crop in crops)
 
 
-def split(images, n_held_out):
-    """Images to train on, and others, evenly spaced, to choose and judge by."""
-    held_out = set(np.linspace(0, len(images) - 1, n_held_out).round().astype(int))
-    train = [image for i, image in enumerate(images) if i not in held_out]
-    return train, [images[i] for i in sorted(held_out)]
+class Average:
+    """Exponential moving average of weights."""
+
+    def __init__(self, module, decay):
+        self.module, self.decay = module, decay
+        self.values = [p.detach().clone() for p in module.parameters()]
+
+    def update(self):
+        """Move towards the weights of the moment."""
+        own = [p.detach() for p in self.module.parameters()]
+        torch._foreach_lerp_(self.values, own, 1 - self.decay)
+
+    def give(self):
+        """Let the module have them."""
+        with torch.no_grad():
+            torch._foreach_copy_([*self.module.parameters()], self.values)
 
 
-def to_grey(images):
-    """Their luma, with a channel axis."""
-    return [np.asarray(Image.fromarray(image).convert("L"))[..., None] for image in images]
+def modules(kind, folder, fresh):
+    """The remover and the seer of a kind of image, with the weights that are there."""
+    n = N_CHANNELS[kind]
+    made = []
+    for name, architecture, shapes in (
+        (f"photographs-{kind}", REMOVER, ((64, 64, n + 1), (64, 64, n))),
+        (f"level-{kind}", SEER, ((64, 64, n), (64, 64, 1))),
+    ):
+        path = folder / f"{name}.safetensors"
+        if path.exists() and name not in fresh:
+            net, weights = read_net(path)
+            module = rebuild(lambda net=net, shapes=shapes: net.build(*shapes), weights)
+        else:
+            module = architecture.build(*shapes)
+        made.append(module.requires_grad_(True).to(memory_format=torch.channels_last))
+    return made
 
 
-def other_colours(image, rng):
-    """A photograph with its channels in another order, and up to twice the saturation."""
-    image = image[..., rng.permutation(3)].astype(np.float32)
-    grey = image.mean(2, keepdims=True)
-    return (grey + rng.uniform(1, 2) * (image - grey)).clip(0, 255).round().astype(np.uint8)
+def losses(seer, remover, noisy, clean, level, factor, seen):
+    """Of the seer and of the remover, each a mean over the crops.
+
+    `seen` is how much of the map that the remover is told comes from the seer.
+    """
+    log_level = seer.log_level(noisy)
+    wanted = torch.log(torch.nn.functional.avg_pool2d(level, 8) + STEP)
+    error = log_level - wanted
+    # Noise that is overlooked stays; noise that is seen where there is none blurs a little.
+    loss_seer = (error.abs() + 0.25 * error.clamp(min=0)).mean()
+    told = level * factor
+    if seen:
+        own = (log_level.exp() - STEP).clamp(min=0)
+        own = torch.nn.functional.interpolate(own, scale_factor=8, mode="bilinear")
+        told = torch.where(seen > 0, own, told)
+    denoised = remover(torch.cat([noisy, told], 1))
+    # Errors of weak noise are small, and count as much.
+    weight = (level.square().mean((1, 2, 3)).sqrt() + 2 * STEP) ** -0.7
+    charbonnier = ((denoised - clean).square() + 1e-6).sqrt().mean((1, 2, 3)) - 1e-3
+    return loss_seer, (weight * charbonnier).mean()
 
 
-def training_images(kind, seed, patch_size):
-    """What a net learns from: half the photographs in other colours, the colourful ones twice."""
-    photographs, _ = split(read_folder("bsds400"), 20)
-    colourful, _ = split(read_folder("yang91"), 11)
-    colourful = [image for image in colourful if min(image.shape[:2]) >= patch_size]
-    if kind == "grey":
-        return to_grey(photographs + colourful)
-    rng = np.random.default_rng(seed)
-    varied = [image if rng.random() < 0.5 else other_colours(image, rng) for image in photographs]
-    return varied + colourful + [other_colours(image, rng) for image in colourful]
-
-
-def judges(kind):
-    """Sets of images that no net has learnt from, by name."""
-    sets = {
-        "20 photographs": split(read_folder("bsds400"), 20)[1],
-        "11 colourful ones": split(read_folder("yang91"), 11)[1],
-    }
-    if kind == "colour":
-        return sets
-    sets = {name: to_grey(images) for name, images in sets.items()}
-    return {"Set12": [image[..., None] for image in fetch_images("set12").images], **sets}
-
-
-# Judgement
-
-
-def denoise(module, noisy, level):
-    """One noisy image ``(height, width, n_channels)`` through a net, in float32."""
-    with_map = np.concatenate([noisy, np.full_like(noisy[..., :1], level)], axis=2)
-    batch = torch.from_numpy(with_map).permute(2, 0, 1)[None]
-    batch = batch.contiguous(memory_format=torch.channels_last)
-    with torch.inference_mode():
-        return module(batch)[0].permute(1, 2, 0).clip(0, 1).numpy()
-
-
-def psnr(module, images, level):
-    """Mean PSNR of denoised images in dB; Gaussian noise of `level` of 255, not clipped."""
-    module.eval()
-    noise = GaussianNoise(level / 255, clip=None, random_state=0)
-    scores = []
-    for image in images:
-        clean = image[None] / np.float32(255)
-        noisy = noise.fit_transform(clean)
-        denoised = denoise(module, noisy[0], level / 255)
-        scores.append(peak_signal_noise_ratio(clean, denoised[None]))
-    return float(np.mean(scores))
-
-
-def judge(module, sets, levels=LEVELS):
-    """PSNR by set, in the order of the levels."""
-    return {
-        name: [round(psnr(module, images, level), 3) for level in levels]
-        for name, images in sets.items()
-    }
-
-
-class Watch(Callback):
-    """Print a line per epoch: the loss, and the PSNR of a few images at the level 25."""
-
-    def __init__(self, images):
-        self.images = images
-
-    def on_epoch_end(self, net, **kwargs):
-        """Judge the weights of the moment, and their average."""
-        module, average = net.module_, dict(net.callbacks_)["average"].average_
-        own = [p.detach().clone() for p in module.parameters()]
-        scores = []
-        for weights in (own, average, own):
-            with torch.no_grad():
-                torch._foreach_copy_([*module.parameters()], weights)
-            scores.append(psnr(module, self.images, 25))
-        row = net.history[-1]
-        print(
-            f"{datetime.now(UTC):%H:%M:%S} epoch {row['epoch']:2d}/{net.max_epochs} "
-            f"loss {row['train_loss']:.6f} PSNR {scores[0]:.3f}, averaged {scores[1]:.3f} "
-            f"{row['dur']:.0f} s",
-            flush=True,
-        )
-
-
-# Training
-
-
-def read_results(path):
-    """One row per stage and net."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
-def grey_net(colour):
-    """The net for colour in the file `colour`, for images whose channels are equal."""
-    weights = read_net(colour)[1]
-    # Both layers hold the channels of four pixels side by side.
-    stem = weights["stem.weight"].reshape(-1, 4, 4, 3, 3)
-    stem = np.stack([stem[:, :, :3].sum(2), stem[:, :, 3]], axis=2)
-    weights["stem.weight"] = stem.reshape(-1, 8, 3, 3)
-    for name in ("head.layer.weight", "head.layer.bias"):
-        w = weights[name]
-        weights[name] = w.reshape(4, 3, *w.shape[1:]).mean(1)
-    return rebuild(lambda: NET.build(*SHAPES["grey"]), weights)
-
-
-def train(kind, options):
-    """One stage of one net."""
-    path = options.output / f"photographs-{kind}.safetensors"
-    colour = options.output / "photographs-colour.safetensors"
-    if kind == "grey" and colour.exists() and not path.exists():
-        write_net(path, NET, grey_net(colour))
-    start = Pretrained(path.with_suffix("")) if path.exists() and not options.fresh else NET
-    stage = sum(row["net"] == kind for row in read_results(options.results))
-    sets = judges(kind)
-    images = training_images(kind, stage, options.patch_size)
+def train(kind, options, pictures):
+    """One stage of both nets of a kind of image."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    nets = [net.to(device) for net in modules(kind, options.output, options.fresh)]
+    remover, seer = nets
+    dtype = torch.bfloat16 if options.bfloat16 else torch.float32
+    optimizers = [
+        Muon(remover.parameters(), lr=options.lr, weight_decay=0, dtype=dtype),
+        torch.optim.AdamW(seer.parameters(), lr=options.lr_seer, weight_decay=1e-3),
+    ]
+    averages = [Average(net, options.decay) for net in nets]
     options.keep.mkdir(parents=True, exist_ok=True)
-    watch = Watch(sets["20 photographs"][::4])
-    denoiser = DenoisingAutoencoder(
-        start,
-        noise=NOISE,
-        loss="charbonnier",
-        optimizer="muon",
-        lr=options.lr,
-        lr_schedule="onecycle",
-        max_epochs=options.epochs,
-        batch_size=options.batch_size,
-        patch_size=options.patch_size,
-        validation_fraction=0,
-        callbacks=[
-            ("average", AverageWeights(options.decay)),
-            ("watch", watch),
-        ],
-        checkpoint=options.keep / f"{kind}-{stage}.checkpoint",
-        random_state=stage,
-    )
-    print(f"{kind}, stage {stage}, from {start} on {len(images)} photographs", flush=True)
-    denoiser.fit(images)
-    write_net(path, NET, denoiser.module_)
-    module = NET.build(*SHAPES[kind])
-    module.load_state_dict({k: v.half().float() for k, v in denoiser.module_.state_dict().items()})
-    photographs = {"20 photographs": sets["20 photographs"]}
+    path = options.keep / f"{kind}-{options.seed}.pt"
+    step, seconds, curve = 0, 0.0, []
+    if path.exists():
+        state = torch.load(path, weights_only=True, map_location=device)
+        step, seconds, curve = state["step"], state["seconds"], state["curve"]
+        for i in range(2):
+            nets[i].load_state_dict(state["nets"][i])
+            optimizers[i].load_state_dict(state["optimizers"][i])
+            averages[i].values = state["averages"][i]
+    crops = Crops(pictures, options, N_CHANNELS[kind], step * options.batch_size)
+    loader = DataLoader(crops, options.batch_size, num_workers=options.workers)
+    began, saved, sums = time.perf_counter(), time.perf_counter(), np.zeros(2)
+    rng = np.random.default_rng([options.seed, step])
+    print(f"{kind}, from step {step} of {options.steps}, on {device}", flush=True)
+
+    def save():
+        spent = seconds + time.perf_counter() - began
+        state = {
+            "step": step,
+            "seconds": spent,
+            "curve": curve,
+            "nets": [net.state_dict() for net in nets],
+            "optimizers": [optimizer.state_dict() for optimizer in optimizers],
+            "averages": [average.values for average in averages],
+        }
+        torch.save(state, path.with_suffix(".new"))
+        path.with_suffix(".new").replace(path)
+
+    n_summed = 0
+    for noisy, clean, level in loader:
+        batch = [
+            x.to(device, memory_format=torch.channels_last) for x in (noisy, clean, level)
+        ]
+        rise = min(1.0, (step + 1) / (0.05 * options.steps))
+        rate = rise * (0.5 + 0.5 * math.cos(math.pi * step / options.steps)) + 1e-3
+        for optimizer, lr in zip(optimizers, (options.lr, options.lr_seer), strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = lr * rate
+        n = len(noisy)
+        factor = torch.tensor(rng.uniform(0.8, 1.3, (n, 1, 1, 1)), dtype=torch.float32)
+        seen = None
+        if options.joint:
+            seen = torch.tensor(rng.random((n, 1, 1, 1)) < options.joint).to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=options.bfloat16):
+            pair_of_losses = losses(seer, remover, *batch, factor.to(device), seen)
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        sum(pair_of_losses).backward()
+        for net, optimizer, average in zip(nets, optimizers, averages, strict=True):
+            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+            optimizer.step()
+            average.update()
+        step += 1
+        sums += [float(loss.detach()) for loss in pair_of_losses]
+        n_summed += 1
+        if time.perf_counter() - saved > SECONDS_BETWEEN_CHECKPOINTS or step == options.steps:
+            means = [round(v, 5) for v in sums / n_summed]
+            curve.append([step, *means])
+            print(f"{datetime.now(UTC):%H:%M:%S} step {step} seer, remover {means}", flush=True)
+            save()
+            saved, sums, n_summed = time.perf_counter(), np.zeros(2), 0
+    for average in averages:
+        average.give()
+    write_net(options.output / f"photographs-{kind}.safetensors", REMOVER, remover.cpu())
+    write_net(options.output / f"level-{kind}.safetensors", SEER, seer.cpu())
     row = {
         "net": kind,
-        "stage": stage,
+        "stage": options.seed,
         "ended": f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
         "options": {k: v for k, v in vars(options).items() if isinstance(v, int | float)},
-        "hours": round(sum(row["dur"] for row in denoiser.history_) / 3600, 2),
-        "loss": [round(row["train_loss"], 6) for row in denoiser.history_],
-        "precision": denoiser.precision_,
-        "psnr": judge(module, sets),
-        "psnr, weights in float32": judge(denoiser.module_, photographs),
+        "hours": round((seconds + time.perf_counter() - began) / 3600, 2),
+        "loss": curve,
         "machine": machine(),
     }
-    print(json.dumps(row["psnr"]), flush=True)
     with options.results.open("a") as file:
         file.write(json.dumps(row) + "\n")
 
 
 def main(arguments=None):
-    """Run a stage of each net, one after the other."""
+    """Run a stage of the nets for each kind of image, one after the other."""
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("--nets", nargs="+", default=["colour", "grey"], choices=["colour", "grey"])
-    add("--epochs", type=int, default=8)
-    add("--patch-size", type=int, default=64)
+    add("--kinds", nargs="+", default=["colour", "grey"], choices=["colour", "grey"])
+    add("--steps", type=int, default=8000)
+    add("--seed", type=int, required=True, help="the number of the stage")
+    add("--patch-size", type=int, default=96)
     add("--batch-size", type=int, default=8)
-    add("--lr", type=float, default=1.5e-3)
-    add("--decay", type=float, default=0.995, help="of the average of the weights")
-    add("--fresh", action="store_true", help="start from fresh weights")
+    add("--lr", type=float, default=5e-4)
+    add("--lr-seer", type=float, default=1e-3)
+    add("--decay", type=float, default=0.998, help="of the average of the weights")
+    add("--joint", type=float, default=0.0, help="share of crops whose map the seer tells")
+    add("--workers", type=int, default=0)
+    add("--fresh", nargs="*", default=[], help="nets, such as level-grey, from fresh weights")
+    add("--bfloat16", action=argparse.BooleanOptionalAction, default=True)
     add("--keep", type=Path, default=Path("checkpoints"), help="folder of the checkpoints")
     add("--output", type=Path, default=WEIGHTS)
     add("--results", type=Path, default=RESULTS)
     options = parser.parse_args(arguments)
-    for kind in options.nets:
-        train(kind, options)
+    if "OMP_NUM_THREADS" in os.environ:
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    pictures = load_pictures(options.seed)
+    for kind in options.kinds:
+        train(kind, options, pictures)
 
 
 if __name__ == "__main__":
