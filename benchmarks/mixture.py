@@ -88,7 +88,7 @@ def canvas(rng, scale=1):
 
 def as_bytes(c):
     """A colour as Pillow wants it."""
-    return tuple(int(round(255 * float(v))) for v in c)
+    return tuple(round(255 * float(v)) for v in c)
 
 
 def as_floats(image):

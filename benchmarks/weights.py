@@ -154,9 +154,7 @@ def train(kind, options, pictures):
 
     n_summed = 0
     for noisy, clean, level in loader:
-        batch = [
-            x.to(device, memory_format=torch.channels_last) for x in (noisy, clean, level)
-        ]
+        batch = [x.to(device, memory_format=torch.channels_last) for x in (noisy, clean, level)]
         rise = min(1.0, (step + 1) / (0.05 * options.steps))
         rate = rise * (0.5 + 0.5 * math.cos(math.pi * step / options.steps)) + 1e-3
         for optimizer, lr in zip(optimizers, (options.lr, options.lr_seer), strict=True):

@@ -1,5 +1,6 @@
 from ._base import BaseNoise
 from .additive import GaussianNoise, StripeNoise, StructuredNoise, UniformNoise
+from .camera import CameraNoise
 from .composed import NoiseSequence, OneOf
 from .compression import JPEGNoise
 from .estimate import estimate_noise
@@ -9,6 +10,7 @@ from .spatial import Downsample, Occlusion
 
 __all__ = [
     "BaseNoise",
+    "CameraNoise",
     "Downsample",
     "GaussianNoise",
     "JPEGNoise",

@@ -261,6 +261,17 @@ PARAMETERS = {
         ),
         "axis": (("pixels", "rows", "columns"), (*WORDS, None)),
     },
+    "CameraNoise": {
+        **NOISE,
+        "peak": ((1, 50.0, 1e9, (50, 20000)), (0, -1, np.nan, "1", None, (5, 2), (0, 1))),
+        "read_noise": (LEVELS, NO_LEVELS, (1e30,)),
+        "gamma": ((1, 2.2, (1.8, 2.4)), (0.5, 6, np.nan, "1", None, (2.4, 1.8))),
+        "white_balance": ((1, 2.0, (1.3, 2.6)), (0.5, 9, np.nan, None)),
+        "color_correction": ((0, 0.5, 1.0, (0, 1)), (-0.1, 1.1, np.nan, None)),
+        "smoothing": ((0, 0.7, 5, (0, 1)), (-0.1, 5.1, np.nan, None)),
+        "chroma_smoothing": ((0, 0.7, 5, (0, 3)), (-0.1, 5.1, np.nan, None)),
+        "quality": ((1, 50, 100, (5, 95), None), (0, 101, 50.5, "1", (5, 2))),
+    },
     "JPEGNoise": {**NOISE, "quality": ((1, 50, 100, (5, 95)), (0, 101, 50.5, "1", None, (5, 2)))},
     "SpeckleNoise": {
         **NOISE,
