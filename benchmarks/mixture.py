@@ -13,6 +13,8 @@ from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import convolve, gaussian_filter, uniform_filter
 
+from skdae.noise import CameraNoise
+
 # Shares of the crops that come from each folder of photographs, and from rendered pictures.
 SHARES = {"cid22": 0.34, "bsds400/2": 0.17, "bsds400": 0.14, "yang91": 0.07, "rendered": 0.28}
 N_RENDERED = 360
@@ -369,8 +371,9 @@ def spread(rng):
 
 
 def white(clean, rng):
-    """Gaussian noise."""
-    return spread(rng) * rng.normal(size=clean.shape)
+    """Gaussian noise, in some crops the same in all channels, as of a grey scan in color."""
+    channels = 1 if rng.random() < 0.12 else clean.shape[2]
+    return spread(rng) * rng.normal(size=(*clean.shape[:2], channels)) * np.ones(clean.shape)
 
 
 def photons(clean, rng):
@@ -448,61 +451,19 @@ def impulses(clean, rng):
     return np.where(where[..., None], values[..., None] - clean, noise)
 
 
-_GREEN = np.array([[0, 1, 0], [1, 4, 1], [0, 1, 0]]) / 4
-_RED_BLUE = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]]) / 4
-_CAMERA_TO_RGB = np.array([[1.75, -0.6, -0.15], [-0.25, 1.6, -0.35], [0.05, -0.65, 1.6]])
+CAMERA = CameraNoise(smoothing=(0.0, 1.2), clip=None)
+
+# Light and two differences of color, and the way back.
 _YCC = np.array([[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.081]])
 _RGB = np.linalg.inv(_YCC)
 
 
-def demosaic(raw):
-    """Bilinear, of an RGGB mosaic."""
-    out = np.zeros((*raw.shape, 3))
-    for c, places in enumerate([[(0, 0)], [(0, 1), (1, 0)], [(1, 1)]]):
-        for i, j in places:
-            out[i::2, j::2, c] = raw[i::2, j::2]
-    weights = (_RED_BLUE, _GREEN, _RED_BLUE)
-    return np.stack([convolve(out[..., c], k, mode="mirror") for c, k in enumerate(weights)], 2)
-
-
 def camera(clean, rng):
-    """What photons and electronics leave after developing: correlated, between channels too."""
-    colour = clean if clean.shape[2] == 3 else np.repeat(clean, 3, 2)
-    gamma = rng.uniform(1.8, 2.4)
-    contrast = rng.uniform(0, 1) if rng.random() < 0.6 else 0.0
-    matrix = np.eye(3) + rng.uniform(0, 1) * (_CAMERA_TO_RGB - np.eye(3))
-    gains = np.array([rng.uniform(1.4, 2.6), 1.0, rng.uniform(1.3, 2.4)])
-
-    def developed(raw):
-        linear = (demosaic(raw) * gains) @ matrix.T
-        value = linear.clip(1e-7, 1) ** (1 / gamma)
-        return (1 - contrast) * value + contrast * (3 * value**2 - 2 * value**3)
-
-    value = colour
-    if contrast:
-        # Few steps undo the curve closely enough.
-        for _ in range(4):
-            curve = (1 - contrast) * value + contrast * (3 * value**2 - 2 * value**3)
-            value = (value - 0.7 * (curve - colour)).clip(0, 1)
-    linear = (value**gamma @ np.linalg.inv(matrix).T / gains).clip(0, 1)
-    raw = np.empty(colour.shape[:2])
-    for i, j, c in ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 2)):
-        raw[i::2, j::2] = linear[i::2, j::2, c]
-    shot = math.exp(rng.uniform(math.log(5e-5), math.log(2e-2)))
-    read = math.exp(1.1 * math.log(shot) - 1.0 + rng.normal(0, 0.7))
-    noisy = raw + np.sqrt(shot * raw + read**2) * rng.normal(size=raw.shape)
-    noise = developed(noisy) - developed(raw)
-    if rng.random() < 0.7:  # smoothing in the camera, of colour more than of light
-        parts = noise @ _YCC.T
-        light, chroma = rng.uniform(0, 1.3), rng.uniform(0.3, 3.0)
-        parts[..., 0] = gaussian_filter(parts[..., 0], light)
-        parts[..., 1:] = gaussian_filter(parts[..., 1:], (chroma, chroma, 0))
-        noise = parts @ _RGB.T
-    if rng.random() < 0.3:  # sharpening
+    """What a camera leaves, sharpened in some crops."""
+    noise = CAMERA._corrupt(clean[None], rng)[0] - clean
+    if rng.random() < 0.3:
         blurred = gaussian_filter(noise, (*[rng.uniform(0.7, 2)] * 2, 0))
         noise = noise + rng.uniform(0.2, 1.2) * (noise - blurred)
-    if clean.shape[2] == 1:
-        noise = noise @ _YCC[0][:, None]
     return noise
 
 

@@ -1,10 +1,10 @@
 """Train the nets in skdae/weights; ``make weights`` runs one stage of each.
 
 There are two nets for a kind of image: one sees the level of the noise, the other is told it and
-removes the noise. A stage trains both on the same crops of `mixture`, going on from the weights
-that are there, and replaces them. Stopped and started again with the same options, it goes on from
-its last checkpoint. The number of a stage is its seed. Results are added to
-benchmarks/results/weights.jsonl.
+removes the noise. A stage trains both on crops of `mixture`, going on from the weights that are
+there, and replaces them; the first one, which is small, gets twice as many crops. Stopped and
+started again with the same options, it goes on from its last checkpoint. The number of a stage is
+its seed. Results are added to benchmarks/results/weights.jsonl.
 """
 
 import argparse
@@ -23,16 +23,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from skdae._files.weights import read_net, rebuild, write_net
 from skdae._training.muon import Muon
-from skdae.architectures import UNet
-from skdae.architectures.noise_level import NoiseLevelNet
+from skdae.architectures.blind import LEVEL_STEP, BlindNet
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "weights.jsonl"
 WEIGHTS = ROOT / "skdae" / "weights"
 
-REMOVER = UNet((64, 128), n_blocks=2, stride=2)
-SEER = NoiseLevelNet()
-STEP = 1 / 255
+NET = BlindNet()
 N_CHANNELS = {"colour": 3, "grey": 1}
 SECONDS_BETWEEN_CHECKPOINTS = 240
 
@@ -45,7 +42,7 @@ class Crops(Dataset):
         self.n_channels, self.first = n_channels, first
 
     def __len__(self):
-        return self.options.steps * self.options.batch_size - self.first
+        return 2 * self.options.steps * self.options.batch_size - self.first
 
     def __getitem__(self, i):
         rng = np.random.default_rng([self.options.seed, self.first + i])
@@ -72,22 +69,17 @@ class Average:
             torch._foreach_copy_([*self.module.parameters()], self.values)
 
 
-def modules(kind, folder, fresh):
-    """The remover and the seer of a kind of image, with the weights that are there."""
+def start(kind, options):
+    """The two nets of a kind of image, with the weights that are there."""
     n = N_CHANNELS[kind]
-    made = []
-    for name, architecture, shapes in (
-        (f"photographs-{kind}", REMOVER, ((64, 64, n + 1), (64, 64, n))),
-        (f"level-{kind}", SEER, ((64, 64, n), (64, 64, 1))),
-    ):
-        path = folder / f"{name}.safetensors"
-        if path.exists() and name not in fresh:
-            net, weights = read_net(path)
-            module = rebuild(lambda net=net, shapes=shapes: net.build(*shapes), weights)
-        else:
-            module = architecture.build(*shapes)
-        made.append(module.requires_grad_(True).to(memory_format=torch.channels_last))
-    return made
+    path = options.output / f"photographs-{kind}.safetensors"
+    shapes = ((64, 64, n), (64, 64, n))
+    if path.exists() and not options.fresh:
+        net, weights = read_net(path)
+        module = rebuild(lambda: net.build(*shapes), weights)
+    else:
+        module = NET.build(*shapes)
+    return path, module.requires_grad_(True).to(memory_format=torch.channels_last)
 
 
 def losses(seer, remover, noisy, clean, level, factor, seen):
@@ -96,18 +88,20 @@ def losses(seer, remover, noisy, clean, level, factor, seen):
     `seen` is how much of the map that the remover is told comes from the seer.
     """
     log_level = seer.log_level(noisy)
-    wanted = torch.log(torch.nn.functional.avg_pool2d(level, 8) + STEP)
+    wanted = torch.log(torch.nn.functional.avg_pool2d(level, 8) + LEVEL_STEP)
     error = log_level - wanted
     # Noise that is overlooked stays; noise that is seen where there is none blurs a little.
     loss_seer = (error.abs() + 0.25 * error.clamp(min=0)).mean()
+    # The first half is for the remover.
+    noisy, clean, level, log_level = (x[: len(factor)] for x in (noisy, clean, level, log_level))
     told = level * factor
-    if seen:
-        own = (log_level.exp() - STEP).clamp(min=0)
+    if seen is not None:
+        own = (log_level.exp() - LEVEL_STEP).clamp(min=0)
         own = torch.nn.functional.interpolate(own, scale_factor=8, mode="bilinear")
         told = torch.where(seen > 0, own, told)
     denoised = remover(torch.cat([noisy, told], 1))
     # Errors of weak noise are small, and count as much.
-    weight = (level.square().mean((1, 2, 3)).sqrt() + 2 * STEP) ** -0.7
+    weight = (level.square().mean((1, 2, 3)).sqrt() + 2 * LEVEL_STEP) ** -0.7
     charbonnier = ((denoised - clean).square() + 1e-6).sqrt().mean((1, 2, 3)) - 1e-3
     return loss_seer, (weight * charbonnier).mean()
 
@@ -115,8 +109,8 @@ def losses(seer, remover, noisy, clean, level, factor, seen):
 def train(kind, options, pictures):
     """One stage of both nets of a kind of image."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    nets = [net.to(device) for net in modules(kind, options.output, options.fresh)]
-    remover, seer = nets
+    output, module = start(kind, options)
+    remover, seer = nets = module.to(device).remover, module.level
     dtype = torch.bfloat16 if options.bfloat16 else torch.float32
     optimizers = [
         Muon(remover.parameters(), lr=options.lr, weight_decay=0, dtype=dtype),
@@ -133,8 +127,8 @@ def train(kind, options, pictures):
             nets[i].load_state_dict(state["nets"][i])
             optimizers[i].load_state_dict(state["optimizers"][i])
             averages[i].values = state["averages"][i]
-    crops = Crops(pictures, options, N_CHANNELS[kind], step * options.batch_size)
-    loader = DataLoader(crops, options.batch_size, num_workers=options.workers)
+    crops = Crops(pictures, options, N_CHANNELS[kind], 2 * step * options.batch_size)
+    loader = DataLoader(crops, 2 * options.batch_size, num_workers=options.workers)
     began, saved, sums = time.perf_counter(), time.perf_counter(), np.zeros(2)
     rng = np.random.default_rng([options.seed, step])
     print(f"{kind}, from step {step} of {options.steps}, on {device}", flush=True)
@@ -160,7 +154,7 @@ def train(kind, options, pictures):
         for optimizer, lr in zip(optimizers, (options.lr, options.lr_seer), strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = lr * rate
-        n = len(noisy)
+        n = len(noisy) // 2
         factor = torch.tensor(rng.uniform(0.8, 1.3, (n, 1, 1, 1)), dtype=torch.float32)
         seen = None
         if options.joint:
@@ -178,15 +172,14 @@ def train(kind, options, pictures):
         sums += [float(loss.detach()) for loss in pair_of_losses]
         n_summed += 1
         if time.perf_counter() - saved > SECONDS_BETWEEN_CHECKPOINTS or step == options.steps:
-            means = [round(v, 5) for v in sums / n_summed]
+            means = [round(v, 5) for v in (sums / n_summed).tolist()]
             curve.append([step, *means])
             print(f"{datetime.now(UTC):%H:%M:%S} step {step} seer, remover {means}", flush=True)
             save()
             saved, sums, n_summed = time.perf_counter(), np.zeros(2), 0
     for average in averages:
         average.give()
-    write_net(options.output / f"photographs-{kind}.safetensors", REMOVER, remover.cpu())
-    write_net(options.output / f"level-{kind}.safetensors", SEER, seer.cpu())
+    write_net(output, NET, module.cpu())
     row = {
         "net": kind,
         "stage": options.seed,
@@ -214,7 +207,7 @@ def main(arguments=None):
     add("--decay", type=float, default=0.998, help="of the average of the weights")
     add("--joint", type=float, default=0.0, help="share of crops whose map the seer tells")
     add("--workers", type=int, default=0)
-    add("--fresh", nargs="*", default=[], help="nets, such as level-grey, from fresh weights")
+    add("--fresh", action="store_true", help="start from fresh weights")
     add("--bfloat16", action=argparse.BooleanOptionalAction, default=True)
     add("--keep", type=Path, default=Path("checkpoints"), help="folder of the checkpoints")
     add("--output", type=Path, default=WEIGHTS)

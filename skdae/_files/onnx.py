@@ -65,35 +65,40 @@ class UserImages(nn.Module):
         return images.squeeze(-1) if plan.ndim == 3 else images
 
 
-class UserImagesAndLevels(nn.Module):
-    """A network that is told the level of the noise, for float32 images as users hold them.
+class UserImagesAndStrength(nn.Module):
+    """Networks that see the level of the noise, for float32 images as users hold them.
 
     Parameters
     ----------
     module : torch.nn.Module
-        It takes one channel more than the images have.
+        Of a `BlindNet`.
     image_shape : tuple of int
+    sees : bool
+        Whether the level is seen, and multiplied by the strength; otherwise it is told.
     """
 
     outputs = ("X_denoised",)
 
-    def __init__(self, module, image_shape):
+    def __init__(self, module, image_shape, sees):
         super().__init__()
         self.module = copy.deepcopy(module).cpu()
         self.image_shape = image_shape
+        self.sees = sees
         self.eval()
 
     def example(self):
-        """By name, what `forward` takes: two images and their levels."""
+        """By name, what `forward` takes: two images, and a number for each."""
         images = torch.zeros(2, *self.image_shape, dtype=torch.float32)
-        return {"X": images, "std": torch.full((2,), 0.1, dtype=torch.float32)}
+        name, value = ("strength", 1.0) if self.sees else ("std", 0.1)
+        return {"X": images, name: torch.full((2,), value, dtype=torch.float32)}
 
-    def forward(self, X, std):
+    def forward(self, X, number):
         """Denoised images, clipped to [0, 1]."""
-        images = X.unsqueeze(-1) if X.ndim == 3 else X
-        level = torch.zeros_like(images[..., :1]) + std.reshape(-1, 1, 1, 1)
-        batch = torch.cat([images, level], dim=3).permute(0, 3, 1, 2)
-        denoised = self.module(batch).permute(0, 2, 3, 1).clip(0, 1)
+        images = (X.unsqueeze(-1) if X.ndim == 3 else X).permute(0, 3, 1, 2)
+        level = self.module.level(images) if self.sees else torch.ones_like(images[:, :1])
+        level = level * number.reshape(-1, 1, 1, 1)
+        denoised = self.module.remove(torch.cat([images, level], dim=1))
+        denoised = denoised.permute(0, 2, 3, 1).clip(0, 1)
         return denoised.squeeze(-1) if X.ndim == 3 else denoised
 
 
@@ -102,7 +107,7 @@ def export_onnx(net, path, free_size):
 
     Parameters
     ----------
-    net : UserImages or UserImagesAndLevels
+    net : UserImages or UserImagesAndStrength
     path : str or os.PathLike
     free_size : bool
         Whether height and width are free, beside the number of samples.

@@ -1,25 +1,50 @@
 """Nets that were trained before, with weights that come with skdae."""
 
+import hashlib
 import os
+from functools import cache
 from pathlib import Path
 
-import torch
-from torch import nn
-
 from .._files.weights import read_net, rebuild
+from . import blind  # noqa: F401, whose classes the files name
 from .residual import _ResidualArchitecture
 
 _FOLDER = Path(__file__).parents[1] / "weights"
 
 
+@cache
+def weights_digest(folder: Path = _FOLDER) -> str:
+    """The name of the weights of a folder: the first digits of the SHA-256 of both its files."""
+    files = [folder / f"photographs-{kind}.safetensors" for kind in ("colour", "grey")]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
+def weights_folder(digest: str) -> Path:
+    """Where weights of that name lie: those of now, or, in a folder within, released ones.
+
+    Raises
+    ------
+    ValueError
+        If they are not there.
+    """
+    folders = [_FOLDER, *sorted(path for path in _FOLDER.iterdir() if path.is_dir())]
+    for folder in folders:
+        if weights_digest(folder) == digest:
+            return folder
+    raise ValueError(
+        f"The denoiser was fitted with the pretrained weights {digest}, but this version of skdae "
+        f"has {', '.join(map(weights_digest, folders))}; use the version that saved it, or fit a "
+        "new PretrainedDenoiser."
+    )
+
+
 class Pretrained(_ResidualArchitecture):
     r"""A network with pretrained weights, to start from.
 
-    It takes noisy photographs in [0, 1], grey or with three colours, and returns denoised ones. An
-    optional further channel contains the standard deviation :math:`\sigma` of the noise of each
-    pixel, from 0 to 75 of 255. Without it, the network uses one level for all images, which is
-    initially 0.1 and is learnt together with the weights.
-    ``skdae/weights/README.md`` says what it was trained on, and how well it does.
+    It takes noisy images in [0, 1], grey or with three colors, and returns denoised ones. It sees
+    the level of the noise by itself; or an optional further channel contains the standard deviation
+    :math:`\sigma` of the noise of each pixel. ``skdae/weights/README.md`` says what it was trained
+    on, and how well it does.
 
     Parameters
     ----------
@@ -78,9 +103,7 @@ class Pretrained(_ResidualArchitecture):
                 'use architecture="unet".'
             )
         architecture, weights = self._read(n_channels)
-        with_map = (*input_shape[:2], n_channels + 1)
-        net = rebuild(lambda: architecture.build(with_map, output_shape), weights)
-        return net if input_shape[2] > n_channels else _OneLevel(net)
+        return rebuild(lambda: architecture.build(input_shape, output_shape), weights)
 
     def _read(self, n_channels):
         """Architecture and weights of the file."""
@@ -88,24 +111,3 @@ class Pretrained(_ResidualArchitecture):
         if name == "photographs":
             name += "-grey" if n_channels == 1 else "-colour"
         return read_net(_FOLDER / f"{name}.safetensors")
-
-
-class _OneLevel(nn.Module):
-    """A net with a map of the level, for images without one."""
-
-    def __init__(self, net):
-        super().__init__()
-        self.net = net
-        self.level = nn.Parameter(torch.full((1,), 0.1))
-
-    def encode(self, x):
-        """The innermost features of a batch ``(n_samples, n_channels, height, width)``."""
-        return self.net.encode(self._with_level(x))
-
-    def forward(self, x):
-        """Denoised batch."""
-        return self.net(self._with_level(x))
-
-    def _with_level(self, x):
-        level = torch.zeros_like(x[:, :1]) + self.level.to(x.dtype)
-        return torch.cat([x, level], dim=1)

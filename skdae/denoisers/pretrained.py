@@ -1,6 +1,7 @@
-"""A pretrained denoiser for photographs."""
+"""A pretrained denoiser for images of many kinds."""
 
 import os
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any, Self
@@ -14,49 +15,70 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import fit_context
-from .._files.onnx import UserImagesAndLevels, export_onnx
-from .._images import MAX_LEVEL, check_tile, in_unit_range, to_hwc, warn_user
+from .._files.onnx import UserImagesAndStrength, export_onnx
+from .._images import (
+    MAX_LEVEL,
+    check_any_images,
+    check_tile,
+    in_unit_range,
+    is_dask,
+    smallest_tile,
+    to_float,
+    to_hwc,
+    to_nhwc,
+)
 from .._training import hardware, tiles
 from ..architectures import Pretrained
+from ..architectures.blind import LEVEL_STEP, BlindNet
+from ..architectures.pretrained import weights_digest, weights_folder
 from ..base import unchanged_on_error
 from ..filters import BaseFilter
-from ..noise import BaseNoise, GaussianNoise, SpeckleNoise
+from ..filters.noise_level import noise_stds
+from ..noise import BaseNoise, GaussianNoise, PoissonGaussianNoise, SpeckleNoise
 from ..noise.anscombe import AnscombeTransform, as_camera, noise_variance
-from ..noise.estimate import choose_noise, is_correlated
+from ..noise.estimate import choose_noise
 
-# The nets learnt levels up to this one, of images in [0, 1].
+# The nets learned levels up to this one, of images in [0, 1].
 _MOST = 75 / 255
 
-# Pixels of small images that the net sees at a time, and the side of the tiles of large ones.
+# Pixels of small images that the nets see at a time, and the side of the tiles of large ones.
 _PIXELS, _TILE = 2**18, 1024
 
-# What lies further outside of [0, 1] goes around the net, which has seen nothing like it.
+# What lies further outside of [0, 1] goes around the nets, which have seen nothing like it.
 _LOW, _HIGH = -1.5, 2.5
 
-# Images that are darker everywhere are scaled up: the net's own errors would exceed weak noise.
-_DARK = 0.25
+# Images that are darker everywhere, or reach further, have other units than [0, 1].
+_DARK, _REACH = 0.25, 0.75
 
-# Of the Gaussian that tells the local brightness under speckle, in pixels, and where it ends.
-_BLUR, _REACH = 2.0, 8
+# Where a side is shorter, a net cannot tell noise from the border.
+_SMALLEST = 16
 
-_KINDS = {1: "grey", 3: "colour"}
+# Width of the Gaussian that tells the local brightness, in pixels.
+_BLUR = 2.0
+
+# Images of `fit` that `noise_` is seen in.
+_N_SEEN = 16
 
 
 class PretrainedDenoiser(BaseFilter):
-    r"""Denoise photographs with a pretrained network.
+    r"""Denoise images with a pretrained network.
 
-    The weights come with skdae: `fit` does not train, and nothing is downloaded. The noise level is
-    an input of the network, so that one network handles all levels.
+    The weights come with skdae: `fit` does not train, and nothing is downloaded. One network sees
+    how strong the noise is around each pixel, and a second one is told this map and removes as
+    much. Where no noise is seen, pixels are returned as they were.
 
     Parameters
     ----------
     weights : {"photographs"}, default="photographs"
-        What the network learnt from. There are two networks, for grey and for colour images.
-    noise : "estimate", float or injector, default="estimate"
-        The noise of the images. A number is the standard deviation :math:`\sigma \ge 0` of Gaussian
-        noise, in the units of `X`; those of `uint8` are ``value / 255``. An injector is a
-        `GaussianNoise`, `PoissonNoise`, `PoissonGaussianNoise` or `SpeckleNoise` of one level.
-        "estimate" finds Gaussian, Poisson-Gaussian or speckle noise in each image.
+        What the networks learned from. There are two pairs, for grey and for color images.
+    noise : None, "estimate", float or injector, default=None
+        The noise of the images. None, or "estimate", means that the network sees it in each image.
+        A number is the standard deviation :math:`\sigma \ge 0` of Gaussian noise, in the units of
+        `X`; those of `uint8` are ``value / 255``. An injector is a `GaussianNoise`, `PoissonNoise`,
+        `PoissonGaussianNoise` or `SpeckleNoise` of one level.
+    strength : float, default=1.0
+        Factor of the noise level that the second network is told, from 0 to 10. Less than 1 leaves
+        some grain, more than 1 smooths more, and 0 changes nothing.
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
         grey image, or a 1-D signal where the number of values is not a perfect square.
@@ -67,14 +89,15 @@ class PretrainedDenoiser(BaseFilter):
     device : str or `torch.device`, default="auto"
         "auto" takes CUDA where there is one, else the CPU.
     precision : {"auto", "float32", "bfloat16", "float16"}, default="auto"
-        Precision of the network; its last layer stays float32. "auto" takes bfloat16 on hardware
+        Precision of the networks; their last layers stay float32. "auto" takes bfloat16 on hardware
         that has it.
 
     Attributes
     ----------
     noise_ : injector
-        The noise that was given, or that the images of `fit` have together: `predict` looks at each
-        image anew.
+        The noise that was given, or what is seen in the images of `fit`, of which at most 16 are
+        looked at: a `GaussianNoise` with the root mean square of the map as `std`, or a
+        `PoissonGaussianNoise` if they are camera counts. `predict` looks at each image anew.
     image_shape_ : tuple of int
         Shape of one image.
     n_features_in_ : int
@@ -86,35 +109,40 @@ class PretrainedDenoiser(BaseFilter):
     --------
     DenoisingAutoencoder : Learns from your own images.
     VarianceStabilized : Lets other denoisers deal with the noise of cameras.
-    estimate_noise : Finds the noise of images.
+    skdae.noise.CameraNoise : Some of the noise that the networks learned from.
 
     Notes
     -----
-    `uint8` images and floats in [0, 1] are used as they are, unless no pixel exceeds 0.25. If the
-    input lies in [0, 1], so does the output. Other values, such as camera counts or very dark
-    images, are scaled by the range of each image, and the result is returned in their own units. It
-    is `float32`, whatever the dtype of the input.
+    `uint8` images and floats in [0, 1] are used as they are, unless hardly a pixel exceeds 0.25. If
+    the input lies in [0, 1], so does the output. Other values, such as camera counts or very dark
+    images, are scaled by the range from the 0.1th to the 99.9th percentile of each image, and the
+    result is returned in their own units. It is `float32`, whatever the dtype of the input.
 
-    If the noise grows with the brightness, the generalised Anscombe transform first makes it the
-    same everywhere. The exact unbiased inverse [1]_ transforms the result back. For speckle, the
-    network gets a level for each pixel, which follows the local brightness.
+    In other units than [0, 1], noise may grow with the brightness as that of counted photons does.
+    If so, or if `noise` says so, the networks work on the generalized Anscombe transform of the
+    image, and the exact unbiased inverse [1]_ transforms the result back.
 
-    Fine texture all over an image looks like noise: the level is overestimated, and details are
-    lost. Pass `noise` if you know it.
+    Pixels whose level is below half of 1 / 255 of the range are returned as they were, bit by bit,
+    and those below 1 / 255 are changed only in part. Where three channels are equal, the network
+    for grey images denoises one of them. Images with another number of channels are denoised
+    channel by channel. In images with a side below 16 pixels, and in signals, the level is that of
+    `estimate_noise_std`.
 
-    The network did not learn noise that is correlated between pixels; its level is underestimated,
-    and a warning says so. A level above 75 / 255 of the range also causes a warning. The image is
-    then scaled down until its noise has that level.
+    The map is the root mean square of the noise in a neighborhood of about 17 pixels, after
+    everything that the file has been through, such as clipping, demosaicking and JPEG.
 
-    A saved file contains the name of the weights, not the weights. It is small, and a later version
-    of skdae with better weights uses those.
+    A saved file contains the digest of the weights, not the weights: it is small, and predicts the
+    same in a later version, which has the weights of this one, too.
 
-    The network is for photographs. In other images, it may lose or invent details.
+    The networks have learned from photographs, and from pages of text, charts and micrographs that
+    were drawn. In other images, they may lose or invent details.
 
     References
     ----------
     .. [1] Mäkitalo, M. and Foi, A. (2013). "Optimal inversion of the generalized Anscombe
        transformation for Poisson-Gaussian noise". IEEE Transactions on Image Processing 22.
+    .. [2] Guo, S. et al. (2019). "Toward convolutional blind denoising of real photographs"
+       (CBDNet). CVPR.
 
     Examples
     --------
@@ -133,19 +161,27 @@ class PretrainedDenoiser(BaseFilter):
     _parameter_constraints: dict = {
         **BaseFilter._parameter_constraints,
         "weights": [StrOptions({"photographs"})],
-        "noise": [StrOptions({"estimate"}), Interval(Real, 0, MAX_LEVEL, closed="both"), BaseNoise],
+        "noise": [
+            None,
+            StrOptions({"estimate"}),
+            Interval(Real, 0, MAX_LEVEL, closed="both"),
+            BaseNoise,
+        ],
+        "strength": [Interval(Real, 0, 10, closed="both")],
         "tile_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
         "device": [str, torch.device],
         "precision": [StrOptions({"auto", "float32", "bfloat16", "float16"})],
     }
 
     noise_: BaseNoise
+    digest_: str
 
     def __init__(
         self,
         weights: str = "photographs",
         *,
-        noise: float | str | BaseNoise = "estimate",
+        noise: float | str | BaseNoise | None = None,
+        strength: float = 1.0,
         image_shape: tuple[int, ...] | None = None,
         tile_size: int | str | None = "auto",
         device: str | torch.device = "auto",
@@ -153,6 +189,7 @@ class PretrainedDenoiser(BaseFilter):
     ):
         self.weights = weights
         self.noise = noise
+        self.strength = strength
         self.image_shape = image_shape
         self.tile_size = tile_size
         self.device = device
@@ -160,13 +197,13 @@ class PretrainedDenoiser(BaseFilter):
 
     @fit_context(skip_nested=True)
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
-        """Remember the shape of the images, and what noise they have; the network learns nothing.
+        """Remember the shape of the images, and what noise they have; the networks learn nothing.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
                 (n_samples, height, width, n_channels)
-            Noisy images, grey or with the three channels of RGB.
+            Noisy images, grey, with the three channels of RGB, or with others.
         y : array-like shaped like `X`, or None, default=None
             Clean images; checked, not used. A 1-D array of labels is ignored.
 
@@ -177,29 +214,27 @@ class PretrainedDenoiser(BaseFilter):
         Raises
         ------
         ValueError
-            If values are not finite, a parameter is out of range, the images have another number of
-            channels, or the noise is of another kind. The fitted state from before is kept.
+            If values are not finite, a parameter is out of range, or the noise is of another kind.
+            The fitted state from before is kept.
         """
         with unchanged_on_error(self):
             super().fit(X, y)
             hardware.resolve_device(self.device)
-            _kind(to_hwc(self.image_shape_)[2])
-            noise = self._given_noise()
-            if noise is None:
-                noise = choose_noise(X, image_shape=self.image_shape_)
+            self.digest_ = weights_digest()
+            noise = self._given_noise() or self._seen_noise(X)
             shape = (1, *self.image_shape_)
             self.noise_ = noise.for_training(shape, self.image_shape_, 0, self.range_)
         return self
 
     def to_onnx(self, path: str | os.PathLike) -> None:
-        """Write the network as an ONNX file, which runs without skdae and PyTorch.
+        """Write the networks as one ONNX file, which runs without skdae and PyTorch.
 
         Its inputs are ``X``, `float32` images in [0, 1], grey ``(n_samples, height, width)`` or
-        colour ``(n_samples, height, width, 3)`` as at `fit`, and ``std``, the standard deviation of
-        the noise of each image, `float32` of shape ``(n_samples,)``, from 0 to 75 / 255. Its output
-        is ``X_denoised``, clipped to [0, 1]. The number of samples, height and width are free.
-        Estimating the noise, other units, noise that depends on the image, and tiles are not part
-        of the graph.
+        color ``(n_samples, height, width, 3)`` as at `fit`, and ``strength``, `float32` of shape
+        ``(n_samples,)``, by which the level that is seen is multiplied: 1 is usual. If `noise` is
+        given, ``std`` takes its place: the standard deviation of the noise, from 0 to 75 / 255. The
+        output is ``X_denoised``, clipped to [0, 1]. The number of samples, height and width are
+        free. Other units, noise that depends on the image, and tiles are not part of the graph.
 
         Parameters
         ----------
@@ -212,26 +247,29 @@ class PretrainedDenoiser(BaseFilter):
             If the exporter's libraries are missing: the extra ``onnx`` brings them.
         """
         check_is_fitted(self)
-        n_channels = to_hwc(self.image_shape_)[2]
-        module, _ = _load(f"{self.weights}-{_kind(n_channels)}", n_channels, torch.device("cpu"))
+        n_channels = 3 if to_hwc(self.image_shape_)[2] == 3 else 1
+        module = _load(self.digest_, n_channels, torch.device("cpu"))
         # The size is free; the smallest would be taken for one that is not.
         shape = (64, 64) if n_channels == 1 else (64, 64, n_channels)
-        export_onnx(UserImagesAndLevels(module, shape), path, free_size=True)
+        sees = self._given_noise() is None
+        export_onnx(UserImagesAndStrength(module, shape, sees), path, free_size=True)
 
     def _truths(self):
         """See `Persistent`."""
         yield from super()._truths()
         yield "noise_", self.noise_.n_features_in_ == self.n_features_in_
+        # Refuses weights that this version does not have.
+        yield "digest_", weights_folder(self.digest_).is_dir()
 
     def _check(self):
         """Refuse noises and tiles that do not fit to the net."""
         self._given_noise()
         if isinstance(self.tile_size, Integral):
-            check_tile(self.tile_size, *Pretrained().receptive_field())
+            check_tile(self.tile_size, *_fields()["remove"])
 
     def _given_noise(self):
-        """The injector of the parameter `noise`, or None where it is to be estimated."""
-        if isinstance(self.noise, str):
+        """The injector of the parameter `noise`, or None where it is to be seen."""
+        if self.noise is None or isinstance(self.noise, str):
             return None
         if isinstance(self.noise, Real):
             return GaussianNoise(std=float(self.noise), clip=None)
@@ -239,165 +277,209 @@ class PretrainedDenoiser(BaseFilter):
             as_camera(self.noise)
         return self.noise
 
+    def _seen_noise(self, X):
+        """What noise some images of `fit` have together."""
+        some = X[:1].compute() if is_dask(X) else X[:: -(-len(X) // _N_SEEN)]
+        cameras, squares = [], []
+        for image in check_any_images(some):
+            images = to_nhwc(to_float(image)[None], self.image_shape_)
+            for rows, channels, _ in _parts(images):
+                (tones,), _, level = self._seen(images[rows][..., channels])
+                cameras.append(tones.camera)
+                squares.append(np.square(tones.width * level.astype(np.float64)).mean())
+        square = float(np.mean(squares))
+        if square > 0 and all(cameras):
+            # On its transform, the noise of a camera would be 1.
+            gain, std = (
+                cameras[0].gain * factor for factor in (square, cameras[0].std * square**0.5)
+            )
+            return PoissonGaussianNoise(gain, std, offset=cameras[0].offset, clip=None)
+        return GaussianNoise(std=square**0.5, clip=None)
+
     def _filter(self, images):
-        *sides, n_channels = images.shape[1:]
-        net, (stride, radius) = self._net(n_channels)
-        tile = {"auto": _TILE, None: max(sides)}.get(self.tile_size, self.tile_size)
-        given = self._given_noise()
-        noises = [given or choose_noise(image[None]) for image in images]
-        ways = [_Way(image, noise) for image, noise in zip(images, noises, strict=True)]
-        _warn(images, ways, is_given=given is not None)
         out = np.empty(images.shape, np.float32)
-        step = 1 if max(sides) > tile else max(1, _PIXELS // np.prod(sides))
-        for rows in gen_batches(len(images), step):
-            here = ways[rows]
-
-            def run(batch, here=here):
-                inputs = np.stack([w.enter(x) for w, x in zip(here, batch, strict=True)])
-                outputs = zip(here, batch, net(inputs), strict=True)
-                return np.stack([way.leave(x, denoised) for way, x, denoised in outputs])
-
-            if len(here) > 1:
-                out[rows] = run(images[rows])
-            else:
-                reach = radius + (_REACH if here[0].is_speckle else 0)
-                out[rows] = tiles.in_tiles(
-                    run, images[rows], (1, 1), n_channels, tile, stride, reach
-                )
+        for rows, channels, places in _parts(images):
+            out[rows, ..., places] = self._denoise(images[rows][..., channels])
         return out
+
+    def _denoise(self, images):
+        """Denoised grey or color images."""
+        out = np.empty(images.shape, np.float32)
+        given = self._given_noise()
+        for rows in gen_batches(len(images), max(1, _PIXELS // np.prod(images.shape[1:3]))):
+            tones, inputs, level = (
+                self._told(images[rows], given) if given else self._seen(images[rows])
+            )
+            level = np.float32(self.strength) * level
+            denoised = self._run("remove", np.concatenate([inputs, level], axis=3))
+            for i, tone in enumerate(tones):
+                out[rows][i] = tone.invert(images[rows][i], denoised[i], level[i])
+        return out
+
+    def _told(self, images, noise):
+        """Tones and inputs of the nets, and the map of a noise that is known."""
+        tones = [_Tones.of(image, noise) for image in images]
+        levels = [
+            tone.level(image, noise) / tone.width for tone, image in zip(tones, images, strict=True)
+        ]
+        # Stronger noise than the nets know is weak noise in an image of less contrast.
+        excess = [max(1.0, float(level.max()) / _MOST) for level in levels]
+        tones = [tone.widened(factor) for tone, factor in zip(tones, excess, strict=True)]
+        level = np.stack([x / factor for x, factor in zip(levels, excess, strict=True)])
+        return tones, _inputs(tones, images), level.astype(np.float32)
+
+    def _seen(self, images):
+        """Tones and inputs of the nets, and the map that is seen."""
+        tones = [_Tones.of(image, None) for image in images]
+        inputs = _inputs(tones, images)
+        level = self._see(inputs)
+        excess = level.mean(axis=(1, 2, 3)) / _MOST
+        if (excess > 1).any():
+            tones = [
+                tone.widened(max(1.0, x)) for tone, x in zip(tones, excess.tolist(), strict=True)
+            ]
+            inputs = _inputs(tones, images)
+            level = self._see(inputs)
+        return tones, inputs, level
+
+    def _see(self, inputs):
+        """The map of the level of images in [0, 1]."""
+        if min(inputs.shape[1:3]) >= _SMALLEST:
+            return self._run("level", inputs)
+        level = [np.mean(noise_stds(image)) for image in inputs]
+        return np.zeros_like(inputs[..., :1]) + np.float32(level).reshape(-1, 1, 1, 1)
+
+    def _run(self, name, images):
+        """Images through one of the two nets, in tiles where they are large."""
+        device = hardware.resolve_loaded_device(self.device)
+        n_channels = images.shape[3] - (name == "remove")
+        module = _load(self.digest_, n_channels, device)
+        net = getattr(module, name)
+        dtype = getattr(
+            torch, hardware.resolve_precision(self.precision, device, convolutional=True)
+        )
+
+        def run(batch):
+            with (
+                hardware.threads(),
+                torch.inference_mode(),
+                torch.autocast(device.type, dtype, enabled=dtype != torch.float32),
+            ):
+                batch = torch.from_numpy(batch).to(device).permute(0, 3, 1, 2)
+                return net(batch).float().permute(0, 2, 3, 1).cpu().numpy()
+
+        field = _fields()[name]
+        tile = {"auto": _TILE, None: max(images.shape[1:3])}.get(self.tile_size, self.tile_size)
+        # The small net looks further than the large one, and takes little memory.
+        tile = max(tile, 2 * smallest_tile(*field)) if name == "level" else tile
+        if max(images.shape[1:3]) <= tile:
+            return run(images)
+        n_out = n_channels if name == "remove" else 1
+        return tiles.in_tiles(run, images, (1, 1), n_out, tile, *field)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _net(self, n_channels):
-        """A function from noisy images with a map of the level to clean ones, and its field."""
-        device = hardware.resolve_loaded_device(self.device)
-        precision = hardware.resolve_precision(self.precision, device, convolutional=True)
-        module, field = _load(f"{self.weights}-{_kind(n_channels)}", n_channels, device)
 
-        def net(images):
-            batch = torch.from_numpy(images).to(device).permute(0, 3, 1, 2)
-            dtype = getattr(torch, precision)
-            with (
-                hardware.threads(),
-                torch.inference_mode(),
-                torch.autocast(device.type, dtype, enabled=dtype != torch.float32),
-            ):
-                return module(batch).float().permute(0, 2, 3, 1).cpu().numpy()
-
-        return net, field
-
-
-class _Way:
-    """From the pixels of an image to the units of the network, and back.
-
-    Parameters
-    ----------
-    image : ndarray of shape (height, width, n_channels)
-    noise : injector
+@dataclass(frozen=True)
+class _Tones:
+    """From the values of an image to those of the nets, and back.
 
     Attributes
     ----------
-    level : float
-        Standard deviation of the noise in the units of the network, the greatest one under speckle.
-    excess : float
-        How many times as much as the network has learnt that would be without scaling the image
-        down.
+    start, width : float
+        What becomes 0, and how much becomes 1, after the camera's transform.
+    camera : AnscombeTransform or None
+        Where the noise is that of counted photons.
+    mean : float
+        Of the noise, which is taken away.
+    clip : (float, float) or None
+        The range of the result.
     """
 
-    def __init__(self, image, noise):
-        self.is_speckle = isinstance(noise, SpeckleNoise)
-        self.mean = getattr(noise, "mean", 0.0)
-        camera = None if self.is_speckle else as_camera(noise)
-        self.camera = camera and AnscombeTransform(camera)
-        low, high = float(image.min()), float(image.max())
-        dark, light = np.sqrt(noise_variance(noise, np.array([0.0, 1.0])))
-        # Six deviations are beyond any noise; so dark, or with so much noise, it has other units.
-        darkest, lightest = low - self.mean, high - self.mean
-        is_unit = -6 * dark <= darkest and _DARK < lightest <= 1 + 6 * light and light < 0.5
-        self.clip = (0.0, 1.0) if in_unit_range((low, high)) else None
-        if is_unit:
-            low, high = self.mean, 1.0 + self.mean
-        else:
-            step = -(-image.size // 2**20)
-            low, high = map(float, np.percentile(image.ravel()[::step], (0.1, 99.9)))
-        self.range, self.peak = high - low or 1.0, max(abs(low), abs(high)) or 1.0
-        start, end = self._stabilized(np.array([low, high]))
-        std = 1.0 if camera else noise.std * (self.peak if self.is_speckle else 1.0)
-        # Where an image is constant, its noise says more of the unit.
-        width = end - start or std / _MOST or 1.0
-        self.excess = std / width / _MOST
-        width *= max(1.0, self.excess)
-        self.start, self.width, self.level = float(start), float(width), float(std / width)
+    start: float
+    width: float
+    camera: AnscombeTransform | None
+    mean: float
+    clip: tuple[float, float] | None
 
-    def enter(self, pixels):
-        """Pixels in the units of the net, with a map of the level."""
-        level = np.full_like(pixels[..., :1], self.level)
-        if self.is_speckle:
-            sigma = (_BLUR, _BLUR, 0)
-            truncate = _REACH / _BLUR
-            light = gaussian_filter(pixels, sigma, truncate=truncate, mode="nearest")
-            light = np.abs(light).mean(axis=2, keepdims=True)
-            level *= (light / self.peak).clip(0, 1)
-        known = self._scaled(pixels).clip(_LOW, _HIGH)
-        return np.concatenate([known, level], axis=2, dtype=np.float32, casting="same_kind")
+    @classmethod
+    def of(cls, image, noise):
+        """The tones for an image with a noise, or with an unknown one."""
+        clip = (0.0, 1.0) if in_unit_range((float(image.min()), float(image.max()))) else None
+        mean = float(getattr(noise, "mean", 0.0))
+        some = image.ravel()[:: -(-image.size // 2**20)]
+        low, high = (float(v) - mean for v in np.percentile(some, (0.1, 99.9)))
+        is_unit = -_REACH <= low and _DARK < high <= 1 + _REACH
+        if noise is None and not is_unit and high > low:
+            noise = choose_noise(image[None])
+            noise = noise if isinstance(noise, PoissonGaussianNoise) else None
+        is_counted = noise is not None and not isinstance(noise, SpeckleNoise)
+        camera = as_camera(noise) if is_counted else None
+        camera = camera and AnscombeTransform(camera)
+        low, high = (0.0, 1.0) if is_unit else (low, high)
+        ends = np.array([low, high]) + mean
+        start, end = map(float, camera.transform(ends) if camera else ends)
+        return cls(start, end - start or abs(end) or 1.0, camera, mean, clip)
 
-    def leave(self, pixels, denoised):
-        """What the net made of them in the units of the image."""
-        if self.level == 0:
-            return pixels - self.mean
-        scaled = self._scaled(pixels)
-        values = (denoised + (scaled - scaled.clip(_LOW, _HIGH))) * self.width + self.start
+    def widened(self, factor):
+        """Tones of less contrast."""
+        return replace(self, width=self.width * factor)
+
+    def level(self, image, noise):
+        """Standard deviation of a noise around each pixel, ``(height, width, 1)``."""
         if self.camera:
-            values = self.camera.inverse(values)
-        values = values - self.mean
+            return np.ones_like(image[..., :1])
+        light = gaussian_filter(image, (_BLUR, _BLUR, 0), mode="nearest")
+        variance = noise_variance(noise, light.astype(np.float64))
+        return np.sqrt(variance.mean(axis=2, keepdims=True))
+
+    def apply(self, image):
+        """Values of the nets."""
+        values = self.camera.transform(image) if self.camera else image
+        return (values - self.start) / self.width
+
+    def invert(self, image, denoised, level):
+        """What the nets made of an image, in its values; as it was where there is no noise."""
+        scaled = self.apply(image)
+        # What went around the nets.
+        values = denoised + (scaled - scaled.clip(_LOW, _HIGH))
+        values = values * self.width + self.start
+        values = self.camera.inverse(values) if self.camera else values
+        values = np.where(level > 0.5 * LEVEL_STEP, values, image) - self.mean
         return values if self.clip is None else values.clip(*self.clip)
 
-    def _scaled(self, pixels):
-        return (self._stabilized(pixels) - self.start) / self.width
 
-    def _stabilized(self, pixels):
-        return self.camera.transform(pixels) if self.camera else pixels
-
-
-def _warn(images, ways, is_given):
-    """Say where the noise is not such as the net learnt to remove."""
-    strong = [way.excess for way in ways if way.excess > 1.01]
-    # Estimates from few pixels are rough.
-    if strong and (is_given or min(images.shape[1:3]) >= 64):
-        warn_user(
-            f"The noise of {len(strong)} of {len(ways)} images is up to {max(strong):.3g} times as "
-            "strong as the network has learnt, 75 / 255 of the range of the image; expect a loss "
-            "of detail. noise= is in the units of X, which for uint8 are value / 255."
-        )
-    n_correlated = sum(map(is_correlated, images, [way.range for way in ways]))
-    if n_correlated:
-        warn_user(
-            f"In {n_correlated} of {len(ways)} images, what looks like noise is correlated "
-            "between neighbouring pixels, as JPEG, demosaicking and upscaling make it; the network "
-            "removes little of such noise. Pass the images as the camera made them, or shrink "
-            "them, such as X[:, ::2, ::2]."
-        )
+def _parts(images):
+    """What is denoised together: images, their channels that a net sees, and those it stands for."""
+    n_channels = images.shape[3]
+    if n_channels == 3:
+        is_grey = (images == images[..., :1]).all(axis=(1, 2, 3))
+        parts = [(~is_grey, slice(3), slice(3)), (is_grey, slice(1), slice(3))]
+        return [part for part in parts if part[0].any()]
+    return [(slice(None), slice(c, c + 1), slice(c, c + 1)) for c in range(n_channels)]
 
 
-def _kind(n_channels):
-    """Grey or colour."""
-    if n_channels not in _KINDS:
-        raise ValueError(
-            f"X has images of {n_channels} channels, but PretrainedDenoiser is for grey ones and "
-            "for the three channels of RGB; pass X[..., :3] of RGBA, or other channels one by one, "
-            "as grey images."
-        )
-    return _KINDS[n_channels]
+def _inputs(tones, images):
+    """Images in the values of the nets."""
+    scaled = [
+        tone.apply(image).clip(_LOW, _HIGH) for tone, image in zip(tones, images, strict=True)
+    ]
+    return np.stack(scaled).astype(np.float32)
+
+
+def _fields():
+    """Stride and radius of the receptive field of the two nets, by what they do."""
+    level, remover = BlindNet().nets()
+    return {"level": level.receptive_field(), "remove": remover.receptive_field()}
 
 
 @lru_cache(maxsize=4)
-def _load(name, n_channels, device):
-    """The module with such weights on a device, and its receptive field."""
-    architecture = Pretrained(name)
-    # Signals, too, are images to the net.
-    module = architecture.build((64, 64, n_channels + 1), (64, 64, n_channels)).eval()
-    module = module.to(device, memory_format=torch.channels_last)
-    return module, architecture.receptive_field()
+def _load(digest, n_channels, device):
+    """The nets of some weights on a device."""
+    kind = "colour" if n_channels == 3 else "grey"
+    path = weights_folder(digest) / f"photographs-{kind}"
+    module = Pretrained(path).build((64, 64, n_channels), (64, 64, n_channels)).eval()
+    return module.to(device, memory_format=torch.channels_last)

@@ -52,11 +52,12 @@ class AnscombeTransform:
     For a gain :math:`g`, read noise :math:`\sigma` and offset :math:`b`, in photons
     :math:`z = (x - b) / g`,
 
-    .. math:: f(z) = 2 \sqrt{\max(z + 3/8 + (\sigma / g)^2, 0)}
+    .. math:: f(z) = 2 \sqrt{z + 3/8 + (\sigma / g)^2}
 
-    has noise of a standard deviation of about 1. The square root bends, so that the mean of the
-    noisy :math:`f(z)` lies below the :math:`f` of the mean. `inverse` undoes what happens to the
-    mean, which makes it exact and unbiased for a denoiser that finds the mean.
+    has noise of a standard deviation of about 1; below :math:`z = 0` its tangent continues it. The
+    square root bends, so that the mean of the noisy :math:`f(z)` lies below the :math:`f` of the
+    mean. `inverse` undoes what happens to the mean, which makes it exact and unbiased for a
+    denoiser that finds the mean.
 
     Parameters
     ----------
@@ -86,12 +87,21 @@ class AnscombeTransform:
     def inverse(self, means):
         """Clean images, of the means of the transformed noisy ones."""
         _, table, bias = _expectation(self.std)
-        means = np.maximum(means, table[0])
-        return self.gain * (_square(means, self.std) + np.interp(means, table, bias)) + self.offset
+        inside = np.maximum(means, table[0])
+        photons = _square(inside, self.std) + np.interp(inside, table, bias)
+        # Below the darkest mean, a straight line, as in the transform.
+        return self.gain * (photons + _slope(self.std) * (means - inside)) + self.offset
 
 
 def _root(photons, std):
-    return 2 * np.sqrt(np.maximum(photons + 0.375 + std**2, 0))
+    lit = np.maximum(photons, 0)
+    # Where there are fewer photons than none, the tangent.
+    return 2 * np.sqrt(lit + 0.375 + std**2) + (photons - lit) / _slope(std)
+
+
+def _slope(std):
+    """Photons per unit of the transform where there is no light."""
+    return (0.375 + std**2) ** 0.5
 
 
 def _square(values, std):

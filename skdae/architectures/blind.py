@@ -1,0 +1,211 @@
+"""A net that sees the level of the noise, and one that is told it and removes the noise."""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from .._checks import POSITIVE_INT
+from ._base import BaseArchitecture, Float32
+from ._spatial import pad_to_multiple, space_to_depth
+from .residual import UNet, _ResidualArchitecture
+
+# The level that the net tells from none, of 255: its output is the logarithm of level + LEVEL_STEP.
+LEVEL_STEP = 1 / 255
+
+# The map has one value per block of so many pixels.
+_BLOCK = 8
+
+# Differences from the local mean, of so many pixels, are what noise is mostly seen by.
+_WINDOW, _GAIN = 9, 8.0
+
+
+class NoiseLevelNet(BaseArchitecture):
+    """A net that predicts a map of the standard deviation of the noise.
+
+    It looks at images in [0, 1] and predicts, for each pixel, the root mean square of the noise
+    around it, averaged over the channels; 0 where there is none.
+
+    Parameters
+    ----------
+    filters : int, default=32
+        Filters at half the resolution; there are half as many again at a quarter and an eighth.
+    """
+
+    _parameter_constraints: dict = {"filters": [POSITIVE_INT]}
+
+    def __init__(self, filters: int = 32):
+        self.filters = filters
+
+    def any_size(self, latent_dim):
+        """Whether the network takes images of any size: always."""
+        return True
+
+    def receptive_field(self):
+        """Stride and radius; see `BaseArchitecture.receptive_field`.
+
+        Returns
+        -------
+        stride, radius : int
+        """
+        # Window; two convolutions at each resolution; dilated ones; interpolation of the map.
+        return _BLOCK, _WINDOW // 2 + 2 * 2 + 4 * 2 + 8 * 7 + 8 * 2
+
+    def build(self, input_shape, output_shape, latent_dim=None):
+        """Build the network; see `BaseArchitecture.build`.
+
+        Parameters
+        ----------
+        input_shape, output_shape : (int, int, int)
+            The output has one channel.
+        latent_dim : None, default=None
+
+        Returns
+        -------
+        module : torch.nn.Module
+        """
+        self._validate_params()
+        return _NoiseLevelModule(input_shape[2], self.filters)
+
+
+class _NoiseLevelModule(nn.Module):
+    """The module of a `NoiseLevelNet`."""
+
+    def __init__(self, n_channels, n):
+        super().__init__()
+        m = n + n // 2
+        self.stem = nn.Sequential(_conv(8 * n_channels, n), _conv(n, n))
+        self.quarter = nn.Sequential(_conv(n, m, stride=2), _conv(m, m))
+        self.eighth = _conv(m, m, stride=2)
+        self.context = nn.ModuleList(_conv(m, m, dilation=2**i) for i in range(3))
+        self.head = Float32(nn.Conv2d(m, 1, 1))
+
+    def log_level(self, x):
+        """Logarithm of the level plus 1 / 255, one value per block of 8 × 8 pixels."""
+        x = pad_to_multiple(x, (_BLOCK, _BLOCK))
+        radius = _WINDOW // 2
+        mean = F.avg_pool2d(F.pad(x, (radius,) * 4, mode="replicate"), _WINDOW, 1)
+        x = torch.cat([x, _GAIN * (x - mean)], 1)
+        z = self.eighth(self.quarter(self.stem(space_to_depth(x, (2, 2)))))
+        for layer in self.context:
+            z = z + layer(z)
+        return self.head(z)
+
+    def forward(self, x):
+        """The map for a batch, ``(n_samples, 1, height, width)``."""
+        level = (self.log_level(x).exp() - LEVEL_STEP).clamp(min=0)
+        level = F.interpolate(level, scale_factor=_BLOCK, mode="bilinear")
+        return level[..., : x.shape[2], : x.shape[3]]
+
+
+class BlindNet(_ResidualArchitecture):
+    """Two nets in a row: one sees the level of the noise, the other is told it and removes it.
+
+    After CBDNet (Guo et al. 2019). Images may bring the map of the level as one more channel, which
+    then takes the place of what would be seen. Where the level is less than half of 1 / 255, pixels
+    are left as they are.
+
+    Parameters
+    ----------
+    filters, n_blocks, stride
+        Of the `UNet` that removes the noise.
+    level_filters : int, default=32
+        Of the `NoiseLevelNet`.
+    """
+
+    _parameter_constraints: dict = {
+        **{name: UNet._parameter_constraints[name] for name in ("filters", "n_blocks", "stride")},
+        "level_filters": [POSITIVE_INT],
+    }
+
+    def __init__(
+        self,
+        filters: tuple[int, ...] = (64, 128),
+        n_blocks: int = 2,
+        stride: int = 2,
+        level_filters: int = 32,
+    ):
+        self.filters = filters
+        self.n_blocks = n_blocks
+        self.stride = stride
+        self.level_filters = level_filters
+
+    def nets(self):
+        """The architectures of the two nets.
+
+        Returns
+        -------
+        level : NoiseLevelNet
+        remover : UNet
+        """
+        remover = UNet(self.filters, n_blocks=self.n_blocks, stride=self.stride)
+        return NoiseLevelNet(self.level_filters), remover
+
+    def receptive_field(self):
+        """Stride and radius; see `BaseArchitecture.receptive_field`.
+
+        Returns
+        -------
+        stride, radius : int
+        """
+        strides, radii = zip(*(net.receptive_field() for net in self.nets()), strict=True)
+        return math.lcm(*strides), sum(radii)
+
+    def build(self, input_shape, output_shape, latent_dim=None):
+        """Build the network; see `BaseArchitecture.build`.
+
+        Parameters
+        ----------
+        input_shape, output_shape : (int, int, int)
+            The input may have one channel more: the map of the level.
+        latent_dim : None, default=None
+
+        Returns
+        -------
+        module : torch.nn.Module
+        """
+        self._validate_params()
+        self._check_no_code(latent_dim)
+        sides, n = input_shape[:2], output_shape[2]
+        level, remover = self.nets()
+        return _BlindModule(
+            level.build((*sides, n), (*sides, 1)),
+            remover.build((*sides, n + 1), (*sides, n)),
+            n,
+        )
+
+
+class _BlindModule(nn.Module):
+    """The module of a `BlindNet`."""
+
+    def __init__(self, level, remover, n_channels):
+        super().__init__()
+        self.level = level
+        self.remover = remover
+        self.n_channels = n_channels
+
+    def encode(self, x):
+        """The innermost features of a batch ``(n_samples, n_channels, height, width)``."""
+        return self.remover.encode(self.with_level(x))
+
+    def forward(self, x):
+        """Denoised batch."""
+        return self.remove(self.with_level(x))
+
+    def with_level(self, x):
+        """Images with the map of the level as their last channel."""
+        return x if x.shape[1] > self.n_channels else torch.cat([x, self.level(x)], 1)
+
+    def remove(self, x):
+        """Denoised batch of images with a map."""
+        images, level = x[:, : self.n_channels], x[:, self.n_channels :]
+        # From half a grey level to a whole one.
+        share = (2 * level / LEVEL_STEP - 1).clamp(0, 1)
+        return images + share * (self.remover(x) - images)
+
+
+def _conv(n, m, **options):
+    """A convolution of 3 × 3 and its activation."""
+    padding = options.get("dilation", 1)
+    return nn.Sequential(nn.Conv2d(n, m, 3, padding=padding, **options), nn.ReLU())
