@@ -112,7 +112,7 @@ class Float32(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Output of the layer in float32."""
-        if not torch.is_autocast_enabled(x.device.type):
+        if x.is_meta or not torch.is_autocast_enabled(x.device.type):
             return self.layer(x)
         with torch.autocast(x.device.type, enabled=False):
             return self.layer(x.float())

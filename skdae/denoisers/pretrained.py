@@ -98,6 +98,10 @@ class PretrainedDenoiser(BaseFilter):
         The noise that was given, or what is seen in the images of `fit`, of which at most 16 are
         looked at: a `GaussianNoise` with the root mean square of the map as `std`, or a
         `PoissonGaussianNoise` if they are camera counts. `predict` looks at each image anew.
+    sees_ : bool
+        Whether `predict` sees the noise, because none was given at `fit`.
+    digest_ : str
+        The name of the weights: the first digits of the SHA-256 of their files.
     image_shape_ : tuple of int
         Shape of one image.
     n_features_in_ : int
@@ -174,6 +178,7 @@ class PretrainedDenoiser(BaseFilter):
     }
 
     noise_: BaseNoise
+    sees_: bool
     digest_: str
 
     def __init__(
@@ -221,7 +226,9 @@ class PretrainedDenoiser(BaseFilter):
             super().fit(X, y)
             hardware.resolve_device(self.device)
             self.digest_ = weights_digest()
-            noise = self._given_noise() or self._seen_noise(X)
+            noise = self._given_noise()
+            self.sees_ = noise is None
+            noise = noise or self._seen_noise(X)
             shape = (1, *self.image_shape_)
             self.noise_ = noise.for_training(shape, self.image_shape_, 0, self.range_)
         return self
@@ -251,8 +258,7 @@ class PretrainedDenoiser(BaseFilter):
         module = _load(self.digest_, n_channels, torch.device("cpu"))
         # The size is free; the smallest would be taken for one that is not.
         shape = (64, 64) if n_channels == 1 else (64, 64, n_channels)
-        sees = self._given_noise() is None
-        export_onnx(UserImagesAndStrength(module, shape, sees), path, free_size=True)
+        export_onnx(UserImagesAndStrength(module, shape, self.sees_), path, free_size=True)
 
     def _truths(self):
         """See `Persistent`."""
@@ -305,7 +311,7 @@ class PretrainedDenoiser(BaseFilter):
     def _denoise(self, images):
         """Denoised grey or color images."""
         out = np.empty(images.shape, np.float32)
-        given = self._given_noise()
+        given = None if self.sees_ else self.noise_
         for rows in gen_batches(len(images), max(1, _PIXELS // np.prod(images.shape[1:3]))):
             tones, inputs, level = (
                 self._told(images[rows], given) if given else self._seen(images[rows])
@@ -412,7 +418,7 @@ class _Tones:
         mean = float(getattr(noise, "mean", 0.0))
         some = image.ravel()[:: -(-image.size // 2**20)]
         low, high = (float(v) - mean for v in np.percentile(some, (0.1, 99.9)))
-        is_unit = -_REACH <= low and _DARK < high <= 1 + _REACH
+        is_unit = low >= -_REACH and _DARK < high <= 1 + _REACH
         if noise is None and not is_unit and high > low:
             noise = choose_noise(image[None])
             noise = noise if isinstance(noise, PoissonGaussianNoise) else None
@@ -453,7 +459,7 @@ class _Tones:
 
 
 def _parts(images):
-    """What is denoised together: images, their channels that a net sees, and those it stands for."""
+    """What one net denoises: which images, which of their channels, and for which channels."""
     n_channels = images.shape[3]
     if n_channels == 3:
         is_grey = (images == images[..., :1]).all(axis=(1, 2, 3))
