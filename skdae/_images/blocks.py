@@ -2,7 +2,6 @@
 
 import copy
 import math
-from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
@@ -32,7 +31,7 @@ def range_of_chunks(X):
 # Tiles of an axis
 
 
-def tiles(length: int, tile: int, stride: int, radius: int) -> Iterator[tuple[int, int, int, int]]:
+def tiles(length: int, tile: int, stride: int, radius: int) -> list[tuple[int, int, int, int]]:
     """Cover one axis by overlapping tiles.
 
     Parameters
@@ -43,21 +42,23 @@ def tiles(length: int, tile: int, stride: int, radius: int) -> Iterator[tuple[in
         Of the receptive field: tiles start at a multiple of the stride, and as far from their
         border as the radius their output is wrong.
 
-    Yields
+    Returns
+    -------
+    tiles : list of (int, int, int, int)
+        Start and stop of each tile, and of its part of the output.
+
+    Raises
     ------
-    start, stop : int
-        The tile.
-    first, last : int
-        Its part of the output.
+    ValueError
+        If the tile has no output of its own.
     """
     if length <= tile:
-        yield 0, length, 0, length
-        return
+        return [(0, length, 0, length)]
+    check_tile(tile, stride, radius)
     margin = overlap(stride, radius)
     step = (tile - 2 * margin) // stride * stride
-    for first in range(0, length, step):
-        last = min(first + step, length)
-        yield max(first - margin, 0), min(last + margin, length), first, last
+    parts = [(first, min(first + step, length)) for first in range(0, length, step)]
+    return [(max(a - margin, 0), min(b + margin, length), a, b) for a, b in parts]
 
 
 def overlap(stride, radius):
@@ -333,15 +334,13 @@ def _places(estimator, source, target, field, tile_size):
         for axis, length in enumerate(sides[:2]):
             tile = length if tile_size is None else tile_size
             if tile == "auto":
-                step = max(_SIDE - margins, margins // 2) // field[0] * field[0]
+                step = max(_SIDE - margins, margins // 2, field[0]) // field[0] * field[0]
                 chunk = (getattr(target, "chunks", None) or (1,) * 4)[axis + 1]
                 if isinstance(chunk, int) and chunk % field[0] == 0 and chunk <= 2 * step:
                     # Chunks that are written once.
                     step = max(1, step // chunk) * chunk
                 tile = step + margins
-            elif tile < length:
-                check_tile(tile, *field)
-            axes[axis] = list(tiles(length, tile, *field))
+            axes[axis] = tiles(length, tile, *field)
     n_values = math.prod(max(stop - start for start, stop, *_ in axis) for axis in axes)
     n_images = max(1, _VALUES // n_values)
     return list(product(tiles(n_samples, n_images + 2 * context, 1, context), *axes))
