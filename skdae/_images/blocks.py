@@ -9,7 +9,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from .shapes import resolve_image_shape
-from .stores import check_stores, stores_of
+from .stores import check_stores, share_pixels, stores_of
 from .values import part_of_images, value_range
 
 # Pixels of a side, and values, of the blocks that are read where nothing is asked for: a net of
@@ -304,24 +304,11 @@ def _check_target(source, target, shape, dtype):
             f"target has dtype {kind}, but the result has dtype {dtype}; pass an array of that "
             "dtype, or of the dtype of source where those are integers of up to 32 bits."
         )
-    if _is_same(source, target):
+    if share_pixels(source, target):
         raise ValueError(
-            "target is source itself, whose pixels the blocks beside still need; pass another "
-            "array."
+            "target is source itself, or overlaps it in memory or on the disk, whose pixels the "
+            "blocks beside still need; pass another array."
         )
-
-
-def _is_same(source, target):
-    """Whether what is written to one array is then read from the other."""
-    if isinstance(source, np.memmap) and isinstance(target, np.memmap):
-        # A file that was opened twice shares no memory.
-        places = [(array.filename, array.offset) for array in (source, target)]
-        if places[0][0] is not None and places[0] == places[1]:
-            return True
-    if isinstance(source, np.ndarray) and isinstance(target, np.ndarray):
-        return np.shares_memory(source, target)
-    read = [source, *stores_of(source)]
-    return any(type(array) is type(target) and bool(array == target) for array in read)
 
 
 def _places(estimator, source, target, field, tile_size):
