@@ -340,6 +340,7 @@ def plan_net(
     seed,
     context,
     gives_std=False,
+    min_images=2,
 ):
     """Plan a network for checked images.
 
@@ -365,6 +366,8 @@ def plan_net(
         How many neighbours in the stack enter the network on each side of an image.
     gives_std : bool, default=False
         Whether the network has a second output.
+    min_images : int, default=2
+        Number of images that are enough to learn from.
 
     Returns
     -------
@@ -381,7 +384,7 @@ def plan_net(
     latent_dim = None if latent_dim is None else int(latent_dim)
     any_size = bool(architecture) and architecture.any_size(latent_dim)
     if patch_size == "auto":
-        patch_size = choose_patch_size(X, any_size)
+        patch_size = choose_patch_size(X, any_size, min_images)
     shape = (len(X), patch_size, patch_size, *X[0].shape[2:]) if ragged else X.shape
     flat = architecture.flat if architecture else takes_rows
     if flat and takes_rows:
