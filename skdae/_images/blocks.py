@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from .arrays import refuse_groups
 from .shapes import resolve_image_shape
 from .stores import check_stores, share_pixels, stores_of
 from .values import part_of_images, value_range
@@ -258,6 +259,7 @@ def predict_blocks(estimator, source, target, tile_size, verbose):
 
     check_is_fitted(estimator)
     for name, array in (("source", source), ("target", target)):
+        refuse_groups(array, name)
         if not all(hasattr(array, attribute) for attribute in ("shape", "dtype", "__getitem__")):
             raise TypeError(
                 f"{name} must be an array with shape, dtype and slices, such as a zarr array or a "

@@ -68,6 +68,7 @@ def _arrays_in(X):
     """The array itself, or all that are in the graph of a dask array, however deep."""
     if not is_dask(X):
         return [X]
+    # It comes with dask.
     import cloudpickle
 
     found = []

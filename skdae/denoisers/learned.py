@@ -424,6 +424,11 @@ class LearnedDenoiser(BaseDenoiser):
         return self.net_.history
 
     @property
+    def _takes_rows(self):
+        """Whether the net has learnt from flat rows."""
+        return self._plan.ndim == 2
+
+    @property
     def _n_features_out(self):
         """Number of values that `transform` gives for an image."""
         return math.prod(self._plan.target_hwc)

@@ -251,8 +251,7 @@ class NetPlan(Persistent):
 
     def output_hwc(self, hwc):
         """Height, width and channels of the result for such images, if the net takes them."""
-        if not self.any_size or hwc[2] != self.input_hwc[2]:
-            check_fitted_shape(hwc, self.input_hwc)
+        check_fitted_shape(hwc, self.input_hwc, self.any_size)
         if tuple(hwc) == self.input_hwc:
             return self.target_hwc
         return (*(n * s for n, s in zip(hwc[:2], self.scale, strict=True)), self.target_hwc[2])
