@@ -169,9 +169,10 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
         TypeError
             If `source` or `target` is not such an array.
         ValueError
-            If `target` has another shape or dtype, `tile_size` is smaller than the overlap of the
-            blocks, a block holds NaN or infinity, or images that `predict` refuses, or a zarr array
-            is removed meanwhile.
+            If `target` has another shape or dtype, or shares pixels with `source`, in memory or in
+            a file of whatever name; if `tile_size` is smaller than the overlap of the blocks, a
+            block holds NaN or infinity, or images that `predict` refuses, or a zarr array is
+            removed meanwhile.
 
         Notes
         -----

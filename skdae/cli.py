@@ -118,16 +118,18 @@ def train(args):
         "random_state": args.seed,
         "verbose": int(sys.stderr.isatty()),
     }
+    # Crops make many of one image.
+    crops = {"patch_size": min(64, *X[0].shape[:2])} if len(X) == 1 else {}
     if args.clean is not None:
         if not Path(args.clean).is_dir():
             raise ValueError(f"--clean {args.clean}: there is no such folder.")
         y = _images_of([Path(args.clean, path.name) for path in find_images(args.folder)])
         _check_unit_of_pairs(X[0].dtype, y[0].dtype)
-        denoiser = DenoisingAutoencoder("unet", **options)
+        denoiser = DenoisingAutoencoder("unet", **crops, **options)
     elif args.noise is not None:
         added = _parsed_noise(args.noise)
         _check_level(added, X[0].dtype)
-        denoiser = DenoisingAutoencoder("unet", noise=added, **options)
+        denoiser = DenoisingAutoencoder("unet", noise=added, **crops, **options)
     else:
         denoiser = Noise2VoidDenoiser(**options)
     denoiser.fit(X, y).save(args.output)

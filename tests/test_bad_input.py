@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 import torch
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from test_common import examples
@@ -19,6 +20,8 @@ from skdae import (
     GaussianNoise,
     MeanFilter,
     MedianFilter,
+    SelfEnsembleDenoiser,
+    load,
 )
 from skdae.architectures import Conv, Dense
 from skdae.filters import BaseFilter
@@ -212,6 +215,173 @@ def test_bce_targets_outside_the_unit_range():
 def test_one_sample_is_too_few_to_learn_from():
     with pytest.raises(ValueError, match="minimum of 2 is required by DenoisingAutoencoder"):
         clone(DAE).fit(GOOD[:1])
+
+
+@pytest.mark.parametrize("n_features", [256, 500])
+@pytest.mark.parametrize("kind", ["random", "smooth"])
+@pytest.mark.filterwarnings("ignore:Rows of 500 values are not square images")
+def test_as_many_rows_as_features_are_rows_where_rows_were_fitted(n_features, kind, tmp_path):
+    X = np.random.default_rng(0).random((2 * n_features, n_features))
+    if kind == "smooth":
+        # Like one image, or a series of spectra.
+        X = np.cumsum(X - 0.5, axis=0)
+    held = SelfEnsembleDenoiser(MedianFilter())
+    net, conv = clone(DAE), clone(DAE).set_params(architecture=Conv((2,)))
+    for part in (net, conv, MedianFilter(), GaussianNoise(clip=None), held):
+        # Warnings are errors here.
+        fitted = clone(part).fit(X)
+        fitted.save(tmp_path / "part")
+        for again in (fitted, load(tmp_path / "part")):
+            assert again.transform(X[:n_features]).shape == (n_features, n_features)
+
+
+def test_as_many_rows_as_features_may_be_an_image_where_images_were_fitted(tmp_path):
+    X = np.random.default_rng(0).random((256, 256))
+    rows = X.reshape(256, 16, 16)
+    for part in (MedianFilter(), clone(DAE), GaussianNoise()):
+        fitted = clone(part).fit(rows)
+        fitted.save(tmp_path / "part")
+        for again in (fitted, load(tmp_path / "part")):
+            with pytest.warns(UserWarning, match="taken for 256 flat rows"):
+                again.transform(X)
+
+
+def test_one_image_that_a_net_takes_for_rows_is_named():
+    rows, columns = np.indices((80, 80)) / 15
+    noise = np.random.default_rng(0).normal(0, 0.1, (80, 80))
+    image = 0.5 + 0.3 * np.sin(rows) * np.cos(columns) + noise
+    match = r"taken for 80 flat rows. If it is one image, pass X\[None\]"
+    for X in (image, (255 * image.clip(0, 1)).astype(np.uint8)):
+        with pytest.warns(UserWarning, match=match):
+            clone(DAE).fit(X)
+        clone(DAE).set_params(image_shape=(80,)).fit(X)
+
+
+class Group:
+    """Holds arrays by name, as groups of zarr and HDF5 do."""
+
+    def __init__(self, **arrays):
+        self.arrays = arrays
+
+    def __getitem__(self, name):
+        return self.arrays[name]
+
+    def __iter__(self):
+        return iter(self.arrays)
+
+    def __len__(self):
+        return len(self.arrays)
+
+    def keys(self):
+        return self.arrays.keys()
+
+
+def test_arrays_by_name_are_no_array(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    # As levels of resolution are named.
+    group = zarr.create_group(tmp_path / "group")
+    group["0"] = GOOD
+    np.savez(tmp_path / "file.npz", **{"0": GOOD})
+    net = clone(DAE).set_params(noise=None)
+    with np.load(tmp_path / "file.npz") as file:
+        for several in (group, file, {"0": GOOD}, Group(**{"0": GOOD})):
+            name = type(several).__name__
+            match = f"X is not an array, but a {name} of arrays by name, '0'; pass .* X\\['0'\\]"
+            for part in (GaussianNoise(), MedianFilter(), net):
+                with pytest.raises(TypeError, match=match):
+                    clone(part).fit(several)
+                with pytest.raises(TypeError, match=match):
+                    clone(part).fit(GOOD, GOOD).transform(several)
+            for denoiser in (MedianFilter(), net):
+                with pytest.raises(TypeError, match=f"y is not an array, but a {name}"):
+                    clone(denoiser).fit(GOOD, several)
+            median = MedianFilter().fit(GOOD)
+            with pytest.raises(TypeError, match="source is not an array"):
+                median.predict_to(several, GOOD.copy())
+            with pytest.raises(TypeError, match="target is not an array"):
+                median.predict_to(GOOD, several)
+    with pytest.raises(TypeError, match="it is empty"):
+        MedianFilter().fit({})
+    with pytest.raises(TypeError, match=r"'a', 'b', 'c', 'd', 'e', \.\.\.; pass"):
+        MedianFilter().fit(dict.fromkeys("abcdefgh", GOOD))
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinity")])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_values_that_are_not_finite_are_named_where_scikit_learn_looks_for_none(
+    estimator, value, word, dtype
+):
+    X = with_value(value).astype(dtype)
+    fitted = clone(estimator).fit(GOOD)
+    with config_context(assume_finite=True):
+        for method in (clone(estimator).fit, fitted.transform):
+            with pytest.raises(ValueError, match=f"Input X contains {word}"):
+                method(X)
+
+
+def test_targets_and_weights_that_are_not_finite_are_named():
+    weights = np.ones(20)
+    weights[3] = np.nan
+    with config_context(assume_finite=True):
+        with pytest.raises(ValueError, match="Input y contains NaN"):
+            clone(DAE).fit(GOOD, with_value(np.nan))
+        with pytest.raises(ValueError, match="Input sample_weight contains NaN"):
+            clone(DAE).fit(GOOD, sample_weight=weights)
+
+
+@pytest.mark.parametrize(
+    ("shape", "slices"),
+    [
+        ((2, 5, 8, 9, 3), "-1, 8, 9, 3"),
+        ((2, 5, 8, 9, 1), "-1, 8, 9, 1"),
+        ((2, 5, 7, 20, 30), "-1, 20, 30"),
+        ((1, 2, 5, 8, 9, 3), "-1, 8, 9, 3"),
+    ],
+)
+@pytest.mark.parametrize("estimator", [GaussianNoise(), MedianFilter(), DAE], ids=str)
+def test_volumes_are_told_the_way_by_slices(estimator, shape, slices):
+    X = np.random.default_rng(0).random(shape)
+    with pytest.raises(ValueError, match="slice by slice") as caught:
+        clone(estimator).fit(X)
+    assert f"X.reshape({slices})" in str(caught.value)
+    assert "flat rows." not in str(caught.value)
+    sizes = [int(n) for n in slices.split(",")]
+    assert clone(estimator).fit(X.reshape(sizes)).transform(X.reshape(sizes)).size == X.size
+
+
+@pytest.mark.parametrize("fitted", [1, 3])
+@pytest.mark.parametrize("given", [1, 2, 3, 4])
+def test_advice_about_channels_says_nothing_of_sizes(fitted, given):
+    def images(n_channels, side):
+        X = np.random.default_rng(0).random((3, side, side, n_channels))
+        return X[..., 0] if n_channels == 1 else X
+
+    dae = DenoisingAutoencoder("unet", noise=GaussianNoise(), max_steps=1).fit(images(fitted, 32))
+    for side in (32, 40):
+        X = images(given, side)
+        if given == fitted:
+            assert dae.predict(X).shape == X.shape
+            continue
+        with pytest.raises(ValueError, match=rf"fitted on \(32, 32, {fitted}\)") as caught:
+            dae.predict(X)
+        plural = "s" if fitted > 1 else ""
+        assert f"pass images of {fitted} channel{plural}, of any height" in str(caught.value)
+        assert "in that shape" not in str(caught.value)
+
+
+def test_advice_for_one_image_is_for_what_may_be_one():
+    median = MedianFilter(image_shape=(20, 20)).fit(
+        GOOD[:, :, :1].reshape(-1, 4).repeat(100, axis=1)
+    )
+    dae = clone(DAE).fit(GOOD)
+    with pytest.raises(ValueError, match="expecting 64") as caught:
+        dae.predict(np.zeros((2, 5, 6, 2)))
+    assert "one image" not in str(caught.value)
+    with pytest.raises(ValueError, match=r"If X is one image, pass X\[None\]"):
+        dae.predict(GOOD[0])
+    with pytest.raises(ValueError, match=r"If X is one image, pass X\[None\]"):
+        median.predict(np.zeros((20, 20)))
 
 
 def test_image_shape_on_rows_that_do_not_hold_it():

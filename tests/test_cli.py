@@ -382,6 +382,19 @@ def test_trains_on_noisy_images_alone():
     assert_array_equal(pixels("out/a.png"), np.rint(255 * denoiser.predict(X[None])[0]))
 
 
+@pytest.mark.parametrize("size", [(40, 64), (96, 96), (97, 97), (12, 30)], ids=str)
+def test_one_file_is_enough_to_train_on(size):
+    Path("one").mkdir()
+    Path("clear").mkdir()
+    image = load_sample_images().images[0][: size[0], : size[1]]
+    write("clear/a.png", image / 255)
+    write("one/a.png", GaussianNoise(0.1, random_state=0).fit_transform(image[None])[0])
+    for line in ("one", "one --clean clear", "clear --noise 0.1"):
+        assert run(f"train {line} -o net --steps 3") == 0
+        assert run("denoise one/a.png -o out.png --model net") == 0
+        assert pixels("out.png").shape == (*size, 3)
+
+
 def test_trains_on_pairs_with_the_same_names(fails):
     assert run("train noisy --clean clean -o net --steps 3 --seed 0") == 0
     files = ImageFiles("noisy"), ImageFiles("clean")

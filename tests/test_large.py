@@ -33,6 +33,7 @@ from skdae import (
 )
 from skdae.architectures import Conv, Dense, UNet
 
+dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
 distributed = pytest.importorskip("distributed")
 zarr = pytest.importorskip("zarr")
@@ -240,6 +241,143 @@ def test_a_file_that_is_mapped_twice_is_one_array(net, tmp_path):
     target = np.memmap(path, mode="r+", offset=X.nbytes, **options)
     np.testing.assert_allclose(net.predict_to(source, target), net.predict(X), atol=1e-6)
     np.testing.assert_array_equal(source, X)
+
+
+MEDIAN = MedianFilter(3).fit(X)
+ZARR = {"shape": X.shape, "chunks": (1, 32, 32), "dtype": "float32"}
+
+
+def spellings(folder):
+    """Other names of ``folder / "own"``, all but the first by links."""
+    (folder / "linked").symlink_to("own")
+    (folder.parent / "way").symlink_to(folder)
+    return [
+        os.path.relpath(folder / "own"),
+        f"{folder}/./own",
+        f"{folder}/../{folder.name}/own",
+        folder / "linked",
+        folder.parent / "way" / "own",
+    ]
+
+
+def lies_there_too(source, target):
+    """Whether predict_to refuses it, and leaves both as they were."""
+    with pytest.raises(ValueError, match="source itself, or overlaps it"):
+        MEDIAN.predict_to(source, target)
+    np.testing.assert_array_equal(target[:], X)
+
+
+def test_a_map_is_its_own_source_under_any_name(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    np.memmap(folder / "own", mode="w+", dtype=np.float32, shape=X.shape)[:] = X
+    (folder / "hard").hardlink_to(folder / "own")
+    source = np.memmap(folder / "own", mode="r", dtype=np.float32, shape=X.shape)
+    # Newer releases of dask copy what from_array gets.
+    lazy = da.from_delayed(dask.delayed(np.negative)(source), X.shape, np.float32)
+    inside = da.map_blocks(lambda block: block + source[0], da.zeros(X.shape), dtype=np.float32)
+    for path in [*spellings(folder), folder / "hard"]:
+        target = np.memmap(path, mode="r+", dtype=np.float32, shape=X.shape)
+        for same in (source, np.asarray(source), lazy[::-1], inside):
+            lies_there_too(same, target)
+            lies_there_too(same, np.asarray(target))
+
+
+def test_maps_of_one_file_may_lie_beside_each_other(tmp_path):
+    path = tmp_path / "both"
+    np.save(path.with_suffix(".npy"), np.concatenate([X, X]))
+    n, path = len(X), path.with_suffix(".npy")
+    source, target = (np.load(path, mmap_mode=mode) for mode in ("r", "r+"))
+    expected = MEDIAN.predict(X)
+    for here, there in (
+        ([0, n], [n, 2 * n]),
+        ([n, 2 * n], [0, n]),
+        # The images in turn; both lie between the same bytes.
+        ([0, None, 2], [1, None, 2]),
+        ([n - 1, None, -1], [n, 2 * n]),
+    ):
+        target[:] = np.concatenate([X, X])
+        own = np.array(source[slice(*here)])
+        MEDIAN.predict_to(source[slice(*here)], target[slice(*there)])
+        np.testing.assert_array_equal(target[slice(*there)], MEDIAN.predict(own))
+        np.testing.assert_array_equal(target[slice(*here)], own)
+    assert not np.array_equal(expected, X)
+    for here, there in (([0, n], [n - 1, 2 * n - 1]), ([0, None, 2], [n, 2 * n])):
+        before = target.copy()
+        with pytest.raises(ValueError, match="overlaps it"):
+            MEDIAN.predict_to(source[slice(*here)], target[slice(*there)])
+        np.testing.assert_array_equal(target, before)
+
+
+def test_a_zarr_array_is_its_own_source_under_any_name(tmp_path):
+    folder = tmp_path / "folder"
+    group = zarr.create_group(folder)
+    source, other = (group.create_array(name, **ZARR) for name in ("own", "other"))
+    source[:] = X
+    targets = [zarr.open_array(path, mode="r+") for path in spellings(folder)]
+    targets.append(zarr.create_group(tmp_path)["folder/own"])
+    wrapped = zarr.storage.WrapperStore(zarr.storage.LocalStore(folder / "linked"))
+    targets.append(zarr.open_array(wrapped, mode="r+"))
+    lazy = [da.from_zarr(folder / "own", inline_array=inline) for inline in (False, True)]
+    for target in targets:
+        for same in (source, group["own"], lazy[0], lazy[1][::-1] + 0):
+            lies_there_too(same, target)
+    np.testing.assert_array_equal(MEDIAN.predict_to(source, other)[:], MEDIAN.predict(X))
+    copy = zarr.open_array(shutil.copytree(folder / "own", tmp_path / "copy"), mode="r+")
+    np.testing.assert_array_equal(MEDIAN.predict_to(source, copy)[:], MEDIAN.predict(X))
+
+
+def test_stores_in_memory_are_one_only_if_they_are(tmp_path):
+    store = zarr.storage.MemoryStore()
+    target = zarr.create_array(store, name="own", **ZARR)
+    target[:] = X
+    lies_there_too(zarr.open_array(store.with_read_only(True), path="own", mode="r"), target)
+    # Equal contents, but other memory; then another array of the same store.
+    twin = zarr.create_array(zarr.storage.MemoryStore(), name="own", **ZARR)
+    twin[:] = X
+    beside = zarr.create_array(store, name="beside", **ZARR)
+    for other in (twin, beside):
+        np.testing.assert_array_equal(MEDIAN.predict_to(target, other)[:], MEDIAN.predict(X))
+    with zarr.storage.ZipStore(tmp_path / "own.zip", mode="w") as zipped:
+        zarr.create_array(zipped, name="own", **ZARR)[:] = X
+    (tmp_path / "linked.zip").symlink_to("own.zip")
+    zips = [zarr.storage.ZipStore(tmp_path / f"{name}.zip") for name in ("own", "linked")]
+    lies_there_too(*(zarr.open_array(zipped, path="own", mode="r") for zipped in zips))
+
+
+class DataSet:
+    """Says what it is as a data set of HDF5 does, by its file."""
+
+    def __init__(self, values, file="own"):
+        self.values, self.file = values, file
+        self.shape, self.dtype = values.shape, values.dtype
+
+    def __getitem__(self, where):
+        return self.values[where]
+
+    def __setitem__(self, where, values):
+        self.values[where] = values
+
+    def __eq__(self, other):
+        return self.file == other.file
+
+    __hash__ = None
+
+
+class Elementwise(DataSet):
+    """Compares each value, as most arrays do."""
+
+    def __eq__(self, other):
+        return self.values == other.values
+
+
+def test_arrays_of_other_kinds_tell_whether_they_are_one():
+    lies_there_too(DataSet(X), DataSet(X.copy()))
+    own = Elementwise(X.copy())
+    lies_there_too(own, own)
+    for kind, names in ((DataSet, ("own", "other")), (Elementwise, ("own", "own"))):
+        source, target = (kind(X.copy(), name) for name in names)
+        np.testing.assert_array_equal(MEDIAN.predict_to(source, target)[:], MEDIAN.predict(X))
 
 
 class Removing(MedianFilter):

@@ -1,6 +1,8 @@
 """Training on crops, prediction by tiles, images of any sizes."""
 
+import re
 import warnings
+from contextlib import suppress
 from functools import partial
 
 import numpy as np
@@ -11,9 +13,17 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from skorch.callbacks import Callback
 
-from skdae import DenoisingAutoencoder, Downsample, GaussianNoise, Occlusion
+from skdae import (
+    DenoisingAutoencoder,
+    Downsample,
+    GaussianNoise,
+    MedianFilter,
+    Occlusion,
+    PretrainedDenoiser,
+    SpeckleNoise,
+)
 from skdae._training.crops import PatchDataset, PixelStore, _poses, pixel_stores
-from skdae._training.tiles import smallest_tile, tiles
+from skdae._training.tiles import in_tiles, smallest_tile, tiles
 from skdae.architectures import Conv, Dense, DnCNN, UNet
 from skdae.metrics import mse_scorer
 
@@ -281,6 +291,93 @@ def test_tiles_cover_an_axis_once_with_room_around(length, radius, stride, more)
         assert stop == length or stop - last >= radius
         covered.extend(range(first, last))
     assert covered == list(range(length))
+
+
+@given(
+    length=st.integers(1, 300),
+    radius=st.integers(0, 20),
+    stride=st.sampled_from([1, 2, 4]),
+    tile=st.integers(-3, 100),
+)
+def test_tiles_that_leave_a_pixel_out_are_refused(length, radius, stride, tile):
+    # The least side, found by trying: a stride of output between two margins.
+    margin = next(n for n in range(99) if n >= radius and n % stride == 0)
+    if tile >= min(length, 2 * margin + stride):
+        covered = [
+            i for *_, first, last in tiles(length, tile, stride, radius) for i in range(first, last)
+        ]
+        assert covered == list(range(length))
+    else:
+        with pytest.raises(ValueError, match=f"tile_size={tile} .*{2 * margin + stride} or more"):
+            tiles(length, tile, stride, radius)
+
+
+@pytest.mark.parametrize("reach", [40, 41, 48, 500])
+def test_pictures_in_tiles_are_whole_or_refused(reach):
+    X = np.random.default_rng(0).random((2, 300, 50, 1), dtype=np.float32)
+
+    def run():
+        return in_tiles(lambda image: image, X, (1, 1), 1, 88, 8, reach)
+
+    if reach == 40:
+        np.testing.assert_array_equal(run(), X)
+    else:
+        with pytest.raises(ValueError, match="tile_size=88 is no larger than the overlap"):
+            run()
+
+
+class TileTooSmall(Exception):
+    """An error that says which tile is large enough."""
+
+
+def refusing(function):
+    """Tell that error from all others."""
+
+    def call(X):
+        try:
+            return function(X)
+        except ValueError as error:
+            kind = TileTooSmall if re.search(r"pass tile_size=\d+ or more", str(error)) else error
+            raise kind from error
+
+    return call
+
+
+def test_tiles_of_a_noise_that_is_seen_further_are_whole_or_refused():
+    X = np.random.default_rng(0).random((1, 112, 40), dtype=np.float32)
+    pretrained = PretrainedDenoiser(noise=SpeckleNoise(0.1), precision="float32", tile_size=None)
+    whole = pretrained.fit(X).predict(X)
+    for tile_size in (88, 99, 104, 111):
+        pretrained.set_params(tile_size=tile_size)
+        with suppress(TileTooSmall):
+            np.testing.assert_allclose(refusing(pretrained.predict)(X), whole, atol=1e-4)
+
+
+def test_memory_that_torch_does_not_write_is_not_given_back(trained):
+    X = np.random.default_rng(0).random((3, 70, 90), dtype=np.float32)
+    before = torch.are_deterministic_algorithms_enabled()
+    whole = trained.set_params(tile_size=None).predict(X)
+    # It fills what is allocated with NaN.
+    torch.use_deterministic_algorithms(True)
+    try:
+        np.testing.assert_array_equal(trained.predict(X), whole)
+        tiled = trained.set_params(tile_size=60).predict(X)
+    finally:
+        torch.use_deterministic_algorithms(before)
+    np.testing.assert_allclose(tiled, whole, atol=1e-4)
+
+
+class Strided(MedianFilter):
+    """Says that blocks begin at multiples of a stride."""
+
+    receptive_field_ = (512, 0)
+
+
+def test_blocks_of_any_stride_cover_the_images():
+    X = np.random.default_rng(0).random((1, 1300, 20), dtype=np.float32)
+    median = Strided(1).fit(X)
+    target = median.predict_to(X, np.full_like(X, np.nan))
+    np.testing.assert_array_equal(target, median.predict(X))
 
 
 @pytest.fixture(

@@ -7,10 +7,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 
 from skdae import (
     GaussianNoise,
     Noise2VoidDenoiser,
+    RecorruptedDenoiser,
     SelfEnsembleDenoiser,
     StripeNoise,
     StructuredNoise,
@@ -141,6 +143,45 @@ def test_crops_of_images_of_different_sizes():
     assert [image.shape for image in denoiser.predict(X)] == [(20, 24), (31, 18)]
 
 
+ROWS, COLUMNS = np.indices((64, 64)) / 10
+SCENE = (1 + np.sin(ROWS) * np.cos(COLUMNS))[None] / 2
+
+
+@pytest.mark.parametrize(
+    "denoiser",
+    [Noise2VoidDenoiser(UNet((8, 16), residual=False)), RecorruptedDenoiser(UNet((8, 16)))],
+    ids=lambda denoiser: type(denoiser).__name__,
+)
+def test_one_small_image_is_enough(denoiser):
+    noisy = GaussianNoise(0.2, clip=None, random_state=0).fit_transform(SCENE)
+    denoiser.set_params(max_epochs=10, batch_size=8, lr=3e-3, random_state=0).fit(noisy)
+    # What a mean of 3 x 3 pixels leaves of white noise.
+    assert -denoiser.score(noisy, SCENE) < 0.2**2 / 9
+    np.testing.assert_array_equal(
+        clone(denoiser).fit([noisy[0]]).predict(noisy), denoiser.predict(noisy)
+    )
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(64, 64), (96, 96), (97, 97), (16, 200), (8, 8), (1, 50), (30, 1), (2, 3), (20, 30, 3), (99,)],
+    ids=str,
+)
+@pytest.mark.parametrize("architecture", [UNet((2, 4), residual=False), DnCNN(3, 2)], ids=repr)
+def test_one_image_of_any_size_is_enough(architecture, shape):
+    X = np.random.default_rng(0).random((1, *shape))
+    params = {"architecture": architecture, "max_epochs": 1, "batch_size": 64, "random_state": 0}
+    if len(shape) == 1:
+        params["image_shape"] = shape
+    for kind in (Noise2VoidDenoiser, RecorruptedDenoiser):
+        denoiser = kind(**params).fit(X)
+        assert denoiser.predict(X).shape == X.shape
+        assert denoiser.n_features_in_ == X.size
+        assert (
+            kind(**params).set_params(max_epochs=2).fit(X, validation_data=(X, None)).n_iter_ == 2
+        )
+
+
 def test_targets_are_ignored():
     X = load_digits_images().images[:40]
     np.testing.assert_array_equal(small().fit(X).predict(X), small().fit(X, 1 - X).predict(X))
@@ -156,7 +197,7 @@ def test_bad_images_are_refused():
     with pytest.raises(ValueError, match="one pixel has no neighbours"):
         small().fit(np.zeros((4, 1, 1)))
     with pytest.raises(ValueError, match="minimum of 2 is required"):
-        small().fit(np.zeros((1, 8, 8)))
+        small(architecture=Dense((4,))).fit(np.zeros((1, 8, 8)))
     with pytest.raises(ValueError, match="mask_radius"):
         small(mask_radius=0).fit(np.zeros((4, 8, 8)))
 

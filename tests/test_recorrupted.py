@@ -51,6 +51,11 @@ def test_the_noise_of_both_copies_is_independent(alpha):
     assert abs((first * second).mean() / (first.std() * second.std())) < 0.01
 
 
+def test_one_image_is_too_few_for_a_net_of_one_size():
+    with pytest.raises(ValueError, match="minimum of 2 is required by RecorruptedDenoiser"):
+        small().fit(NOISY[:1])
+
+
 def test_it_learns_more_than_with_hidden_pixels():
     options = {"max_epochs": 3, "random_state": 0}
     recorrupted = RecorruptedDenoiser(UNet((8, 16)), **options).fit(NOISY).predict(NOISY)

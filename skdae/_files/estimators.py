@@ -72,6 +72,7 @@ class SaveMixin(Persistent):
     """Gives an estimator the method `save`, and what all fitted estimators have."""
 
     n_features_in_: int
+    _takes_rows: bool
     feature_names_in_: np.ndarray
     _sklearn_output_config: dict[str, Literal["default", "pandas", "polars"]]
 

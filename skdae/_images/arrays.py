@@ -1,6 +1,6 @@
 """What users hold, as NumPy arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def is_listed(X):
     return isinstance(X, Sequence) and not isinstance(X, str | bytes)
 
 
-def as_array(X):
+def as_array(X, name="X"):
     """What users hold as NumPy arrays, with the values and the dtype that it has.
 
     This is the one door for tensors of torch, PIL images, DataFrames and lists of arrays, in all
@@ -29,6 +29,8 @@ def as_array(X):
     ------
     ValueError
         If pixels are masked, of which `check_array` would take what lies behind the mask.
+    TypeError
+        As in `refuse_groups`.
     """
     if isinstance(X, np.ndarray) and X.dtype != object:
         if np.ma.is_masked(X):
@@ -47,6 +49,7 @@ def as_array(X):
             return np.stack(of_one_kind(arrays)) if same_shape else arrays
         array = joined(X)
         return array if array.dtype.kind in "biuf" else X
+    refuse_groups(X, name)
     if hasattr(type(X), "requires_grad"):
         # A tensor. NumPy does not know all of torch's short floats.
         is_short = X.is_floating_point() and X.element_size() < 4
@@ -64,6 +67,22 @@ def as_array(X):
         return X if X.isna().any(axis=None) else X.to_numpy(short[name])
     array = np.asarray(X)
     return array if array.dtype.kind in "biuf" else X
+
+
+def refuse_groups(X, name):
+    """Raise a TypeError for a group of zarr or HDF5, a dict, and whatever else has arrays by name.
+
+    NumPy would take the names for the values.
+    """
+    is_named = isinstance(X, Mapping) or (hasattr(type(X), "keys") and not holds_array(X))
+    # A sparse matrix may be a dict, too.
+    if is_named and not hasattr(X, "shape"):
+        names = [*X.keys()]
+        way_out = f"pass one of them, such as {name}[{names[0]!r}]" if names else "it is empty"
+        raise TypeError(
+            f"{name} is not an array, but a {type(X).__name__} of arrays by name, "
+            f"{', '.join(map(repr, names[:5]))}{', ...' * (len(names) > 5)}; {way_out}."
+        )
 
 
 def holds_array(X):

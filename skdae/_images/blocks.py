@@ -2,15 +2,15 @@
 
 import copy
 import math
-from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from .arrays import refuse_groups
 from .shapes import resolve_image_shape
-from .stores import check_stores, stores_of
+from .stores import check_stores, share_pixels, stores_of
 from .values import part_of_images, value_range
 
 # Pixels of a side, and values, of the blocks that are read where nothing is asked for: a net of
@@ -32,7 +32,7 @@ def range_of_chunks(X):
 # Tiles of an axis
 
 
-def tiles(length: int, tile: int, stride: int, radius: int) -> Iterator[tuple[int, int, int, int]]:
+def tiles(length: int, tile: int, stride: int, radius: int) -> list[tuple[int, int, int, int]]:
     """Cover one axis by overlapping tiles.
 
     Parameters
@@ -43,21 +43,23 @@ def tiles(length: int, tile: int, stride: int, radius: int) -> Iterator[tuple[in
         Of the receptive field: tiles start at a multiple of the stride, and as far from their
         border as the radius their output is wrong.
 
-    Yields
+    Returns
+    -------
+    tiles : list of (int, int, int, int)
+        Start and stop of each tile, and of its part of the output.
+
+    Raises
     ------
-    start, stop : int
-        The tile.
-    first, last : int
-        Its part of the output.
+    ValueError
+        If the tile has no output of its own.
     """
     if length <= tile:
-        yield 0, length, 0, length
-        return
+        return [(0, length, 0, length)]
+    check_tile(tile, stride, radius)
     margin = overlap(stride, radius)
     step = (tile - 2 * margin) // stride * stride
-    for first in range(0, length, step):
-        last = min(first + step, length)
-        yield max(first - margin, 0), min(last + margin, length), first, last
+    parts = [(first, min(first + step, length)) for first in range(0, length, step)]
+    return [(max(a - margin, 0), min(b + margin, length), a, b) for a, b in parts]
 
 
 def overlap(stride, radius):
@@ -257,6 +259,7 @@ def predict_blocks(estimator, source, target, tile_size, verbose):
 
     check_is_fitted(estimator)
     for name, array in (("source", source), ("target", target)):
+        refuse_groups(array, name)
         if not all(hasattr(array, attribute) for attribute in ("shape", "dtype", "__getitem__")):
             raise TypeError(
                 f"{name} must be an array with shape, dtype and slices, such as a zarr array or a "
@@ -303,24 +306,11 @@ def _check_target(source, target, shape, dtype):
             f"target has dtype {kind}, but the result has dtype {dtype}; pass an array of that "
             "dtype, or of the dtype of source where those are integers of up to 32 bits."
         )
-    if _is_same(source, target):
+    if share_pixels(source, target):
         raise ValueError(
-            "target is source itself, whose pixels the blocks beside still need; pass another "
-            "array."
+            "target is source itself, or overlaps it in memory or on the disk, whose pixels the "
+            "blocks beside still need; pass another array."
         )
-
-
-def _is_same(source, target):
-    """Whether what is written to one array is then read from the other."""
-    if isinstance(source, np.memmap) and isinstance(target, np.memmap):
-        # A file that was opened twice shares no memory.
-        places = [(array.filename, array.offset) for array in (source, target)]
-        if places[0][0] is not None and places[0] == places[1]:
-            return True
-    if isinstance(source, np.ndarray) and isinstance(target, np.ndarray):
-        return np.shares_memory(source, target)
-    read = [source, *stores_of(source)]
-    return any(type(array) is type(target) and bool(array == target) for array in read)
 
 
 def _places(estimator, source, target, field, tile_size):
@@ -333,15 +323,13 @@ def _places(estimator, source, target, field, tile_size):
         for axis, length in enumerate(sides[:2]):
             tile = length if tile_size is None else tile_size
             if tile == "auto":
-                step = max(_SIDE - margins, margins // 2) // field[0] * field[0]
+                step = max(_SIDE - margins, margins // 2, field[0]) // field[0] * field[0]
                 chunk = (getattr(target, "chunks", None) or (1,) * 4)[axis + 1]
                 if isinstance(chunk, int) and chunk % field[0] == 0 and chunk <= 2 * step:
                     # Chunks that are written once.
                     step = max(1, step // chunk) * chunk
                 tile = step + margins
-            elif tile < length:
-                check_tile(tile, *field)
-            axes[axis] = list(tiles(length, tile, *field))
+            axes[axis] = tiles(length, tile, *field)
     n_values = math.prod(max(stop - start for start, stop, *_ in axis) for axis in axes)
     n_images = max(1, _VALUES // n_values)
     return list(product(tiles(n_samples, n_images + 2 * context, 1, context), *axes))

@@ -4,6 +4,7 @@ import math
 import os
 
 import numpy as np
+from sklearn import config_context
 from sklearn.utils.validation import (
     _check_feature_names,
     _check_sample_weight,
@@ -12,7 +13,7 @@ from sklearn.utils.validation import (
     check_consistent_length,
 )
 
-from .arrays import as_array, is_listed, joined
+from .arrays import as_array, is_listed, joined, to_float
 from .shapes import is_scaled, resolve_image_shape
 from .values import refuse_other_units
 from .warn import warn_user
@@ -32,7 +33,7 @@ def check_images(X, *, name="X", min_samples=1, estimator=None):
         If it is empty, holds NaN or infinity, is not numeric, has a wrong number of dimensions, or
         is one image.
     TypeError
-        If it is sparse, or names files.
+        If it is sparse, names files, or holds arrays by name.
     """
     is_sequence = is_listed(X) or (isinstance(X, np.ndarray) and X.ndim == 1)
     first = X[0] if is_sequence and len(X) else X
@@ -43,7 +44,7 @@ def check_images(X, *, name="X", min_samples=1, estimator=None):
         )
     if hasattr(type(X), "getbands"):
         raise ValueError(f"{name} is one image, not a batch; pass [{name}].")
-    X = as_array(X)
+    X = as_array(X, name)
     if not (_is_clean(X) and len(X) >= min_samples):
         X = check_array(
             joined(X) if isinstance(X, list) else X,
@@ -54,8 +55,10 @@ def check_images(X, *, name="X", min_samples=1, estimator=None):
             estimator=estimator,
             input_name=name,
         )
-        # Without the name of the estimator, for which scikit-learn would advise another one.
-        assert_all_finite(X, input_name=name)
+        # Without the name of the estimator, for which scikit-learn would advise another one; what
+        # is assumed to be finite would be refused later, as an overflow.
+        with config_context(assume_finite=False):
+            assert_all_finite(X, input_name=name)
     if X.ndim > 4:
         resolve_image_shape(X.shape)
     if X.ndim > 2 and 0 in X.shape:
@@ -76,7 +79,7 @@ def _is_clean(X):
     return is_batch and X.dtype in (*FLOAT_DTYPES, np.uint8) and np.isfinite(X.sum())
 
 
-@np.errstate(invalid="ignore")
+@np.errstate(invalid="ignore", over="ignore")
 def validate_images(estimator, X, *, reset, min_samples=1, any_size=False):
     """Check `X` for `estimator`, and set or compare its ``n_features_in_``.
 
@@ -99,25 +102,47 @@ def validate_images(estimator, X, *, reset, min_samples=1, any_size=False):
     is_flat, n_features = images.ndim == 2, math.prod(images.shape[1:])
     if is_flat:
         _check_feature_names(estimator, X, reset=reset)
-    # A fit for which one image is enough may have got that one; so may what comes after any fit.
-    least = (64 if min_samples == 1 else math.inf) if reset else 256
-    is_square = is_flat and len(images) == n_features >= least
     if reset:
         estimator.n_features_in_ = n_features
+        if not hasattr(type(estimator), "_takes_rows"):
+            estimator._takes_rows = is_flat
         if not is_flat:
             vars(estimator).pop("feature_names_in_", None)
     elif n_features != estimator.n_features_in_ and not (any_size and not is_flat):
         what = f"{n_features} features" if is_flat else f"images of shape {images.shape[1:]}"
+        may_be_one = is_flat or images.size == estimator.n_features_in_
         raise ValueError(
             f"X has {what}, but {type(estimator).__name__} is expecting "
-            f"{estimator.n_features_in_} features as input. If X is one image, pass X[None]."
+            f"{estimator.n_features_in_} features as input."
+            f"{' If X is one image, pass X[None].' if may_be_one else ''}"
         )
+    is_square = is_flat and len(images) == n_features >= (64 if reset else 256)
     if is_square and getattr(estimator, "image_shape", None) is None:
-        warn_user(
-            f"X has shape {images.shape} and is taken for {n_features} flat rows. If it is one "
-            "image, pass X[None]; if rows are meant, reshape them to (n_samples, height, width)."
-        )
+        if reset:
+            # A fit for which one image is enough may have got that one; others, what looks like it.
+            may_be_one = min_samples == 1 or _looks_like_an_image(images)
+        else:
+            may_be_one = not getattr(estimator, "_takes_rows", False)
+        if may_be_one:
+            _warn_of_one_image(images.shape)
     return images
+
+
+def _warn_of_one_image(shape):
+    """Say so where what is taken for as many rows as each has values may be one image."""
+    warn_user(
+        f"X has shape {shape} and is taken for {shape[0]} flat rows. If it is one image, pass "
+        "X[None]; if rows are meant, reshape them to (n_samples, height, width), or set "
+        "image_shape where there is such a parameter."
+    )
+
+
+def _looks_like_an_image(rows):
+    """Whether values one row apart are much more alike than those half of the rows apart."""
+    half = len(rows) // 2
+    values = to_float(rows).astype(np.float64)
+    near, far = (np.square(values[n:] - values[:-n]).mean() for n in (1, half))
+    return near < far / 2
 
 
 def check_target(X, y):
@@ -131,7 +156,7 @@ def check_target(X, y):
     ValueError
         If `y` has any other shape, holds NaN or infinity, or has other units.
     """
-    y = as_array(y)
+    y = as_array(y, "y")
     if y is None or joined(y).ndim == 1:
         check_consistent_length(X, y)
         return None
@@ -156,9 +181,10 @@ def check_sample_weight(sample_weight, X):
     """
     if sample_weight is None:
         return None
-    weights = _check_sample_weight(
-        sample_weight, X, dtype=np.float64, copy=True, ensure_non_negative=True
-    )
+    with config_context(assume_finite=False):
+        weights = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, copy=True, ensure_non_negative=True
+        )
     if not weights.any():
         raise ValueError("sample_weight is 0 for all images; pass at least one positive weight.")
     return weights

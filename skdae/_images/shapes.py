@@ -45,7 +45,7 @@ def resolve_image_shape(batch_shape, image_shape=None):
         raise ValueError(
             f"X has shape {tuple(batch_shape)}; expected flat rows (n_samples, n_features), grey "
             "images (n_samples, height, width) or colour images (n_samples, height, width, "
-            "n_channels). Reshape your data with X.reshape(len(X), -1) to pass flat rows."
+            f"n_channels). {_way_into_two_dimensions(own_shape)}"
         )
     if image_shape is not None:
         return _check_image_shape(own_shape, image_shape)
@@ -73,6 +73,19 @@ def resolve_image_shape(batch_shape, image_shape=None):
         f"image_shape=({n_features},) to silence this warning."
     )
     return image_shape
+
+
+def _way_into_two_dimensions(own_shape):
+    """What to do with samples that are volumes, or single values."""
+    if not own_shape:
+        return "Pass X[None] if X is one row."
+    # The last axis of volumes may be channels.
+    image_shape = own_shape[-3:] if own_shape[-1] <= _MOST_CHANNELS else own_shape[-2:]
+    sizes = ", ".join(map(str, image_shape))
+    return (
+        "Volumes are denoised slice by slice: pass their slices as images, such as "
+        f"X.reshape(-1, {sizes}), and give the result the shape of X."
+    )
 
 
 def guess_image_shape(n_features):
@@ -197,10 +210,15 @@ def check_kept_shape(denoiser, X, X_pred):
         )
 
 
-def check_fitted_shape(got, expected):
-    """Refuse images of another shape than at fit."""
-    if got != expected:
+def check_fitted_shape(got, expected, any_size=False):
+    """Refuse images of another shape than at fit; of other channels only, where sizes are free."""
+    n_first = 2 if any_size else 0
+    if got[n_first:] != expected[n_first:]:
+        way_out = "them in that shape"
+        if any_size:
+            n = expected[2]
+            way_out = f"images of {n} channel{'s' * (n > 1)}, of any height and width"
         raise ValueError(
-            f"X has images of shape {got}, but this estimator was fitted on {expected}; pass them "
-            "in that shape."
+            f"X has images of shape {got}, but this estimator was fitted on {expected}; pass "
+            f"{way_out}."
         )

@@ -1,6 +1,11 @@
-"""Stores on a disk that may vanish while they are read."""
+"""Where the pixels of arrays lie: stores on a disk that may vanish, files, memory."""
 
+import io
+import os
 import sys
+from contextlib import suppress
+
+import numpy as np
 
 
 def is_dask(X):
@@ -39,3 +44,88 @@ def check_stores(name, stores):
                 f"more ({error}), and zarr reads missing chunks as {array.fill_value}. Nothing may "
                 "move or remove it while it is read; put it back, and begin again."
             ) from error
+
+
+def share_pixels(source, target):
+    """Whether what is written to one array may then be read from the other.
+
+    Where pixels lie decides, not how it is spelled: a file or a folder may have many names.
+    """
+    return any(_overlap(array, target) for array in _arrays_in(source))
+
+
+def _overlap(array, other):
+    """Whether two arrays, neither of them of dask, have pixels in common."""
+    if isinstance(array, np.ndarray) and isinstance(other, np.ndarray):
+        return np.shares_memory(array, other) or np.shares_memory(*_in_one_map(array, other))
+    if stores_of(array) and stores_of(other):
+        return _place_of(array) == _place_of(other)
+    # A data set of HDF5 knows its file; arrays of other kinds may compare each value.
+    return array is other or (type(array) is type(other) and (array == other) is True)
+
+
+def _arrays_in(X):
+    """The array itself, or all that are in the graph of a dask array, however deep."""
+    if not is_dask(X):
+        return [X]
+    # It comes with dask.
+    import cloudpickle
+
+    found = []
+
+    class Finder(cloudpickle.Pickler):
+        """Is asked about everything in a graph; it neither copies nor keeps what it finds."""
+
+        def persistent_id(self, item):
+            has_dtype = isinstance(getattr(item, "dtype", None), np.dtype)
+            if has_dtype and isinstance(getattr(item, "shape", None), tuple):
+                found.append(item)
+                return len(found)
+            return None
+
+    # What cannot be pickled may still be computed here.
+    with suppress(Exception):
+        Finder(io.BytesIO()).dump(dict(X.dask))
+    return found
+
+
+def _place_of(array):
+    """What two zarr arrays have in common only if they are one."""
+    store = array.store
+    while hasattr(store, "_store"):
+        store = store._store
+    root = getattr(store, "root", getattr(store, "path", None))
+    for place, rest in ((os.path.join(root, array.path), ""), (root, array.path)) if root else ():
+        # A folder; or a file, such as that of a ZipStore.
+        with suppress(OSError):
+            found = os.stat(place)
+            return found.st_dev, found.st_ino, rest
+    return str(store), array.path
+
+
+def _in_one_map(array, other):
+    """Two arrays as views of one map, where both are maps of one file; else two empty ones."""
+    (name, start), (other_name, other_start) = _file_of(array), _file_of(other)
+    try:
+        is_same = os.path.samefile(name, other_name)
+    except (OSError, TypeError):
+        # It has no name, or has lost it.
+        is_same = False
+    if not is_same:
+        return np.empty((2, 0))
+    whole = np.memmap(name, np.uint8, "r")
+    return (
+        np.ndarray(array.shape, array.dtype, whole, start, array.strides),
+        np.ndarray(other.shape, other.dtype, whole, other_start, other.strides),
+    )
+
+
+def _file_of(array):
+    """Name of the file that an array is a map of, or None, and the byte where it begins there."""
+    root = array
+    while isinstance(root.base, np.ndarray):
+        root = root.base
+    if not isinstance(root, np.memmap) or root.filename is None:
+        return None, 0
+    first, start = (a.__array_interface__["data"][0] for a in (root, array))
+    return root.filename, root.offset + start - first

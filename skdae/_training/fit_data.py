@@ -24,8 +24,9 @@ from .._images import (
 from . import crops, streams
 from .batches import ImageDataset, data_tensors, is_same_memory
 
-# Images whose sides have more pixels than this are large, and learnt by crops of this side.
-_LARGE, _CROP = 96, 64
+# Images whose sides have more pixels than this are large, and learnt by crops of this side; a
+# single one by crops of at least this.
+_LARGE, _CROP, _LEAST_CROP = 96, 64, 16
 
 # Crops are fresh in every epoch, so that one of few images can have as many batches as this.
 _BATCHES_OF_CROPS = 10
@@ -60,7 +61,7 @@ def read(
     *,
     reset,
     patch_size,
-    is_part=False,
+    min_images=2,
     validation_data=None,
     groups=None,
     sample_weight=None,
@@ -74,8 +75,8 @@ def read(
     X, y : object
     reset : bool
     patch_size : int, "auto" or None
-    is_part : bool, default=False
-        Whether one image is enough.
+    min_images : int, default=2
+        Number of images that are enough; crops make many of one.
     validation_data : (object, object) or None, default=None
     groups, sample_weight : array-like of shape (n_samples,) or None, default=None
 
@@ -94,10 +95,9 @@ def read(
             )
         checked = check_image_list(shapes)
     else:
-        # Crops make many of one image.
         is_rows = getattr(as_array(shapes), "ndim", 2) <= 2
         can_crop = patch_size and not (patch_size == "auto" and is_rows)
-        min_samples = 1 if is_part or can_crop else 2
+        min_samples = 1 if can_crop else min_images
         checked = validate_images(
             draft, shapes, reset=reset, min_samples=min_samples, any_size=patch_size is not None
         )
@@ -131,7 +131,7 @@ def _read_validation(draft, given, pair, patch_size):
         )
     try:
         is_listed = isinstance(given.X, list)
-        X, y, *_ = read(draft, *pair, reset=is_listed, patch_size=patch_size, is_part=True)
+        X, y, *_ = read(draft, *pair, reset=is_listed, patch_size=patch_size, min_images=1)
     except ValueError as error:
         raise ValueError(f"In validation_data=(X_val, y_val), {error}") from error
     if (y is None) != (given.y is None):
@@ -190,8 +190,11 @@ def _some_values(images):
     return np.concatenate([image[::step] for image in images])
 
 
-def choose_patch_size(X, any_size):
+def choose_patch_size(X, any_size, min_images=2):
     """Side of the crops for images of different sizes, and for large ones if the net takes them.
+
+    A small one, too, is learnt by crops where it is the only one, and one is enough: an epoch has
+    many steps then, and sees it in all poses.
 
     Parameters
     ----------
@@ -199,6 +202,8 @@ def choose_patch_size(X, any_size):
         The images given to `fit`.
     any_size : bool
         Whether the net takes images of any size.
+    min_images : int, default=2
+        Number of images that are enough to learn from.
 
     Returns
     -------
@@ -206,8 +211,12 @@ def choose_patch_size(X, any_size):
     """
     if isinstance(X, list):
         return min(_CROP, *map(shorter_side, X))
-    is_large = X.ndim > 2 and min(X.shape[1:3]) > _LARGE
-    return _CROP if is_large and any_size else None
+    if X.ndim == 2 or not any_size:
+        return None
+    if min(X.shape[1:3]) > _LARGE:
+        return _CROP
+    side = min(_CROP, shorter_side(X[0]))
+    return side if len(X) == min_images == 1 and side >= _LEAST_CROP else None
 
 
 def shorter_side(image):

@@ -97,6 +97,9 @@ class LearnedDenoiser(BaseDenoiser):
         "verbose": ["verbose"],
     }
 
+    #: Images that are enough for a net that takes any size.
+    _min_images = 2
+
     net_: ImageNet
     noise_: BaseNoise | None
     n_iter_: int
@@ -228,12 +231,15 @@ class LearnedDenoiser(BaseDenoiser):
             start.seeds[0],
             getattr(self, "context", 0),
             getattr(self, "loss", None) == "gaussian_nll",
+            self._min_images,
         )
         plan.check_sizes(self.tile_size, data.patch_size, data.images)
-        if data.patch_size is None and len(data.images) < 2 and not partial:
+        least = 1 if partial else self._min_images if plan.any_size else 2
+        if data.patch_size is None and len(data.images) < least:
+            way_out = " Of one image, patch_size= makes many crops." if plan.any_size else ""
             raise ValueError(
                 f"Found array with 1 sample(s) while a minimum of 2 is required by "
-                f"{type(self).__name__}."
+                f"{type(self).__name__}.{way_out}"
             )
         if start.going_on:
             plan = plan.going_on_from(self._plan)
@@ -317,7 +323,10 @@ class LearnedDenoiser(BaseDenoiser):
         if going_on:
             # Clean images again; noise that shrinks them leaves fewer values to predict from.
             draft.n_features_in_ = self._plan.n_clean_features
-        options |= {"patch_size": self.patch_size, "is_part": partial}
+        options |= {
+            "patch_size": self.patch_size,
+            "min_images": 1 if partial else self._min_images,
+        }
         given = read(draft, X, y, reset=not going_on, **options)
         if self.early_stopping and not partial and given.validation is None:
             _check_is_watched(self, len(given.X))
@@ -413,6 +422,11 @@ class LearnedDenoiser(BaseDenoiser):
     def history_(self) -> list[dict]:
         """One row per epoch: ``epoch``, ``train_loss``, ``valid_loss``, ``lr``, ``dur``."""
         return self.net_.history
+
+    @property
+    def _takes_rows(self):
+        """Whether the net has learnt from flat rows."""
+        return self._plan.ndim == 2
 
     @property
     def _n_features_out(self):

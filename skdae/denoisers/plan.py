@@ -251,8 +251,7 @@ class NetPlan(Persistent):
 
     def output_hwc(self, hwc):
         """Height, width and channels of the result for such images, if the net takes them."""
-        if not self.any_size or hwc[2] != self.input_hwc[2]:
-            check_fitted_shape(hwc, self.input_hwc)
+        check_fitted_shape(hwc, self.input_hwc, self.any_size)
         if tuple(hwc) == self.input_hwc:
             return self.target_hwc
         return (*(n * s for n, s in zip(hwc[:2], self.scale, strict=True)), self.target_hwc[2])
@@ -340,6 +339,7 @@ def plan_net(
     seed,
     context,
     gives_std=False,
+    min_images=2,
 ):
     """Plan a network for checked images.
 
@@ -365,6 +365,8 @@ def plan_net(
         How many neighbours in the stack enter the network on each side of an image.
     gives_std : bool, default=False
         Whether the network has a second output.
+    min_images : int, default=2
+        Number of images that are enough to learn from.
 
     Returns
     -------
@@ -381,7 +383,7 @@ def plan_net(
     latent_dim = None if latent_dim is None else int(latent_dim)
     any_size = bool(architecture) and architecture.any_size(latent_dim)
     if patch_size == "auto":
-        patch_size = choose_patch_size(X, any_size)
+        patch_size = choose_patch_size(X, any_size, min_images)
     shape = (len(X), patch_size, patch_size, *X[0].shape[2:]) if ragged else X.shape
     flat = architecture.flat if architecture else takes_rows
     if flat and takes_rows:

@@ -15,6 +15,9 @@ class _SelfSupervisedDenoiser(LearnedDenoiser):
 
     noise = None
 
+    # Of one, each step makes another task.
+    _min_images = 1
+
     def fit(
         self,
         X: ArrayLike,
@@ -30,8 +33,8 @@ class _SelfSupervisedDenoiser(LearnedDenoiser):
         ----------
         X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
                 (n_samples, height, width, n_channels)
-            Noisy images, at least 2; one is enough where it is learnt by crops (`patch_size`).
-            Images of different sizes come as a list of arrays. With ``context=``, one stack.
+            Noisy images. One is enough for an architecture that takes images of any size. Images of
+            different sizes come as a list of arrays. With ``context=``, one stack.
         y : Ignored
         sample_weight : array-like of shape (n_samples,) or None, default=None
             As in `DenoisingAutoencoder`.
