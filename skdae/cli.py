@@ -27,7 +27,7 @@ def main(arguments=None):
         try:
             return _run(arguments)
         finally:
-            sys.stdout.flush()
+            print(end="", flush=True)
     except BrokenPipeError:
         # Whoever reads the output has seen enough; at its end, Python would write to it again.
         with suppress(OSError, ValueError):
@@ -65,7 +65,7 @@ def _check_not_empty(args):
     for name in ("inputs", "folder", "model", "output", "clean"):
         value = getattr(args, name, None)
         if value == "" or (isinstance(value, list) and "" in value):
-            raise ValueError(f"the path of {name} is empty; pass a name, or . for this folder.")
+            raise ValueError(f"{name} is an empty path; pass a name, or . for this folder.")
 
 
 def _parser():
@@ -169,6 +169,9 @@ def train(args):
         denoiser = DenoisingAutoencoder("unet", noise=added, **options)
     else:
         denoiser = Noise2VoidDenoiser(**options)
+    if len(X) == 1:
+        # Crops are many, where one image is not.
+        denoiser.set_params(patch_size=min(48, *X[0].shape[:2]))
     denoiser.fit(X, y).save(args.output)
     return 0
 
@@ -203,13 +206,41 @@ def info(args):
     model = load(args.model)
     _, tree = read_arrays(args.model)
     print(f"class: {type(model).__name__}")
-    _print_table("parameters", model.get_params(deep=False))
-    if hasattr(model, "net_"):
-        print(f"weights: {sum(weight.numel() for weight in model.module_.parameters())}")
-        print(f"epochs: {len(model.history_)}")
-        _print_table("plan", vars(model.net_.plan))
+    _print_table("parameters", dict(_parameters(model)))
+    # What holds a fitted denoiser has none of its own.
+    learnt = next((m for m in (model, getattr(model, "denoiser_", None)) if hasattr(m, "net_")), 0)
+    if learnt:
+        _print_net(learnt)
     _print_table("versions", tree["versions"])
     return 0
+
+
+def _parameters(model):
+    """Names of parameters and their values as text; noises with what is a default, too."""
+    from sklearn import config_context
+
+    from .noise import BaseNoise
+
+    for name, value in model.get_params().items():
+        is_noise = isinstance(value, BaseNoise)
+        if is_noise or "__" not in name:
+            with config_context(print_changed_only=not is_noise):
+                yield name, repr(value) if is_noise else value
+
+
+def _print_net(denoiser):
+    """What a net learnt from, how well, and for which images."""
+    last, plan = denoiser.history_[-1], denoiser.net_.plan
+    size = "any size" if plan.any_size else "x".join(map(str, denoiser.image_shape_))
+    print(f"image size: {size}")
+    if hasattr(denoiser, "n_samples_fit_"):
+        print(f"images: {denoiser.n_samples_fit_}")
+    print(f"weights: {sum(weight.numel() for weight in denoiser.module_.parameters())}")
+    print(f"epochs: {len(denoiser.history_)}")
+    for name in ("train_loss", "valid_loss"):
+        if name in last:
+            print(f"{name}: {last[name]:.4g}")
+    _print_table("plan", vars(plan))
 
 
 # What they share
@@ -258,7 +289,8 @@ def _outputs(args):
             )
         output.mkdir(parents=True, exist_ok=True)
         outputs = [output / path.name for path in paths]
-    _check_outputs(outputs, paths if args.model is None else [*paths, Path(args.model)])
+    inputs = paths if args.model is None else [*paths, Path(args.model)]
+    _check_outputs(outputs, inputs, ", or --in-place to write over them")
     return dict(zip(paths, outputs, strict=True))
 
 
@@ -277,13 +309,13 @@ def _check_format(path, output):
         )
 
 
-def _check_outputs(outputs, inputs):
+def _check_outputs(outputs, inputs, way_out=""):
     """Refuse to write one file twice, or over an input, however their paths are spelt."""
     known = {_identity(path) for path in inputs}
     for path in outputs:
         if _identity(path) in known:
             raise ValueError(
-                f"{path} is one of the inputs; pass another -o, or --in-place to write over them."
+                f"{path} is one of the inputs; pass another -o{way_out}."
             )
     if len({_identity(path) for path in outputs}) < len(outputs):
         raise ValueError(
@@ -384,9 +416,10 @@ def _check_level(noise, dtype):
             f"0 to 1; did you mean {level / 255:.2g}, which is {level:g} of 255?"
         )
     if dtype.itemsize == 2 and 0 < level < 1 and isinstance(noise, GaussianNoise):
+        values = "0 to 65535" if dtype.kind == "u" else "-32768 to 32767"
         raise ValueError(
             f"--noise: a std of {level:g} is less than one count of a 16-bit file, whose values "
-            f"are 0 to 65535; did you mean {level * 65535:.4g}, which is {level:g} of the range?"
+            f"are {values}; did you mean {level * 65535:.4g}, which is {level:g} of the range?"
         )
 
 
