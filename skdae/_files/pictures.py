@@ -184,7 +184,9 @@ def read_bmp(content, pillow):
     packing, (*_, width, height), offset, (order, *rest) = image.tile[0]
     bits, n_grey = (int.from_bytes(content[i : i + 2], "little") for i in (28, 46))
     is_plain = packing == "raw" and content[14] >= 40 and bits == 8 * len(order)
-    if not is_plain or (image.mode == "L" and n_grey not in (0, 256)):
+    # Of a palette of fewer grey values, the others do not exist.
+    modes = ("RGB", "RGBA", "L") if n_grey in (0, 256) else ("RGB", "RGBA")
+    if not is_plain or image.mode not in modes:
         raise ValueError(f"it has a palette, is packed, or has less than 8 bits; {CONVERT}")
     # Of a pixel, the places of its samples, and perhaps a byte that nobody uses.
     places = [order.index(sample) for sample in image.mode]
