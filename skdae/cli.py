@@ -70,7 +70,8 @@ def _check_not_empty(args):
 
 def _parser():
     parser = argparse.ArgumentParser(
-        "skdae", description="Denoise images: PNG, JPEG, TIFF, BMP and WebP files, and folders of them."
+        "skdae",
+        description="Denoise images: PNG, JPEG, TIFF, BMP and WebP files, and folders of them.",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     parts = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -314,9 +315,7 @@ def _check_outputs(outputs, inputs, way_out=""):
     known = {_identity(path) for path in inputs}
     for path in outputs:
         if _identity(path) in known:
-            raise ValueError(
-                f"{path} is one of the inputs; pass another -o{way_out}."
-            )
+            raise ValueError(f"{path} is one of the inputs; pass another -o{way_out}.")
     if len({_identity(path) for path in outputs}) < len(outputs):
         raise ValueError(
             f"Several inputs would be written to the same file in {outputs[0].parent}."
