@@ -19,7 +19,7 @@ _NOT_INJECTORS = {"BaseNoise", "NoiseSequence", "OneOf", "estimate_noise"}
 
 
 def main(arguments=None):
-    """Run the command; returns the exit code: 0, 1 if anything failed, 130 after Ctrl-C."""
+    """Run the command; returns the exit code, such as 1 if anything failed."""
     with suppress(AttributeError, ValueError):
         # A terminal may lack letters that names of files have.
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -193,10 +193,10 @@ def _packed(part, page, predictor, imagecodecs):
         words = np.ascontiguousarray(part).view(f"u{part.itemsize}")
         part = imagecodecs.delta_encode(words, axis=-2)
     if page.bitspersample < 8 * part.itemsize:
-        row = math.prod(part.shape[1:])
-        data = imagecodecs.packints_encode(
-            np.ascontiguousarray(part), page.bitspersample, runlen=row
-        )
+        # Of 16 bits, the last ones, without a gap but at the end of a line.
+        words = part.astype(">u2").reshape(-1, 1).view(np.uint8)
+        bits = np.unpackbits(words, axis=1)[:, -page.bitspersample :]
+        data = np.packbits(bits.reshape(len(part), -1), axis=1).tobytes()
     else:
         data = part.astype(part.dtype.newbyteorder(order)).tobytes()
     return data if page.compression == 1 else zlib.compress(data)
