@@ -113,8 +113,8 @@ def _fits(page, data, shape, decode):
         return len(decode(data, out=most + 1)) <= most
     if page.compression in _JPEG_2000:
         start = data.index(b"\xff\x4f\xff\x51") + 8
-        width, height, left, top = struct.unpack_from(">4I", data, start)
-        return (width - left) * (height - top) <= math.prod(shape[:2])
+        width, height, left, top, *_, n_samples = struct.unpack_from(">8IH", data, start)
+        return (width - left) * (height - top) * n_samples <= math.prod(shape)
     options = {}
     if page.compression in _JPEG:
         options = {"bitspersample": page.bitspersample, "tables": page.jpegtables}
