@@ -92,7 +92,7 @@ $(VENV)/bin/pip:
 
 $(LOWEST)/.installed: pyproject.toml constraints-lowest.txt
 	$(PYTHON) -m venv $(LOWEST)
-	$(LOWEST)/bin/python -m pip install --quiet -c constraints-lowest.txt -e .[baselines,onnx] \
+	$(LOWEST)/bin/python -m pip install --quiet -c constraints-lowest.txt -e .[baselines,images,onnx] \
 	    hypothesis pandas pytest pytest-xdist
 	@touch $@
 

@@ -5,7 +5,8 @@ import ast
 import os
 import sys
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from glob import glob, has_magic
 from pathlib import Path
 
 # The command is the interface.
@@ -18,11 +19,31 @@ _NOT_INJECTORS = {"BaseNoise", "NoiseSequence", "OneOf", "estimate_noise"}
 
 
 def main(arguments=None):
-    """Run the command; returns the exit code: 0, 1 if anything failed, 130 after Ctrl-C."""
+    """Run the command; returns the exit code, such as 1 if anything failed."""
+    with suppress(AttributeError, ValueError):
+        # A terminal may lack letters that names of files have.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            print(end="", flush=True)
+    except BrokenPipeError:
+        # Whoever reads the output has seen enough; at its end, Python would write to it again.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _run(arguments):
+    """The exit code of a command line; a broken pipe is raised."""
     args = _parser().parse_args(arguments)
     try:
+        _check_not_empty(args)
         with _told():
             return args.run(args)
+    except BrokenPipeError:
+        raise
     except KeyboardInterrupt:
         _say("interrupted; no file is half written")
         return 130
@@ -39,9 +60,18 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+def _check_not_empty(args):
+    """Refuse empty paths, which Python takes for the folder where the command runs."""
+    for name in ("inputs", "folder", "model", "output", "clean"):
+        value = getattr(args, name, None)
+        if value == "" or (isinstance(value, list) and "" in value):
+            raise ValueError(f"{name} is an empty path; pass a name, or . for this folder.")
+
+
 def _parser():
     parser = argparse.ArgumentParser(
-        "skdae", description="Denoise images: PNG, JPEG and TIFF files, and folders of them."
+        "skdae",
+        description="Denoise images: PNG, JPEG, TIFF, BMP and WebP files, and folders of them.",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     parts = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -92,12 +122,18 @@ def denoise(args):
 
     outputs = _outputs(args)
     run = _denoiser(args)
+    written = set()
 
     def work(path):
+        output = outputs[path]
+        if _identity(output) in written:
+            # Names that differ in case alone are one file on many disks.
+            raise ValueError(f"{output} would be written over, which is the output of another file")
         file = read_image(path)
-        content = file.replaced(run(file.images))
-        with atomic_write(outputs[path]) as output:
-            output.write(content)
+        content = file.replaced(run(file))
+        with atomic_write(output) as opened:
+            opened.write(content)
+        written.add(_identity(output))
 
     return _each(outputs, work)
 
@@ -109,7 +145,13 @@ def train(args):
     from .denoisers import DenoisingAutoencoder, Noise2VoidDenoiser
 
     check_place(args.output)
-    X, y = _images_of(args.folder), None
+    paths, clean = find_images(args.folder), None
+    if args.clean is not None:
+        if not Path(args.clean).is_dir():
+            raise ValueError(f"--clean {args.clean}: there is no such folder.")
+        clean = [Path(args.clean, path.name) for path in paths]
+    _check_outputs([Path(args.output)], [*paths, *(clean or [])])
+    X, y = _images_of(paths), None
     options = {
         "max_steps": args.steps,
         "batch_size": 8,
@@ -118,30 +160,29 @@ def train(args):
         "random_state": args.seed,
         "verbose": int(sys.stderr.isatty()),
     }
-    # Crops make many of one image.
-    crops = {"patch_size": min(64, *X[0].shape[:2])} if len(X) == 1 else {}
-    if args.clean is not None:
-        if not Path(args.clean).is_dir():
-            raise ValueError(f"--clean {args.clean}: there is no such folder.")
-        y = _images_of([Path(args.clean, path.name) for path in find_images(args.folder)])
+    if clean is not None:
+        y = _images_of(clean)
         _check_unit_of_pairs(X[0].dtype, y[0].dtype)
-        denoiser = DenoisingAutoencoder("unet", **crops, **options)
+        denoiser = DenoisingAutoencoder("unet", **options)
     elif args.noise is not None:
         added = _parsed_noise(args.noise)
         _check_level(added, X[0].dtype)
-        denoiser = DenoisingAutoencoder("unet", noise=added, **crops, **options)
+        denoiser = DenoisingAutoencoder("unet", noise=added, **options)
     else:
         denoiser = Noise2VoidDenoiser(**options)
+    if len(X) == 1:
+        # Crops are many, where one image is not.
+        denoiser.set_params(patch_size=min(48, *X[0].shape[:2]))
     denoiser.fit(X, y).save(args.output)
     return 0
 
 
 def noise(args):
     """Print the noise of image files, in their units; 8-bit values are read as 0 to 1."""
-    from ._files.images import find_images, read_image
+    from ._files.images import read_image
     from .noise import estimate_noise
 
-    paths = find_images(args.inputs)
+    paths = _inputs(args)
     width = max(len(str(path)) for path in paths)
     row = f"{{:{width}}}  {{:>13}}  {{:7}}  {{:>9}}  {{:>9}}  {{:>9}}  {{:>9}}"
     print(row.format("file", "size", "values", "std", "gain", "read std", "offset"), flush=True)
@@ -166,23 +207,71 @@ def info(args):
     model = load(args.model)
     _, tree = read_arrays(args.model)
     print(f"class: {type(model).__name__}")
-    _print_table("parameters", model.get_params(deep=False))
-    if hasattr(model, "net_"):
-        print(f"weights: {sum(weight.numel() for weight in model.module_.parameters())}")
-        print(f"epochs: {len(model.history_)}")
-        _print_table("plan", vars(model.net_.plan))
+    _print_table("parameters", dict(_parameters(model)))
+    # What holds a fitted denoiser has none of its own.
+    learnt = next((m for m in (model, getattr(model, "denoiser_", None)) if hasattr(m, "net_")), 0)
+    if learnt:
+        _print_net(learnt)
     _print_table("versions", tree["versions"])
     return 0
+
+
+def _parameters(model):
+    """Names of parameters and their values as text; noises with what is a default, too."""
+    from sklearn import config_context
+
+    from .noise import BaseNoise
+
+    for name, value in model.get_params().items():
+        is_noise = isinstance(value, BaseNoise)
+        if is_noise or "__" not in name:
+            with config_context(print_changed_only=not is_noise):
+                yield name, repr(value) if is_noise else value
+
+
+def _print_net(denoiser):
+    """What a net learnt from, how well, and for which images."""
+    last, plan = denoiser.history_[-1], denoiser.net_.plan
+    size = "any size" if plan.any_size else "x".join(map(str, denoiser.image_shape_))
+    print(f"image size: {size}")
+    if hasattr(denoiser, "n_samples_fit_"):
+        print(f"images: {denoiser.n_samples_fit_}")
+    print(f"weights: {sum(weight.numel() for weight in denoiser.module_.parameters())}")
+    print(f"epochs: {len(denoiser.history_)}")
+    for name in ("train_loss", "valid_loss"):
+        if name in last:
+            print(f"{name}: {last[name]:.4g}")
+    _print_table("plan", vars(plan))
 
 
 # What they share
 
 
+def _inputs(args):
+    """The files that are meant; wildcards are expanded where the shell has left them."""
+    from ._files.images import find_images
+
+    names = []
+    for name in args.inputs:
+        is_pattern = has_magic(name) and not os.path.lexists(name)
+        found = sorted(glob(name, recursive=True)) if is_pattern else [name]
+        if not found:
+            raise FileNotFoundError(f"There is no file {name}.")
+        names += found
+    if "-" in names and not os.path.lexists("-"):
+        raise FileNotFoundError(
+            "There is no file named '-': skdae reads files, not the standard input; pass the path "
+            "of a file."
+        )
+    args.inputs = names
+    return find_images(names)
+
+
 def _outputs(args):
     """Where to write the denoised file of each input."""
-    from ._files.images import FORMATS, find_images
+    from ._files.images import FORMATS
 
-    paths = find_images(args.inputs)
+    paths = _inputs(args)
     if args.in_place:
         # Not twice where a link to a file is an input, too.
         return {path: path for path in {os.path.realpath(path): path for path in paths}.values()}
@@ -190,11 +279,7 @@ def _outputs(args):
     is_file = not output.is_dir() and args.output[-1:] not in (os.sep, "/")
     if is_file and [*map(Path, args.inputs)] == paths[:1]:
         outputs = [output]
-        if FORMATS.get(output.suffix.lower()) != FORMATS.get(paths[0].suffix.lower()):
-            raise ValueError(
-                f"{output} must end in {paths[0].suffix!r}, because a file keeps its format; for a "
-                f"folder, pass -o {output}{os.sep}."
-            )
+        _check_format(paths[0], output)
     else:
         if output.exists() and not output.is_dir():
             raise ValueError(f"{output} is a file; pass a folder to write several files into.")
@@ -205,18 +290,51 @@ def _outputs(args):
             )
         output.mkdir(parents=True, exist_ok=True)
         outputs = [output / path.name for path in paths]
-    for path in outputs:
-        if any(path.exists() and other.exists() and path.samefile(other) for other in paths):
-            raise ValueError(
-                f"{path} is one of the inputs; pass another -o, or --in-place to write over them."
-            )
-    if len(set(outputs)) < len(paths):
-        raise ValueError(f"Several inputs would be written to the same file in {output}.")
+    inputs = paths if args.model is None else [*paths, Path(args.model)]
+    _check_outputs(outputs, inputs, ", or --in-place to write over them")
     return dict(zip(paths, outputs, strict=True))
 
 
+def _check_format(path, output):
+    """Refuse a name that tells another format than the file will have."""
+    from ._files.images import FORMATS, format_of
+
+    if output.suffix.lower() == path.suffix.lower():
+        return
+    form = format_of(path) or FORMATS.get(path.suffix.lower())
+    if form is None or FORMATS.get(output.suffix.lower()) != form:
+        suffix = path.suffix or next((s for s, name in FORMATS.items() if name == form), "")
+        raise ValueError(
+            f"{output} must end in {suffix!r}, because a file keeps its format; for a folder, pass "
+            f"-o {output}{os.sep}."
+        )
+
+
+def _check_outputs(outputs, inputs, way_out=""):
+    """Refuse to write one file twice, or over an input, however their paths are spelt."""
+    known = {_identity(path) for path in inputs}
+    for path in outputs:
+        if _identity(path) in known:
+            raise ValueError(f"{path} is one of the inputs; pass another -o{way_out}.")
+    if len({_identity(path) for path in outputs}) < len(outputs):
+        raise ValueError(
+            f"Several inputs would be written to the same file in {outputs[0].parent}."
+        )
+
+
+def _identity(path):
+    """What two paths share if they are one file, whether it is there or not."""
+    path = os.path.realpath(path)
+    try:
+        status = os.stat(path)
+    except OSError:
+        folder, name = os.path.split(path)
+        return (_identity(folder), os.path.normcase(name)) if name else path
+    return status.st_dev, status.st_ino
+
+
 def _denoiser(args):
-    """A function that denoises the images of a file, in the units of denoisers."""
+    """A function that denoises an image file; it gives images in the units of denoisers."""
     import numpy as np
 
     from ._files.estimators import load
@@ -234,11 +352,13 @@ def _denoiser(args):
     # The neighbours of a page are those beside it.
     sees_stacks = getattr(model, "_sees_stacks", None)
 
-    def run(images):
+    def run(file):
+        images = file.images
         dtype = images[0].dtype
         _check_unit(model, dtype)
         if args.model is None:
             _check_level(model.noise, dtype)
+            return [_by_colours(model, image, file.is_rgb) for image in images]
         if sees_stacks:
             return list(model.predict(np.stack(images)))
         ready = (model.fit(image[None]) if is_open else model for image in images)
@@ -247,11 +367,23 @@ def _denoiser(args):
     return run
 
 
+def _by_colours(model, image, is_rgb):
+    """An image of which the pretrained net sees RGB together, and each other channel alone."""
+    import numpy as np
+
+    n = 1 if image.ndim == 2 else image.shape[2]
+    if n in (1, 3):
+        return model.fit(image[None]).predict(image[None])[0]
+    first = [image[..., :3]] if is_rgb and n > 3 else []
+    parts = [*first, *(image[..., i] for i in range(3 * len(first), n))]
+    return np.dstack([model.fit(part[None]).predict(part[None])[0] for part in parts])
+
+
 def _check_unit(model, dtype):
     """Refuse counts where a network learnt values in [0, 1], or the other way round."""
     if dtype.kind not in "iu" or not hasattr(model, "scaling_"):
         return
-    learnt_unit, is_unit = model.scaling_ == (0.0, 1.0), dtype.itemsize == 1
+    learnt_unit, is_unit = model.scaling_ == (0.0, 1.0), dtype == "uint8"
     if learnt_unit != is_unit:
         learnt = "values in [0, 1], as 8 bits are read" if learnt_unit else "counts"
         raise ValueError(
@@ -262,7 +394,8 @@ def _check_unit(model, dtype):
 
 def _check_unit_of_pairs(noisy, clean):
     """Refuse 8 bits beside 16 bits, from which nothing is learnt that denoises either."""
-    if {noisy.name, clean.name} == {"uint8", "uint16"}:
+    are_counts = noisy.kind in "iu" and clean.kind in "iu"
+    if are_counts and (noisy == "uint8") != (clean == "uint8"):
         raise ValueError(
             f"The noisy images have values of {noisy}, the clean ones of {clean}, whose units "
             "differ; train on files of one kind."
@@ -276,15 +409,16 @@ def _check_level(noise, dtype):
     if not isinstance(noise, GaussianNoise | PoissonGaussianNoise) or dtype.kind not in "iu":
         return
     level = max(noise.std) if isinstance(noise.std, tuple | list) else noise.std
-    if dtype.itemsize == 1 and level > 1:
+    if dtype == "uint8" and level > 1:
         raise ValueError(
             f"--noise: a std of {level:g} does not fit 8-bit files, whose values are read as "
             f"0 to 1; did you mean {level / 255:.2g}, which is {level:g} of 255?"
         )
     if dtype.itemsize == 2 and 0 < level < 1 and isinstance(noise, GaussianNoise):
+        values = "0 to 65535" if dtype.kind == "u" else "-32768 to 32767"
         raise ValueError(
             f"--noise: a std of {level:g} is less than one count of a 16-bit file, whose values "
-            f"are 0 to 65535; did you mean {level * 65535:.4g}, which is {level:g} of the range?"
+            f"are {values}; did you mean {level * 65535:.4g}, which is {level:g} of the range?"
         )
 
 
@@ -339,6 +473,8 @@ def _each(paths, work):
         try:
             with _told(path):
                 work(path)
+        except BrokenPipeError:
+            raise
         except Exception as error:
             n_failed += 1
             _say(error, path)

@@ -25,6 +25,7 @@ from skdae import (
     GaussianNoise,
     MedianFilter,
     Noise2VoidDenoiser,
+    SelfEnsembleDenoiser,
     load,
 )
 from skdae.architectures import UNet
@@ -33,6 +34,7 @@ from skdae.datasets import ImageFiles
 from skdae.noise import PoissonNoise
 
 tifffile = pytest.importorskip("tifffile")
+pytest.importorskip("imagecodecs")
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "guide" / "command.rst").read_text()
@@ -145,6 +147,118 @@ def test_input_is_never_written_over_unasked(here, fails):
     assert (here / "noisy" / "a.png").read_bytes() == before
 
 
+def small_png(path):
+    Image.fromarray(np.full((4, 5), 9, np.uint8)).save(path)
+
+
+@pytest.mark.parametrize(
+    "out",
+    ["in/../in/a.png", "{here}/in/a.png", "link/a.png", "deep/link.png", "hard.png", "link", "in"],
+)
+def test_input_is_known_however_its_path_is_spelt(out, here, fails):
+    for name in ("in", "deep"):
+        Path(name).mkdir()
+    small_png("in/a.png")
+    Path("link").symlink_to("in")
+    Path("deep/link.png").symlink_to("../link/a.png")
+    os.link("in/a.png", "hard.png")
+    before = Path("in/a.png").read_bytes()
+    out = out.format(here=here)
+    fails(f"denoise in/a.png -o {out} --model model", "is one of the inputs")
+    assert Path("in/a.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("link", [os.link, os.symlink])
+def test_two_outputs_that_are_one_file_are_refused(link, here, fails):
+    Path("out").mkdir()
+    small_png("out/a.png")
+    link(here / "out/a.png", "out/b.png")
+    before = Path("out/a.png").read_bytes()
+    fails("denoise noisy -o out --model model", "would be written to the same file")
+    assert Path("out/a.png").read_bytes() == before
+    # Of a file that is not there yet.
+    Path("new").mkdir()
+    Path("new/b.png").symlink_to("a.png")
+    fails("denoise noisy -o new --model model", "would be written to the same file")
+    assert names(here / "new") == ["b.png"]
+
+
+def test_output_that_becomes_another_one_on_the_way_is_refused(here, fails, monkeypatch):
+    replace, first = os.replace, expected("noisy/a.png")
+
+    def on_a_disk_of_one_name(source, path):
+        replace(source, path)
+        if path.name == "a.png":
+            os.link(path, path.with_name("b.png"))
+
+    monkeypatch.setattr(os, "replace", on_a_disk_of_one_name)
+    fails("denoise noisy -o out --model model", "b.png would be written over")
+    assert_array_equal(pixels("out/a.png"), first)
+
+
+def test_model_is_not_written_over(fails):
+    before = Path("model").read_bytes()
+    os.link("model", "model.png")
+    fails("denoise noisy/a.png -o model.png --model model", "model.png is one of the inputs")
+    assert Path("model").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "denoise noisy/a.png -o ''",
+        "denoise '' -o out",
+        "denoise noisy/a.png '' -o out",
+        "denoise noisy -o out --model ''",
+        "train noisy -o ''",
+        "train '' -o net",
+        "train noisy --clean '' -o net",
+        "noise ''",
+        "info ''",
+    ],
+)
+def test_empty_path_is_not_this_folder(line, here, fails):
+    small_png("a.png")
+    before = names(here)
+    fails(line, "is an empty path")
+    assert names(here) == before
+
+
+def test_standard_input_is_not_read(fails):
+    fails("denoise - -o out.png --model model", "no file named '-'.* not the standard input")
+    fails("noise -", "not the standard input")
+    fails("denoise nothing -o out.png --model model", "No such file or directory: 'nothing'")
+
+
+def test_file_without_a_suffix_is_what_it_holds(fails):
+    os.rename("noisy/a.png", "noisy/a")
+    fails("denoise noisy/a -o out.jpg --model model", r"out.jpg must end in '\.png'")
+    assert run("denoise noisy/a -o out.png --model model") == 0
+    assert_array_equal(pixels("out.png"), expected("noisy/a"))
+
+
+def test_wildcards_are_expanded_where_the_shell_did_not(here, fails):
+    small_png("noisy/c[1].png")
+    assert run("denoise 'noisy/?.png' -o out --model model") == 0
+    assert names(here / "out") == ["a.png", "b.png"]
+    assert run("denoise 'noisy/c[1].png' -o c.png --model model") == 0
+    assert run("denoise 'noisy/b*' -o b.png --model model") == 0
+    assert_array_equal(pixels("b.png"), expected("noisy/b.png"))
+    fails("denoise 'noisy/*.tif' -o out --model model", r"There is no file noisy/\*\.tif")
+
+
+def test_folder_of_all_formats(here, capsys):
+    Path("all").mkdir()
+    image = Image.fromarray(CLEAN[0])
+    for suffix in (".jfif", ".bmp", ".webp", ".tif"):
+        image.save(f"all/image{suffix}", "JPEG" if suffix == ".jfif" else None)
+    (here / "all" / "other.gif").write_bytes(b"")
+    assert run("denoise all -o out --model model") == 0
+    assert names(here / "out") == ["image.bmp", "image.jfif", "image.tif", "image.webp"]
+    assert "warning: the folder all holds 1 image(s) of other formats" in capsys.readouterr().err
+    assert_array_equal(pixels("out/image.bmp"), expected("all/image.bmp"))
+
+
 def test_a_model_that_sees_neighbours_gets_the_pages_of_a_file_together(capsys):
     stack = np.stack([NOISY[0][..., 0]] * 4) + np.arange(4)[:, None, None] / np.float32(10)
     net = UNet(filters=(2, 4), residual=False)
@@ -179,6 +293,60 @@ def test_pages_bits_and_floats_come_out_as_they_went_in():
     out = tifffile.imread("out/float.tif")
     assert out.dtype == np.float32
     assert_array_equal(out, model.fit_transform(stack.astype(np.float32) - 1e4))
+
+
+def test_signed_and_packed_values_keep_their_kind():
+    signed = (2000 * NOISY[0][..., 0] - 3000).astype(np.int16)
+    packed = (4000 * NOISY[0][..., 0].clip(0, 1)).astype(np.uint16)
+    tifffile.imwrite("signed.tif", signed, photometric="minisblack", compression="lzw")
+    bits = np.unpackbits(packed.astype(">u2").view(np.uint8).reshape(-1, 2), axis=1)[:, 4:]
+    options = {"shape": packed.shape, "dtype": packed.dtype, "bitspersample": 12}
+    data = iter([np.packbits(bits).tobytes()])
+    tifffile.imwrite("packed.tif", data, photometric="minisblack", **options)
+    MedianFilter().save("filter")
+    assert run("denoise signed.tif packed.tif -o out --model filter") == 0
+    for name, values in (("signed", signed), ("packed", packed)):
+        with tifffile.TiffFile(f"out/{name}.tif") as file:
+            assert file.pages[0].dtype == values.dtype
+            assert file.pages[0].bitspersample == (16 if name == "signed" else 12)
+            out = file.asarray()
+        assert_array_equal(out, np.rint(MedianFilter().fit_transform(values[None])[0]))
+    # Values of 16 bits that may be negative are counts, too.
+    assert run("denoise signed.tif -o other.tif") == 0
+    assert tifffile.imread("other.tif").mean() == pytest.approx(signed.mean(), rel=0.01)
+
+
+def test_fourth_band_is_denoised_as_a_channel_of_its_own():
+    clean = np.dstack([CLEAN[0], CLEAN[1][..., 1]]) / 255
+    noisy = GaussianNoise(std=0.1, clip=(0, 1), random_state=0).fit_transform(clean[None])[0]
+    noisy = np.rint(255 * noisy).astype(np.uint8)
+    options = {"photometric": "rgb", "extrasamples": ["unspecified"], "metadata": None}
+    tifffile.imwrite("bands.tif", noisy, **options)
+    tifffile.imwrite("colours.tif", noisy[..., :3], photometric="rgb", metadata=None)
+    tifffile.imwrite("band.tif", noisy[..., 3], photometric="minisblack", metadata=None)
+    assert run("denoise bands.tif colours.tif band.tif -o out --noise 0.1") == 0
+    out = tifffile.imread("out/bands.tif")
+    assert_array_equal(out[..., :3], tifffile.imread("out/colours.tif"))
+    assert_array_equal(out[..., 3], tifffile.imread("out/band.tif"))
+    error = np.abs(out / 255 - clean).mean(axis=(0, 1))
+    assert (error < 0.7 * np.abs(noisy / 255 - clean).mean(axis=(0, 1))).all()
+
+
+def test_hidden_colours_decide_nothing():
+    image = np.rint(255 * NOISY[0].clip(0, 1)).astype(np.uint8)
+    alpha = np.full(image.shape[:2], 255, np.uint8)
+    alpha[:, :24] = 0
+    rng, results = np.random.default_rng(0), []
+    for colours in (0, 255, rng.integers(0, 256, (48, 24, 3))):
+        image[:, :24] = colours
+        Image.fromarray(np.dstack([image, alpha])).save("alpha.png")
+        assert run("denoise alpha.png -o out.png") == 0
+        out = np.asarray(Image.open("out.png"))
+        assert_array_equal(out[:, :24, :3], image[:, :24])
+        assert_array_equal(out[..., 3], alpha)
+        results.append(out[:, 24:])
+    assert_array_equal(results[0], results[1])
+    assert_array_equal(results[0], results[2])
 
 
 def test_one_file_that_fails_does_not_stop_the_rest(here, fails):
@@ -451,6 +619,24 @@ def test_place_of_the_model_is_looked_at_before_training(out, match, fails):
     fails(f"train noisy -o {out} --steps 1000000000", match)
 
 
+def test_training_image_is_not_replaced_by_the_model(here, fails):
+    before = Path("noisy/a.png").read_bytes()
+    Path("link").symlink_to("noisy/a.png")
+    os.link("clean/a.png", "hard")
+    fails("train noisy -o noisy/a.png --steps 1000000000", "noisy/a.png is one of the inputs")
+    fails("train noisy -o link --steps 1000000000", "link is one of the inputs")
+    fails("train noisy --clean clean -o hard --steps 1000000000", "hard is one of the inputs")
+    assert Path("noisy/a.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("noise", ["", "--noise 0.1"])
+def test_one_small_image_is_enough_to_try(noise):
+    Path("one").mkdir()
+    write("one/a.png", NOISY[0])
+    assert run(f"train one -o net --steps 1 --seed 0 {noise}") == 0
+    assert run("denoise one -o out --model net") == 0
+
+
 def test_training_file_that_is_damaged_is_named(fails):
     Path("noisy/b.png").write_bytes(Path("noisy/b.png").read_bytes()[:99])
     fails("train noisy -o net", "noisy/b.png cannot be read: it is damaged")
@@ -489,6 +675,26 @@ def test_info_prints_what_is_in_a_file(capsys):
     assert "plan" not in capsys.readouterr().out
 
 
+def test_info_tells_what_matters(capsys):
+    assert run("train clean --noise 0.1 -o net --steps 3 --seed 0") == 0
+    last = load("net").history_[-1]
+    capsys.readouterr()
+    assert run("info net") == 0
+    text = capsys.readouterr().out
+    assert "image size: any size\n" in text
+    assert "images: 2\n" in text
+    assert f"train_loss: {last['train_loss']:.4g}\n" in text
+    assert re.search(r"noise: GaussianNoise\(.*std=0.1", text)
+    # The level is told where it is the default one, too, and however deep.
+    dae = DenoisingAutoencoder("dense", noise=GaussianNoise(random_state=0), max_epochs=1)
+    SelfEnsembleDenoiser(dae).fit(np.random.default_rng(0).random((9, 8, 8))).save("deep")
+    assert run("info deep") == 0
+    text = capsys.readouterr().out
+    assert re.search(r"denoiser__noise: GaussianNoise\(.*std=0.1", text)
+    assert "image size: 8x8\n" in text
+    assert "images: 9\n" in text
+
+
 def test_info_of_what_skdae_did_not_save(fails):
     fails("info noisy/a.png", "noisy/a.png cannot be loaded")
     fails("info nothing", "No such file or directory: 'nothing'")
@@ -497,10 +703,13 @@ def test_info_of_what_skdae_did_not_save(fails):
 # As a program
 
 
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+COMMAND = [sys.executable, "-m", "skdae"]
+
+
 def program(*words, **options):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "skdae", *words]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, **options)
+    options = {"env": ENVIRONMENT, "capture_output": True, "text": True, **options}
+    return subprocess.run([*COMMAND, *words], **options)
 
 
 def test_runs_as_a_module_without_a_bar_in_a_pipe():
@@ -510,6 +719,28 @@ def test_runs_as_a_module_without_a_bar_in_a_pipe():
     failed = program("denoise", "noisy", "-o", "out", "--model", "model")
     assert failed.returncode == 1
     assert failed.stderr == "skdae: noisy/a.png cannot be read: it is empty\n"
+
+
+@pytest.mark.parametrize("words", [["noise", "noisy"], ["--help"], ["info", "model"]])
+def test_a_reader_who_has_seen_enough_ends_the_command_quietly(words):
+    reader, writer = os.pipe()
+    # As `head` does in the end.
+    os.close(reader)
+    options = {"stdout": writer, "stderr": subprocess.PIPE, "env": ENVIRONMENT, "text": True}
+    done = subprocess.run([*COMMAND, *words], **options)
+    os.close(writer)
+    # What argparse prints without a buffer, it lets go.
+    assert done.returncode in ((0, 141) if words == ["--help"] else (141,))
+    assert done.stderr == ""
+
+
+def test_a_terminal_without_the_letters_of_a_name():
+    names = ["σ.png", os.fsdecode(b"\xff.png")]
+    for name in names:
+        os.rename(f"noisy/{'ab'[names.index(name)]}.png", f"noisy/{name}")
+    done = program("noise", "noisy", env={**ENVIRONMENT, "PYTHONIOENCODING": "cp1252"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"noisy/\u03c3.png" in done.stdout
 
 
 def test_the_parser_imports_nothing_heavy():

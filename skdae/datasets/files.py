@@ -19,8 +19,8 @@ class ImageFiles(Sequence):
     Parameters
     ----------
     paths : str, path, or iterable of them
-        A folder, whose PNG, JPEG and TIFF files are taken in the order of their names; a file; or
-        several of both.
+        A folder, whose PNG, JPEG, TIFF, BMP and WebP files are taken in the order of their names; a
+        file; or several of both.
 
     Attributes
     ----------
@@ -33,7 +33,12 @@ class ImageFiles(Sequence):
         If a file is missing.
     ValueError
         If a folder holds no image files; when an image is used, if its file is damaged, or is not
-        one with 8 or 16 bits or floats in grey or RGB.
+        one with 8 to 16 bits or floats in grey or RGB.
+
+    Warns
+    -----
+    UserWarning
+        If a folder holds images of other formats, which are passed over.
 
     See Also
     --------
@@ -42,9 +47,10 @@ class ImageFiles(Sequence):
     Notes
     -----
     An image is ``(height, width)`` or ``(height, width, n_channels)``, with the values and the
-    dtype of the file: `uint8`, which denoisers take as ``value / 255``, `uint16`, or floats. Alpha
-    is left out. Each page of a TIFF file is an image of its own. The one file that was read last
-    is kept.
+    dtype of the file: `uint8`, which denoisers take as ``value / 255``, `int8`, `uint16`, `int16`,
+    or floats. Alpha is left out, and where it is 0, an image has the colors of the nearest pixel
+    that is visible. Other bands, such as near infrared, are channels. Each page of a TIFF file is
+    an image of its own. The one file that was read last is kept.
 
     The `fit` of a network reads them in parts where they do not fit into memory. `predict` and
     filters read all images; where these do not fit, go on in parts: ``for image in files:

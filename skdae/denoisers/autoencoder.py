@@ -163,6 +163,8 @@ class DenoisingAutoencoder(LearnedDenoiser):
         units.
     n_iter_ : int
         Number of epochs run.
+    n_samples_fit_ : int
+        Number of images of the last `fit`.
     noise_ : injector or None
         Fitted copy of `noise`, for `score`.
     device_ : torch.device

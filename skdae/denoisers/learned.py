@@ -103,6 +103,7 @@ class LearnedDenoiser(BaseDenoiser):
     net_: ImageNet
     noise_: BaseNoise | None
     n_iter_: int
+    n_samples_fit_: int
     image_shape_: tuple[int, ...]
     device_: torch.device
     precision_: Literal["float32", "bfloat16", "float16"]
@@ -247,7 +248,9 @@ class LearnedDenoiser(BaseDenoiser):
         if given.y is None and noise is None and pretext is None:
             _warn_plain_autoencoder()
         net = self._train(given, plan, noise, data, pretext, start)
-        return self._keep(net, noise, pretext, given.names, start)
+        self._keep(net, noise, pretext, given.names, start)
+        self.n_samples_fit_ = len(data.images)
+        return self
 
     def _train(self, given, plan, noise, data, pretext, start):
         """A net that has learnt, with its plan."""
@@ -578,6 +581,8 @@ class LearnedDenoiser(BaseDenoiser):
         yield "_seed", self._seed >= 0
         yield "_n_fits", self._n_fits > 0
         yield "n_iter_", 0 < self.n_iter_ <= len(self.history_)
+        # Files of earlier versions do not tell it.
+        yield "n_samples_fit_", getattr(self, "n_samples_fit_", 1) > 0
         rows = (type(row) is dict and isinstance(row["train_loss"], float) for row in self.history_)
         yield "history_", all(rows)
 

@@ -82,6 +82,8 @@ class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
         Offset and scale of the network's units, as in `DenoisingAutoencoder`.
     n_iter_ : int
         Number of epochs run.
+    n_samples_fit_ : int
+        Number of images of the last `fit`.
     device_ : torch.device
         Where the network is.
     precision_ : str

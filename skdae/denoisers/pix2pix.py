@@ -81,6 +81,8 @@ class Pix2PixDenoiser(LearnedDenoiser):
         Offset and scale of the network's units, as in `DenoisingAutoencoder`.
     n_iter_ : int
         Number of epochs run.
+    n_samples_fit_ : int
+        Number of images of the last `fit`.
     noise_ : injector or None
         Fitted copy of `noise`, for `score`.
     device_ : torch.device
