@@ -25,6 +25,7 @@ from .._images import (
     image_by_image,
     is_far,
     is_ragged,
+    refuse_overflow,
     to_float,
     to_nhwc,
     union,
@@ -44,6 +45,9 @@ _N_STEPS, _N_PIXELS, _N_GROUPS = 1000, 2**18, 20
 
 # Of the window in which variance is local, in pixels.
 _WINDOW = 1.0
+
+# An error, divided by its width and multiplied by it again, may come back smaller than it was.
+_ROUNDING = 1 + 4 * np.finfo(np.float64).eps
 
 # What a calibration gives.
 _CALIBRATED = ("range_", "widths_", "n_calibration_", "errors_")
@@ -240,7 +244,7 @@ class ConformalDenoiser(HeldDenoiser):
         denoised, stds, errors = [], [], []
         for images, targets in _batches(X, y):
             pixels, std = self._denoise(images)
-            target = to_nhwc(to_float(targets), self._denoised_shape(targets))
+            target = to_nhwc(_float64(targets), self._denoised_shape(targets))
             if pixels.shape != target.shape:
                 raise ValueError(
                     f"y has images of shape {target.shape[1:]}, but the denoised ones have "
@@ -302,10 +306,10 @@ class ConformalDenoiser(HeldDenoiser):
         pixels, stds = self._denoise(images)
         stds = [None] * len(pixels) if stds is None else stds
         widths = [self.widths_(image, std) for image, std in zip(pixels, stds, strict=True)]
-        half = from_nhwc(factor * np.stack(widths), images.ndim)
+        half = from_nhwc(factor * _ROUNDING * np.stack(widths), images.ndim)
         X_denoised = from_nhwc(pixels, images.ndim)
-        intervals = np.stack([X_denoised - half, X_denoised + half])
-        return X_denoised, intervals.astype(X_denoised.dtype)
+        ends = (_rounded_outward(X_denoised, step * half) for step in (-1, 1))
+        return X_denoised, np.stack([*ends])
 
     @property
     def noise_(self) -> Any:
@@ -428,9 +432,12 @@ def _clues(image, std, low):
     """What tells of the error of each pixel: brightness, texture, and a standard deviation."""
     image = image - np.float64(low)
     sigma = (_WINDOW, _WINDOW, 0)
-    mean, squares = (gaussian_filter(x, sigma, mode="nearest") for x in (image, image**2))
-    clues = [image.clip(0), (squares - mean**2).clip(0)]
-    return np.stack(clues if std is None else [*clues, std])
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, squares = (gaussian_filter(x, sigma, mode="nearest") for x in (image, image**2))
+        clues = [image.clip(0), (squares - mean**2).clip(0)]
+    clues = np.stack(clues if std is None else [*clues, std])
+    refuse_overflow(clues, image, "ConformalDenoiser")
+    return clues
 
 
 def _quantiles(values):
@@ -438,6 +445,23 @@ def _quantiles(values):
     values = np.sort(values, axis=None)
     steps = np.arange(1, _N_STEPS + 1)
     return values[-(-len(values) * steps // _N_STEPS) - 1]
+
+
+def _float64(images):
+    """Clean images as exactly as they are known; float32 would move those of `uint8`."""
+    return images / 255 if images.dtype == np.uint8 else images.astype(np.float64)
+
+
+def _rounded_outward(images, steps):
+    """Images plus signed steps, in their dtype: the nearest value may lie on the wrong side."""
+    outward = np.copysign(np.inf, steps)
+    with np.errstate(over="ignore"):
+        exact = images + steps
+        # Of no step, the sum is exact.
+        exact = np.where(steps == 0, exact, np.nextafter(exact, outward))
+        ends = exact.astype(images.dtype)
+        is_inside = np.where(outward > 0, ends < exact, ends > exact)
+        return np.where(is_inside, np.nextafter(ends, outward.astype(ends.dtype)), ends)
 
 
 def _batches(X, y):
