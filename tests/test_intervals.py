@@ -123,8 +123,8 @@ def test_ends_hold_the_truth_in_every_dtype_and_unit(dtype, scale, offset):
 def test_ends_hold_equal_errors_to_the_last_bit():
     # The larger of two errors is that of the quantile, and the end is 0, where steps are smallest.
     rng = np.random.default_rng(0)
-    for error in range(1, 50):
-        X = np.full((40, 4, 4), -float(error))
+    for error in rng.uniform(1, 2, 50):
+        X = np.full((40, 4, 4), -error)
         assert covered(X, rng.choice([0, -0.5 * error], X.shape), 0.9, Even()) == 1
 
 

@@ -18,12 +18,13 @@ import numpy as np
 import sklearn
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from .arrays import DTYPES, read_arrays, saying_why, write_arrays
 
 #: The classes that `load` makes objects of, as far as they are imported.
-CLASSES: dict[str, type] = {"Pipeline": Pipeline}
+CLASSES: dict[str, type] = {"Pipeline": Pipeline, "FrozenEstimator": FrozenEstimator}
 
 # The folders of all others. The last one imports torch, which the files of the others do not need.
 _FOLDERS = ("filters", "noise", "denoisers")

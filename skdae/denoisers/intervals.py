@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.ndimage import gaussian_filter
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
@@ -69,7 +70,9 @@ class ConformalDenoiser(HeldDenoiser):
     ----------
     denoiser : denoiser
         Anything with ``fit(X, y)`` and ``predict(X)`` that gives images back: `fit` fits a clone of
-        it. One that is fitted already needs no `fit`.
+        it. One that is fitted already needs no `fit`: `conformalize` takes a copy, as it does of
+        a `sklearn.frozen.FrozenEstimator`. The intervals hold for the copy, whatever becomes of
+        the original; a further `conformalize` takes a copy of what is passed then.
     coverage : float, default=0.9
         Share in (0, 1) of the pixels that lie inside of their intervals. It may be changed after
         `conformalize`.
@@ -145,10 +148,29 @@ class ConformalDenoiser(HeldDenoiser):
     n_calibration_: int
     widths_: "Widths"
     range_: tuple[float, float]
+    # Whether conformalize takes the denoiser that is passed, rather than that of fit.
+    _takes_over: bool
 
     def __init__(self, denoiser: Any, coverage: float = 0.9):
         self.denoiser = denoiser
         self.coverage = coverage
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; `conformalize` then takes no denoiser that was fitted with others.
+
+        Parameters
+        ----------
+        **params : dict
+            By name; ``denoiser__size`` is the parameter `size` of the denoiser.
+
+        Returns
+        -------
+        self : object
+        """
+        super().set_params(**params)
+        if any(name.partition("__")[0] == "denoiser" for name in params):
+            self.__dict__.pop("_takes_over", None)
+        return self
 
     # The denoiser is validated as in a fit of its own.
     @fit_context(skip_nested=False)
@@ -181,6 +203,7 @@ class ConformalDenoiser(HeldDenoiser):
             # Those of another denoiser.
             for name in _CALIBRATED:
                 self.__dict__.pop(name, None)
+            self._takes_over = isinstance(self.denoiser, FrozenEstimator)
         return self
 
     def conformalize(self, X: ArrayLike, y: ArrayLike) -> Self:
@@ -202,14 +225,14 @@ class ConformalDenoiser(HeldDenoiser):
         Raises
         ------
         NotFittedError
-            If `fit` was not called, and the denoiser is not a fitted one.
+            If `fit` was not called since the denoiser was set, and it is not a fitted one.
         ValueError
             If there are too few images for the coverage, if `y` is missing, or if it has other
             shapes or units than the denoised images. The fitted state from before is kept.
         """
         self._validate_params()
         with unchanged_on_error(self):
-            if not hasattr(self, "denoiser_"):
+            if getattr(self, "_takes_over", True):
                 self._take_over(X)
             self._conformalize(X, y)
         return self

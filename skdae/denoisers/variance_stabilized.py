@@ -39,7 +39,8 @@ class VarianceStabilized(HeldDenoiser):
     ----------
     denoiser : denoiser
         Anything with ``fit(X, y)`` and ``predict(X)`` that gives images back. A clone of it is
-        fitted; a `sklearn.frozen.FrozenEstimator` around a fitted denoiser is used as it is.
+        fitted; a `sklearn.frozen.FrozenEstimator` around a fitted denoiser is used as it is, and
+        as it is after a later fit of its own.
     noise : "estimate" or injector, default="estimate"
         The noise of the images, in their units: a `PoissonGaussianNoise`, a `PoissonNoise`, or a
         `GaussianNoise`, which needs no transform: the denoiser gets the images as they are.
@@ -161,7 +162,8 @@ class VarianceStabilized(HeldDenoiser):
             X = check_any_images(X)
             return stabilized(X, check_targets(X, y))
 
-        self._hold(images, *stabilized(X, y), with_validation(fit_params, checked))
+        fit_params = with_validation(self._routed(fit_params), checked)
+        self._hold(images, *stabilized(X, y), fit_params)
 
     def _predict(self, X):
         """Denoise checked images."""
