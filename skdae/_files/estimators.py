@@ -60,7 +60,7 @@ class Persistent:
     would be to run code that a file names.
     """
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if cls.__module__.partition(".")[0] == __package__.partition(".")[0]:
             CLASSES[cls.__name__] = cls

@@ -210,9 +210,10 @@ class VarianceStabilized(HeldDenoiser):
                 "pass a DenoisingAutoencoder or another denoiser that trains, or keep this one "
                 "with save(path)."
             )
-        graph = UserImages(held.module_, held._plan)
+        graph: Any = UserImages(held.module_, held._plan)
         if as_camera(self.noise_) is not None:
-            graph = Stabilized(graph, *self._line(), self.range_)
+            transform, line = self._line()
+            graph = Stabilized(graph, transform, line, self.range_)
         export_onnx(graph, path, free_size=held._plan.any_size and held._plan.ndim > 2)
 
     def _line(self):
