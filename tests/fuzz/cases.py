@@ -525,5 +525,6 @@ def kinds():
     table["before fit"] = (unfitted, 1)
     from .files import FILE_KINDS
     from .held import HELD_KINDS
+    from .meta import META_KINDS
 
-    return table | FILE_KINDS | HELD_KINDS
+    return table | FILE_KINDS | HELD_KINDS | META_KINDS
