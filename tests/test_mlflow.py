@@ -23,7 +23,8 @@ from skdae import (
 skops = pytest.importorskip("skops.io")
 
 PAGE = Path(__file__).parents[1] / "docs" / "guide" / "deploying.rst"
-BLOCK = re.search(r"\n    import mlflow\n(    .*\n|\n)*", PAGE.read_text(encoding="utf-8"))[0]
+SECTION = PAGE.read_text(encoding="utf-8").partition("\nmlflow\n---")[2].partition("\n---")[0]
+BLOCK = "\n".join(re.findall(r"^(?:>>>|\.\.\.) (.*)$", SECTION, re.MULTILINE))
 X = np.random.default_rng(0).random((30, 8, 8))
 SMALL = {"max_epochs": 1, "random_state": 0}
 NET = DenoisingAutoencoder("dense", noise=GaussianNoise(0.1, random_state=0), **SMALL)
@@ -55,5 +56,5 @@ def test_the_block_of_the_page_logs_a_denoiser(name, monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow", mlflow)
     with pytest.raises(TypeError, match=r"[Uu]ntrusted types"):
         log_model(denoiser, name="refused")
-    exec(re.sub(r"(?m)^    ", "", BLOCK), {"denoiser": denoiser})
+    exec(BLOCK, {"denoiser": denoiser})
     np.testing.assert_array_equal(logged["denoiser"].predict(images), denoiser.predict(images))
