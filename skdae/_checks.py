@@ -62,6 +62,13 @@ def fit_context(skip_nested: bool) -> Callable[[Method], Method]:
 class CheckedEstimator(BaseEstimator):
     """An estimator whose fit says what a misspelt parameter may have meant."""
 
+    def _get_params_html(self, *args, **kwargs):
+        """The table of a diagram; scikit-learn 1.9 shows descriptions to who has a link alone."""
+        params = super()._get_params_html(*args, **kwargs)
+        # There is no site yet: this page.
+        params.doc_link = params.doc_link or "#"
+        return params
+
     def _validate_params(self):
         params = self.get_params(deep=False)
         check_parameters(type(self).__name__, self._parameter_constraints, **params)

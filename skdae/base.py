@@ -65,7 +65,7 @@ class ImageFeaturesOutMixin(ClassNamePrefixFeaturesOutMixin):
 
     fit_transform = _rows_in_tables(TransformerMixin.fit_transform)
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for name in {"transform", "fit_transform"} & set(vars(cls)):
             setattr(cls, name, _rows_in_tables(vars(cls)[name]))

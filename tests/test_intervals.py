@@ -89,6 +89,51 @@ def test_factor_is_the_conformal_quantile_of_the_relative_errors():
     np.testing.assert_allclose(low, -kept[24])
 
 
+def covered(X, y, coverage, denoiser=None):
+    """Of new images, the share of float64 pixels that the ends of intervals hold."""
+    half = len(X) // 2
+    denoiser = ConformalDenoiser((denoiser or MedianFilter(3)).fit(X), coverage)
+    denoiser.conformalize(X[:half], y[:half])
+    truth = y[half:] / 255 if y.dtype == np.uint8 else y[half:].astype(np.float64)
+    return share_inside(denoiser.predict_interval(X[half:])[1], truth).mean()
+
+
+def test_rounding_of_bytes_takes_no_coverage():
+    # Errors are the rounding of float32 in most pixels.
+    X = np.random.default_rng(0).integers(0, 100, (400, 1, 1), dtype=np.uint8)
+    X = X + np.tile(np.arange(16, dtype=np.uint8) * 9, (16, 1))
+    for y in (X, X / 255, (X / 255).astype(np.float32)):
+        assert covered(X, y, 0.8) >= 0.79
+        assert covered(X, y, 0.8, Nothing()) >= 0.79
+
+
+@pytest.mark.parametrize("offset", [0, 1, 1e4, 1e8])
+@pytest.mark.parametrize("scale", [1e-320, 1e-40, 1e-30, 1e-8, 0.3, 1e3, 1e30])
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_ends_hold_the_truth_in_every_dtype_and_unit(dtype, scale, offset):
+    rng = np.random.default_rng(0)
+    y = scale * (offset + rng.normal(size=(400, 8, 8)))
+    X = y + scale * 0.1 * rng.normal(size=y.shape)
+    if np.abs(X).max() > np.finfo(dtype).max:
+        pytest.skip("beyond the range of the dtype")
+    # Outward rounding may hold more, where a step of the dtype is a large part of the error.
+    assert covered(X.astype(dtype), y, 0.9) > 0.88
+
+
+def test_ends_hold_equal_errors_to_the_last_bit():
+    # The larger of two errors is that of the quantile, and the end is 0, where steps are smallest.
+    rng = np.random.default_rng(0)
+    for error in rng.uniform(1, 2, 50):
+        X = np.full((40, 4, 4), -error)
+        assert covered(X, rng.choice([0, -0.5 * error], X.shape), 0.9, Even()) == 1
+
+
+def test_images_too_large_to_square_are_refused():
+    X = 1e200 * np.random.default_rng(0).random((40, 8, 8))
+    with pytest.raises(ValueError, match="ConformalDenoiser overflows float64"):
+        covered(X, 0.9 * X, 0.5)
+
+
 def test_widths_follow_the_light_and_the_edges():
     rng = np.random.default_rng(0)
     X_clean = np.repeat(rng.uniform(20, 2000, (80, 1, 8)), 8, axis=1)

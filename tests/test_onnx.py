@@ -1,18 +1,34 @@
 """An exported net gives what `predict` gives, without skdae and PyTorch."""
 
+import json
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from torch import nn
 
-from skdae import DenoisingAutoencoder, Downsample, Noise2VoidDenoiser, PretrainedDenoiser
+import skdae
+from skdae import (
+    DenoisingAutoencoder,
+    Downsample,
+    GaussianNoise,
+    MedianFilter,
+    Noise2VoidDenoiser,
+    PoissonGaussianNoise,
+    PoissonNoise,
+    PretrainedDenoiser,
+    VarianceStabilized,
+)
 from skdae.architectures import ARCHITECTURES, Conv, Dense, UNet
 
 ort = pytest.importorskip("onnxruntime")
-pytest.importorskip("onnx")
+onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 
 rng = np.random.default_rng(0)
@@ -143,3 +159,77 @@ def test_pretrained_net_takes_a_level_per_image(colour, tmp_path):
         for image, level, denoised in zip(X[shape], std, run, strict=True):
             expected = denoiser.set_params(noise=float(level)).predict(image[None])[0]
             np.testing.assert_allclose(denoised, expected.clip(0, 1), rtol=0, atol=1e-4)
+
+
+CAMERAS = {
+    "counts": PoissonGaussianNoise(gain=50.0, std=20.0, offset=100.0, random_state=0),
+    "few photons": PoissonGaussianNoise(gain=0.5, std=0.0, random_state=0),
+    "units": PoissonNoise(peak=30.0, random_state=0),
+    "white": GaussianNoise(0.1, random_state=0),
+}
+
+
+@pytest.mark.parametrize("camera", CAMERAS)
+@pytest.mark.parametrize("architecture", [Dense((8,)), UNet((2, 4))])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_graph_of_a_camera_holds_transform_and_inverse(camera, architecture, frozen, tmp_path):
+    clean = {"counts": 4000, "few photons": 9}.get(camera, 1) * np.cumsum(GREY, axis=2) / 20
+    X = CAMERAS[camera].fit_transform(clean)
+    params = {"precision": "float32", "max_epochs": 1, "batch_size": 4, "random_state": 0}
+    net = DenoisingAutoencoder(architecture, **params)
+    if frozen:
+        net = FrozenEstimator(VarianceStabilized(net, CAMERAS[camera]).fit(X, clean).denoiser_)
+    denoiser = VarianceStabilized(net, CAMERAS[camera]).fit(X, clean)
+    run = exported(denoiser, tmp_path / "net.onnx")
+    # Far below the offset, and at twice the light of fit.
+    for images in (X, X[:1] - 0.5 * np.ptp(X), 2 * X[:3]):
+        images = images.astype(np.float32)
+        expected = denoiser.predict(images)
+        np.testing.assert_allclose(run(images), expected, rtol=0, atol=1e-5 * np.ptp(expected))
+    if isinstance(architecture, UNet):
+        images = X[:1, :7, :13].astype(np.float32)
+        atol = 1e-5 * np.ptp(X)
+        np.testing.assert_allclose(run(images), denoiser.predict(images), rtol=0, atol=atol)
+
+
+def test_what_holds_no_trained_net_says_why_it_has_no_graph(tmp_path):
+    for held in (MedianFilter(), PretrainedDenoiser(noise=0.1)):
+        denoiser = VarianceStabilized(held, GaussianNoise(0.1)).fit(GREY)
+        with pytest.raises(TypeError, match=r"writes a trained network, but .* save\(path\)"):
+            denoiser.to_onnx(tmp_path / "net.onnx")
+    with pytest.raises(NotFittedError):
+        VarianceStabilized(DenoisingAutoencoder()).to_onnx(tmp_path / "net.onnx")
+
+
+def test_file_tells_version_units_and_range(tmp_path):
+    X = 300 * GREY - 20
+    stabilized = VarianceStabilized(DenoisingAutoencoder("dense", max_epochs=1), PoissonNoise(1.0))
+    denoisers = {
+        fit("dense", X): [X.min(), X.max()],
+        stabilized.fit(X.clip(0), X.clip(0)): [0, X.max()],
+        PretrainedDenoiser(noise=0.1).fit(GREY): [0, 1],
+    }
+    for denoiser, expected in denoisers.items():
+        denoiser.to_onnx(tmp_path / "net.onnx")
+        props = {p.key: p.value for p in onnx.load(tmp_path / "net.onnx").metadata_props}
+        assert props["skdae_version"] == skdae.__version__
+        assert "uint8 images, value / 255" in props["units"]
+        np.testing.assert_allclose(json.loads(props["range"]), expected, rtol=1e-6)
+
+
+EXPORT = """
+import logging
+from skdae import DenoisingAutoencoder
+import numpy as np
+X = np.random.default_rng(0).random((8, 4, 4))
+DenoisingAutoencoder("dense", max_epochs=1).fit(X, X).to_onnx("net.onnx")
+assert logging.getLogger("torch.onnx").level == logging.NOTSET
+"""
+
+
+def test_export_says_nothing(tmp_path):
+    command = [sys.executable, "-W", "ignore::UserWarning", "-c", EXPORT]
+    root = Path(skdae.__file__).parents[1]
+    run = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(root)}, "text": True}
+    done = subprocess.run(command, capture_output=True, check=True, **run)
+    assert done.stdout == done.stderr == ""

@@ -1,10 +1,12 @@
 """What a user installs: the wheel, in an environment that has nothing of this checkout."""
 
+import re
 import subprocess
 import sys
 import sysconfig
 import venv
 import zipfile
+from email import message_from_string
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -58,6 +60,24 @@ def test_the_wheel_holds_the_package_and_its_weights_alone(wheel):
     assert weights == {"photographs-colour.safetensors", "photographs-grey.safetensors"}
     # The weights take 4 MB at most, all else a tenth of that.
     assert wheel.stat().st_size < 4.4e6
+
+
+def test_what_an_index_shows_leads_to_no_file(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = archive.read(f"skdae-{skdae.__version__}.dist-info/METADATA").decode()
+    text = message_from_string(metadata).get_payload()
+    targets = re.findall(r"""\]\(([^)]*)\)|(?:src|srcset|href)=["']([^"']*)""", text)
+    assert {"".join(target) for target in targets} == {"https://github.com/skorch-dev/skorch"}
+    assert message_from_string(metadata)["Description-Content-Type"] == "text/markdown"
+    # Its words and its code are those of the README.
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall("```.*?```", text, re.DOTALL) == re.findall("```.*?```", readme, re.DOTALL)
+    assert "| Start | installation, and the first denoised image |" in text
+    assert "*A photograph of an orange dahlia, covered with coloured noise*" in text
+    assert [line for line in text.splitlines() if line.startswith("#")] == [
+        "# skdae",
+        *(line for line in readme.splitlines() if line.startswith("#")),
+    ]
 
 
 def test_the_wheel_works_in_an_environment_of_its_own(wheel, tmp_path):

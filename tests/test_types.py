@@ -26,7 +26,25 @@ from skdae import (
 from skdae.architectures import UNet
 from skdae.datasets import load_digits_images
 from skdae.metrics import mean_squared_error
+from skdae.noise import BaseNoise
 from skdae.plotting import DenoisingDisplay
+
+
+class Dark(BaseNoise):
+    def __init__(self, share: float = 0.5) -> None:
+        self.share = share
+
+    def _corrupt(self, images: Any, rng: Any) -> Any:
+        return self.share * images
+
+
+class Brighter(MedianFilter):
+    def predict(self, X: Any) -> NDArray[Any]:
+        return 2 * super().predict(X)
+
+
+assert_type(Dark(0.2).fit([[0.5]]), Dark)
+assert_type(Brighter().fit([[0.5]]), Brighter)
 
 X_clean, y = load_digits_images(return_X_y=True)
 noise = GaussianNoise(std=0.2).fit(X_clean)

@@ -9,6 +9,7 @@ import math
 import os
 import platform
 import textwrap
+import warnings
 from functools import cache
 from importlib import import_module, metadata
 from types import UnionType
@@ -18,12 +19,27 @@ import numpy as np
 import sklearn
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from .arrays import DTYPES, read_arrays, saying_why, write_arrays
 
 #: The classes that `load` makes objects of, as far as they are imported.
-CLASSES: dict[str, type] = {"Pipeline": Pipeline}
+CLASSES: dict[str, type] = {"Pipeline": Pipeline, "FrozenEstimator": FrozenEstimator}
+
+# The transformers of scikit-learn that hold numbers and text alone, and whose work is bounded.
+_PLAIN = {
+    "sklearn.preprocessing": (
+        *("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler", "Normalizer"),
+        *("PowerTransformer", "QuantileTransformer", "Binarizer", "FunctionTransformer"),
+    ),
+    "sklearn.decomposition": ("PCA", "IncrementalPCA"),
+    "sklearn.impute": ("SimpleImputer",),
+    "sklearn.feature_selection": ("VarianceThreshold",),
+}
+
+# Values in an image on which a loaded one of them is tried.
+_TRIAL_VALUES = 2**20
 
 # The folders of all others. The last one imports torch, which the files of the others do not need.
 _FOLDERS = ("filters", "noise", "denoisers")
@@ -44,7 +60,7 @@ class Persistent:
     would be to run code that a file names.
     """
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if cls.__module__.partition(".")[0] == __package__.partition(".")[0]:
             CLASSES[cls.__name__] = cls
@@ -98,6 +114,9 @@ class SaveMixin(Persistent):
 def save(estimator: BaseEstimator, path: str | os.PathLike) -> None:
     """Save an estimator of skdae, or a Pipeline of such, as a safetensors file without code.
 
+    A Pipeline may also hold scikit-learn's scalers (`StandardScaler` and the like), `PCA`,
+    `SimpleImputer` and `FrozenEstimator`.
+
     The file holds the parameters and the fitted attributes, `history_` among them. It is written
     whole or not at all: a failure leaves an older file at `path` as it was.
 
@@ -112,7 +131,8 @@ def save(estimator: BaseEstimator, path: str | os.PathLike) -> None:
     ------
     TypeError
         If the estimator holds what would need code from outside skdae to come back: a module,
-        loss, optimizer class, callback or noise of your own. The message names it.
+        loss, optimizer class, callback or noise of your own, or another estimator of scikit-learn.
+        The message names it.
     ValueError
         If a parameter is out of range.
     OSError
@@ -164,8 +184,8 @@ def load(path: str | os.PathLike, *, device: Any = None) -> Estimator:
     """Load an estimator that `save` wrote.
 
     Loading is safe whoever wrote the file: nothing in it is run or imported, only classes of skdae
-    (and scikit-learn's Pipeline) are made, the memory taken is a small multiple of the size of the
-    file, and what no fit gives is refused.
+    (and those of scikit-learn that `save` names) are made, the memory taken is a small multiple of
+    the size of the file, and what no fit gives is refused.
 
     Parameters
     ----------
@@ -243,6 +263,9 @@ def versions():
 
 def _class_of(name):
     """The class that a file names; None where `load` knows none."""
+    plain = _plain_class(name)
+    if plain is not None:
+        return plain
     for folder in _FOLDERS:
         if name in CLASSES:
             break
@@ -254,7 +277,17 @@ def _class_of(name):
 
 def _is_known(cls):
     """Whether `load` makes objects of this very class."""
-    return CLASSES.get(cls.__name__) is cls
+    return CLASSES.get(cls.__name__) is cls or _is_plain(cls)
+
+
+def _plain_class(name):
+    """The class of that name among the transformers of scikit-learn that hold data alone."""
+    modules = (module for module, names in _PLAIN.items() if name in names)
+    return next((getattr(import_module(module), name) for module in modules), None)
+
+
+def _is_plain(cls):
+    return _plain_class(cls.__name__) is cls
 
 
 def _parameters(thing):
@@ -324,11 +357,16 @@ class Writer:
         if isinstance(value, np.generic) and value.dtype.name in DTYPES:
             return {"scalar": [value.dtype.name, self.encode(value.item(), where)]}
         if kind in (np.ndarray, np.memmap) and value.dtype.name in DTYPES:
-            return {"array": self._store(value, where)}
+            # In another order in memory, a product of matrices has other last bits.
+            turned = value.ndim > 1 and 0 < value.strides[0] < value.strides[-1]
+            name = self._store(value.T if turned else value, where)
+            return {"transposed" if turned else "array": name}
         if kind is np.ndarray and _are_names(value):
             return {"names": value.tolist()}
         if (kind.__module__, kind.__name__) == ("torch", "device"):
             return {"device": str(value)}
+        if isinstance(value, np.dtype) and value.name in DTYPES:
+            return {"dtype": value.name}
         if kind is np.random.RandomState:
             state = value.get_state(legacy=False)
             if state["bit_generator"] == "MT19937":
@@ -337,6 +375,13 @@ class Writer:
                 return {"random_state": [self._store(key, where), *rest]}
         if _is_known(kind):
             return {"object": self._object(value, where)}
+        if isinstance(value, BaseEstimator) and kind.__module__.startswith("sklearn."):
+            raise TypeError(
+                f"{'.'.join(where)} is {_describe(value)}, which save cannot write. Of "
+                f"scikit-learn, its files hold {', '.join(sum(_PLAIN.values(), ()))}, Pipeline and "
+                "FrozenEstimator. Leave the step out and save the others, or use "
+                "joblib.dump(estimator, path), whose files run code when they are loaded."
+            )
         raise self.refusal(f"{'.'.join(where)} is {_describe(value)}")
 
     def refusal(self, what):
@@ -393,7 +438,9 @@ class Reader:
             "dict": self._dict,
             "scalar": self._scalar,
             "array": arrays.pop,
+            "transposed": lambda name: arrays.pop(name).T,
             "names": lambda names: np.array([str(name) for name in names], dtype=object),
+            "dtype": lambda name: np.dtype(DTYPES[name]),
             "device": lambda name: import_module("torch").device(name),
             "random_state": self._random_state,
             "object": self._object,
@@ -455,7 +502,8 @@ def _unknown(cls, parameters, state):
     """What is not a parameter or an attribute of a class, as text; None where nothing is."""
     known = cls._get_param_names() if issubclass(cls, BaseEstimator) else []
     names = [name for name in parameters if name not in known or name in _LOCAL_PARAMETERS]
-    names += [name for name in state if name not in _declared(cls)]
+    # No method is hidden; what a fit of scikit-learn gives differs with its version.
+    names += [n for n in state if (hasattr(cls, n) if _is_plain(cls) else n not in _declared(cls))]
     return f"{names} of {cls.__name__}" if names else None
 
 
@@ -468,6 +516,8 @@ def _declared(cls):
 def check_state(thing):
     """Raise a ValueError where the attributes of an object are not what a fit gives."""
     declared, attributes = _declared(type(thing)), _attributes(thing)
+    if _is_plain(type(thing)):
+        return _try(thing)
     wrong = [n for n, value in attributes.items() if not _is_of(value, declared.get(n))]
     is_fitted = not isinstance(thing, BaseEstimator) or any(n.endswith("_") for n in attributes)
     if not wrong and is_fitted and isinstance(thing, Persistent):
@@ -478,6 +528,19 @@ def check_state(thing):
             f"{name} of {type(thing).__name__} is {_describe(getattr(thing, name, None))}, which "
             "does not fit to the rest of it"
         )
+
+
+def _try(transformer):
+    """Let a transformer of scikit-learn transform one image, if it is fitted and that is cheap."""
+    n_features = getattr(transformer, "n_features_in_", math.inf)
+    if n_features > _TRIAL_VALUES:
+        return
+    with warnings.catch_warnings():
+        # Names of features are missing.
+        warnings.simplefilter("ignore")
+        result = np.asarray(transformer.transform(np.full((1, n_features), 0.5)))
+    if result.ndim != 2 or not np.isfinite(result).all():
+        raise ValueError(f"{_describe(transformer)} gives {_describe(result)}")
 
 
 def _is_of(value, kind):

@@ -1,15 +1,23 @@
 """A trained net as an ONNX graph, with images in the user's layout on both sides."""
 
 import copy
+import json
+import logging
 import math
 import warnings
+from contextlib import contextmanager
+from importlib import metadata
 
+import numpy as np
 import torch
 from torch import nn
 from torch.export import Dim
 
 from .._checks import import_extra
 from .atomic import atomic_write
+
+# Steps of the table that an inverse transform reads.
+_N_TABLE = 2**14
 
 
 class UserImages(nn.Module):
@@ -28,6 +36,7 @@ class UserImages(nn.Module):
         # What torch.compile wraps, in memory of its own.
         self.module = copy.deepcopy(getattr(module, "_orig_mod", module)).cpu()
         self.plan = plan
+        self.range = plan.input_range
         self.outputs = ["X_denoised", "X_std"] if plan.gives_std else ["X_denoised"]
         self.eval()
 
@@ -78,6 +87,7 @@ class UserImagesAndStrength(nn.Module):
     """
 
     outputs = ("X_denoised",)
+    range = (0.0, 1.0)
 
     def __init__(self, module, image_shape, sees):
         super().__init__()
@@ -102,18 +112,88 @@ class UserImagesAndStrength(nn.Module):
         return denoised.squeeze(-1) if X.ndim == 3 else denoised
 
 
-def export_onnx(net, path, free_size):
-    """Write a network for images of users as an ONNX file.
+class Stabilized(nn.Module):
+    """A network for images whose noise was made even: the transform, the network, and back.
 
     Parameters
     ----------
-    net : UserImages or UserImagesAndStrength
+    net : UserImages
+    transform : AnscombeTransform
+    line : (float, float)
+        Offset and slope of the transformed images on their way into the network.
+    range : (float, float)
+        Least and largest value of the images at fit.
+    """
+
+    outputs = ("X_denoised",)
+
+    def __init__(self, net, transform, line, range):
+        super().__init__()
+        self.net, self.line, self.range = net, line, range
+        self.gain, self.offset = transform.gain, transform.offset
+        self.constant = 0.375 + transform.std**2
+        # What the inverse adds to a square is constant beyond a hundred photons.
+        ends = transform.offset + transform.gain * np.array([0.0, 100.0])
+        self.least, self.most = map(float, transform.expect(ends))
+        means = np.linspace(self.least, self.most, _N_TABLE)
+        table = (transform.inverse(means) - self.offset) / self.gain - self._square(means)
+        self.register_buffer("table", torch.tensor(table, dtype=torch.float32, device="cpu"))
+        self.eval()
+
+    def example(self):
+        """By name, what `forward` takes."""
+        return self.net.example()
+
+    def forward(self, X):
+        """Denoised images."""
+        offset, slope = self.line
+        photons = (X - self.offset) / self.gain
+        lit = photons.clip(min=0)
+        values = 2 * (lit + self.constant).sqrt() + (photons - lit) / self.constant**0.5
+        images = self.net(slope * values + offset)
+        images = images[0] if isinstance(images, tuple) else images
+        found = (images - offset) / slope
+        means = found.clip(min=self.least)
+        place = (means - self.least) / (self.most - self.least) * (_N_TABLE - 1)
+        place = place.clip(max=_N_TABLE - 1)
+        index = place.floor().clip(max=_N_TABLE - 2)
+        low, high = (self.table[(index + step).long()] for step in (0, 1))
+        added = torch.lerp(low, high, place - index)
+        below = self.constant**0.5 * (found - means)
+        return self.gain * (self._square(means) + added + below) + self.offset
+
+    def _square(self, means):
+        return means * means / 4 - self.constant
+
+
+@contextmanager
+def _in_silence():
+    """Keep the exporter's words about itself, and about torchvision, from the user."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def export_onnx(net, path, free_size):
+    """Write a network for images of users as an ONNX file, with what its images are.
+
+    Parameters
+    ----------
+    net : UserImages, UserImagesAndStrength or Stabilized
     path : str or os.PathLike
     free_size : bool
         Whether height and width are free, beside the number of samples.
     """
     for module in ("onnx", "onnxscript"):
         import_extra(module, "onnx", "to_onnx")
+    from onnx.helper import set_model_props
+
     with torch.device("cpu"):
         example = net.example()
     free = {0: Dim("n_samples")}
@@ -122,9 +202,7 @@ def export_onnx(net, path, free_size):
         sides = {1: "height", 2: "width"}
         free |= {axis: Dim(name) for axis, name in sides.items() if example["X"].shape[axis] > 1}
     # The graph is traced on the CPU, whatever a caller's default device is.
-    with warnings.catch_warnings(), torch.device("cpu"):
-        # The exporter's words about itself.
-        warnings.simplefilter("ignore")
+    with _in_silence(), torch.device("cpu"):
         program = torch.onnx.export(
             net,
             (*example.values(),),
@@ -134,5 +212,14 @@ def export_onnx(net, path, free_size):
             dynamic_shapes=(free, *[{0: free[0]} for _ in range(len(example) - 1)]),
             verbose=False,
         )
+    model = program.model_proto
+    set_model_props(
+        model,
+        {
+            "skdae_version": metadata.version("skdae"),
+            "units": "those of the images at fit; of uint8 images, value / 255",
+            "range": json.dumps([*map(float, net.range)]),
+        },
+    )
     with atomic_write(path) as file:
-        file.write(program.model_proto.SerializeToString())
+        file.write(model.SerializeToString())

@@ -1,15 +1,17 @@
 """What denoisers share that hold another one."""
 
+from copy import copy
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn import config_context
-from sklearn.base import clone
+from sklearn import config_context, get_config
+from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from .._images import (
@@ -22,6 +24,7 @@ from .._images import (
     to_float,
     validate_images,
 )
+from .._training.net import ImageNet
 from ..base import BaseDenoiser
 from ..metrics.scorers import fitted_attribute, fitted_image_shape, knows_images
 
@@ -50,12 +53,33 @@ class HeldDenoiser(BaseDenoiser):
             X = to_float(images)
             y = as_array(y)
             y = to_float(y) if isinstance(y, np.ndarray) and y.ndim > 1 else y
+        fit_params = self._routed(fit_params)
         self._hold(images, X, y, with_validation(fit_params, lambda X, y: (as_array(X), y)))
 
     def _hold(self, images, X, y, fit_params):
         """Fit a clone of the denoiser to `X` and `y`; `images` are the first of those that came."""
         self.denoiser_ = clone(self.denoiser).fit(X, y, **fit_params)
         self._adopt(images)
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """What of the metadata goes where; see scikit-learn's user guide on metadata routing.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            What `fit` of the denoiser asks for reaches it.
+        """
+        mapping = MethodMapping()
+        for caller in ("fit", "fit_transform"):
+            mapping.add(caller=caller, callee="fit")
+        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
+        return router.add(denoiser=self.denoiser, method_mapping=mapping)
+
+    def _routed(self, fit_params):
+        """What of that which `fit` was given goes to the denoiser."""
+        if not get_config()["enable_metadata_routing"]:
+            return fit_params
+        return process_routing(self, "fit", **fit_params).denoiser.fit
 
     def _adopt(self, images):
         """Take over the shape of the images that the fitted denoiser knows."""
@@ -119,6 +143,20 @@ class HeldDenoiser(BaseDenoiser):
         own = get_tags(self.denoiser).transformer_tags
         tags.transformer_tags.preserves_dtype = own.preserves_dtype if own else []
         return tags
+
+
+def detached(value):
+    """An estimator, with those in it, that a new fit of the same objects leaves as it is.
+
+    What they hold besides, such as arrays and nets, is shared: a fit makes new ones.
+    """
+    if type(value) in (list, tuple):
+        return type(value)(map(detached, value))
+    if not isinstance(value, BaseEstimator) or isinstance(value, ImageNet):
+        return value
+    twin = copy(value)
+    vars(twin).update({name: detached(part) for name, part in vars(value).items()})
+    return twin
 
 
 def with_validation(fit_params, function):

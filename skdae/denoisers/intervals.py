@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.ndimage import gaussian_filter
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
@@ -25,6 +26,7 @@ from .._images import (
     image_by_image,
     is_far,
     is_ragged,
+    refuse_overflow,
     to_float,
     to_nhwc,
     union,
@@ -44,6 +46,9 @@ _N_STEPS, _N_PIXELS, _N_GROUPS = 1000, 2**18, 20
 
 # Of the window in which variance is local, in pixels.
 _WINDOW = 1.0
+
+# An error, divided by its width and multiplied by it again, may come back smaller than it was.
+_ROUNDING = 1 + 4 * np.finfo(np.float64).eps
 
 # What a calibration gives.
 _CALIBRATED = ("range_", "widths_", "n_calibration_", "errors_")
@@ -65,7 +70,9 @@ class ConformalDenoiser(HeldDenoiser):
     ----------
     denoiser : denoiser
         Anything with ``fit(X, y)`` and ``predict(X)`` that gives images back: `fit` fits a clone of
-        it. One that is fitted already needs no `fit`.
+        it. One that is fitted already needs no `fit`: `conformalize` takes a copy, as it does of
+        a `sklearn.frozen.FrozenEstimator`. The intervals hold for the copy, whatever becomes of
+        the original; a further `conformalize` takes a copy of what is passed then.
     coverage : float, default=0.9
         Share in (0, 1) of the pixels that lie inside of their intervals. It may be changed after
         `conformalize`.
@@ -141,10 +148,29 @@ class ConformalDenoiser(HeldDenoiser):
     n_calibration_: int
     widths_: "Widths"
     range_: tuple[float, float]
+    # Whether conformalize takes the denoiser that is passed, rather than that of fit.
+    _takes_over: bool
 
     def __init__(self, denoiser: Any, coverage: float = 0.9):
         self.denoiser = denoiser
         self.coverage = coverage
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; `conformalize` then takes no denoiser that was fitted with others.
+
+        Parameters
+        ----------
+        **params : dict
+            By name; ``denoiser__size`` is the parameter `size` of the denoiser.
+
+        Returns
+        -------
+        self : object
+        """
+        super().set_params(**params)
+        if any(name.partition("__")[0] == "denoiser" for name in params):
+            self.__dict__.pop("_takes_over", None)
+        return self
 
     # The denoiser is validated as in a fit of its own.
     @fit_context(skip_nested=False)
@@ -177,6 +203,7 @@ class ConformalDenoiser(HeldDenoiser):
             # Those of another denoiser.
             for name in _CALIBRATED:
                 self.__dict__.pop(name, None)
+            self._takes_over = isinstance(self.denoiser, FrozenEstimator)
         return self
 
     def conformalize(self, X: ArrayLike, y: ArrayLike) -> Self:
@@ -198,14 +225,14 @@ class ConformalDenoiser(HeldDenoiser):
         Raises
         ------
         NotFittedError
-            If `fit` was not called, and the denoiser is not a fitted one.
+            If `fit` was not called since the denoiser was set, and it is not a fitted one.
         ValueError
             If there are too few images for the coverage, if `y` is missing, or if it has other
             shapes or units than the denoised images. The fitted state from before is kept.
         """
         self._validate_params()
         with unchanged_on_error(self):
-            if not hasattr(self, "denoiser_"):
+            if getattr(self, "_takes_over", True):
                 self._take_over(X)
             self._conformalize(X, y)
         return self
@@ -240,7 +267,7 @@ class ConformalDenoiser(HeldDenoiser):
         denoised, stds, errors = [], [], []
         for images, targets in _batches(X, y):
             pixels, std = self._denoise(images)
-            target = to_nhwc(to_float(targets), self._denoised_shape(targets))
+            target = to_nhwc(_float64(targets), self._denoised_shape(targets))
             if pixels.shape != target.shape:
                 raise ValueError(
                     f"y has images of shape {target.shape[1:]}, but the denoised ones have "
@@ -302,10 +329,10 @@ class ConformalDenoiser(HeldDenoiser):
         pixels, stds = self._denoise(images)
         stds = [None] * len(pixels) if stds is None else stds
         widths = [self.widths_(image, std) for image, std in zip(pixels, stds, strict=True)]
-        half = from_nhwc(factor * np.stack(widths), images.ndim)
+        half = from_nhwc(factor * _ROUNDING * np.stack(widths), images.ndim)
         X_denoised = from_nhwc(pixels, images.ndim)
-        intervals = np.stack([X_denoised - half, X_denoised + half])
-        return X_denoised, intervals.astype(X_denoised.dtype)
+        ends = (_rounded_outward(X_denoised, step * half) for step in (-1, 1))
+        return X_denoised, np.stack([*ends])
 
     @property
     def noise_(self) -> Any:
@@ -428,9 +455,12 @@ def _clues(image, std, low):
     """What tells of the error of each pixel: brightness, texture, and a standard deviation."""
     image = image - np.float64(low)
     sigma = (_WINDOW, _WINDOW, 0)
-    mean, squares = (gaussian_filter(x, sigma, mode="nearest") for x in (image, image**2))
-    clues = [image.clip(0), (squares - mean**2).clip(0)]
-    return np.stack(clues if std is None else [*clues, std])
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, squares = (gaussian_filter(x, sigma, mode="nearest") for x in (image, image**2))
+        clues = [image.clip(0), (squares - mean**2).clip(0)]
+    clues = np.stack(clues if std is None else [*clues, std])
+    refuse_overflow(clues, image, "ConformalDenoiser")
+    return clues
 
 
 def _quantiles(values):
@@ -438,6 +468,23 @@ def _quantiles(values):
     values = np.sort(values, axis=None)
     steps = np.arange(1, _N_STEPS + 1)
     return values[-(-len(values) * steps // _N_STEPS) - 1]
+
+
+def _float64(images):
+    """Clean images as exactly as they are known; float32 would move those of `uint8`."""
+    return images / 255 if images.dtype == np.uint8 else images.astype(np.float64)
+
+
+def _rounded_outward(images, steps):
+    """Images plus signed steps, in their dtype: the nearest value may lie on the wrong side."""
+    outward = np.copysign(np.inf, steps)
+    with np.errstate(over="ignore"):
+        exact = images + steps
+        # Of no step, the sum is exact.
+        exact = np.where(steps == 0, exact, np.nextafter(exact, outward))
+        ends = exact.astype(images.dtype)
+        is_inside = np.where(outward > 0, ends < exact, ends > exact)
+        return np.where(is_inside, np.nextafter(ends, outward.astype(ends.dtype)), ends)
 
 
 def _batches(X, y):

@@ -26,6 +26,7 @@ from ..base import unchanged_on_error
 from ..metrics.scorers import fitted_attribute, knows_images
 from ..noise import GaussianNoise
 from .autoencoder import DenoisingAutoencoder
+from .held import detached
 
 # Values in a chunk of images: 8 MB as float64.
 _CHUNK_VALUES = 2**20
@@ -52,8 +53,9 @@ class ReconstructionOutlierDetector(SaveMixin, OutlierMixin, CheckedEstimator):
     ----------
     denoiser : denoiser or None, default=None
         Anything with ``fit(X, y)`` and ``predict(X)`` that gives images back: an estimator or a
-        Pipeline of skdae's, a regressor of scikit-learn for flat rows. A clone of it is fitted; a
-        `sklearn.frozen.FrozenEstimator` around a fitted denoiser is used as it is. None is a dense
+        Pipeline of skdae's, a regressor of scikit-learn for flat rows. A clone of it is fitted. Of
+        a `sklearn.frozen.FrozenEstimator` around a fitted denoiser, `fit` takes a copy, for which
+        the threshold holds even if the original is fitted again. None is a dense
         `DenoisingAutoencoder` that learns to remove heavy noise, eight times as strong as the
         pixels vary.
     contamination : "auto" or float, default="auto"
@@ -161,6 +163,8 @@ class ReconstructionOutlierDetector(SaveMixin, OutlierMixin, CheckedEstimator):
             self._image_shape = images.shape[1:]
             given = self.denoiser
             denoiser = self._default_denoiser(images) if given is None else clone(given)
+            # A clone shares what is frozen.
+            denoiser = detached(denoiser)
             # Images with themselves as targets: denoisers without noise of their own learn those.
             self.denoiser_ = denoiser.fit(images, images)
             predicted = self._reconstruct(images)

@@ -41,7 +41,8 @@ class SelfEnsembleDenoiser(HeldDenoiser):
     denoiser : denoiser
         Anything with ``fit(X, y)`` and ``predict(X)`` that gives images back: an estimator or a
         Pipeline of skdae's, a regressor of scikit-learn for flat rows. A clone of it is fitted; a
-        `sklearn.frozen.FrozenEstimator` around a fitted denoiser is used as it is.
+        `sklearn.frozen.FrozenEstimator` around a fitted denoiser is used as it is, and as it is
+        after a later fit of its own.
 
     Attributes
     ----------

@@ -1,12 +1,16 @@
 """Denoisers for Gaussian noise, put to work on the noise of cameras."""
 
+import os
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from .._checks import fit_context
+from .._files.onnx import Stabilized, UserImages, export_onnx
 from .._images import (
     check_any_images,
     check_image_list,
@@ -22,6 +26,7 @@ from ..base import unchanged_on_error
 from ..noise import BaseNoise, estimate_noise
 from ..noise.anscombe import AnscombeTransform, as_camera
 from .held import HeldDenoiser, with_validation
+from .learned import LearnedDenoiser
 
 
 class VarianceStabilized(HeldDenoiser):
@@ -39,7 +44,8 @@ class VarianceStabilized(HeldDenoiser):
     ----------
     denoiser : denoiser
         Anything with ``fit(X, y)`` and ``predict(X)`` that gives images back. A clone of it is
-        fitted; a `sklearn.frozen.FrozenEstimator` around a fitted denoiser is used as it is.
+        fitted; a `sklearn.frozen.FrozenEstimator` around a fitted denoiser is used as it is, and
+        as it is after a later fit of its own.
     noise : "estimate" or injector, default="estimate"
         The noise of the images, in their units: a `PoissonGaussianNoise`, a `PoissonNoise`, or a
         `GaussianNoise`, which needs no transform: the denoiser gets the images as they are.
@@ -161,7 +167,8 @@ class VarianceStabilized(HeldDenoiser):
             X = check_any_images(X)
             return stabilized(X, check_targets(X, y))
 
-        self._hold(images, *stabilized(X, y), with_validation(fit_params, checked))
+        fit_params = with_validation(self._routed(fit_params), checked)
+        self._hold(images, *stabilized(X, y), fit_params)
 
     def _predict(self, X):
         """Denoise checked images."""
@@ -174,21 +181,60 @@ class VarianceStabilized(HeldDenoiser):
         """Stride and radius of the denoiser in pixels; None where images have to be whole."""
         return getattr(self.denoiser_, "receptive_field_", None)
 
-    def _ways(self):
-        """Functions: stabilise noisy images, give the mean of that for clean ones, and go back."""
-        camera = as_camera(self.noise_)
-        if camera is None:
-            return (lambda images: images,) * 3
-        transform = AnscombeTransform(camera)
+    def to_onnx(self, path: str | os.PathLike) -> None:
+        """Write transform, trained network and inverse as one ONNX file.
+
+        Input and output are those of `DenoisingAutoencoder.to_onnx`, in the units of the images
+        that `predict` takes.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The file; ``.onnx`` is usual.
+
+        Raises
+        ------
+        ImportError
+            If the exporter's libraries are missing: the extra ``onnx`` brings them.
+        TypeError
+            If the denoiser is not a network that was trained for its images, but a filter, a
+            Pipeline or a `PretrainedDenoiser`, whose graph would also need the level of the noise.
+        """
+        check_is_fitted(self)
+        held = self.denoiser_
+        held = held.estimator if isinstance(held, FrozenEstimator) else held
+        held = getattr(held, "best_estimator_", held)
+        if not isinstance(held, LearnedDenoiser):
+            raise TypeError(
+                f"to_onnx writes a trained network, but denoiser={self.denoiser!r} is not one; "
+                "pass a DenoisingAutoencoder or another denoiser that trains, or keep this one "
+                "with save(path)."
+            )
+        graph: Any = UserImages(held.module_, held._plan)
+        if as_camera(self.noise_) is not None:
+            transform, line = self._line()
+            graph = Stabilized(graph, transform, line, self.range_)
+        export_onnx(graph, path, free_size=held._plan.any_size and held._plan.ndim > 2)
+
+    def _line(self):
+        """The transform, and how its result is stretched: an offset and a slope."""
+        transform = AnscombeTransform(as_camera(self.noise_))
         low, high = self.range_
         # A photon at least, lest images without light, or without contrast, have no range.
         high = max(high, max(low, transform.offset) + transform.gain)
         start, end = (float(transform.transform(value)) for value in (low, high))
         slope = (high - low) / (end - start)
+        return transform, (low - slope * start, slope)
+
+    def _ways(self):
+        """Functions: stabilise noisy images, give the mean of that for clean ones, and go back."""
+        if as_camera(self.noise_) is None:
+            return (lambda images: images,) * 3
+        transform, (offset, slope) = self._line()
         return (
-            lambda images: slope * (transform.transform(images) - start) + low,
-            lambda images: slope * (transform.expect(images) - start) + low,
-            lambda images: transform.inverse((images - low) / slope + start).astype(images.dtype),
+            lambda images: slope * transform.transform(images) + offset,
+            lambda images: slope * transform.expect(images) + offset,
+            lambda images: transform.inverse((images - offset) / slope).astype(images.dtype),
         )
 
 

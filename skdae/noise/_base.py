@@ -174,7 +174,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         self.when = when
         self.random_state = random_state
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         hidden = set(BaseNoise._parameter_constraints) & set(vars(cls))
         if hidden:
@@ -183,7 +183,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
                 "class; give them to super().__init__ in its __init__."
             )
         if "__init__" in vars(cls):
-            cls.__init__ = _with_common_parameters(cls.__init__)
+            cls.__init__ = _with_common_parameters(cls.__init__)  # type: ignore[method-assign]
 
     image_shape_: tuple[int, ...]
     clip_: tuple[float, float] | None

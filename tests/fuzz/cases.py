@@ -526,5 +526,6 @@ def kinds():
     from .files import FILE_KINDS
     from .held import HELD_KINDS
     from .images import IMAGE_KINDS
+    from .meta import META_KINDS
 
-    return table | FILE_KINDS | HELD_KINDS | IMAGE_KINDS
+    return table | FILE_KINDS | HELD_KINDS | IMAGE_KINDS | META_KINDS
