@@ -144,20 +144,24 @@ def test_graph_takes_stacks_of_any_number_of_slices(tmp_path):
         assert_equal_predictions(run, denoiser, COLOUR[:n])
 
 
-@pytest.mark.parametrize("colour", [False, True])
-def test_pretrained_net_takes_a_level_per_image(colour, tmp_path):
+@pytest.mark.parametrize("color", [False, True])
+@pytest.mark.parametrize("name", ["strength", "std"])
+def test_pretrained_nets_take_a_number_per_image(color, name, tmp_path):
     clean = np.linspace(0.2, 0.7, 48 * 37 * 3, dtype=np.float32).reshape(1, 48, 37, 3)
     X = clean + 0.1 * rng.standard_normal((2, 48, 37, 3), dtype=np.float32)
-    X = X if colour else X[..., 0]
-    denoiser = PretrainedDenoiser(precision="float32").fit(X)
+    X = X if color else X[..., 0]
+    told = {"std": {"noise": 0.1}, "strength": {}}[name]
+    denoiser = PretrainedDenoiser(precision="float32", **told).fit(X)
     denoiser.to_onnx(tmp_path / "net.onnx")
     session = ort.InferenceSession(tmp_path / "net.onnx", providers=["CPUExecutionProvider"])
-    assert [i.name for i in session.get_inputs()] == ["X", "std"]
-    for shape in (np.s_[:, :40, :31], np.s_[:1], np.s_[:, :3, :2]):
-        std = np.array([0.1, 0.02], np.float32)[: len(X[shape])]
-        (run,) = session.run(["X_denoised"], {"X": X[shape], "std": std})
-        for image, level, denoised in zip(X[shape], std, run, strict=True):
-            expected = denoiser.set_params(noise=float(level)).predict(image[None])[0]
+    assert [i.name for i in session.get_inputs()] == ["X", name]
+    for shape in (np.s_[:, :40, :31], np.s_[:1], np.s_[:, :17, :19]):
+        numbers = np.array([0.1, 0.02] if name == "std" else [1.0, 0.6], np.float32)
+        numbers = numbers[: len(X[shape])]
+        (run,) = session.run(["X_denoised"], {"X": X[shape], name: numbers})
+        for image, number, denoised in zip(X[shape], numbers.tolist(), run, strict=True):
+            one = {"noise": number} if name == "std" else {"strength": number}
+            expected = denoiser.set_params(**one).fit(image[None]).predict(image[None])[0]
             np.testing.assert_allclose(denoised, expected.clip(0, 1), rtol=0, atol=1e-4)
 
 

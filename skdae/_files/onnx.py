@@ -133,8 +133,8 @@ class Stabilized(nn.Module):
         self.gain, self.offset = transform.gain, transform.offset
         self.constant = 0.375 + transform.std**2
         # What the inverse adds to a square is constant beyond a hundred photons.
-        ends = transform.offset + transform.gain * np.array([0.0, 100.0])
-        self.least, self.most = map(float, transform.expect(ends))
+        self.least = transform.darkest
+        self.most = float(transform.expect(np.array(transform.offset + 100 * transform.gain)))
         means = np.linspace(self.least, self.most, _N_TABLE)
         table = (transform.inverse(means) - self.offset) / self.gain - self._square(means)
         self.register_buffer("table", torch.tensor(table, dtype=torch.float32, device="cpu"))

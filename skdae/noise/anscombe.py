@@ -84,6 +84,11 @@ class AnscombeTransform:
         table, _, bias = _expectation(self.std)
         return _root(photons - np.interp(photons, table, bias), self.std)
 
+    @property
+    def darkest(self):
+        """The mean of the transformed noisy images where there is no light."""
+        return float(_expectation(self.std)[1][0])
+
     def inverse(self, means):
         """Clean images, of the means of the transformed noisy ones."""
         _, table, bias = _expectation(self.std)
