@@ -451,7 +451,11 @@ def impulses(clean, rng):
     return np.where(where[..., None], values[..., None] - clean, noise)
 
 
-CAMERA = CameraNoise(smoothing=(0.0, 1.2), clip=None)
+# Most cameras smooth, color much more than light; raw converters may not.
+CAMERAS = (
+    CameraNoise(smoothing=(0.3, 1.3), chroma_smoothing=(0.8, 3.5), clip=None),
+    CameraNoise(smoothing=(0.0, 0.6), chroma_smoothing=(0.0, 1.0), clip=None),
+)
 
 # Light and two differences of color, and the way back.
 _YCC = np.array([[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.081]])
@@ -460,7 +464,7 @@ _RGB = np.linalg.inv(_YCC)
 
 def camera(clean, rng):
     """What a camera leaves, sharpened in some crops."""
-    noise = CAMERA._corrupt(clean[None], rng)[0] - clean
+    noise = CAMERAS[rng.random() < 0.3]._corrupt(clean[None], rng)[0] - clean
     if rng.random() < 0.3:
         blurred = gaussian_filter(noise, (*[rng.uniform(0.7, 2)] * 2, 0))
         noise = noise + rng.uniform(0.2, 1.2) * (noise - blurred)

@@ -82,24 +82,22 @@ def start(kind, options):
     return path, module.requires_grad_(True).to(memory_format=torch.channels_last)
 
 
-def losses(seer, remover, noisy, clean, level, factor, seen):
-    """Of the seer and of the remover, each a mean over the crops.
+def losses(module, noisy, clean, level, factor, seen):
+    """Of what sees the level and of what removes the noise, each a mean over the crops.
 
-    `seen` is how much of the map that the remover is told comes from the seer.
+    `seen` says which crops the map is not told for, but seen: the second loss then teaches both.
     """
-    log_level = seer.log_level(noisy)
+    log_level = module.level.log_level(noisy)
     wanted = torch.log(torch.nn.functional.avg_pool2d(level, 8) + LEVEL_STEP)
     error = log_level - wanted
     # Noise that is overlooked stays; noise that is seen where there is none blurs a little.
     loss_seer = (error.abs() + 0.25 * error.clamp(min=0)).mean()
     # The first half is for the remover.
     noisy, clean, level, log_level = (x[: len(factor)] for x in (noisy, clean, level, log_level))
-    told = level * factor
-    if seen is not None:
-        own = (log_level.exp() - LEVEL_STEP).clamp(min=0)
-        own = torch.nn.functional.interpolate(own, scale_factor=8, mode="bilinear")
-        told = torch.where(seen > 0, own, told)
-    denoised = remover(torch.cat([noisy, told], 1))
+    own = (log_level.exp() - LEVEL_STEP).clamp(min=0)
+    own = torch.nn.functional.interpolate(own, scale_factor=8, mode="bilinear")
+    told = torch.where(seen, own, level * factor)
+    denoised = module.remove(torch.cat([noisy, told], 1))
     # Errors of weak noise are small, and count as much.
     weight = (level.square().mean((1, 2, 3)).sqrt() + 2 * LEVEL_STEP) ** -0.7
     charbonnier = ((denoised - clean).square() + 1e-6).sqrt().mean((1, 2, 3)) - 1e-3
@@ -156,14 +154,12 @@ def train(kind, options, pictures):
                 group["lr"] = lr * rate
         n = len(noisy) // 2
         factor = torch.tensor(rng.uniform(0.8, 1.3, (n, 1, 1, 1)), dtype=torch.float32)
-        seen = None
-        if options.joint:
-            seen = torch.tensor(rng.random((n, 1, 1, 1)) < options.joint).to(device)
+        seen = torch.tensor(rng.random((n, 1, 1, 1)) < options.joint).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=options.bfloat16):
-            pair_of_losses = losses(seer, remover, *batch, factor.to(device), seen)
+            pair_of_losses = losses(module, *batch, factor.to(device), seen)
         for optimizer in optimizers:
             optimizer.zero_grad()
-        sum(pair_of_losses).backward()
+        (options.seer_weight * pair_of_losses[0] + pair_of_losses[1]).backward()
         for net, optimizer, average in zip(nets, optimizers, averages, strict=True):
             torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
             optimizer.step()
@@ -206,6 +202,7 @@ def main(arguments=None):
     add("--lr-seer", type=float, default=1e-3)
     add("--decay", type=float, default=0.998, help="of the average of the weights")
     add("--joint", type=float, default=0.0, help="share of crops whose map the seer tells")
+    add("--seer-weight", type=float, default=1.0, help="of the loss of the map itself")
     add("--workers", type=int, default=0)
     add("--fresh", action="store_true", help="start from fresh weights")
     add("--bfloat16", action=argparse.BooleanOptionalAction, default=True)
