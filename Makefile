@@ -11,7 +11,7 @@ export ONLINE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo studies test test-oldest fuzz lint docs bench quality weights photographs clean
+.PHONY: help demo studies test test-oldest fuzz lint docs bench quality weights photographs real harm clean
 
 help:
 	@echo "make demo             denoise a photograph, then digits with an autoencoder; compare filters"
@@ -26,6 +26,8 @@ help:
 	@echo "make quality          measure how well it denoises: hours; ARGS='--data mnist' picks some"
 	@echo "make weights          train the nets that come with skdae one stage further: hours"
 	@echo "make photographs      PSNR and speed of those nets beside published figures"
+	@echo "make real             PSNR and SSIM on real noise, of SKDAE_DATA: microscopes and cameras"
+	@echo "make harm             what it does to clean pictures of many kinds, and to weak noise"
 	@echo "make clean            remove .venv and all that was built"
 	@echo "PYTHON=python3.12 chooses the Python that makes .venv (3.11 or newer)."
 
@@ -78,6 +80,12 @@ weights: $(VENV)/.installed-dev
 
 photographs: $(VENV)/.installed-dev
 	$(RUN) benchmarks/photographs.py $(ARGS)
+
+real: $(VENV)/.installed-dev
+	$(RUN) benchmarks/real.py $(ARGS)
+
+harm: $(VENV)/.installed-dev
+	$(RUN) benchmarks/harm.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(LOWEST) build dist docs/_build docs/api docs/gallery docs/course docs/studies docs/sg_execution_times.rst

@@ -24,12 +24,12 @@ SIDE = 288
 def load_pictures(seed):
     """Pictures of `uint8`, in colour, by where they come from."""
     folder = Path(os.environ["SKDAE_DATA"])
-    photographs = held_in(read_folder(folder / "bsds400"), 20)
+    photographs = split(read_folder(folder / "bsds400"), 20)[0]
     pictures = {
         "cid22": read_folder(folder / "cid22"),
         "bsds400": photographs,
         "bsds400/2": [shrunk(image) for image in photographs],
-        "yang91": held_in(read_folder(folder / "yang91"), 11),
+        "yang91": split(read_folder(folder / "yang91"), 11)[0],
     }
     rng = np.random.default_rng(seed)
     makers = [text, text, screen, chart, flat, lines, filaments, cells, stars, masked, mosaic]
@@ -38,7 +38,7 @@ def load_pictures(seed):
     ]
     # Rendered ones that need a photograph below.
     some = pictures["cid22"]
-    for i in range(0, 48):
+    for i in range(48 if some else 0):
         photograph = some[rng.integers(len(some))][:SIDE, :SIDE] / np.float32(255)
         changed = (overexposed, letterbox, disc, poster)[i % 4](photograph, rng)
         pictures["rendered"].append((changed.clip(0, 1) * 255).round().astype(np.uint8))
@@ -51,10 +51,11 @@ def read_folder(folder):
     return [np.asarray(Image.open(path).convert("RGB")) for path in paths]
 
 
-def held_in(images, n_held_out):
-    """All but the pictures to judge by, which are evenly spaced."""
+def split(images, n_held_out):
+    """Pictures to learn from, and others, evenly spaced, to judge by."""
     held_out = set(np.linspace(0, len(images) - 1, n_held_out).round().astype(int))
-    return [image for i, image in enumerate(images) if i not in held_out]
+    train = [image for i, image in enumerate(images) if i not in held_out]
+    return train, [images[i] for i in sorted(held_out)]
 
 
 def shrunk(image):

@@ -18,12 +18,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from engine import machine
-from mixture import level_map, load_pictures, pair
+from mixture import level_map, load_pictures, pair, read_folder, split
+from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
+from skdae import GaussianNoise
 from skdae._files.weights import read_net, rebuild, write_net
 from skdae._training.muon import Muon
 from skdae.architectures.blind import LEVEL_STEP, BlindNet
+from skdae.datasets import fetch_images
+from skdae.metrics import peak_signal_noise_ratio
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "weights.jsonl"
@@ -32,6 +36,59 @@ WEIGHTS = ROOT / "skdae" / "weights"
 NET = BlindNet()
 N_CHANNELS = {"colour": 3, "grey": 1}
 SECONDS_BETWEEN_CHECKPOINTS = 240
+LEVELS = (15, 25, 50)
+
+
+# Judgement
+
+
+def to_grey(images):
+    """Their luma, with a channel axis."""
+    return [np.asarray(Image.fromarray(image).convert("L"))[..., None] for image in images]
+
+
+def judges(kind):
+    """Sets of images that no net has learned from, by name."""
+    folder = Path(os.environ["SKDAE_DATA"])
+    sets = {
+        "20 photographs": split(read_folder(folder / "bsds400"), 20)[1],
+        "11 colorful ones": split(read_folder(folder / "yang91"), 11)[1],
+    }
+    if kind == "colour":
+        return sets
+    sets = {name: to_grey(images) for name, images in sets.items()}
+    return {"Set12": [image[..., None] for image in fetch_images("set12").images], **sets}
+
+
+def psnr(module, images, level, told):
+    """Mean PSNR of denoised images in dB; Gaussian noise of `level` of 255, not clipped."""
+    noise = GaussianNoise(level / 255, clip=None, random_state=0)
+    scores = []
+    for image in images:
+        clean = image[None] / np.float32(255)
+        batch = torch.from_numpy(noise.fit_transform(clean)).permute(0, 3, 1, 2)
+        if told:
+            batch = torch.cat([batch, torch.full_like(batch[:, :1], level / 255)], 1)
+        with torch.inference_mode():
+            denoised = module(batch).permute(0, 2, 3, 1).clip(0, 1).numpy()
+        scores.append(peak_signal_noise_ratio(clean, denoised, data_range=1))
+    return float(np.mean(scores))
+
+
+def judge(module, sets, told):
+    """PSNR by set, in the order of the levels; where the level is told, or seen."""
+    return {
+        name: [round(psnr(module, images, level, told), 3) for level in LEVELS]
+        for name, images in sets.items()
+    }
+
+
+def read_results(path):
+    """One row per stage and net."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+# Training
 
 
 class Crops(Dataset):
@@ -69,17 +126,18 @@ class Average:
             torch._foreach_copy_([*self.module.parameters()], self.values)
 
 
-def start(kind, options):
-    """The two nets of a kind of image, with the weights that are there."""
-    n = N_CHANNELS[kind]
-    path = options.output / f"photographs-{kind}.safetensors"
-    shapes = ((64, 64, n), (64, 64, n))
-    if path.exists() and not options.fresh:
-        net, weights = read_net(path)
-        module = rebuild(lambda: net.build(*shapes), weights)
-    else:
-        module = NET.build(*shapes)
-    return path, module.requires_grad_(True).to(memory_format=torch.channels_last)
+def read(path, kind):
+    """The nets in a file."""
+    shape = (64, 64, N_CHANNELS[kind])
+    net, weights = read_net(path)
+    return rebuild(lambda: net.build(shape, shape), weights)
+
+
+def start(path, kind, fresh):
+    """The nets of a kind of image, with the weights that are there."""
+    shape = (64, 64, N_CHANNELS[kind])
+    module = read(path, kind) if path.exists() and not fresh else NET.build(shape, shape)
+    return module.requires_grad_(True).to(memory_format=torch.channels_last)
 
 
 def losses(module, noisy, clean, level, factor, seen):
@@ -107,8 +165,9 @@ def losses(module, noisy, clean, level, factor, seen):
 def train(kind, options, pictures):
     """One stage of both nets of a kind of image."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    output, module = start(kind, options)
-    remover, seer = nets = module.to(device).remover, module.level
+    output = options.output / f"photographs-{kind}.safetensors"
+    module = start(output, kind, options.fresh).to(device)
+    remover, seer = nets = module.remover, module.level
     dtype = torch.bfloat16 if options.bfloat16 else torch.float32
     optimizers = [
         Muon(remover.parameters(), lr=options.lr, weight_decay=0, dtype=dtype),
@@ -176,6 +235,7 @@ def train(kind, options, pictures):
     for average in averages:
         average.give()
     write_net(output, NET, module.cpu())
+    module, sets = read(output, kind).eval(), judges(kind)
     row = {
         "net": kind,
         "stage": options.seed,
@@ -183,6 +243,8 @@ def train(kind, options, pictures):
         "options": {k: v for k, v in vars(options).items() if isinstance(v, int | float)},
         "hours": round((seconds + time.perf_counter() - began) / 3600, 2),
         "loss": curve,
+        "psnr": judge(module, sets, told=True),
+        "psnr, seen": judge(module, sets, told=False),
         "machine": machine(),
     }
     with options.results.open("a") as file:
@@ -195,7 +257,7 @@ def main(arguments=None):
     add = parser.add_argument
     add("--kinds", nargs="+", default=["colour", "grey"], choices=["colour", "grey"])
     add("--steps", type=int, default=8000)
-    add("--seed", type=int, required=True, help="the number of the stage")
+    add("--seed", type=int, help="the number of the stage; by default, the next one")
     add("--patch-size", type=int, default=96)
     add("--batch-size", type=int, default=8)
     add("--lr", type=float, default=5e-4)
@@ -212,6 +274,9 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     if "OMP_NUM_THREADS" in os.environ:
         torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    if options.seed is None:
+        stages = [row["stage"] for row in read_results(options.results)]
+        options.seed = max(stages, default=-1) + 1
     pictures = load_pictures(options.seed)
     for kind in options.kinds:
         train(kind, options, pictures)

@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from skdae.architectures import Pretrained, UNet
+from skdae.architectures import Pretrained
+from skdae.architectures.blind import BlindNet
 
 ROOT = Path(__file__).parents[1]
 # One epoch of a small net learns little, and fit says so.
@@ -68,53 +69,108 @@ def photographs(tmp_path, monkeypatch):
 
 
 def test_a_stage_of_weights_goes_on_from_the_one_before(load, photographs, monkeypatch, capsys):
-    weights = load("weights")
-    monkeypatch.setattr(weights, "NET", UNet((2, 4), stride=2))
-    options = ["--epochs", "1", "--patch-size", "16"]
+    weights, mixture = load("weights"), load("mixture")
+    monkeypatch.setattr(weights, "NET", BlindNet((2, 4), n_blocks=1, level_filters=2))
+    monkeypatch.setattr(mixture, "N_RENDERED", 11)
+    monkeypatch.setattr(mixture, "SHARES", {"yang91": 0.5, "rendered": 0.5})
+    options = ["--steps", "2", "--patch-size", "16", "--batch-size", "2", "--joint", "0.5"]
     for name in ("keep", "output"):
         options += [f"--{name}", str(photographs)]
     options += ["--results", str(photographs / "results.jsonl")]
     weights.main(options)
-    weights.main([*options, "--nets", "grey"])
-    assert "colour, stage 0, from UNet(" in (said := capsys.readouterr().out)
-    assert "grey, stage 1, from Pretrained(" in said
+    first = (photographs / "photographs-grey.safetensors").read_bytes()
+    weights.main([*options, "--kinds", "grey"])
+    assert "grey, from step 0 of 2" in capsys.readouterr().out
+    assert (photographs / "photographs-grey.safetensors").read_bytes() != first
     rows = weights.read_results(photographs / "results.jsonl")
     assert [(row["net"], row["stage"]) for row in rows] == [("colour", 0), ("grey", 0), ("grey", 1)]
-    assert [*rows[-1]["psnr"]] == ["Set12", "20 photographs", "11 colourful ones"]
+    assert [*rows[-1]["psnr"]] == ["Set12", "20 photographs", "11 colorful ones"]
     for kind, n in [("grey", 1), ("colour", 3)]:
-        net = Pretrained(photographs / f"photographs-{kind}").build((8, 8, n + 1), (8, 8, n))
-        assert net(torch.zeros(1, n + 1, 9, 7)).shape == (1, n, 9, 7)
+        net = Pretrained(photographs / f"photographs-{kind}").build((8, 8, n), (8, 8, n))
+        assert net(torch.zeros(1, n, 19, 17)).shape == (1, n, 19, 17)
 
 
-def test_a_grey_net_does_as_the_colour_net_does_on_equal_channels(load, tmp_path, monkeypatch):
-    weights = load("weights")
-    monkeypatch.setattr(weights, "NET", UNet((2, 4), stride=2))
-    colour = weights.NET.build(*weights.SHAPES["colour"])
-    weights.write_net(tmp_path / "colour", weights.NET, colour)
-    colour.load_state_dict({k: v.half().float() for k, v in colour.state_dict().items()})
-    x = torch.rand(1, 2, 10, 8)
-    expected = colour(x[:, [0, 0, 0, 1]]).mean(1, keepdim=True)
-    torch.testing.assert_close(weights.grey_net(tmp_path / "colour")(x), expected)
+def test_a_stage_that_was_interrupted_ends_as_a_whole_one(load, photographs, monkeypatch):
+    weights, mixture = load("weights"), load("mixture")
+    monkeypatch.setattr(weights, "NET", BlindNet((2, 4), n_blocks=1, level_filters=2))
+    monkeypatch.setattr(weights, "SECONDS_BETWEEN_CHECKPOINTS", 0)
+    monkeypatch.setattr(mixture, "N_RENDERED", 11)
+    monkeypatch.setattr(mixture, "SHARES", {"yang91": 0.5, "rendered": 0.5})
+    options = ["--kinds", "grey", "--steps", "3", "--patch-size", "16", "--batch-size", "2"]
+    torch.manual_seed(0)
+    shape = (64, 64, 1)
+    begun = weights.NET.build(shape, shape)
+
+    def run(name):
+        folder = photographs / name
+        folder.mkdir(exist_ok=True)
+        path = folder / "photographs-grey.safetensors"
+        if not path.exists():
+            weights.write_net(path, weights.NET, begun)
+        places = ["--keep", str(folder), "--output", str(folder), "--seed", "5"]
+        weights.main([*options, *places, "--results", str(folder / "results.jsonl")])
+        return weights.read(path, "grey").state_dict()
+
+    whole = run("whole")
+    draw = weights.pair
+    drawn = []
+
+    def interrupted(*args):
+        drawn.append(1)
+        if len(drawn) == 10:
+            raise KeyboardInterrupt
+        return draw(*args)
+
+    monkeypatch.setattr(weights, "pair", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run("parts")
+    torch.testing.assert_close(run("parts"), whole)
 
 
-def test_photographs_to_judge_by_are_not_trained_on(load, photographs):
-    weights = load("weights")
-    seen = {image.tobytes() for image in weights.training_images("grey", 0, 16)}
-    held_out = weights.judges("grey")
+def test_photographs_to_judge_by_are_not_trained_on(load, photographs, monkeypatch):
+    weights, mixture = load("weights"), load("mixture")
+    monkeypatch.setattr(mixture, "N_RENDERED", 0)
+    (photographs / "cid22").mkdir()
+    Image.fromarray(np.zeros((300, 300, 3), np.uint8)).save(photographs / "cid22" / "0.png")
+    pictures = mixture.load_pictures(0)
+    seen = {image.tobytes() for name in ("bsds400", "yang91") for image in pictures[name]}
+    held_out = weights.judges("colour")
     assert len(seen) == 24 - 20 + 12 - 11
-    assert [len(images) for images in held_out.values()] == [1, 20, 11]
+    assert [len(images) for images in held_out.values()] == [20, 11]
     assert not any(image.tobytes() in seen for images in held_out.values() for image in images)
 
 
-def test_other_colours_keep_the_mean_of_a_grey_image(load):
-    weights = load("weights")
-    rng = np.random.default_rng(0)
-    grey = np.full((2, 2, 3), 77, np.uint8)
-    assert (weights.other_colours(grey, rng) == grey).all()
-    red = np.full((1, 1, 3), (90, 60, 60), np.uint8)
-    varied = weights.other_colours(red, rng)
-    assert np.ptp(varied) >= 30
-    assert sorted(varied.ravel())[0] == sorted(varied.ravel())[1]
+def test_pairs_have_noise_of_many_levels_and_a_tenth_has_none(load, photographs, monkeypatch):
+    mixture = load("mixture")
+    monkeypatch.setattr(mixture, "N_RENDERED", 22)
+    monkeypatch.setattr(mixture, "SHARES", {"rendered": 1.0})
+    monkeypatch.setattr(mixture, "read_folder", lambda folder: [np.full((300, 300, 3), 99, "u1")])
+    pictures = mixture.load_pictures(0)
+    for n_channels in (1, 3):
+        rng = np.random.default_rng(0)
+        levels = []
+        for _ in range(200):
+            noisy, clean = mixture.pair(pictures, 32, n_channels, rng)
+            assert noisy.shape == clean.shape == (32, 32, n_channels)
+            assert noisy.dtype == clean.dtype == np.float32
+            assert np.isfinite(noisy).all()
+            assert 0 <= clean.min() <= clean.max() <= 1
+            level = mixture.level_map(noisy, clean)
+            rms = np.sqrt(np.square(noisy - clean).mean())
+            assert abs(np.sqrt(np.square(level).mean()) - rms) <= 0.5 * rms
+            levels.append(255 * rms)
+        assert 0.05 < np.mean(np.array(levels) == 0) < 0.25
+        assert np.percentile(levels, 40) < 10 < 30 < np.percentile(levels, 90)
+
+
+def test_pictures_of_every_kind_can_be_judged_for_harm(load):
+    harm = load("harm")
+    pictures = harm.pictures()
+    assert len(pictures) == 32
+    assert all(
+        image.dtype == np.uint8 and min(image.shape[:2]) > 100 for image in pictures.values()
+    )
+    assert harm.psnr(pictures["moon"] / 255, pictures["moon"]) == 99
 
 
 @pytest.mark.parametrize("name", ["results.md"])

@@ -122,9 +122,9 @@ class PretrainedDenoiser(BaseFilter):
     images, are scaled by the range from the 0.1th to the 99.9th percentile of each image, and the
     result is returned in their own units. It is `float32`, whatever the dtype of the input.
 
-    In other units than [0, 1], noise may grow with the brightness as that of counted photons does.
-    If so, or if `noise` says so, the networks work on the generalized Anscombe transform of the
-    image, and the exact unbiased inverse [1]_ transforms the result back.
+    Noise may grow with the brightness as that of counted photons does. If so in an image, or if
+    `noise` says so, the networks work on its generalized Anscombe transform, and the exact unbiased
+    inverse [1]_ transforms the result back. What noise there is, they see on the transform.
 
     Pixels whose level is below half of 1 / 255 of the range are returned as they were, bit by bit,
     and those below 1 / 255 are changed only in part. Where three channels are equal, the network
@@ -241,8 +241,7 @@ class PretrainedDenoiser(BaseFilter):
         ``(n_samples,)``, by which the level that is seen is multiplied: 1 is usual. If `noise` is
         given, ``std`` takes its place: the standard deviation of the noise, from 0 to 75 / 255. The
         output is ``X_denoised``, clipped to [0, 1]. The number of samples, height and width are
-        free. Other units, images of a few pixels, noise that depends on the image, and tiles are not
-        part of the graph.
+        free. Other units, images of a few pixels, tone curves and tiles are not part of the graph.
 
         Parameters
         ----------
@@ -420,11 +419,9 @@ class _Tones:
         some = image.ravel()[:: -(-image.size // 2**20)]
         low, high = (float(v) - mean for v in np.percentile(some, (0.1, 99.9)))
         is_unit = low >= -_REACH and _DARK < high <= 1 + _REACH
-        if noise is None and not is_unit and high > low:
-            noise = choose_noise(image[None])
-            noise = noise if isinstance(noise, PoissonGaussianNoise) else None
-        is_counted = noise is not None and not isinstance(noise, SpeckleNoise)
-        camera = as_camera(noise) if is_counted else None
+        camera = _curve(image, high - low) if noise is None else None
+        if noise is not None and not isinstance(noise, SpeckleNoise):
+            camera = as_camera(noise)
         camera = camera and AnscombeTransform(camera)
         low, high = (0.0, 1.0) if is_unit else (low, high)
         ends = np.array([low, high]) + mean
@@ -457,6 +454,17 @@ class _Tones:
         values = self.camera.inverse(values) if self.camera else values
         values = np.where(level > 0.5 * LEVEL_STEP, values, image) - self.mean
         return values if self.clip is None else values.clip(*self.clip)
+
+
+def _curve(image, width):
+    """The camera whose tone curve suits an image: one whose noise grows with the light, or None."""
+    noise = choose_noise(image[None])
+    if not isinstance(noise, PoissonGaussianNoise):
+        return None
+    # Hundreds of thousands of photons need no curve, and less than one is no light.
+    if not 1e-5 * width < noise.gain < width:
+        return None
+    return noise.set_params(offset=min(noise.offset, float(image.min())))
 
 
 def _parts(images):
