@@ -41,7 +41,7 @@ from skdae import (
 from skdae._training.losses import LOSSES, Loss
 from skdae._training.optimizers import LR_SCHEDULES, OPTIMIZERS
 from skdae.architectures import Conv, Dense
-from skdae.metrics import structural_similarity
+from skdae.metrics import psnr_scorer, structural_similarity
 
 NOISE = GaussianNoise(std=0.3, clip=None, random_state=0)
 
@@ -861,6 +861,17 @@ def test_a_net_learns_from_counts_with_default_noise(digits):
     assert 0 < dae.history_[-1]["psnr"] < 60
     assert small(noise=GaussianNoise(0.2)).fit(X).noise_.clip_ == (0, 1)
     assert small(noise=OneOf([GaussianNoise(900.0)])).fit(4095 * X).noise_.clip_ is None
+
+
+def test_scorers_in_callbacks_take_the_range_of_the_validation_images(digits):
+    X_noisy, X_clean = (4095 * X[:100] + 10 for X in digits)
+    callbacks = [EpochScoring(psnr_scorer, lower_is_better=False, name="psnr")]
+    dae = small(callbacks=callbacks).fit(
+        X_noisy, X_clean, validation_data=(X_noisy[:20], X_clean[:20])
+    )
+    expected = denoising_scorer("psnr", data_range=float(np.ptp(X_clean[:20])))
+    score = expected(dae, X_noisy[:20], X_clean[:20])
+    assert dae.history_[-1]["psnr"] == pytest.approx(score, rel=1e-4)
 
 
 def test_a_net_that_goes_on_keeps_its_scale(digits):

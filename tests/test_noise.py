@@ -603,7 +603,8 @@ def test_a_level_that_is_set_later_counts_as_one_from_the_start():
 def test_another_process_draws_the_same_numbers():
     """Names and numbers are hashed by nothing that Python salts."""
     code = (
-        "import numpy as np, hashlib; from skdae.noise import *; X = np.linspace(0.2, 0.8, 64)[None];"
+        "import numpy as np, hashlib; from skdae.noise import *;"
+        "X = np.linspace(0.2, 0.8, 64)[None];"
         "noise = OneOf([SaltPepper(0.2), NoiseSequence([GaussianNoise((0.1, 0.3))])]);"
         "N = noise.set_params(random_state=0).fit_transform(X);"
         "print(hashlib.sha256(N.tobytes()).hexdigest())"
