@@ -10,8 +10,11 @@ hidden layer
 and for a linear network, which can do no better than PCA.
 """
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import Pipeline
 
@@ -19,6 +22,9 @@ from skdae import DenoisingAutoencoder, GaussianNoise, psnr_scorer
 from skdae.datasets import load_digits_images
 
 X_train, X_test = train_test_split(load_digits_images().images, random_state=0)
+
+# A small code loses more than the noise takes away, and the fits say so; here it is no surprise.
+warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 # %%
 # The search

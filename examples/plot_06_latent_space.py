@@ -9,8 +9,11 @@ its codes form
 groups.
 """
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from skdae import DenoisingAutoencoder, GaussianNoise
@@ -20,6 +23,9 @@ from skdae.plotting import LatentSpaceDisplay
 
 X, y = load_digits_images(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+
+# A small code loses more than the noise takes away, and the fits say so; here it is no surprise.
+warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 noise = GaussianNoise(std=0.1, random_state=0)
 net = Dense(hidden=(256, 64), activation="silu")

@@ -7,6 +7,7 @@ arrays that broadcast against `size`.
 
 import hashlib
 import threading
+from collections.abc import Mapping, Set
 from contextlib import contextmanager, nullcontext
 from functools import partial
 
@@ -55,6 +56,46 @@ def seeded(seed, device):
             torch.set_default_dtype(dtype)
 
 
+def described(value):
+    """Text that equal values share in every process, and unequal ones do not.
+
+    Numbers are equal whatever holds them: a list, a tuple, an array, or a scalar of any dtype. An
+    object can say by a method ``_identity()`` what tells it from others.
+    """
+    if hasattr(value, "__qualname__"):
+        # A class or function; the module may have another name in another process.
+        return value.__qualname__
+    if hasattr(value, "_identity"):
+        return described(value._identity())
+    numbers = _numbers(value)
+    if numbers is not None:
+        return f"{numbers.shape} {numbers.tobytes().hex()}"
+    if value is None or isinstance(value, str | bytes | int):
+        return repr(str(value) if isinstance(value, str) else value)
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(sorted(map(described, value.items())))}}}"
+    if isinstance(value, Set):
+        return f"{{{', '.join(sorted(map(described, value)))}}}"
+    if isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim):
+        return f"[{', '.join(map(described, value))}]"
+    try:
+        parts = value.__reduce_ex__(4)
+    except TypeError:
+        # What cannot be pickled, such as a lock.
+        parts = type(value)
+    return described(parts)
+
+
+def _numbers(value):
+    """Numbers as an array of float64, in which -0.0 is 0.0; None where `value` holds others."""
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):
+        # Lists of different lengths, and tensors elsewhere.
+        return None
+    return array.astype(np.float64) + 0.0 if array.dtype.kind in "biuf" else None
+
+
 class _Generator:
     """Distributions with parameters, made from the standard ones of a subclass."""
 
@@ -74,11 +115,11 @@ class _Generator:
 
 
 class KeyedGenerator(_Generator):
-    """One stream of random numbers an image, keyed by its pixels and a seed.
+    """One stream of random numbers per image, keyed by its pixels, a seed and who asks.
 
-    The key of an image is the BLAKE2b hash of its bytes under the seed; the numbers come from the
-    counter-based generator Philox (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2,
-    3") under that key. So the numbers of an image depend on nothing but the image and the seed.
+    The key of an image is the BLAKE2b hash of its bytes under the other two; the numbers come from
+    the counter-based generator Philox (Salmon et al. 2011, "Parallel random numbers: as easy as 1,
+    2, 3") under that key. So the numbers of an image depend on nothing but these three.
 
     Parameters
     ----------
@@ -86,13 +127,18 @@ class KeyedGenerator(_Generator):
         Also decides the dtype of the numbers.
     seed : int
         Nonnegative, below ``2**64``.
+    asker : object, default=None
+        Askers that differ, as `described` tells, get independent numbers.
     """
 
-    def __init__(self, images, seed):
-        secret = seed.to_bytes(8, "little")
+    def __init__(self, images, seed, asker=None):
+        person = hashlib.blake2b(described(asker).encode(), digest_size=16).digest()
+        key = partial(
+            hashlib.blake2b, digest_size=16, key=seed.to_bytes(8, "little"), person=person
+        )
         rows = np.ascontiguousarray(images).reshape(len(images), -1)
         #: One key per image; equal images have equal ones.
-        self.keys = [hashlib.blake2b(row, digest_size=16, key=secret).digest() for row in rows]
+        self.keys = [key(row).digest() for row in rows]
         self._words = np.frombuffer(b"".join(self.keys), dtype=np.uint64).reshape(-1, 2)
         self._dtype = images.dtype
         self._bits = np.random.Philox(key=0)

@@ -61,8 +61,8 @@ def compare(
     noise : noise injector
         Corrupts the images. Without a ``random_state``, it gets a seed that is drawn once.
     scoring : dict of str to scorer, default=SCORERS
-        Called as ``scorer(denoiser, X_noisy, X_clean)``. All four of skdae by default. Images in
-        other units than [0, 1] need ``{"psnr": denoising_scorer("psnr", data_range=4095)}``.
+        Called as ``scorer(denoiser, X_noisy, X_clean)``. All four of skdae by default. They take
+        the range of images in other units than [0, 1] from the clean ones of each fold.
     cv : int, cross-validation splitter, iterable of splits or None, default=None
         As in `sklearn.model_selection.cross_validate`; None means 5 folds.
     groups : array-like of shape (n_samples,) or None, default=None
@@ -191,7 +191,8 @@ def denoising_scorer(
         None, corrupts them with the denoiser's own ``noise_``.
     data_range : float or None, default=None
         Largest possible value minus the smallest, for "psnr" and "ssim". None is 1.0 for images in
-        [0, 1], as those of `uint8` are; others need it.
+        [0, 1], as those of `uint8` are. In other units, it is what the clean images span that the
+        scorer is given or, where all have one value, that value.
 
     Returns
     -------

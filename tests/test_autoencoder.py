@@ -1,21 +1,31 @@
 """DenoisingAutoencoder learns what it should, by the contract of all denoisers."""
 
 import pickle
+import re
 import shutil
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
+import pandas
 import pytest
+import skimage.data
 import torch
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_digits,
+    load_iris,
+    load_wine,
+)
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from skorch.callbacks import (
     BatchScoring,
     Callback,
@@ -32,6 +42,7 @@ from skdae import (
     DenoisingAutoencoder,
     Downsample,
     GaussianNoise,
+    MaskingNoise,
     MeanFilter,
     MedianFilter,
     OneOf,
@@ -41,7 +52,7 @@ from skdae import (
 from skdae._training.losses import LOSSES, Loss
 from skdae._training.optimizers import LR_SCHEDULES, OPTIMIZERS
 from skdae.architectures import Conv, Dense
-from skdae.metrics import structural_similarity
+from skdae.metrics import psnr_scorer, structural_similarity
 
 NOISE = GaussianNoise(std=0.3, clip=None, random_state=0)
 
@@ -592,6 +603,120 @@ def test_fit_without_validation_says_so_too(digits):
         small(noise=NOISE, lr=1e-9, validation_fraction=None).fit(digits[1])
 
 
+def raw_table(n=200):
+    rng = np.random.default_rng(0)
+    units = np.array([1, 1e3, 1, 1e-2, 50, 1e4, 1, 1])
+    return pandas.DataFrame(rng.gamma(4, 1, (n, 8)) * units).add_prefix("column ")
+
+
+def one_unit(n=200):
+    """Spectra with peaks of several widths, weak noise, and a scale of counts."""
+    rng, t = np.random.default_rng(0), np.arange(120)
+    for width in (1, 3, 10):
+        peaks = np.exp(-((t - rng.uniform(0, 120, (4, 1))) ** 2) / (2 * width**2))
+        spectra = rng.uniform(0.2, 1, (n, 4)) @ peaks
+        yield 1e4 * (spectra + rng.normal(0, 1e-3, spectra.shape))
+    yield np.exp(-t / 10) * rng.uniform(0.5, 1, (n, 1))
+    yield load_digits().data
+    yield (load_digits().data * 15.9).astype(np.uint8)
+    camera = skimage.data.camera()
+    yield 257.0 * np.lib.stride_tricks.sliding_window_view(camera, (9, 11))[::16, ::16].reshape(
+        -1, 99
+    )
+    yield load_iris().data
+    yield StandardScaler().fit_transform(load_breast_cancer().data)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        load_breast_cancer().data,
+        load_breast_cancer().data[:20],
+        load_wine().data,
+        load_diabetes(scaled=False).data,
+        raw_table(),
+        raw_table().to_numpy(np.float32),
+        np.random.default_rng(0).normal([0, 2000, 1, 50, 0], 1, (100, 5)),
+    ],
+    ids=["cancer", "few", "wine", "diabetes", "DataFrame", "float32", "levels"],
+)
+def test_tables_in_raw_units_are_told_of(table):
+    dae = small(noise=MaskingNoise())
+    with pytest.warns(UserWarning, match="table in raw units: .*StandardScaler") as record:
+        dae.fit(table)
+    record = [w for w in record if w.category is UserWarning]
+    assert len(record) == 1
+    assert record[0].filename == __file__
+    with pytest.warns(UserWarning, match="table in raw units"):
+        clone(dae).partial_fit(table)
+    scaled = make_pipeline(StandardScaler(), clone(dae))
+    # Of a signal, the user says so.
+    signals = clone(dae).set_params(image_shape=(table.shape[1],))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        scaled.fit(table)
+        signals.fit(np.asarray(table))
+
+
+def test_the_columns_that_are_named_are_the_largest_and_the_smallest():
+    with pytest.warns(UserWarning, match="column 5 spans .*, column 3 only "):
+        small(noise=MaskingNoise()).fit(raw_table())
+
+
+def test_rows_in_one_unit_are_not_taken_for_tables():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for X in one_unit():
+            small(noise=MaskingNoise()).fit(X)
+
+
+MESSAGE = r"no better than leaving them .* is (\S+), that of the noisy images (\S+), (\S+) dB less"
+
+
+@pytest.mark.parametrize("scale", [1, 4095])
+@pytest.mark.parametrize("own", ["noise", "pairs", "validation_data", "no validation"])
+def test_fit_that_harms_says_so_in_the_units_of_the_images(digits, scale, own):
+    """Two values hold less of a digit than weak noise leaves of it."""
+    X, n = scale * digits[1][:300], 100
+    noise = GaussianNoise(0.05 * scale, clip=None, random_state=0)
+    noisy, params = noise.fit_transform(X), {"max_epochs": 40, "latent_dim": 2, "lr": 0.01}
+    fits = {
+        "noise": lambda: small(noise=noise, **params).fit(X),
+        "pairs": lambda: small(**params).fit(noisy, X),
+        "validation_data": lambda: small(**params).fit(
+            noisy[n:], X[n:], validation_data=(noisy[:n], X[:n])
+        ),
+        "no validation": lambda: small(validation_fraction=None, **params).fit(noisy, X),
+    }
+    with pytest.warns(ConvergenceWarning, match=MESSAGE) as record:
+        dae = fits[own]()
+    message = str(record[0].message)
+    error, noisy_error, decibels = map(float, re.search(MESSAGE, message).groups())
+    assert record[0].filename == __file__
+    assert "larger latent_dim" in message
+    # Weights of some batches alone are looked at.
+    mse = np.mean((dae.predict(noisy) - X) ** 2)
+    assert error == pytest.approx(mse, rel=0.25)
+    assert noisy_error == pytest.approx((0.05 * scale) ** 2, rel=0.1)
+    assert decibels == pytest.approx(10 * np.log10(error / noisy_error), abs=0.06)
+    if own == "validation_data":
+        mse = np.mean((dae.predict(noisy[:n]) - X[:n]) ** 2)
+        assert error == pytest.approx(mse, rel=1e-2)
+        assert noisy_error == pytest.approx(np.mean((noisy[:n] - X[:n]) ** 2), rel=1e-3)
+
+
+def test_inputs_that_are_no_answer_are_not_compared_with(digits):
+    """A plain autoencoder gets its target, and super-resolution smaller images."""
+    X = digits[1][:300]
+    params = {"max_epochs": 40, "lr": 0.01, "latent_dim": 2}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        small(**params).fit(X, X)
+        small(noise=Downsample(), **params).fit(X)
+
+
 @pytest.mark.parametrize(
     ("params", "n"),
     [({"validation_fraction": 0.1}, 1000), ({}, 1000), ({"lr": 1e-9}, 20)],
@@ -861,6 +986,17 @@ def test_a_net_learns_from_counts_with_default_noise(digits):
     assert 0 < dae.history_[-1]["psnr"] < 60
     assert small(noise=GaussianNoise(0.2)).fit(X).noise_.clip_ == (0, 1)
     assert small(noise=OneOf([GaussianNoise(900.0)])).fit(4095 * X).noise_.clip_ is None
+
+
+def test_scorers_in_callbacks_take_the_range_of_the_validation_images(digits):
+    X_noisy, X_clean = (4095 * X[:100] + 10 for X in digits)
+    callbacks = [EpochScoring(psnr_scorer, lower_is_better=False, name="psnr")]
+    dae = small(callbacks=callbacks).fit(
+        X_noisy, X_clean, validation_data=(X_noisy[:20], X_clean[:20])
+    )
+    expected = denoising_scorer("psnr", data_range=float(np.ptp(X_clean[:20])))
+    score = expected(dae, X_noisy[:20], X_clean[:20])
+    assert dae.history_[-1]["psnr"] == pytest.approx(score, rel=1e-4)
 
 
 def test_a_net_that_goes_on_keeps_its_scale(digits):

@@ -1,6 +1,7 @@
 """Shapes and values: the conventions of every public function and class."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -105,7 +106,11 @@ def test_uint8_spans_exactly_zero_to_one():
         (np.int64, np.float64),
         (np.uint16, np.float64),
         (bool, np.float64),
-        (np.float16, np.float64),
+        (np.float16, np.float32),
+        (">f2", np.float32),
+        (">f4", np.float32),
+        (">f8", np.float64),
+        (np.longdouble, np.float64),
     ],
 )
 def test_other_dtypes_are_cast_and_never_rescaled(dtype, kept):
@@ -303,6 +308,93 @@ def test_tensors_are_read_with_or_without_a_gradient(dtype):
     assert_array_equal(check_images(X), X.double().numpy())
     assert_array_equal(check_images(X.requires_grad_()), check_images(X.detach()))
     assert_array_equal(MedianFilter().fit(X).predict(X), MedianFilter().fit(X).predict([*X]))
+
+
+def half_dask():
+    return pytest.importorskip("dask.array").from_array(HALF, chunks=(2, -1, -1))
+
+
+HALF = np.random.default_rng(0).random((5, 4, 4)).astype(np.float16)
+HALVES = {
+    "array": lambda: HALF,
+    "list of arrays": lambda: [*HALF],
+    "list of lists": lambda: [[list(row) for row in image] for image in HALF],
+    "objects": lambda: objects(HALF),
+    "tensor": lambda: torch.from_numpy(HALF),
+    "list of tensors": lambda: [*torch.from_numpy(HALF)],
+    "bfloat16": lambda: torch.from_numpy(HALF).bfloat16(),
+    "big-endian": lambda: HALF.astype(">f2"),
+    "dask": half_dask,
+    "masked": lambda: np.ma.masked_array(HALF, mask=False),
+}
+
+
+@pytest.mark.parametrize("holder", HALVES)
+def test_float16_becomes_float32(holder):
+    """Whatever holds it, and whatever the images pass."""
+    X = HALVES[holder]()
+    expected = np.asarray(HALF, np.float32)
+    if holder == "bfloat16":
+        expected = X.float().numpy()
+    for estimator in (MedianFilter(), GaussianNoise(random_state=0)):
+        estimator.fit(X)
+        method = getattr(estimator, "predict", None) or estimator.transform
+        result = method(X)
+        assert result.dtype == np.float32
+        assert_array_equal(np.asarray(result), method(expected))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "Float32", "float32"])
+def test_short_floats_of_tables_become_float32(dtype):
+    frame = pd.DataFrame(HALF.reshape(5, 16).astype(np.float32)).add_prefix("p").astype(dtype)
+    assert MedianFilter().fit_transform(frame).dtype == np.float32
+
+
+def test_float16_in_lists_of_different_sizes_becomes_float32():
+    images = [HALF[0], HALF[1, :3]]
+    assert {image.dtype for image in MedianFilter().fit_transform(images)} == {np.dtype("f4")}
+
+
+def mixed_columns(kind, other):
+    """A column of uint8 beside one of another dtype."""
+    frame = pd.DataFrame({"a": LEVELS[:, 0], "b": (LEVELS[:, 1] > 127).astype(other)})
+    if kind == "pandas":
+        return frame
+    if kind == "polars":
+        return pytest.importorskip("polars").DataFrame({name: frame[name] for name in frame})
+    if kind == "table":
+        return pytest.importorskip("pyarrow").table({name: frame[name].array for name in frame})
+    if kind == "UInt8":
+        return frame.astype({"a": "UInt8"})
+    if kind == "sparse":
+        return frame.astype({"a": pd.SparseDtype("uint8", 0)})
+    pytest.importorskip("pyarrow")
+    return frame.astype({"a": "uint8[pyarrow]"})
+
+
+@pytest.mark.parametrize("other", ["float64", "float32", "int64", "uint16", "bool"])
+@pytest.mark.parametrize(
+    "kind", ["pandas", "polars", "pyarrow table", "UInt8", "pyarrow", "sparse"]
+)
+def test_tables_that_mix_uint8_with_others_are_refused(kind, other):
+    """The bytes would enter as 0 ... 255 beside values in [0, 1]."""
+    X, floats = mixed_columns(kind, other), LEVELS[:, :2] / 255
+    with pytest.raises(ValueError, match=r"columns of uint8, such as 'a', .* such as 'b'"):
+        MedianFilter().fit(X)
+    median = MedianFilter(image_shape=(2,)).fit(floats)
+    for call in (median.predict, GaussianNoise().fit, partial(median.score, y=floats)):
+        with pytest.raises(ValueError, match="columns of uint8"):
+            call(X)
+    with pytest.raises(ValueError, match="columns of uint8"):
+        median.score(floats, X)
+
+
+def test_tables_of_other_mixtures_stay_as_they_are():
+    frame = pd.DataFrame({"a": [0.5, 0.25], "b": [1, 0], "c": [True, False], "d": [0.5, 0.125]})
+    frame = frame.astype({"d": "float32"})
+    assert_array_equal(check_images(frame), [[0.5, 1, 1, 0.5], [0.25, 0, 0, 0.125]])
+    polars = pytest.importorskip("polars").DataFrame(dict(frame))
+    assert_array_equal(check_images(polars), check_images(frame))
 
 
 @pytest.mark.skipif("SCIPY_ARRAY_API" not in os.environ, reason="SciPy's namespaces are off")

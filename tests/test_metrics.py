@@ -333,11 +333,73 @@ def test_scorers_follow_the_units_of_the_images():
     score = denoising_scorer("psnr", noise, data_range=4095)(denoiser, 4095 * X)
     share = denoising_scorer("psnr", GaussianNoise(500 / 4095, clip=None, random_state=0))
     assert score == pytest.approx(share(denoiser.fit(X), X), abs=0.5)
-    for scorer in (psnr_scorer, ssim_scorer):
-        with pytest.raises(ValueError, match="pass data_range="):
-            scorer(denoiser.fit(4095 * P), 4095 * P, 4095 * X)
     with pytest.raises(ValueError, match="'data_range' parameter"):
         denoising_scorer("psnr", data_range=0)
+
+
+def psnr_by_numpy(X, P, data_range):
+    errors = ((X - P) ** 2).reshape(len(X), -1).mean(axis=1)
+    return (10 * np.log10(data_range**2 / errors)).mean()
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(4095, 0), (65535, 1000), (2.0, -1.0), (1e-3, -5)])
+def test_scorers_take_the_range_of_the_clean_images(scale, offset):
+    """Their largest value minus the smallest, as `skimage.metrics` would be told."""
+    X, P = (images * scale + offset for images in pair((6, 9, 11)))
+    denoiser = MedianFilter().fit(P)
+    denoised, data_range = denoiser.predict(P), X.max() - X.min()
+    assert psnr_scorer(denoiser, P, X) == pytest.approx(psnr_by_numpy(X, denoised, data_range))
+    ssim = [
+        oracle.structural_similarity(x, d, data_range=data_range)
+        for x, d in zip(X, denoised, strict=True)
+    ]
+    assert ssim_scorer(denoiser, P, X) == pytest.approx(np.mean(ssim))
+    # Where X is clean, and where the metric comes as a function.
+    noise = GaussianNoise(0.1 * scale, clip=None, random_state=0)
+    noisy = noise.fit_transform(X)
+    score = psnr_by_numpy(X, denoiser.predict(noisy), data_range)
+    assert denoising_scorer("psnr", noise)(denoiser, X) == pytest.approx(score)
+    assert denoising_scorer(peak_signal_noise_ratio, noise)(denoiser, X) == pytest.approx(score)
+
+
+def test_images_of_different_sizes_share_one_range():
+    rng = np.random.default_rng(0)
+    X = [rng.uniform(0, 100, (12, 13)), rng.uniform(0, 1000, (16, 14)) - 5]
+    P = [image + rng.normal(0, 20, image.shape) for image in X]
+    denoiser = MedianFilter().fit(P)
+    data_range = max(map(np.max, X)) - min(map(np.min, X))
+    scores = [
+        psnr_by_numpy(x[None], d[None], data_range)
+        for x, d in zip(X, denoiser.predict(P), strict=True)
+    ]
+    assert psnr_scorer(denoiser, P, X) == pytest.approx(np.mean(scores))
+
+
+@pytest.mark.parametrize("value", [700.0, -0.25, 1e9])
+def test_constant_clean_images_have_their_value_as_range(value):
+    X = np.full((3, 8, 8), value)
+    N = X + np.random.default_rng(0).normal(0, 0.1 * abs(value), X.shape)
+    median = MedianFilter().fit(N)
+    expected = psnr_by_numpy(X, median.predict(N), abs(value))
+    assert psnr_scorer(median, N, X) == pytest.approx(expected)
+    assert np.isfinite(ssim_scorer(median, N, X))
+
+
+def test_a_search_on_counts_has_a_score_in_every_fold():
+    """The grid of README, in counts; the best candidate is that of the same images in [0, 1]."""
+    X = load_digits_images().images[:90]
+    searches = []
+    for scale in (1, 4095):
+        noise = GaussianNoise(0.3 * scale, clip=None, random_state=0)
+        grid = [{"dae": [MedianFilter()]}, {"dae": [GaussianFilter(0.6)]}]
+        pipe = Pipeline([("noise", noise), ("dae", MedianFilter())])
+        search = GridSearchCV(pipe, grid, cv=3, scoring=psnr_scorer).fit(scale * X, scale * X)
+        searches.append(search.cv_results_)
+    unit, counts = searches
+    for fold in range(3):
+        scores = counts[f"split{fold}_test_score"]
+        np.testing.assert_allclose(scores, unit[f"split{fold}_test_score"], atol=0.3)
+    assert counts["rank_test_score"].tolist() == unit["rank_test_score"].tolist()
 
 
 def test_ssim_image_shape_must_hold_the_pixels():

@@ -199,3 +199,15 @@ def test_without_pandas_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match=r"compare needs pandas.*'\.\[pandas\]'"):
         compare({"median": MedianFilter()}, X, NOISE)
+
+
+def test_images_in_counts_have_all_four_scores():
+    """As many dB as in [0, 1], whose range their clean images have nearly all of."""
+    denoisers = {"median": MedianFilter(), "Gaussian": GaussianFilter(0.6)}
+    unit, counts = (
+        compare(denoisers, unit * X, GaussianNoise(0.3 * unit, clip=None, random_state=0), cv=SPLIT)
+        for unit in (1, 4095)
+    )
+    assert np.isfinite(counts).all(axis=None)
+    np.testing.assert_allclose(counts["psnr"], unit["psnr"], atol=1.0)
+    np.testing.assert_allclose(counts["ssim"], unit["ssim"], atol=0.1)

@@ -4,8 +4,11 @@ Statistical tests draw with fixed seeds and reject at five standard errors or p 
 injector would fail about once in a million other seeds.
 """
 
+import os
 import pickle
+import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -476,6 +479,147 @@ def test_seeds_give_different_noise():
     X = images(n=3)
     a, b = (GaussianNoise(random_state=seed).fit_transform(X) for seed in (0, 1))
     assert (a != b).mean() > 0.5
+
+
+ONE_SEED = [
+    GaussianNoise(0.1),
+    GaussianNoise(0.3),
+    GaussianNoise(0.1, mean=0.05),
+    GaussianNoise((0.1, 0.3)),
+    type("OwnNoise", (GaussianNoise,), {})(0.1),
+    UniformNoise(0.1),
+    UniformNoise(0.3),
+    SpeckleNoise(0.1),
+    SpeckleNoise(0.1, distribution="uniform"),
+    StructuredNoise(0.1, kernel=[[1.0, 2.0]]),
+    StructuredNoise(0.1, kernel=[[1.0, 2.0, 0.0]]),
+    PoissonNoise(20.0),
+    PoissonNoise(30.0),
+    PoissonGaussianNoise(gain=0.05, std=0.1),
+    PoissonGaussianNoise(gain=0.05, std=0.2),
+    NoiseSequence([GaussianNoise(0.1)]),
+    NoiseSequence([GaussianNoise(0.2)]),
+    NoiseSequence([GaussianNoise(0.1), PoissonNoise(20.0)]),
+    NoiseSequence([PoissonNoise(20.0), GaussianNoise(0.1)]),
+    OneOf([GaussianNoise(0.1), GaussianNoise(0.3)]),
+    NoiseSequence([OneOf([GaussianNoise(0.1), GaussianNoise(0.2)])]),
+]
+
+
+def test_noises_of_one_seed_that_differ_are_independent():
+    """Another class or another parameter, also of a held noise: no number is shared."""
+    X = images(n=1, side=100, n_channels=1)
+    fields = [
+        clone(noise).set_params(clip=None, random_state=0).fit_transform(X) - X
+        for noise in ONE_SEED
+    ]
+    correlations = np.corrcoef(np.reshape(fields, (len(fields), -1)))[
+        np.triu_indices(len(fields), 1)
+    ]
+    assert np.abs(correlations).max() < 5 / 100
+
+
+def test_what_is_hit_differs_with_the_amount():
+    """Of one seed, the pixels hit by 0.2 would all be hit by 0.3."""
+    X = images(n=1, side=100, n_channels=1)
+    for cls in (SaltPepper, MaskingNoise):
+        few, more = (cls(a, random_state=0).fit_transform(X) != X for a in (0.2, 0.3))
+        assert abs((few & more).mean() - few.mean() * more.mean()) < 0.02
+
+
+class Blur(BaseNoise):
+    """Takes a parameter of any kind."""
+
+    def __init__(self, kernel=None):
+        self.kernel = kernel
+
+    def _corrupt(self, images, rng):
+        return images + rng.normal(0.0, 0.1, images.shape)
+
+
+EQUAL = [
+    (GaussianNoise(0.25), GaussianNoise(np.float32(0.25)), GaussianNoise(np.array([0.25])[0])),
+    (GaussianNoise(1), GaussianNoise(1.0), GaussianNoise(np.int64(1))),
+    (GaussianNoise(0.1), GaussianNoise(std=0.1, mean=-0.0), GaussianNoise(0.1, when="fit")),
+    (GaussianNoise((0.1, 0.3)), GaussianNoise([0.1, 0.3]), GaussianNoise([np.float64(0.1), 0.3])),
+    (Blur([[1, 2], [3, 4]]), Blur(((1.0, 2), (3, 4))), Blur(np.array([[1, 2], [3, 4]], np.uint8))),
+    (Blur(np.ones((2, 2))), Blur(torch.ones(2, 2)), Blur(np.ones((2, 2), order="F"))),
+    (Blur({"a": 1, "b": [2]}), Blur({"b": (2.0,), "a": 1.0})),
+    (Blur({"x", "y", "z"}), Blur({"z", "y", "x"})),
+    (Blur([[1], [2, "x"], None]), Blur(([1.0], (2, np.str_("x")), None))),
+    (Blur(stats.norm), Blur(stats.norm)),
+    (SaltPepper(0.2, image_shape=(8, 8, 2)), SaltPepper(0.2)),
+    (
+        NoiseSequence([PoissonNoise(20), GaussianNoise(0.1)]),
+        NoiseSequence((PoissonNoise(20.0, random_state=3), GaussianNoise(0.1, when="fit"))),
+    ),
+    (OneOf([GaussianNoise(0.1)]), OneOf([GaussianNoise(0.1, clip="auto", random_state=1)])),
+]
+
+
+@pytest.mark.parametrize("noises", EQUAL, ids=lambda noises: name(noises[0]))
+def test_equal_noises_draw_the_same_numbers(noises):
+    """Whatever holds their parameters, and whatever `when` and held seeds are."""
+    X = images(n=3)
+    first, *others = (clone(noise).set_params(random_state=5).fit_transform(X) for noise in noises)
+    for other in others:
+        np.testing.assert_array_equal(other, first)
+
+
+UNEQUAL = [
+    (Blur([[1, 2], [3, 4]]), Blur([1, 2, 3, 4])),
+    (Blur("1"), Blur(1)),
+    (Blur({"a": 1}), Blur({"a": 2})),
+    (Blur(), Blur(0)),
+    (Blur(np.sin), Blur(np.cos)),
+    (Blur(partial(np.clip, a_max=1)), Blur(partial(np.clip, a_max=2))),
+]
+
+
+@pytest.mark.parametrize("noises", UNEQUAL, ids=lambda noises: name(noises[0]))
+def test_noises_that_differ_in_any_parameter_draw_others(noises):
+    one, other = (noise.set_params(random_state=5).fit_transform(images(n=3)) for noise in noises)
+    assert (one != other).mean() > 0.5
+
+
+@pytest.mark.parametrize("noise", [GaussianNoise(0.1), OneOf([GaussianNoise(0.1, clip=None)])])
+def test_clipping_changes_no_number(noise):
+    X = images(n=3)
+    wide, narrow = (
+        clone(noise).set_params(clip=clip, random_state=0).fit_transform(X)
+        for clip in (None, (0.15, 0.85))
+    )
+    np.testing.assert_array_equal(wide.clip(0.15, 0.85), narrow)
+
+
+def test_a_level_that_is_set_later_counts_as_one_from_the_start():
+    X = images(n=3)
+    later = GaussianNoise(0.1, random_state=0).fit(X).set_params(std=0.3)
+    np.testing.assert_array_equal(
+        later.transform(X), GaussianNoise(0.3, random_state=0).fit_transform(X)
+    )
+
+
+def test_another_process_draws_the_same_numbers():
+    """Names and numbers are hashed by nothing that Python salts."""
+    code = (
+        "import numpy as np, hashlib; from skdae.noise import *;"
+        "X = np.linspace(0.2, 0.8, 64)[None];"
+        "noise = OneOf([SaltPepper(0.2), NoiseSequence([GaussianNoise((0.1, 0.3))])]);"
+        "N = noise.set_params(random_state=0).fit_transform(X);"
+        "print(hashlib.sha256(N.tobytes()).hexdigest())"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in "12"
+    }
+    assert len(digests) == 1
 
 
 def test_without_a_seed_each_fit_draws_one_and_keeps_it():

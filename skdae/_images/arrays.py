@@ -11,6 +11,12 @@ def to_float(X):
     return np.divide(X, 255, dtype=np.float32) if X.dtype == np.uint8 else X
 
 
+def float_dtype(dtype):
+    """What numbers become: float32 of floats that lose nothing in it, float64 of all others."""
+    is_short = isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype.itemsize <= 4
+    return np.float32 if is_short else np.float64
+
+
 def is_listed(X):
     """Whether `X` is a list, another sequence such as files, or a 1-D array of objects."""
     if isinstance(X, np.ndarray):
@@ -28,7 +34,8 @@ def as_array(X, name="X"):
     Raises
     ------
     ValueError
-        If pixels are masked, of which `check_array` would take what lies behind the mask.
+        If pixels are masked, of which `check_array` would take what lies behind the mask, or if
+        columns of `uint8` stand beside others, in a list or a table.
     TypeError
         As in `refuse_groups`.
     """
@@ -53,14 +60,14 @@ def as_array(X, name="X"):
     if hasattr(type(X), "requires_grad"):
         # A tensor. NumPy does not know all of torch's short floats.
         is_short = X.is_floating_point() and X.element_size() < 4
-        return (X.double() if is_short else X).numpy(force=True)
+        return (X.float() if is_short else X).numpy(force=True)
     if hasattr(type(X), "getbands"):
         # A PIL image; of one with a palette, the colours.
         return np.asarray(X.convert() if X.mode == "P" else X)
     has_dtype = hasattr(type(X), "dtype") and isinstance(X.dtype, np.dtype)
     if has_dtype or not holds_array(X):
         return X
-    dtypes = {str(dtype).partition("[")[0].lower() for dtype in getattr(X, "dtypes", ())}
+    dtypes = _dtypes_of_columns(X)
     short = {"uint8": np.uint8, "float32": np.float32, "float": np.float32}
     if len(dtypes) == 1 and hasattr(X, "isna") and (name := dtypes.pop()) in short:
         # The nullable dtypes of pandas, which NumPy takes for objects.
@@ -83,6 +90,28 @@ def refuse_groups(X, name):
             f"{name} is not an array, but a {type(X).__name__} of arrays by name, "
             f"{', '.join(map(repr, names[:5]))}{', ...' * (len(names) > 5)}; {way_out}."
         )
+
+
+def _dtypes_of_columns(X):
+    """Names of the dtypes of a table of pandas, polars or pyarrow; none of what is not a table.
+
+    Raises
+    ------
+    ValueError
+        If `uint8`, which is read as ``value / 255``, stands beside other dtypes.
+    """
+    dtypes = X.schema.types if hasattr(X, "column_names") else getattr(X, "dtypes", ())
+    names = [str(dtype).lower() for dtype in dtypes]
+    are_bytes = ["uint8" in name for name in names]
+    if any(are_bytes) and not all(are_bytes):
+        columns = getattr(X, "column_names", getattr(X, "columns", range(len(names))))
+        byte, other = are_bytes.index(True), are_bytes.index(False)
+        raise ValueError(
+            f"A table mixes columns of uint8, such as {columns[byte]!r}, which is read as value / "
+            f"255, with columns of {names[other]}, such as {columns[other]!r}. Pass all columns in "
+            "one unit: cast to float, values stay as they are; divide by 255 for [0, 1]."
+        )
+    return {name.partition("[")[0] for name in names}
 
 
 def holds_array(X):

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from .arrays import refuse_groups
+from .arrays import float_dtype, refuse_groups
 from .shapes import resolve_image_shape
 from .stores import check_stores, share_pixels, stores_of
 from .values import part_of_images, value_range
@@ -102,11 +102,8 @@ def output_of(estimator, X):
         )
     own = (estimator._n_features_out,) if len(shape) == 2 else estimator.output_shape(shape[1:])
     dtype = np.dtype(X.dtype)
-    if not kept or dtype == np.uint8:
-        dtype = np.dtype(np.float32)
-    elif dtype.name not in kept:
-        dtype = np.dtype(np.float64)
-    return (shape[0], *own), dtype
+    dtype = np.float32 if not kept or dtype == np.uint8 else float_dtype(dtype)
+    return (shape[0], *own), np.dtype(dtype)
 
 
 def field_of(estimator, shape, output_shape):

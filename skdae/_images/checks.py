@@ -13,12 +13,12 @@ from sklearn.utils.validation import (
     check_consistent_length,
 )
 
-from .arrays import as_array, is_listed, joined, to_float
+from .arrays import as_array, float_dtype, is_listed, joined, to_float
 from .shapes import is_scaled, resolve_image_shape
 from .values import refuse_other_units
 from .warn import warn_user
 
-# The dtypes that stay as they are; everything else is cast to the first.
+# The dtypes that stay as they are, beside uint8.
 FLOAT_DTYPES = (np.float64, np.float32)
 
 
@@ -48,7 +48,7 @@ def check_images(X, *, name="X", min_samples=1, estimator=None):
     if not (_is_clean(X) and len(X) >= min_samples):
         X = check_array(
             joined(X) if isinstance(X, list) else X,
-            dtype=[*FLOAT_DTYPES, np.uint8],
+            dtype=[float_dtype(getattr(X, "dtype", None)), *FLOAT_DTYPES, np.uint8],
             allow_nd=True,
             ensure_min_samples=min_samples,
             ensure_all_finite=False,

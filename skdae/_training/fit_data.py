@@ -20,9 +20,13 @@ from .._images import (
     validate_images,
     value_range,
     warn_if_far,
+    warn_user,
 )
 from . import crops, streams
 from .batches import ImageDataset, data_tensors, is_same_memory
+
+# Rows that tell columns of a table from pixels.
+_LEAST_ROWS = 16
 
 # Images whose sides have more pixels than this are large, and learnt by crops of this side; a
 # single one by crops of at least this.
@@ -103,6 +107,9 @@ def read(
         )
     targets = check_targets(checked, streams.stand_in(y))
     is_stream = streams.streamed(X) is not None
+    is_rows = isinstance(checked, np.ndarray) and checked.ndim == 2
+    if reset and is_rows and not is_stream and draft.image_shape is None:
+        _warn_of_raw_columns(checked)
     given = Given(
         X if is_stream else checked,
         y if is_stream and targets is not None else targets,
@@ -120,6 +127,48 @@ def read(
             validation=_read_validation(draft, given, validation_data, patch_size)
         )
     return given
+
+
+def _warn_of_raw_columns(X):
+    """Say so where rows look like those of a table, whose small columns one scale would hide.
+
+    Neighbours in signals and images, however much they differ, come in steps; columns jump. On
+    MNIST, Fashion-MNIST and CIFAR, sampled down in several ways, digits, photographs and spectra
+    with peaks of any width, it is silent; on breast cancer, wine and diabetes it speaks.
+    """
+    # Enough of them to tell, of which copies in float64 are small.
+    X = X[:: max(1, X.size // 2**20)].astype(np.float64)
+    if len(X) < _LEAST_ROWS:
+        return
+    low, lower, middle, upper, high = np.percentile(X, (5, 25, 50, 75, 95), axis=0)
+    # Pixels that are black in most images are small for another reason.
+    (columns,) = np.nonzero(upper - lower > 0.15 * (high - low))
+    spans, levels = (high - low)[columns], middle[columns]
+    darkest, lightest = np.percentile(X[:, columns], (0.1, 99.9)) if len(columns) > 1 else (0, 0)
+    # Of one scale for all, what spans less than that is not seen.
+    if len(columns) > 1 and spans.min() < 0.02 * (lightest - darkest) and _jump(spans, levels):
+        large, small = columns[[spans.argmax(), spans.argmin()]]
+        warn_user(
+            f"X looks like a table in raw units: column {large} spans {spans.max():.3g}, column "
+            f"{small} only {spans.min():.3g}, and all values from {darkest:.3g} to {lightest:.3g} "
+            "get one scale, which hides the small columns. Scale each column first, as in "
+            "make_pipeline(StandardScaler(), denoiser). If rows are signals or images, pass "
+            f"image_shape=({X.shape[1]},) or (height, width)."
+        )
+
+
+def _jump(spans, levels):
+    """Whether spans or levels of neighbours differ by orders of magnitude, and without order."""
+    n = len(spans)
+    logs = np.log10(np.maximum(spans, 1e-4 * spans.max()))
+    steps = np.abs(np.diff(logs))
+    # Of independent values, the mean squared step is twice the variance.
+    jumps = n <= 12 or np.square(steps).mean() > 0.6 * logs.var()
+    if np.ptp(logs) >= 2 and jumps and (n <= 128 or steps.mean() >= 0.5):
+        return True
+    rises = np.abs(np.diff(levels))
+    unlike = np.square(rises).mean() >= levels.var()
+    return n <= 128 and unlike and np.median(rises / np.minimum(spans[1:], spans[:-1])) >= 10
 
 
 def _read_validation(draft, given, pair, patch_size):

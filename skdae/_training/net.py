@@ -289,8 +289,8 @@ class ImageNet(NeuralNet):
         return total / len(data)
 
     @torch.no_grad()
-    def compare_with_constant(self, train, valid, activation, n_batches=8):
-        """Mean squared errors of the net, and of the mean training target, on other images.
+    def compare_with_no_net(self, train, valid, activation, n_batches=8):
+        """Mean squared errors of the net, and of what needs none, on images it was not shown.
 
         Parameters
         ----------
@@ -305,8 +305,10 @@ class ImageNet(NeuralNet):
 
         Returns
         -------
-        error, constant_error : float
-            0 and infinity where there are no other images.
+        error, constant_error, input_error : float
+            Of the net, of the mean training target, and of the noisy images themselves. The last
+            is infinity where these are no answer: the targets, or of another size, or partly
+            hidden. 0 and infinity where there are no other images.
         """
         self._set_training(False)
         known = train.split(self.batch_size)
@@ -315,7 +317,7 @@ class ImageNet(NeuralNet):
         else:
             unknown = valid.split(self.batch_size)
         if not unknown:
-            return 0.0, np.inf
+            return 0.0, np.inf, np.inf
         # Where pixels are hidden, all others have no target.
         total = n_targets = 0
         for rows in known[:n_batches]:
@@ -324,15 +326,20 @@ class ImageNet(NeuralNet):
             n_targets += (~y.isnan()).sum(0)
         constant = torch.where(n_targets == 0, total.sum() / n_targets.sum(), total / n_targets)
         valid.reset_noise()
-        errors, n_samples = torch.zeros(2, device=valid.device), 0
+        errors, n_samples = torch.zeros(3, device=valid.device), 0
         for rows in unknown[:n_batches]:
             x, y = valid.batch(rows)
             with self._autocast():
                 output = self.module_(x)
-            guesses = (activation(output.float()), constant)
+            guesses = (activation(output.float()), constant, self._as_answer(x, y, valid))
             errors += torch.stack([torch.square(guess - y).nanmean() for guess in guesses]) * len(y)
             n_samples += len(y)
         return (errors / n_samples).tolist()
+
+    def _as_answer(self, x, y, data):
+        """The input of a batch as if it were denoised, or infinity where it cannot be."""
+        is_answer = data.pretext is None and x.shape == y.shape and not torch.equal(x, y)
+        return x if is_answer else torch.full_like(y[:1], torch.inf)
 
     def _notify_batch_end(self, batch, loss, output, training):
         """Record the batch as skorch does, and tell the callbacks."""

@@ -368,20 +368,33 @@ class LearnedDenoiser(BaseDenoiser):
         return int(n_samples * (self.validation_fraction or 0))
 
     def _warn_unless_learnt(self, net, train, valid, net_scale):
-        """Compare the net with the best answer that does not look at its input."""
-        error, constant_error = net.compare_with_constant(train, valid, net.plan.prediction)
+        """Compare the net with the best answer that does not look at its input, and with it."""
+        errors = net.compare_with_no_net(train, valid, net.plan.prediction)
+        # From the units of the net to those of the images.
+        error, constant_error, input_error = (value * net_scale**2 for value in errors)
+        if error < min(constant_error, input_error):
+            return
+        longer = f"Train longer (max_epochs={self.max_epochs})"
         if not error < constant_error:
-            # From the units of the net to those of the images.
-            error, constant_error = (value * net_scale**2 for value in (error, constant_error))
-            images = "training" if valid is None else "validation"
-            warn_user(
-                f"The network denoises its {images} images no better than one constant image "
-                f"would: their mean squared error is {error:.4g}, that of the mean training image "
-                f"{constant_error:.4g}. Train longer (max_epochs={self.max_epochs}), or, where the "
-                f"loss in history_ stands still, try a smaller lr than {self.lr}, another "
-                'random_state, or output_activation="identity".',
-                ConvergenceWarning,
+            than, other = "one constant image would", f"mean training image {constant_error:.4g}"
+            way_out = (
+                f"{longer}, or, where the loss in history_ stands still, try a smaller lr than "
+                f'{self.lr}, another random_state, or output_activation="identity"'
             )
+        else:
+            decibels = 10 * math.log10(error / input_error)
+            than = "leaving them as they are would"
+            other = f"noisy images {input_error:.4g}, {decibels:.1f} dB less"
+            way_out = (
+                f"{longer}, or let more of an image through the network: a larger latent_dim, or "
+                'an architecture without a bottleneck, such as "unet" or "dncnn"'
+            )
+        images = "training" if valid is None else "validation"
+        warn_user(
+            f"The network denoises its {images} images no better than {than}: their mean squared "
+            f"error is {error:.4g}, that of the {other}. {way_out}.",
+            ConvergenceWarning,
+        )
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, those of the architecture object and of the noise among them.

@@ -362,6 +362,18 @@ def check_data_range(data_range, X_true):
     return 1.0
 
 
+def spanned(X_true):
+    """A `data_range` for the clean images at hand: 1.0 in [0, 1], else what they span.
+
+    Of images that all have one value, it is that value.
+    """
+    if in_unit_range(value_range(X_true)):
+        return 1.0
+    images = X_true if isinstance(X_true, list) else [X_true]
+    low, high = min(float(x.min()) for x in images), max(float(x.max()) for x in images)
+    return min(high - low or abs(high), 1e300)
+
+
 def _by_chunk(per_image, X_true, X_pred):
     """Values of all images, computed for some images at a time."""
     step = max(1, CHUNK_VALUES // math.prod(X_true.shape[1:]))

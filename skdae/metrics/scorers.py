@@ -19,8 +19,10 @@ from .._files.estimators import is_shape
 from .._images import (
     batches,
     callers,
+    check_any_images,
     check_images,
     check_target,
+    check_targets,
     image_by_image,
     mean_score,
     warn_user,
@@ -28,7 +30,7 @@ from .._images import (
 )
 from .._random import draw_seed
 from ..noise._base import BaseNoise, check_noise
-from .full_reference import DATA_RANGE, METRICS, Metric
+from .full_reference import DATA_RANGE, METRICS, Metric, spanned
 
 
 class _DenoisingScorer:
@@ -48,7 +50,6 @@ class _DenoisingScorer:
         self.data_range = data_range
         self.noise = None if noise is None else seeded_noise(noise)
 
-    @image_by_image(mean_score)
     def __call__(self, estimator: Any, X: ArrayLike, y: ArrayLike | None = None) -> float:
         """Score a fitted estimator.
 
@@ -70,7 +71,6 @@ class _DenoisingScorer:
         score : float
             Greater is better.
         """
-        metric = resolve_metric(self.metric, self.data_range)
         if hasattr(estimator, "scored_images"):
             # A callback of skorch passes a net under training, whose images have noise already.
             if self.noise is not None:
@@ -78,7 +78,25 @@ class _DenoisingScorer:
                     f"{self} would corrupt images that have the noise of the fit already; pass "
                     f"denoising_scorer({self.__name__!r}) to callbacks."
                 )
-            return metric.sign * float(metric.function(*estimator.scored_images(X, y)))
+            clean, denoised = estimator.scored_images(X, y)
+            metric = self._metric_for(clean)
+            return metric.sign * float(metric.function(clean, denoised))
+        values = check_any_images(X)
+        y = check_targets(values, y)
+        # Of images of different sizes, the range is that of all.
+        metric = self._metric_for(values if y is None else y)
+        return self._score(estimator, values if isinstance(values, list) else X, y, metric)
+
+    def _metric_for(self, clean):
+        """The metric, with the range of the clean images where they leave [0, 1]."""
+        metric = resolve_metric(self.metric, self.data_range)
+        if self.data_range is None and metric.ranged:
+            return resolve_metric(self.metric, spanned(clean))
+        return metric
+
+    @image_by_image(mean_score)
+    def _score(self, estimator, X, y, metric):
+        """Score with a metric that knows the range of the clean images."""
         values = check_images(X)
         target = check_target(values, y)
         if self.noise is not None:
@@ -127,13 +145,18 @@ def resolve_metric(metric, data_range=None):
         "data_range": [DATA_RANGE, None],
     }
     check_parameters("a scorer or display", constraints, metric=metric, data_range=data_range)
-    if callable(metric):
+    known = METRICS.get(metric) if isinstance(metric, str) else _ranged(metric)
+    if known is None:
         name = getattr(metric, "__name__", type(metric).__name__)
         return Metric(metric, 1, name.replace("{", "").replace("}", "") + " {:.3g}", name)
-    known = METRICS[metric]
     if data_range is None or not known.ranged:
         return known
     return known._replace(function=partial(known.function, data_range=data_range))
+
+
+def _ranged(function):
+    """The `Metric` of a function of skdae that takes ``data_range=``, or None."""
+    return next((m for m in METRICS.values() if m.ranged and m.function is function), None)
 
 
 def seeded_noise(noise):

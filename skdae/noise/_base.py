@@ -121,7 +121,9 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
     when : {"always", "fit"}, default="always"
         "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
     random_state : int, RandomState instance or None, default=None
-        Seed. With the pixels of an image it decides its noise. None draws a seed in `fit`.
+        Seed. With the pixels of an image it decides its noise; noises of another class, or with
+        other parameters than those above and `image_shape`, draw other numbers. None draws a seed
+        in `fit`.
 
     Attributes
     ----------
@@ -148,8 +150,8 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
     ...         n, _, width, _ = images.shape
     ...         return images * (rng.uniform(0.0, 1.0, (n, 1, width, 1)) > self.share)
     >>> DeadColumns(random_state=1).fit_transform(np.ones((1, 2, 6)))
-    array([[[1., 1., 1., 0., 1., 0.],
-            [1., 1., 1., 0., 1., 0.]]])
+    array([[[1., 0., 0., 1., 1., 1.],
+            [1., 0., 0., 1., 1., 1.]]])
     """
 
     _parameter_constraints: dict = {
@@ -366,7 +368,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         for start in range(0, len(X), _CHUNK):
             # A copy, which the verb may write to; adding 0.0 gives -0.0 the bytes of 0.0.
             chunk = np.ascontiguousarray(to_float(images[start : start + _CHUNK])) + 0.0
-            rng = KeyedGenerator(chunk, self.seed_)
+            rng = KeyedGenerator(chunk, self.seed_, asker=self)
             with np.errstate(over="ignore", invalid="ignore"):
                 out[start : start + _CHUNK] = self.corrupt(chunk, rng)
             refuse_overflow(out[start : start + _CHUNK], chunk, type(self).__name__)
@@ -404,6 +406,14 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
     @abstractmethod
     def _corrupt(self, images, rng):
         """Corrupt images; the one method that makes a noise."""
+
+    def _identity(self):
+        """What tells a noise from others; those of one seed that differ draw other numbers."""
+        params = self.get_params(deep=False)
+        # Where the numbers come from and what becomes of them makes no other noise.
+        for name in (*BaseNoise._parameter_constraints, "image_shape"):
+            params.pop(name, None)
+        return type(self).__qualname__, params
 
     def _given_image_shape(self):
         """The image shape that the user gave, or None."""

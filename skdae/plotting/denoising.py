@@ -19,6 +19,7 @@ from .._images import (
     to_nhwc,
     value_range,
 )
+from .._random import described
 from ..metrics.full_reference import check_data_range
 from ..metrics.scorers import corrupted, fitted_attribute, fitted_image_shape, resolve_metric
 from ..noise._base import check_noise
@@ -131,19 +132,19 @@ class DenoisingDisplay:
         input_label: str = "noisy",
         ax: Axes | None = None,
     ) -> "DenoisingDisplay":
-        """Corrupt clean images, denoise them with a fitted estimator, and plot all three.
+        """Corrupt clean images, denoise them with fitted estimators, and plot all of them.
 
         Parameters
         ----------
-        estimator : fitted estimator
-            Anything with `predict`. Of a Pipeline that begins with noise injectors, the images
-            that come out of these are the noisy ones.
+        estimator : fitted estimator, or dict of str to such
+            Anything with `predict`; of a dict, each has a row under its name. Of a Pipeline that
+            begins with noise injectors, the images that come out of these are the noisy ones.
         X_clean : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
                 (n_samples, height, width, n_channels)
             Clean images, of which the first `n_images` are used.
         noise : noise injector or None, default=None
             Corrupts the images. ``None`` means the injectors of the Pipeline, else the
-            estimator's own ``noise``.
+            estimator's own ``noise``, which several estimators must share.
         X_noisy : array-like or None, default=None
             The noisy images themselves, instead of `noise`.
         n_images : int, default=8
@@ -154,7 +155,7 @@ class DenoisingDisplay:
             Largest possible value minus the smallest, for "psnr" and "ssim". None is 1.0 for images
             in [0, 1]; others need it.
         name : str, default="denoised"
-            Label of the denoised row.
+            Label of the denoised row; a dict has names of its own.
         input_label : str, default="noisy"
             What stands beside `X_noisy`, such as "14 × 14" or "occluded".
         ax : Axes or None, default=None
@@ -171,20 +172,21 @@ class DenoisingDisplay:
         """
         if noise is not None and X_noisy is not None:
             raise ValueError("Both noise and X_noisy were passed; pass the one you want to see.")
-        estimator = getattr(estimator, "best_estimator_", estimator)
-        injectors, _ = split_injectors(estimator)
+        named = estimator if isinstance(estimator, Mapping) else {name: estimator}
+        named = {name: getattr(each, "best_estimator_", each) for name, each in named.items()}
         X_clean = _first(X_clean, n_images)
         if X_noisy is None:
-            X_input = _add_noise(estimator, X_clean, noise, injectors)
+            X_input = _add_noise(named.values(), X_clean, noise)
         else:
             X_input = _first(X_noisy, n_images)
         shapes = shapes_of(check_any_images(X_clean, "X_clean"))
         if image_shape is None and isinstance(shapes, tuple) and len(shapes) == 2:
-            image_shape = fitted_image_shape(estimator, shapes[1])
+            known = (fitted_image_shape(each, shapes[1]) for each in named.values())
+            image_shape = next((shape for shape in known if shape is not None), None)
         return cls(
             X_clean,
-            X_input if injectors is None else injectors.transform(X_input),
-            {name: estimator.predict(X_input)},
+            _seen(named.values(), X_input),
+            {name: each.predict(X_input) for name, each in named.items()},
             image_shape=image_shape,
             metric=metric,
             data_range=data_range,
@@ -322,18 +324,37 @@ def _first(X, n_images):
     return X.iloc[:n_images] if hasattr(X, "iloc") else X[:n_images]
 
 
-def _add_noise(estimator, X, noise, injectors):
-    """The images that `estimator` gets: noisy, unless it corrupts them itself."""
-    if noise is None and injectors is not None:
+def _add_noise(estimators, X, noise):
+    """The images that estimators get: noisy, unless they corrupt them themselves."""
+    if noise is not None:
+        return corrupted(X, check_noise(noise))
+    if any(split_injectors(estimator)[0] for estimator in estimators):
         return X
-    for name in ("noise_", "noise"):
-        noise = fitted_attribute(estimator, name) if noise is None else noise
-    if noise is None:
+    own = [fitted_attribute(e, "noise_") or fitted_attribute(e, "noise") for e in estimators]
+    noises = {described(noise): noise for noise in own if noise is not None}
+    if len(noises) != 1:
+        names = ", ".join(type(estimator).__name__ for estimator in estimators)
+        have = "more than one noise" if noises else "no noise of its own"
         raise ValueError(
-            f"{type(estimator).__name__} has no noise of its own to show; pass "
-            "noise=GaussianNoise(0.2), or your noisy images as X_noisy=."
+            f"{names} has {have} to show; pass noise=GaussianNoise(0.2), or your noisy images as "
+            "X_noisy=."
         )
-    return corrupted(X, check_noise(noise))
+    return corrupted(X, check_noise(noises.popitem()[1]))
+
+
+def _seen(estimators, X):
+    """The noisy images: what comes out of the injectors of all estimators, where there are any."""
+    first, *others = (
+        X if injectors is None else injectors.transform(X)
+        for injectors, _ in map(split_injectors, estimators)
+    )
+    for other in others:
+        if not all(map(np.array_equal, check_any_images(first), check_any_images(other))):
+            raise ValueError(
+                "The estimators do not denoise the same noisy images, because Pipelines among them "
+                "corrupt these by themselves; pass without_noise(pipeline), and noise=."
+            )
+    return first
 
 
 def _grid(ax, names, n_images, aspect):
