@@ -557,7 +557,7 @@ EQUAL = [
 ]
 
 
-@pytest.mark.parametrize("noises", EQUAL, ids=lambda noises: name(noises[0]))
+@pytest.mark.parametrize("noises", EQUAL)
 def test_equal_noises_draw_the_same_numbers(noises):
     """Whatever holds their parameters, and whatever `when` and held seeds are."""
     X = images(n=3)
@@ -576,7 +576,7 @@ UNEQUAL = [
 ]
 
 
-@pytest.mark.parametrize("noises", UNEQUAL, ids=lambda noises: name(noises[0]))
+@pytest.mark.parametrize("noises", UNEQUAL)
 def test_noises_that_differ_in_any_parameter_draw_others(noises):
     one, other = (noise.set_params(random_state=5).fit_transform(images(n=3)) for noise in noises)
     assert (one != other).mean() > 0.5
