@@ -85,7 +85,10 @@ class _NoiseLevelModule(nn.Module):
         """Logarithm of the level plus 1 / 255, one value per block of 8 × 8 pixels."""
         x = pad_to_multiple(x, (_BLOCK, _BLOCK))
         radius = _WINDOW // 2
-        mean = F.avg_pool2d(F.pad(x, (radius,) * 4, mode="replicate"), _WINDOW, 1)
+        mean = F.pad(x, (radius,) * 4, mode="replicate")
+        # Along one axis after the other, which is several times as fast.
+        for window in ((_WINDOW, 1), (1, _WINDOW)):
+            mean = F.avg_pool2d(mean, window, 1)
         x = torch.cat([x, _GAIN * (x - mean)], 1)
         z = self.eighth(self.quarter(self.stem(space_to_depth(x, (2, 2)))))
         for layer in self.context:

@@ -285,9 +285,9 @@ class PretrainedDenoiser(BaseFilter):
 
     def _seen_noise(self, X):
         """What noise some images of `fit` have together."""
-        some = X[:1].compute() if is_dask(X) else X[:: -(-len(X) // _N_SEEN)]
+        images = check_any_images(X[:1].compute() if is_dask(X) else X)
         cameras, squares = [], []
-        for image in check_any_images(some):
+        for image in images[:: -(-len(images) // _N_SEEN)]:
             images = to_nhwc(to_float(image)[None], self.image_shape_)
             for rows, channels, _ in _parts(images):
                 (tones,), _, level = self._seen(images[rows][..., channels])

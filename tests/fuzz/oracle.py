@@ -137,16 +137,10 @@ def _bytes(value):
 
 
 def result_dtype(images):
-    """The dtype that noises and filters give."""
+    """The dtype that noises and filters give: float32 of bytes and of floats that fit into it."""
     arrays = images.X if images.is_list else [np.asarray(images.X)]
-    if images.is_list and any(array.dtype != np.uint8 for array in arrays):
-        kinds = [array.dtype for array in arrays]
-        return [np.dtype("f4") if kind in ("u1", "f4") else np.dtype("f8") for kind in kinds]
-    kept = [array.dtype if array.dtype in ("f4", "f8") else None for array in arrays]
-    kept = [
-        np.dtype("f4") if array.dtype == np.uint8 else dtype or np.dtype("f8")
-        for array, dtype in zip(arrays, kept, strict=True)
-    ]
+    short = ("u1", "f2", "f4", ">f2", ">f4")
+    kept = [np.dtype("f4" if array.dtype in short else "f8") for array in arrays]
     return kept if images.is_list else kept[0]
 
 
