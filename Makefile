@@ -43,8 +43,9 @@ studies: $(VENV)/.installed
 	    echo "$$study"; $(CURDIR)/$(RUN) $(CURDIR)/$$study | tee $(CURDIR)/$${study%.py}.txt; done
 
 # One thread a worker: two workers that each use every core slow one another down. SCIPY_ARRAY_API
-# turns on those of scikit-learn's checks that are skipped without it.
-PYTEST := OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(RUN) -m pytest -q -n $(WORKERS)
+# turns on those of scikit-learn's checks that are skipped without it. A worker that is done takes
+# over what the other has before it.
+PYTEST := OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(RUN) -m pytest -q -n $(WORKERS) --dist worksteal
 
 test: $(VENV)/.installed-dev
 	$(PYTEST) -m "not slow" $(ARGS)
