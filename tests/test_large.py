@@ -472,6 +472,7 @@ def test_targets_and_tiles_that_do_not_fit_are_refused(net):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore:Sending large graph")
+@pytest.mark.slow
 def test_searches_on_a_cluster_score_as_here(net, tmp_path):
     digits = X[:, :24, :24].reshape(20, 12, 12)
     dae = DenoisingAutoencoder(Dense((4,)), noise=GaussianNoise(), max_epochs=2, random_state=0)

@@ -181,7 +181,8 @@ CAMERAS = {
 
 @pytest.mark.parametrize("camera", CAMERAS)
 @pytest.mark.parametrize("architecture", [Dense((8,)), UNet((2, 4))])
-@pytest.mark.parametrize("frozen", [False, True])
+# Eight more exports.
+@pytest.mark.parametrize("frozen", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_graph_of_a_camera_holds_transform_and_inverse(camera, architecture, frozen, tmp_path):
     clean = {"counts": 4000, "few photons": 9}.get(camera, 1) * np.cumsum(GREY, axis=2) / 20
     X = CAMERAS[camera].fit_transform(clean)
