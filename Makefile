@@ -11,13 +11,14 @@ export ONLINE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo studies test test-oldest fuzz lint docs bench quality weights photographs real harm clean
+.PHONY: help demo studies test test-slow test-oldest fuzz lint docs bench quality weights photographs real harm clean
 
 help:
 	@echo "make demo             denoise a photograph, then digits with an autoencoder; compare filters"
 	@echo "make demo DATA=mnist  the same on MNIST; SKDAE_DATA=folder says where the data are kept"
 	@echo "make studies          run the five studies, and renew their numbers and pictures: half an hour"
-	@echo "make test             run the tests and the doctests; ARGS='-k median' picks some"
+	@echo "make test             run the tests and the doctests: five minutes; ARGS='-k median' picks some"
+	@echo "make test-slow        run the tests that take long, and every example of the gallery"
 	@echo "make test-oldest      run the tests with the oldest releases that pyproject.toml allows"
 	@echo "make fuzz             try 24,000 random cases, and 1,000 fits for leaks; ARGS='--seed 1'"
 	@echo "make lint             check style (ruff) and types (mypy)"
@@ -42,9 +43,15 @@ studies: $(VENV)/.installed
 	    echo "$$study"; $(CURDIR)/$(RUN) $(CURDIR)/$$study | tee $(CURDIR)/$${study%.py}.txt; done
 
 # One thread a worker: two workers that each use every core slow one another down. SCIPY_ARRAY_API
-# turns on those of scikit-learn's checks that are skipped without it.
+# turns on those of scikit-learn's checks that are skipped without it. A worker that is done takes
+# over what the other has before it.
+PYTEST := OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(RUN) -m pytest -q -n $(WORKERS) --dist worksteal
+
 test: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 $(RUN) -m pytest -q -n $(WORKERS) $(ARGS)
+	$(PYTEST) -m "not slow" $(ARGS)
+
+test-slow: $(VENV)/.installed-dev
+	$(PYTEST) -m slow $(ARGS)
 
 fuzz: $(VENV)/.installed-dev
 	PYTHONPATH=tests OMP_NUM_THREADS=1 $(RUN) -m fuzz $(ARGS)

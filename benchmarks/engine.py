@@ -4,17 +4,13 @@
 """
 
 import argparse
-import json
 import os
 import platform
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 
@@ -23,12 +19,10 @@ import peers
 import torch
 from torch import nn
 
-import skdae.noise
+import skdae
 from skdae import DenoisingAutoencoder, GaussianNoise
 from skdae.architectures import Conv, Dense
 from skdae.datasets import fetch_images
-
-SEED = 0
 
 # The two nets of the table: what a peer needs to train each, and skdae's words for it.
 NETS = {
@@ -107,22 +101,16 @@ def denoiser(net, **params):
         "max_epochs": 1,
         "batch_size": peer["batch_size"],
         "validation_fraction": None,
-        "random_state": SEED,
+        "random_state": peers.SEED,
     }
     return DenoisingAutoencoder(**{**common, **ours, **params})
 
 
-def skdae_fit(X, y, epochs, seed, *, net, **params):
-    """skdae as one peer among the others."""
-    dae = denoiser(net, max_epochs=epochs, random_state=seed, **params).fit(X, y)
-    return dae.predict, dae.history_[:, "train_loss"]
-
-
 def competitors(net):
-    """Name to ``fit(X, y, epochs, seed)`` of everyone who trains one of `NETS`."""
+    """Name to ``fit(X, y)``, which returns the loss, of everyone who trains one of `NETS`."""
     peer, _ = NETS[net]
     named = {
-        "skdae": partial(skdae_fit, net=net),
+        "skdae": lambda X, y: denoiser(net).fit(X, y).history_[-1, "train_loss"],
         "hand-tuned PyTorch": partial(peers.tuned_torch, **peer),
         "plain PyTorch": partial(peers.plain_torch, **peer),
         "plain skorch": partial(peers.plain_skorch, **peer),
@@ -136,7 +124,7 @@ def read_images(name):
     """Training images, uint8: of a data set, or random ones where none is at hand."""
     if "SKDAE_DATA" in os.environ:
         return fetch_images(name, download_if_missing=False).X_train
-    return np.random.default_rng(SEED).integers(0, 256, (60000, 28, 28), dtype=np.uint8)
+    return np.random.default_rng(peers.SEED).integers(0, 256, (60000, 28, 28), dtype=np.uint8)
 
 
 @dataclass
@@ -156,7 +144,7 @@ class Options:
 
 def corrupt(X):
     """Noisy images, drawn once: σ 0.4, clipped."""
-    noise = np.random.default_rng(SEED).normal(0, 0.4, X.shape).astype(np.float32)
+    noise = np.random.default_rng(peers.SEED).normal(0, 0.4, X.shape).astype(np.float32)
     return np.clip(X + noise, 0, 1)
 
 
@@ -170,8 +158,8 @@ def train(net, options):
     fits = competitors(net)
     n_warm_up = 4 * NETS[net][0]["batch_size"]
     for fit in fits.values():
-        fit(X[:n_warm_up], y[:n_warm_up], 1, SEED)
-    runs = {name: lambda fit=fit: fit(X, y, 1, SEED)[1][-1] for name, fit in fits.items()}
+        fit(X[:n_warm_up], y[:n_warm_up])
+    runs = {name: partial(fit, X, y) for name, fit in fits.items()}
     yield from compare(net, runs, options.n_repeats)
 
 
@@ -188,18 +176,19 @@ def noise_on_the_fly(net, options):
 
 
 def predict(net, options):
-    """`predict` against the module, batched by hand in the same precision."""
+    """`predict` of many images, and of one, against the module batched by hand."""
     X = options.clean(net)[:10000]
     dae = denoiser(net).fit(X[:2048], X[:2048])
     criterion = NETS[net][0]["criterion"]
-    runs = {
-        "skdae": lambda: dae.predict(X),
-        "module(x)": lambda: peers.predict(dae.module_, criterion, X),
-    }
-    for run in runs.values():
-        run()
-    # It is so short that more repeats cost little.
-    yield from compare(f"{net}, predict", runs, 5 * options.n_repeats)
+    # They are so short that more repeats cost little.
+    for images, n_repeats in ((X, 5 * options.n_repeats), (X[:1], 200 * options.n_repeats)):
+        runs = {
+            "skdae": partial(dae.predict, images),
+            "module(x)": partial(peers.predict, dae.module_, criterion, images),
+        }
+        for run in runs.values():
+            run()
+        yield from compare(f"{net}, predict {len(images):,}", runs, n_repeats)
 
 
 def both_nets(work, options):
@@ -208,64 +197,11 @@ def both_nets(work, options):
         yield from work(net, options)
 
 
-def small_fit(options):
-    """Many epochs of one batch: what an epoch itself costs."""
-    epochs = 200 if options.quick else 2000
-    X = np.random.default_rng(SEED).random((64, 64), dtype=np.float32)
-    peer = {
-        "net": partial(peers.dense_net, n_features=64, hidden=32, latent_dim=16),
-        "criterion": nn.MSELoss(),
-        "batch_size": 64,
-    }
-    ours = {"architecture": Dense(hidden=(32,)), "latent_dim": 16, "batch_size": 64}
-    runs = {
-        "skdae": lambda: skdae_fit(X, X, epochs, SEED, net="dense net", **ours)[1][-1],
-        "hand-tuned PyTorch": lambda: peers.tuned_torch(X, X, epochs, SEED, **peer)[1][-1],
-    }
-    yield from compare(f"{epochs:,} epochs of one batch", runs, options.n_repeats)
-
-
-def keyed_noise(options):
-    """Noise keyed by the image; `GaussianNoise` against as many draws of numpy, and the others."""
-    X = options.clean("dense net")
-    rng = np.random.default_rng(SEED)
-    runs = {"GaussianNoise": GaussianNoise(random_state=SEED)}
-    for name in skdae.noise.__all__:
-        if name not in ("BaseNoise", "NoiseSequence", "OneOf"):
-            runs[name] = getattr(skdae.noise, name)(random_state=SEED)
-    runs = {name: partial(noise.fit_transform, X) for name, noise in runs.items()}
-    runs["Generator.normal"] = partial(rng.normal, size=X.shape)
-    yield from compare("keyed noise", runs, options.n_repeats)
-
-
-def import_time(options):
-    """Imports against the libraries that they stand on, in fresh processes."""
-    help_ = "from skdae.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass"
-    pairs = {
-        "import": ("import skdae", "import sklearn"),
-        "import of a filter": ("from skdae import MedianFilter", "import sklearn, scipy.ndimage"),
-        "import of a net": ("from skdae import Pix2PixDenoiser", "import torch, sklearn, skorch"),
-        "skdae --help": (help_, "import sklearn"),
-    }
-
-    def run(statement):
-        subprocess.run([sys.executable, "-c", statement], check=True, stdout=subprocess.DEVNULL)
-
-    for work, (ours, other) in pairs.items():
-        runs = {"skdae": partial(run, ours), other: partial(run, other)}
-        # The first fills the caches of the disk.
-        runs["skdae"]()
-        yield from compare(work, runs, 5 * options.n_repeats)
-
-
 WORKS: dict[str, Callable[[Options], Iterator[Row]]] = {
     "conv": partial(train, "conv net"),
     "dense": partial(train, "dense net"),
     "noise": partial(both_nets, noise_on_the_fly),
     "predict": partial(both_nets, predict),
-    "small": small_fit,
-    "keyed": keyed_noise,
-    "import": import_time,
 }
 
 
@@ -294,7 +230,6 @@ def parse_args():
     parser.add_argument("--only", nargs="+", choices=WORKS, default=list(WORKS), metavar="NAME")
     parser.add_argument("--repeats", type=int, default=3, help="of each competitor, in turn")
     parser.add_argument("--data", default="mnist", help="a data set of skdae.datasets")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="also write the results here")
     return parser.parse_args()
 
 
@@ -308,16 +243,11 @@ def main():
     if not peers.has_keras():
         print("No Keras rows: pip install -r benchmarks/requirements.txt adds them.")
     widths = (24, 24, 28, 8, 13)
-    rows = []
     print("  ".join(text.ljust(width) for text, width in zip(HEADER, widths, strict=True)))
     for name in args.only:
         for row in WORKS[name](options):
-            rows.append(row)
             cells = zip(row.cells(), widths, strict=True)
             print("  ".join(text.ljust(width) for text, width in cells).rstrip(), flush=True)
-    if args.json:
-        report = {"machine": machine(), "images": source, "rows": [asdict(row) for row in rows]}
-        args.json.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,14 @@
 """What a user would write without skdae, each in its plainest honest form.
 
-Every peer is ``fit(X, y, epochs, seed) -> (predict, losses)``: `X` and `y` are float32 arrays,
-``(n, height, width, 1)`` for the conv net and ``(n, 784)`` for the dense one; ``predict(X)`` gives
-denoised arrays; ``losses`` holds the mean training loss of each epoch. All start from weights of
-the same distribution (PyTorch's default; Keras is told to draw it, too), shuffle every epoch and
-use Adam at 1e-3.
+Every peer is ``fit(X, y) -> loss``: it trains for one epoch, and returns the mean training loss.
+`X` and `y` are float32 arrays, ``(n, height, width, 1)`` for the conv net and ``(n, 784)`` for the
+dense one. All start from weights of the same distribution (PyTorch's default; Keras is told to draw
+it, too), shuffle and use Adam at 1e-3.
 """
 
 import math
 from contextlib import nullcontext
-from functools import cache, partial
+from functools import cache
 from importlib.util import find_spec
 from itertools import pairwise
 
@@ -19,7 +18,9 @@ from skorch import NeuralNetRegressor
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+SEED = 0
 LR = 1e-3
+DENSE_SIZES = (784, 128, 50, 128, 784)
 
 
 # The two nets of the table, written as a user would
@@ -36,44 +37,40 @@ def conv_net():
     )
 
 
-def dense_net(n_features=784, hidden=128, latent_dim=50):
+def dense_net():
     """The fully connected net of the occlusion study; its code is linear."""
-    sizes = (n_features, hidden, latent_dim, hidden, n_features)
-    first, code, second, last = (nn.Linear(n_in, n_out) for n_in, n_out in pairwise(sizes))
+    first, code, second, last = (nn.Linear(n_in, n_out) for n_in, n_out in pairwise(DENSE_SIZES))
     return nn.Sequential(first, nn.ReLU(), code, second, nn.ReLU(), last)
 
 
 # Peers
 
 
-def plain_torch(X, y, epochs, seed, *, net, criterion, batch_size):
+def plain_torch(X, y, *, net, criterion, batch_size):
     """The loop of the PyTorch tutorials: `DataLoader`, float32, ``loss.item()`` every batch."""
-    torch.manual_seed(seed)
+    torch.manual_seed(SEED)
     module = net()
     optimizer = torch.optim.Adam(module.parameters(), lr=LR)
     data = TensorDataset(_channels_first(X), _channels_first(y))
-    losses = []
-    for _ in range(epochs):
-        total = 0.0
-        for x_batch, y_batch in DataLoader(data, batch_size=batch_size, shuffle=True):
-            optimizer.zero_grad()
-            loss = criterion(module(x_batch), y_batch)
-            loss.backward()
-            optimizer.step()
-            total += loss.item() * len(x_batch)
-        losses.append(total / len(data))
-    return partial(predict, module, criterion), losses
+    total = 0.0
+    for x_batch, y_batch in DataLoader(data, batch_size=batch_size, shuffle=True):
+        optimizer.zero_grad()
+        loss = criterion(module(x_batch), y_batch)
+        loss.backward()
+        optimizer.step()
+        total += loss.item() * len(x_batch)
+    return total / len(data)
 
 
-def plain_skorch(X, y, epochs, seed, *, net, criterion, batch_size):
+def plain_skorch(X, y, *, net, criterion, batch_size):
     """`NeuralNetRegressor` as its documentation shows it, without a validation set."""
-    torch.manual_seed(seed)
+    torch.manual_seed(SEED)
     regressor = NeuralNetRegressor(
         net,
         criterion=criterion,
         optimizer=torch.optim.Adam,
         lr=LR,
-        max_epochs=epochs,
+        max_epochs=1,
         batch_size=batch_size,
         iterator_train__shuffle=True,
         train_split=None,
@@ -81,48 +78,39 @@ def plain_skorch(X, y, epochs, seed, *, net, criterion, batch_size):
     )
     # skorch takes arrays in torch's order of axes.
     regressor.fit(_channels_first(X).numpy(), _channels_first(y).numpy())
-    return partial(predict, regressor.module_, criterion), regressor.history[:, "train_loss"]
+    return regressor.history[-1, "train_loss"]
 
 
-def tuned_torch(X, y, epochs, seed, *, net, criterion, batch_size):
+def tuned_torch(X, y, *, net, criterion, batch_size):
     """What an expert writes.
 
     Whole-tensor batches, channels-last, bfloat16 for convolutions where the hardware computes in
     it, fused Adam, and no synchronisation in the loop.
     """
-    torch.manual_seed(seed)
+    torch.manual_seed(SEED)
     module = net().to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(module.parameters(), lr=LR, fused=True)
     X, y = torch.from_numpy(X), torch.from_numpy(y)
-    losses = []
-    for _ in range(epochs):
-        total = torch.zeros(())
-        for index in torch.randperm(len(X)).split(batch_size):
-            x_batch = _to_net(X.index_select(0, index))
-            y_batch = _to_net(y.index_select(0, index))
-            optimizer.zero_grad()
-            with _autocast(x_batch):
-                output = module(x_batch)
-            loss = criterion(output.float(), y_batch)
-            loss.backward()
-            optimizer.step()
-            total += loss.detach() * len(index)
-        losses.append(float(total) / len(X))
-    return partial(predict, module, criterion), losses
+    total = torch.zeros(())
+    for index in torch.randperm(len(X)).split(batch_size):
+        x_batch = _to_net(X.index_select(0, index))
+        y_batch = _to_net(y.index_select(0, index))
+        optimizer.zero_grad()
+        with _autocast(x_batch):
+            output = module(x_batch)
+        loss = criterion(output.float(), y_batch)
+        loss.backward()
+        optimizer.step()
+        total += loss.detach() * len(index)
+    return float(total) / len(X)
 
 
-def keras_fit(X, y, epochs, seed, *, net, criterion, batch_size):
+def keras_fit(X, y, *, net, criterion, batch_size):
     """`model.fit` of the same net, as in the notebook of the study."""
-    model, start = _keras_model(net, criterion, X.shape[1:], seed)
+    model, start = _keras_model(net, X.shape[1:])
     for variable, value in zip(_variables(model), start, strict=True):
         variable.assign(value)
-    history = model.fit(X, y, epochs=epochs, batch_size=batch_size, verbose=0).history
-
-    def predict(X):
-        output = model.predict(X, batch_size=batch_size, verbose=0)
-        return activated(torch.from_numpy(output), criterion).numpy()
-
-    return predict, history["loss"]
+    return model.fit(X, y, epochs=1, batch_size=batch_size, verbose=0).history["loss"][-1]
 
 
 def has_keras():
@@ -131,14 +119,15 @@ def has_keras():
 
 
 @cache
-def _keras_model(net, criterion, input_shape, seed):
+def _keras_model(net, input_shape):
     """A compiled model and its first weights; kept, so that no repeat pays for tracing it."""
     import keras
 
-    keras.utils.set_random_seed(seed)
-    model = _keras_conv_net() if net is conv_net else _keras_dense_net(*input_shape)
-    binary = isinstance(criterion, nn.BCEWithLogitsLoss)
-    loss = keras.losses.BinaryCrossentropy(from_logits=True) if binary else "mse"
+    keras.utils.set_random_seed(SEED)
+    if net is conv_net:
+        model, loss = _keras_conv_net(), keras.losses.BinaryCrossentropy(from_logits=True)
+    else:
+        model, loss = _keras_dense_net(), "mse"
     model.compile(optimizer=keras.optimizers.Adam(LR), loss=loss)
     model.build((None, *input_shape))
     model.optimizer.build(model.trainable_variables)
@@ -154,12 +143,7 @@ def _keras_conv_net():
 
     def conv(n_in, n_out, activation="relu"):
         return layers.Conv2D(
-            n_out,
-            3,
-            padding="same",
-            activation=activation,
-            kernel_initializer=_torch_uniform(9 * n_in),
-            bias_initializer=_torch_uniform(9 * n_in),
+            n_out, 3, padding="same", activation=activation, **_torch_uniform(9 * n_in)
         )
 
     return Sequential(
@@ -173,20 +157,14 @@ def _keras_conv_net():
     )
 
 
-def _keras_dense_net(n_features):
+def _keras_dense_net():
     from keras import Sequential, layers
 
-    sizes = (n_features, 128, 50, 128, n_features)
     activations = ("relu", None, "relu", None)
     return Sequential(
         [
-            layers.Dense(
-                n_out,
-                activation,
-                kernel_initializer=_torch_uniform(n_in),
-                bias_initializer=_torch_uniform(n_in),
-            )
-            for (n_in, n_out), activation in zip(pairwise(sizes), activations, strict=True)
+            layers.Dense(n_out, activation, **_torch_uniform(n_in))
+            for (n_in, n_out), activation in zip(pairwise(DENSE_SIZES), activations, strict=True)
         ]
     )
 
@@ -195,38 +173,28 @@ def _torch_uniform(n_inputs):
     """PyTorch's default initial distribution of weights and biases."""
     from keras.initializers import RandomUniform
 
-    return RandomUniform(-1 / math.sqrt(n_inputs), 1 / math.sqrt(n_inputs))
+    bound = 1 / math.sqrt(n_inputs)
+    return {f"{what}_initializer": RandomUniform(-bound, bound) for what in ("kernel", "bias")}
 
 
-# Shared by the torch peers
-
-
-def hand_predict(module, X, *, batch_size):
-    """Output of a module on arrays, batched by hand, in the precision the tuned loop takes."""
+def predict(module, criterion, X, batch_size=256):
+    """What a module makes of arrays, batched by hand, in the precision the tuned loop takes."""
     module.eval()
+    outputs = []
     with torch.no_grad():
-        outputs = []
         for batch in torch.from_numpy(X).split(batch_size):
             x_batch = _to_net(batch)
             with _autocast(x_batch):
                 outputs.append(module(x_batch).float())
-        output = torch.cat(outputs)
-    return output if output.ndim == 2 else output.permute(0, 2, 3, 1)
+    output = torch.cat(outputs)
+    output = output if output.ndim == 2 else output.permute(0, 2, 3, 1)
+    return (output.sigmoid() if isinstance(criterion, nn.BCEWithLogitsLoss) else output).numpy()
 
 
 def has_bfloat16():
     """Whether the CPU computes in bfloat16 rather than emulating it."""
     checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
     return any(getattr(torch.cpu, check, bool)() for check in checks)
-
-
-def predict(module, criterion, X, batch_size=256):
-    return activated(hand_predict(module, X, batch_size=batch_size), criterion).numpy()
-
-
-def activated(output, criterion):
-    """The prediction behind an output: logits become probabilities."""
-    return output.sigmoid() if isinstance(criterion, nn.BCEWithLogitsLoss) else output
 
 
 def _autocast(batch):

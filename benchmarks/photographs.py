@@ -15,13 +15,7 @@ import numpy as np
 from mixture import read_folder, split
 from weights import LEVELS, to_grey
 
-from skdae import (
-    GaussianNoise,
-    NLMeansFilter,
-    PoissonGaussianNoise,
-    PretrainedDenoiser,
-    VarianceStabilized,
-)
+from skdae import GaussianNoise, NLMeansFilter, PretrainedDenoiser
 from skdae.datasets import fetch_images
 from skdae.metrics import peak_signal_noise_ratio
 
@@ -140,22 +134,6 @@ def gaussian(names):
         line(f"{name}, estimated", [psnr(images, n, PretrainedDenoiser()) for n in noises])
 
 
-def camera():
-    """Photons and read noise: gain 1/30, 10 of 255."""
-    noise = PoissonGaussianNoise(gain=1 / 30, std=10 / 255, clip=None, random_state=0)
-    images = read_set("set12")
-    if images is None:
-        return
-    denoisers = {
-        "NL means, stabilised": VarianceStabilized(NLMeansFilter(), noise=noise),
-        "noise given": PretrainedDenoiser(noise=noise),
-        "estimated": PretrainedDenoiser(),
-    }
-    print("\nSet12, Poisson-Gaussian noise (gain 1/30, std 10/255), PSNR in dB")
-    for name, denoiser in denoisers.items():
-        line(name, [psnr(images, noise, denoiser)])
-
-
 def speed(repeats):
     """Seconds for one megapixel of colour, in turn, the fastest of several."""
     image = np.tile(
@@ -185,8 +163,6 @@ def main(arguments=None):
     parser.add_argument("--repeats", type=int, default=3, help="of the timing; 0 leaves it out")
     options = parser.parse_args(arguments)
     gaussian(options.sets)
-    if "set12" in options.sets:
-        camera()
     if options.repeats:
         speed(options.repeats)
 

@@ -204,13 +204,6 @@ def test_competitors_start_alike_and_learn_alike(load, monkeypatch):
     assert json.dumps([row.cells() for row in rows])
 
 
-def test_intervals_of_digits_hold_what_they_promise(load, capsys):
-    load("intervals").main(["--quick", "--only", "intervals"])
-    rows = [line.split("|")[3:5] for line in capsys.readouterr().out.splitlines()[2:]]
-    assert len(rows) == 2
-    assert all(float(coverage) == pytest.approx(0.9, abs=0.03) for _, coverage in rows)
-
-
 def test_photographs_are_judged_beside_published_figures(load, photographs, capsys):
     load("photographs").main(["--sets", "held out", "kodak24", "--repeats", "0"])
     lines = capsys.readouterr().out.splitlines()
@@ -218,14 +211,3 @@ def test_photographs_are_judged_beside_published_figures(load, photographs, caps
     assert len(lines[1].split()) == 7
     assert "kodak24, FFDNet as published       34.63   32.13   28.98" in lines
     assert lines[-1] == "kodak24: not in SKDAE_DATA"
-
-
-@pytest.mark.parametrize("kind", ["filaments", "text"])
-def test_fine_tuning_is_compared_with_training_from_scratch(load, kind, capsys):
-    load("fine_tuning").main(["--kind", kind, "--steps", "2", "--side", "64"])
-    title, *rows = capsys.readouterr().out.splitlines()
-    assert title == f"{kind}: 20 images, 2 steps at 0.001"
-    psnr = {row[:25].strip(): float(row[25:32]) for row in rows}
-    assert len(psnr) == 6
-    # The noisy images have 14.2 dB.
-    assert min(psnr["pretrained, σ estimated"], psnr["pretrained, σ given"]) > 17

@@ -771,6 +771,7 @@ def examples():
             yield line, output.strip()
 
 
+@pytest.mark.slow
 def test_examples_of_the_guide_run_as_written(here, capsys):
     flower = load_sample_images().images[1]
     camera = GaussianNoise(std=0.1, random_state=0)

@@ -255,6 +255,7 @@ def alone():
     return {name: denoiser.fit(X) for name, denoiser in denoisers().items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 3])
 def test_the_number_of_processes_is_no_part_of_the_result(size, alone, tmp_path):
     printed = run(size, "train", tmp_path)
@@ -283,6 +284,7 @@ def test_the_number_of_processes_is_no_part_of_the_result(size, alone, tmp_path)
     assert printed.count("train_loss") == 1
 
 
+@pytest.mark.slow
 def test_what_ends_one_process_ends_all_with_its_message(tmp_path):
     run(3, "fail", tmp_path)
     ranks = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(3)]
@@ -314,6 +316,7 @@ def test_nobody_leaves_before_all_have_joined(tmp_path):
     run(2, "leave", tmp_path)
 
 
+@pytest.mark.slow
 def test_who_waits_in_vain_gives_up(tmp_path):
     assert "or does not answer, without a message" in run(2, "swallow", tmp_path)
 

@@ -54,28 +54,35 @@ def net():
 
 
 LOCAL = [
-    MeanFilter(4).fit(X),
-    MedianFilter(3, mode="mirror").fit(X),
-    GaussianFilter(2.0).fit(X),
-    BilateralFilter(0.2).fit(X),
-    VarianceStabilized(GaussianFilter(), PoissonNoise(30)).fit(X),
-    small().fit(X),
-    Noise2VoidDenoiser(UNet((2, 4), residual=False), context=1, max_epochs=1).fit(X),
+    MeanFilter(4),
+    MedianFilter(3, mode="mirror"),
+    GaussianFilter(2.0),
+    BilateralFilter(0.2),
+    VarianceStabilized(GaussianFilter(), PoissonNoise(30)),
+    small(),
+    Noise2VoidDenoiser(UNet((2, 4), residual=False), context=1, max_epochs=1),
 ]
 WHOLE = [
-    BilateralFilter().fit(X),
-    MedianFilter(3, mode="wrap").fit(X),
-    SelfEnsembleDenoiser(GaussianFilter()).fit(X),
-    DenoisingAutoencoder(Conv((2,)), noise=Downsample(2), max_epochs=1).fit(X[:, :64, :64]),
-    DenoisingAutoencoder(Dense((4,)), noise=GaussianNoise(), max_epochs=1).fit(X),
+    BilateralFilter(),
+    MedianFilter(3, mode="wrap"),
+    SelfEnsembleDenoiser(GaussianFilter()),
+    DenoisingAutoencoder(Conv((2,)), noise=Downsample(2), max_epochs=1),
+    DenoisingAutoencoder(Dense((4,)), noise=GaussianNoise(), max_epochs=1),
 ]
+
+
+@pytest.fixture(scope="module")
+def denoiser(request):
+    """One of `LOCAL` and `WHOLE`, fitted once for all tests of it."""
+    halved = isinstance(getattr(request.param, "noise", None), Downsample)
+    return clone(request.param).fit(X[:, :64, :64] if halved else X)
 
 
 def name(estimator):
     return type(estimator).__name__
 
 
-@pytest.mark.parametrize("denoiser", LOCAL + WHOLE, ids=name)
+@pytest.mark.parametrize("denoiser", LOCAL + WHOLE, ids=name, indirect=True)
 @pytest.mark.parametrize("images", [X, X[..., None].repeat(3, axis=-1)[:2]], ids=["grey", "colour"])
 def test_a_dask_array_becomes_a_lazy_one_with_the_values_of_the_whole(denoiser, images):
     if images.ndim == 4:
@@ -93,7 +100,7 @@ def test_a_dask_array_becomes_a_lazy_one_with_the_values_of_the_whole(denoiser, 
     assert (lazy.numblocks[1] > 1) == is_local
 
 
-@pytest.mark.parametrize("denoiser", LOCAL + WHOLE, ids=name)
+@pytest.mark.parametrize("denoiser", LOCAL + WHOLE, ids=name, indirect=True)
 @pytest.mark.parametrize("tile_size", ["auto", 32, None])
 def test_an_array_is_denoised_block_by_block_into_another(denoiser, tile_size):
     whole = denoiser.predict(X)
@@ -465,6 +472,7 @@ def test_targets_and_tiles_that_do_not_fit_are_refused(net):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore:Sending large graph")
+@pytest.mark.slow
 def test_searches_on_a_cluster_score_as_here(net, tmp_path):
     digits = X[:, :24, :24].reshape(20, 12, 12)
     dae = DenoisingAutoencoder(Dense((4,)), noise=GaussianNoise(), max_epochs=2, random_state=0)

@@ -78,12 +78,14 @@ on_linux = pytest.mark.skipif(
 
 
 @on_linux
+@pytest.mark.slow
 def test_scores_take_at_most_twice_the_memory_of_uint8_images():
     result = run(SCORES)
     assert result.stdout == "score targets samples outliers scorer noisy ", result.stderr
 
 
 @on_linux
+@pytest.mark.slow
 def test_a_memory_map_larger_than_the_memory_trains(tmp_path):
     result = run(TRAINING, tmp_path / "images.npy")
     assert result.stdout == "trained\n", result.stderr

@@ -86,7 +86,13 @@ def test_a_default_device_of_the_caller_changes_nothing(tmp_path):
     assert_equal_predictions(run, dae, GREY)
 
 
-@pytest.mark.parametrize("architecture", sorted(set(ARCHITECTURES) - {"linear", "dense"}))
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name == "photographs"))
+        for name in sorted(set(ARCHITECTURES) - {"linear", "dense"})
+    ],
+)
 def test_every_architecture_takes_the_sizes_that_predict_takes(architecture, tmp_path):
     dae = fit(architecture, COLOUR)
     run = exported(dae, tmp_path / "net.onnx")
@@ -145,7 +151,7 @@ def test_graph_takes_stacks_of_any_number_of_slices(tmp_path):
 
 
 @pytest.mark.parametrize("color", [False, True])
-@pytest.mark.parametrize("name", ["strength", "std"])
+@pytest.mark.parametrize("name", [pytest.param("strength", marks=pytest.mark.slow), "std"])
 def test_pretrained_nets_take_a_number_per_image(color, name, tmp_path):
     clean = np.linspace(0.2, 0.7, 48 * 37 * 3, dtype=np.float32).reshape(1, 48, 37, 3)
     X = clean + 0.1 * rng.standard_normal((2, 48, 37, 3), dtype=np.float32)
@@ -175,7 +181,8 @@ CAMERAS = {
 
 @pytest.mark.parametrize("camera", CAMERAS)
 @pytest.mark.parametrize("architecture", [Dense((8,)), UNet((2, 4))])
-@pytest.mark.parametrize("frozen", [False, True])
+# Eight more exports.
+@pytest.mark.parametrize("frozen", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_graph_of_a_camera_holds_transform_and_inverse(camera, architecture, frozen, tmp_path):
     clean = {"counts": 4000, "few photons": 9}.get(camera, 1) * np.cumsum(GREY, axis=2) / 20
     X = CAMERAS[camera].fit_transform(clean)
