@@ -3,7 +3,6 @@
 import copy
 import json
 import logging
-import math
 import warnings
 from contextlib import contextmanager
 from importlib import metadata
@@ -20,61 +19,23 @@ from .atomic import atomic_write
 _N_TABLE = 2**14
 
 
-class UserImages(nn.Module):
-    """A network from float32 images as users hold them to what `predict` returns.
+class Graph(nn.Module):
+    """A network for images as users hold them, which `export_onnx` writes.
 
-    One that learnt standard deviations returns them as a second output.
-
-    Parameters
+    Attributes
     ----------
-    module : torch.nn.Module
-    plan : NetPlan
+    outputs : sequence of str
+        Names of what `forward` returns.
+    range : (float, float)
+        Least and largest value of the images at fit.
     """
 
-    def __init__(self, module, plan):
-        super().__init__()
-        # What torch.compile wraps, in memory of its own.
-        self.module = copy.deepcopy(getattr(module, "_orig_mod", module)).cpu()
-        self.plan = plan
-        self.range = plan.input_range
-        self.outputs = ["X_denoised", "X_std"] if plan.gives_std else ["X_denoised"]
-        self.eval()
-
     def example(self):
-        """By name, what `forward` takes: a batch of two images."""
-        hwc, ndim = self.plan.input_hwc, self.plan.ndim
-        shape = (math.prod(hwc),) if ndim == 2 else hwc[: ndim - 1]
-        return {"X": torch.zeros(2, *shape, dtype=torch.float32)}
-
-    def forward(self, X):
-        """Denoised images of a batch shaped like those at fit, and their standard deviations."""
-        plan = self.plan
-        if plan.ndim == 2:
-            X = X.unflatten(1, plan.input_hwc)
-        elif plan.ndim == 3:
-            X = X.unsqueeze(-1)
-        if plan.context:
-            X = plan.with_neighbours(X, torch.arange(X.shape[0]))
-        output = self.module(plan.to_net(X))
-        images = plan.from_net(output)
-        if plan.clip:
-            images = images.clip(*plan.clip)
-        images = self._like_users(images, X)
-        if not plan.gives_std:
-            return images
-        return images, self._like_users(plan.std_from_net(output), X)
-
-    def _like_users(self, images, X):
-        """Images of the size and the layout that `predict` returns."""
-        plan = self.plan
-        if not (plan.any_size and plan.ndim > 2):
-            images = plan.without_overhang(images, X.shape[1:])
-        if plan.ndim == 2:
-            return images.flatten(1)
-        return images.squeeze(-1) if plan.ndim == 3 else images
+        """By name, what `forward` takes."""
+        raise NotImplementedError
 
 
-class UserImagesAndStrength(nn.Module):
+class UserImagesAndStrength(Graph):
     """Networks that see the level of the noise, for float32 images as users hold them.
 
     Parameters
@@ -112,12 +73,12 @@ class UserImagesAndStrength(nn.Module):
         return denoised.squeeze(-1) if X.ndim == 3 else denoised
 
 
-class Stabilized(nn.Module):
+class Stabilized(Graph):
     """A network for images whose noise was made even: the transform, the network, and back.
 
     Parameters
     ----------
-    net : UserImages
+    net : Graph
     transform : AnscombeTransform
     line : (float, float)
         Offset and slope of the transformed images on their way into the network.
@@ -185,7 +146,7 @@ def export_onnx(net, path, free_size):
 
     Parameters
     ----------
-    net : UserImages, UserImagesAndStrength or Stabilized
+    net : Graph
     path : str or os.PathLike
     free_size : bool
         Whether height and width are free, beside the number of samples.

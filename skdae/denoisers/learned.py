@@ -20,7 +20,7 @@ from torch import nn
 
 from .._checks import Is, fit_context
 from .._files import weights
-from .._files.onnx import UserImages, export_onnx
+from .._files.onnx import export_onnx
 from .._images import (
     from_nhwc,
     image_by_image,
@@ -38,7 +38,7 @@ from .._training.fit_data import datasets, read
 from .._training.net import ImageNet
 from .._training.optimizers import LR_SCHEDULES, OPTIMIZERS, optimizer_with_options
 from .._training.plan import plan_net
-from .._training.prediction import denoise
+from .._training.prediction import UserImages, denoise
 from .._training.start import FitStart
 from ..architectures import ARCHITECTURES, BaseArchitecture
 from ..base import BaseDenoiser

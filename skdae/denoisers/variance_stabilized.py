@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import fit_context
-from .._files.onnx import Stabilized, UserImages, export_onnx
+from .._files.onnx import Stabilized, export_onnx
 from .._images import (
     check_any_images,
     check_image_list,
@@ -22,6 +22,7 @@ from .._images import (
     warn_if_far,
 )
 from .._training.fit_data import float32_range
+from .._training.prediction import UserImages
 from ..base import unchanged_on_error
 from ..noise import BaseNoise, estimate_noise
 from ..noise.anscombe import AnscombeTransform, as_camera
