@@ -7,16 +7,12 @@ import warnings
 from contextlib import contextmanager
 from importlib import metadata
 
-import numpy as np
 import torch
 from torch import nn
 from torch.export import Dim
 
 from .._checks import import_extra
 from .atomic import atomic_write
-
-# Steps of the table that an inverse transform reads.
-_N_TABLE = 2**14
 
 
 class Graph(nn.Module):
@@ -71,60 +67,6 @@ class UserImagesAndStrength(Graph):
         denoised = self.module.remove(torch.cat([images, level], dim=1))
         denoised = denoised.permute(0, 2, 3, 1).clip(0, 1)
         return denoised.squeeze(-1) if X.ndim == 3 else denoised
-
-
-class Stabilized(Graph):
-    """A network for images whose noise was made even: the transform, the network, and back.
-
-    Parameters
-    ----------
-    net : Graph
-    transform : AnscombeTransform
-    line : (float, float)
-        Offset and slope of the transformed images on their way into the network.
-    range : (float, float)
-        Least and largest value of the images at fit.
-    """
-
-    outputs = ("X_denoised",)
-
-    def __init__(self, net, transform, line, range):
-        super().__init__()
-        self.net, self.line, self.range = net, line, range
-        self.gain, self.offset = transform.gain, transform.offset
-        self.constant = 0.375 + transform.std**2
-        # What the inverse adds to a square is constant beyond a hundred photons.
-        self.least = transform.darkest
-        self.most = float(transform.expect(np.array(transform.offset + 100 * transform.gain)))
-        means = np.linspace(self.least, self.most, _N_TABLE)
-        table = (transform.inverse(means) - self.offset) / self.gain - self._square(means)
-        self.register_buffer("table", torch.tensor(table, dtype=torch.float32, device="cpu"))
-        self.eval()
-
-    def example(self):
-        """By name, what `forward` takes."""
-        return self.net.example()
-
-    def forward(self, X):
-        """Denoised images."""
-        offset, slope = self.line
-        photons = (X - self.offset) / self.gain
-        lit = photons.clip(min=0)
-        values = 2 * (lit + self.constant).sqrt() + (photons - lit) / self.constant**0.5
-        images = self.net(slope * values + offset)
-        images = images[0] if isinstance(images, tuple) else images
-        found = (images - offset) / slope
-        means = found.clip(min=self.least)
-        place = (means - self.least) / (self.most - self.least) * (_N_TABLE - 1)
-        place = place.clip(max=_N_TABLE - 1)
-        index = place.floor().clip(max=_N_TABLE - 2)
-        low, high = (self.table[(index + step).long()] for step in (0, 1))
-        added = torch.lerp(low, high, place - index)
-        below = self.constant**0.5 * (found - means)
-        return self.gain * (self._square(means) + added + below) + self.offset
-
-    def _square(self, means):
-        return means * means / 4 - self.constant
 
 
 @contextmanager
