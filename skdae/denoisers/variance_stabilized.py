@@ -27,14 +27,14 @@ from .._training.prediction import UserImages
 from ..base import unchanged_on_error
 from ..noise import BaseNoise, estimate_noise
 from ..noise.anscombe import AnscombeTransform, as_camera
-from .held import HeldDenoiser, with_validation
+from .held import MetaDenoiser, with_validation
 from .learned import LearnedDenoiser
 
 # Steps of the table that an inverse transform reads.
 _N_TABLE = 2**14
 
 
-class VarianceStabilized(HeldDenoiser):
+class VarianceStabilized(MetaDenoiser):
     r"""Denoise camera images with a denoiser for Gaussian noise.
 
     The noise of counted photons grows with the light. Filters, and networks that learnt one level,
@@ -109,7 +109,7 @@ class VarianceStabilized(HeldDenoiser):
     """
 
     _parameter_constraints: dict = {
-        **HeldDenoiser._parameter_constraints,
+        **MetaDenoiser._parameter_constraints,
         "noise": [StrOptions({"estimate"}), BaseNoise],
     }
 
