@@ -56,34 +56,34 @@ def seeded(seed, device):
             torch.set_default_dtype(dtype)
 
 
-def described(value):
+def described(value, identity=lambda value: value):
     """Text that equal values share in every process, and unequal ones do not.
 
-    Numbers are equal whatever holds them: a list, a tuple, an array, or a scalar of any dtype. An
-    object can say by a method ``_identity()`` what tells it from others.
+    Numbers are equal whatever holds them: a list, a tuple, an array, or a scalar of any dtype. Of
+    an object, at any depth, ``identity(value)`` is what tells it from others.
     """
+    value = identity(value)
+    inner = partial(described, identity=identity)
     if hasattr(value, "__qualname__"):
         # A class or function; the module may have another name in another process.
         return value.__qualname__
-    if hasattr(value, "_identity"):
-        return described(value._identity())
     numbers = _numbers(value)
     if numbers is not None:
         return f"{numbers.shape} {numbers.tobytes().hex()}"
     if value is None or isinstance(value, str | bytes | int):
         return repr(str(value) if isinstance(value, str) else value)
     if isinstance(value, Mapping):
-        return f"{{{', '.join(sorted(map(described, value.items())))}}}"
+        return f"{{{', '.join(sorted(map(inner, value.items())))}}}"
     if isinstance(value, Set):
-        return f"{{{', '.join(sorted(map(described, value)))}}}"
+        return f"{{{', '.join(sorted(map(inner, value)))}}}"
     if isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim):
-        return f"[{', '.join(map(described, value))}]"
+        return f"[{', '.join(map(inner, value))}]"
     try:
         parts = value.__reduce_ex__(4)
     except TypeError:
         # What cannot be pickled, such as a lock.
         parts = type(value)
-    return described(parts)
+    return inner(parts)
 
 
 def _numbers(value):
@@ -127,12 +127,12 @@ class KeyedGenerator(_Generator):
         Also decides the dtype of the numbers.
     seed : int
         Nonnegative, below ``2**64``.
-    asker : object, default=None
-        Askers that differ, as `described` tells, get independent numbers.
+    asker : str, default=""
+        Askers of another name get independent numbers.
     """
 
-    def __init__(self, images, seed, asker=None):
-        person = hashlib.blake2b(described(asker).encode(), digest_size=16).digest()
+    def __init__(self, images, seed, asker=""):
+        person = hashlib.blake2b(asker.encode(), digest_size=16).digest()
         key = partial(
             hashlib.blake2b, digest_size=16, key=seed.to_bytes(8, "little"), person=person
         )

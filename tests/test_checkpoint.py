@@ -122,7 +122,7 @@ def test_training_in_parts_gives_the_bits_of_one_in_one_piece(name, path, monkey
     in_parts = fit_in_parts(denoiser, path)
     if denoiser.random_state is None:
         # The seed of the first part served all of them.
-        monkeypatch.setattr("skdae.denoisers.start.draw_seed", lambda _: in_parts._seed)
+        monkeypatch.setattr("skdae._training.start.draw_seed", lambda _: in_parts._seed)
     whole = clone(denoiser).fit(X)
     assert trained(in_parts) == trained(whole)
     assert in_parts.n_iter_ == whole.n_iter_

@@ -1,6 +1,8 @@
-"""The house: what may import what, and what a fitted denoiser remembers."""
+"""The house: what may import and call what, and what a fitted denoiser remembers."""
 
 import ast
+import inspect
+import sys
 from dataclasses import FrozenInstanceError
 from functools import partial
 from pathlib import Path
@@ -10,7 +12,16 @@ import pytest
 from sklearn.base import clone
 
 import skdae
-from skdae import DenoisingAutoencoder, Downsample, GaussianNoise, Noise2VoidDenoiser, load
+from skdae import (
+    DenoisingAutoencoder,
+    Downsample,
+    GaussianNoise,
+    MedianFilter,
+    Noise2VoidDenoiser,
+    PretrainedDenoiser,
+    load,
+    psnr_scorer,
+)
 from skdae._training.fit_data import gather
 from skdae.architectures import Conv, Dense, UNet
 
@@ -67,7 +78,148 @@ def test_skorch_is_imported_by_the_engine_alone():
 
 
 def test_the_root_is_small():
-    assert len([path for path in ROOT.iterdir() if path.name != "__pycache__"]) <= 19
+    # A stub and its file are one.
+    assert len({path.stem for path in ROOT.iterdir()} - {"__pycache__"}) <= 19
+
+
+# Calls
+
+
+class Journey:
+    """The frames of skdae that are entered while a function runs.
+
+    `functions` are those with a name, and `upward` the calls from a lower floor into a higher one
+    that nothing below allows: neither was the function handed down, nor does the method stand in
+    for one that a class on the caller's floor, or below, declares.
+    """
+
+    def __init__(self, function):
+        self.functions, self.upward = set(), set()
+        self.depth = self.calls = 0
+        sys.setprofile(self._enter)
+        try:
+            function()
+        finally:
+            sys.setprofile(None)
+
+    def __str__(self):
+        files = {file for file, _ in self.functions}
+        return (
+            f"{len(self.functions):>5} functions {len(files):>3} files "
+            f"{self.depth:>3} deep {self.calls:>6} calls"
+        )
+
+    def _enter(self, frame, event, argument):
+        here = place(frame)
+        if event != "call" or here is None:
+            return
+        # Through other libraries, too: the caller is the nearest frame of skdae.
+        above = [frame]
+        while above[-1].f_back is not None:
+            above.append(above[-1].f_back)
+        callers = [caller for caller in above[1:] if place(caller)]
+        self.calls += 1
+        self.depth = max(self.depth, len(callers) + 1)
+        if not frame.f_code.co_name.startswith("<"):
+            self.functions.add((here, frame.f_code.co_qualname))
+        if callers and floor(place(callers[0])) < floor(here):
+            caller = callers[0]
+            if not (is_held(frame.f_code, caller) or is_declared_below(frame, caller)):
+                names = (f"{place(f)}: {f.f_code.co_qualname}" for f in (caller, frame))
+                self.upward.add(" calls ".join(names))
+
+
+def place(frame):
+    """File of a frame below the folder of skdae, or None."""
+    path = frame.f_code.co_filename
+    return path[len(str(ROOT)) + 1 :] if path.startswith(f"{ROOT}/") else None
+
+
+def floor(file):
+    return FLOOR[file.partition("/")[0].removesuffix(".py")]
+
+
+def is_held(code, caller):
+    """Whether the caller has a function, as a variable or as an attribute of its `self`."""
+    held = caller.f_locals
+    own = getattr(held.get("self"), "__dict__", {})
+    return any(code is code_of(value) for value in [*held.values(), *own.values()])
+
+
+def code_of(value):
+    """The code of a function, a method, a class or a partial of one of these; else None."""
+    while isinstance(value, partial):
+        value = value.func
+    if isinstance(value, type):
+        value = value.__init__
+    value = inspect.unwrap(value) if callable(value) else value
+    return getattr(value, "__code__", None)
+
+
+def is_declared_below(callee, caller):
+    """Whether a method stands in for one of a class that the caller may know."""
+    name = callee.f_code.co_name
+    classes = type(callee.f_locals.get("self")).__mro__[:-1]
+    return name != "__init__" and any(
+        name in vars(cls) and floor_of_class(cls) <= floor(place(caller)) for cls in classes
+    )
+
+
+def floor_of_class(cls):
+    """Floor of a class; those of other libraries lie below all."""
+    package, _, file = cls.__module__.partition(".")
+    return floor(file.replace(".", "/")) if package == "skdae" else -1
+
+
+def journeys(folder):
+    """By name, what users do, each as a function."""
+    X = np.random.default_rng(0).random((40, 28, 28)).astype(np.float32)
+    net = DenoisingAutoencoder("conv", noise=GaussianNoise(), max_epochs=1, random_state=0)
+    fitted, pretrained = clone(net).fit(X), PretrainedDenoiser().fit(X)
+    noise, median = GaussianNoise().fit(X), MedianFilter().fit(X)
+    return {
+        "DenoisingAutoencoder.fit": lambda: clone(net).fit(X),
+        "DenoisingAutoencoder.predict": lambda: fitted.predict(X),
+        "PretrainedDenoiser.predict": lambda: pretrained.predict(X),
+        "GaussianNoise.transform": lambda: noise.transform(X),
+        "MedianFilter.predict": lambda: median.predict(X),
+        "psnr_scorer": lambda: psnr_scorer(fitted, X, X),
+        "save": lambda: fitted.save(folder / "net"),
+        "load": lambda: load(folder / "net"),
+    }
+
+
+def test_calls_point_downward(tmp_path):
+    """``pytest -s`` shows how long the ways are."""
+    upward = set()
+    for name, function in journeys(tmp_path).items():
+        function()
+        journey = Journey(function)
+        print(f"\n{name:<30}{journey}", end="")
+        upward |= journey.upward
+    assert upward == set()
+
+
+def defined_in(file, text):
+    """What a text defines, as if it stood in a file of skdae."""
+    names = {"__name__": f"skdae.{file.removesuffix('.py').replace('/', '.')}"}
+    exec(compile(text, ROOT / file, "exec"), names)
+    return names
+
+
+def test_a_call_upward_is_found():
+    above = defined_in("denoisers/plan.py", "class Plan:\n    def crop(self): return 1")["Plan"]()
+    below = defined_in(
+        "_images/shapes.py", "def handed(crop): return crop()\ndef known(plan): plan.crop()"
+    )
+    handed, known = below["handed"], below["known"]
+    assert Journey(lambda: handed(above.crop)).upward == set()
+    assert Journey(lambda: handed(partial(type(above).crop, above))).upward == set()
+    assert Journey(lambda: known(above)).upward == {
+        "_images/shapes.py: known calls denoisers/plan.py: Plan.crop"
+    }
+    through_a_library = Journey(lambda: handed(lambda: [*map(known, [above])]))
+    assert len(through_a_library.upward) == 1
 
 
 # The plan

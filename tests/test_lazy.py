@@ -73,6 +73,16 @@ def test_import_and_help_import_no_library(use):
     run(f"{use}\nimport sys\nassert not {{'torch', 'numpy', 'sklearn', 'tqdm'}} & set(sys.modules)")
 
 
+def test_the_environment_is_left_as_it_was():
+    # scikit-learn and torch write to it.
+    run(
+        "import os, skorch, sklearn.pipeline, skdae\nbefore = dict(os.environ)\n"
+        "for name in skdae.__all__: getattr(skdae, name)\n"
+        "assert os.environ == before"
+    )
+    run("import os\nbefore = dict(os.environ)\nimport skdae\nassert os.environ == before")
+
+
 def test_star_brings_every_name():
     run("from skdae import *\nimport skdae\nassert set(skdae.__all__) <= set(globals())")
 
@@ -122,7 +132,15 @@ def test_stub_names_what_the_folder_defines(folder):
     named = {name for name in package.__all__ if not isfunction(getattr(package, name))}
     assert named <= defined
     # What others build on has no default of its own.
-    assert defined - named <= {"HeldDenoiser", "LearnedDenoiser", "PlaneFilter", "LevelMap"}
+    assert defined - named <= {"MetaDenoiser", "LearnedDenoiser", "PlaneFilter", "LevelMap"}
+
+
+@pytest.mark.parametrize("folder", ["denoisers", "filters", "noise"])
+def test_the_root_has_the_names_of_the_folder(folder):
+    package = import_module(f"skdae.{folder}")
+    for name in package.__all__:
+        assert getattr(skdae, name) is getattr(package, name)
+    assert {folder, *package.__all__} <= {*skdae.__all__, *dir(skdae)}
 
 
 def test_an_unknown_name_is_an_attribute_error():

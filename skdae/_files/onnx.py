@@ -3,12 +3,10 @@
 import copy
 import json
 import logging
-import math
 import warnings
 from contextlib import contextmanager
 from importlib import metadata
 
-import numpy as np
 import torch
 from torch import nn
 from torch.export import Dim
@@ -16,65 +14,24 @@ from torch.export import Dim
 from .._checks import import_extra
 from .atomic import atomic_write
 
-# Steps of the table that an inverse transform reads.
-_N_TABLE = 2**14
 
+class Graph(nn.Module):
+    """A network for images as users hold them, which `export_onnx` writes.
 
-class UserImages(nn.Module):
-    """A network from float32 images as users hold them to what `predict` returns.
-
-    One that learnt standard deviations returns them as a second output.
-
-    Parameters
+    Attributes
     ----------
-    module : torch.nn.Module
-    plan : NetPlan
+    outputs : sequence of str
+        Names of what `forward` returns.
+    range : (float, float)
+        Least and largest value of the images at fit.
     """
 
-    def __init__(self, module, plan):
-        super().__init__()
-        # What torch.compile wraps, in memory of its own.
-        self.module = copy.deepcopy(getattr(module, "_orig_mod", module)).cpu()
-        self.plan = plan
-        self.range = plan.input_range
-        self.outputs = ["X_denoised", "X_std"] if plan.gives_std else ["X_denoised"]
-        self.eval()
-
     def example(self):
-        """By name, what `forward` takes: a batch of two images."""
-        hwc, ndim = self.plan.input_hwc, self.plan.ndim
-        shape = (math.prod(hwc),) if ndim == 2 else hwc[: ndim - 1]
-        return {"X": torch.zeros(2, *shape, dtype=torch.float32)}
-
-    def forward(self, X):
-        """Denoised images of a batch shaped like those at fit, and their standard deviations."""
-        plan = self.plan
-        if plan.ndim == 2:
-            X = X.unflatten(1, plan.input_hwc)
-        elif plan.ndim == 3:
-            X = X.unsqueeze(-1)
-        if plan.context:
-            X = plan.with_neighbours(X, torch.arange(X.shape[0]))
-        output = self.module(plan.to_net(X))
-        images = plan.from_net(output)
-        if plan.clip:
-            images = images.clip(*plan.clip)
-        images = self._like_users(images, X)
-        if not plan.gives_std:
-            return images
-        return images, self._like_users(plan.std_from_net(output), X)
-
-    def _like_users(self, images, X):
-        """Images of the size and the layout that `predict` returns."""
-        plan = self.plan
-        if not (plan.any_size and plan.ndim > 2):
-            images = plan.without_overhang(images, X.shape[1:])
-        if plan.ndim == 2:
-            return images.flatten(1)
-        return images.squeeze(-1) if plan.ndim == 3 else images
+        """By name, what `forward` takes."""
+        raise NotImplementedError
 
 
-class UserImagesAndStrength(nn.Module):
+class UserImagesAndStrength(Graph):
     """Networks that see the level of the noise, for float32 images as users hold them.
 
     Parameters
@@ -112,60 +69,6 @@ class UserImagesAndStrength(nn.Module):
         return denoised.squeeze(-1) if X.ndim == 3 else denoised
 
 
-class Stabilized(nn.Module):
-    """A network for images whose noise was made even: the transform, the network, and back.
-
-    Parameters
-    ----------
-    net : UserImages
-    transform : AnscombeTransform
-    line : (float, float)
-        Offset and slope of the transformed images on their way into the network.
-    range : (float, float)
-        Least and largest value of the images at fit.
-    """
-
-    outputs = ("X_denoised",)
-
-    def __init__(self, net, transform, line, range):
-        super().__init__()
-        self.net, self.line, self.range = net, line, range
-        self.gain, self.offset = transform.gain, transform.offset
-        self.constant = 0.375 + transform.std**2
-        # What the inverse adds to a square is constant beyond a hundred photons.
-        self.least = transform.darkest
-        self.most = float(transform.expect(np.array(transform.offset + 100 * transform.gain)))
-        means = np.linspace(self.least, self.most, _N_TABLE)
-        table = (transform.inverse(means) - self.offset) / self.gain - self._square(means)
-        self.register_buffer("table", torch.tensor(table, dtype=torch.float32, device="cpu"))
-        self.eval()
-
-    def example(self):
-        """By name, what `forward` takes."""
-        return self.net.example()
-
-    def forward(self, X):
-        """Denoised images."""
-        offset, slope = self.line
-        photons = (X - self.offset) / self.gain
-        lit = photons.clip(min=0)
-        values = 2 * (lit + self.constant).sqrt() + (photons - lit) / self.constant**0.5
-        images = self.net(slope * values + offset)
-        images = images[0] if isinstance(images, tuple) else images
-        found = (images - offset) / slope
-        means = found.clip(min=self.least)
-        place = (means - self.least) / (self.most - self.least) * (_N_TABLE - 1)
-        place = place.clip(max=_N_TABLE - 1)
-        index = place.floor().clip(max=_N_TABLE - 2)
-        low, high = (self.table[(index + step).long()] for step in (0, 1))
-        added = torch.lerp(low, high, place - index)
-        below = self.constant**0.5 * (found - means)
-        return self.gain * (self._square(means) + added + below) + self.offset
-
-    def _square(self, means):
-        return means * means / 4 - self.constant
-
-
 @contextmanager
 def _in_silence():
     """Keep the exporter's words about itself, and about torchvision, from the user."""
@@ -185,7 +88,7 @@ def export_onnx(net, path, free_size):
 
     Parameters
     ----------
-    net : UserImages, UserImagesAndStrength or Stabilized
+    net : Graph
     path : str or os.PathLike
     free_size : bool
         Whether height and width are free, beside the number of samples.

@@ -190,7 +190,7 @@ def describe_fit(estimator, given, net, device, precision, seed, n_fits):
     Parameters
     ----------
     estimator : LearnedDenoiser
-    given : Given
+    given : FitInput
         The checked data.
     net : ImageNet
         Ready to train.

@@ -93,16 +93,13 @@ def current():
     return _CURRENT.get()
 
 
-def start(make, denoiser, going_on, partial):
-    """The start of a fit, ``make(denoiser, going_on, partial)``, as the first process makes it."""
+def start(make, **values):
+    """The start of a fit as ``make()`` gives it in the first process, where all agree on values."""
     processes = current()
     if processes is _ALONE:
         _warn_if_apart()
-    processes.agree(
-        estimator=type(denoiser).__name__,
-        **{"method": "partial_fit" if partial else "fit", "a network that goes on": going_on},
-    )
-    return processes.from_first(make, denoiser, going_on, partial)
+    processes.agree(**values)
+    return processes.from_first(make)
 
 
 def agree(fit, net):

@@ -36,7 +36,7 @@ _LARGE, _CROP, _LEAST_CROP = 96, 64, 16
 _BATCHES_OF_CROPS = 10
 
 
-class Given(NamedTuple):
+class FitInput(NamedTuple):
     """What a fit was given, checked."""
 
     X: Any
@@ -44,7 +44,7 @@ class Given(NamedTuple):
     #: Names of the features of flat rows, or None.
     names: Any = None
     #: Images and targets of the user's own to watch the loss on, or None.
-    validation: "Given | None" = None
+    validation: "FitInput | None" = None
     #: Number of the group of each image; those of one group are set aside together, or not at all.
     groups: np.ndarray | None = None
     #: How often each image is drawn compared with others, or None.
@@ -86,7 +86,7 @@ def read(
 
     Returns
     -------
-    given : Given
+    given : FitInput
     """
     X, y = streams.open_images(X, y)
     # Streams have been checked for what their values are.
@@ -110,7 +110,7 @@ def read(
     is_rows = isinstance(checked, np.ndarray) and checked.ndim == 2
     if reset and is_rows and not is_stream and draft.image_shape is None:
         _warn_of_raw_columns(checked)
-    given = Given(
+    given = FitInput(
         X if is_stream else checked,
         y if is_stream and targets is not None else targets,
         getattr(draft, "feature_names_in_", None),
@@ -189,7 +189,7 @@ def _read_validation(draft, given, pair, patch_size):
             f"fit got {has}, but {has_not} is None or holds labels; validation needs what training "
             "has: targets for both, or for neither."
         )
-    return Given(X, y)
+    return FitInput(X, y)
 
 
 class FitData(NamedTuple):
@@ -328,7 +328,7 @@ def datasets(
         Of training and validation data.
     split_seed : int
         Of the choice of the images to set aside.
-    validation : Given or None, default=None
+    validation : FitInput or None, default=None
         Validation data of the user's own; no images are set aside then.
     groups : ndarray or None, default=None
         Label of each image, of which about as many images are set aside in whole groups.

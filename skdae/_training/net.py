@@ -22,7 +22,7 @@ from torch.optim import lr_scheduler
 from .._files.weights import plain
 from .._images import VALUES_A_STEP, is_inside_of_a_library, warn_user
 from . import distributed
-from .batches import as_float, image_tensor
+from .batches import as_float, call, image_tensor
 from .callbacks import copy_tensors
 from .optimizers import STEPS_TO_DENORMALS, clear_gradients, drop_denormals
 from .state import Training
@@ -448,19 +448,6 @@ class ImageNet(NeuralNet):
                     "set_params(compile=False) avoids the attempt."
                 )
         return call(plain(self.module_), function, batch)
-
-
-def call(module, function, batch):
-    """What a method of a module returns for a batch, if that is one row for each of the batch."""
-    output = getattr(module, function)(batch)
-    is_tensor = isinstance(output, torch.Tensor)
-    if not is_tensor or output.shape[:1] != batch.shape[:1]:
-        got = f"shape {tuple(output.shape)}" if is_tensor else type(output).__name__
-        raise TypeError(
-            f"{function}() of the network {type(module).__name__} must return one tensor with "
-            f"{len(batch)} rows for a batch of as many, not {got}."
-        )
-    return output
 
 
 def _health(weights):

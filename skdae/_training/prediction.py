@@ -1,10 +1,12 @@
 """Prediction: images through a trained net, whole or tile by tile."""
 
+import copy
 import math
 
 import numpy as np
 import torch
 
+from .._files.onnx import Graph
 from .._images import batches
 from . import hardware, tiles
 from .batches import image_tensor
@@ -84,3 +86,57 @@ def run_net(net, function, X, enter, compiled=False, with_std=False):
             part[..., n_channels:] = net.plan.std_from_net(output)
         n_done += len(images)
     return result.numpy()
+
+
+class UserImages(Graph):
+    """A network from float32 images as users hold them to what `predict` returns.
+
+    One that learnt standard deviations returns them as a second output.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    plan : NetPlan
+    """
+
+    def __init__(self, module, plan):
+        super().__init__()
+        # What torch.compile wraps, in memory of its own.
+        self.module = copy.deepcopy(getattr(module, "_orig_mod", module)).cpu()
+        self.plan = plan
+        self.range = plan.input_range
+        self.outputs = ["X_denoised", "X_std"] if plan.gives_std else ["X_denoised"]
+        self.eval()
+
+    def example(self):
+        """By name, what `forward` takes: a batch of two images."""
+        hwc, ndim = self.plan.input_hwc, self.plan.ndim
+        shape = (math.prod(hwc),) if ndim == 2 else hwc[: ndim - 1]
+        return {"X": torch.zeros(2, *shape, dtype=torch.float32)}
+
+    def forward(self, X):
+        """Denoised images of a batch shaped like those at fit, and their standard deviations."""
+        plan = self.plan
+        if plan.ndim == 2:
+            X = X.unflatten(1, plan.input_hwc)
+        elif plan.ndim == 3:
+            X = X.unsqueeze(-1)
+        if plan.context:
+            X = plan.with_neighbours(X, torch.arange(X.shape[0]))
+        output = self.module(plan.to_net(X))
+        images = plan.from_net(output)
+        if plan.clip:
+            images = images.clip(*plan.clip)
+        images = self._like_users(images, X)
+        if not plan.gives_std:
+            return images
+        return images, self._like_users(plan.std_from_net(output), X)
+
+    def _like_users(self, images, X):
+        """Images of the size and the layout that `predict` returns."""
+        plan = self.plan
+        if not (plan.any_size and plan.ndim > 2):
+            images = plan.without_overhang(images, X.shape[1:])
+        if plan.ndim == 2:
+            return images.flatten(1)
+        return images.squeeze(-1) if plan.ndim == 3 else images

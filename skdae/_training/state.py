@@ -21,7 +21,7 @@ class Training:
     def __init__(self, net, train, valid):
         self.net = net
         self.steps = net.n_steps(train)
-        self.steps_an_epoch = len(train.split(net.batch_size))
+        self.steps_per_epoch = len(train.split(net.batch_size))
         self.epoch = 0
         self.best: dict[str, float] = {}
         self.schedule = start_schedule(net.lr_schedule, net.optimizer_, net.lr, self.steps)
@@ -36,7 +36,7 @@ class Training:
     @property
     def steps_left(self):
         """Batches until the end, when an epoch begins."""
-        return self.steps - self.epoch * self.steps_an_epoch
+        return self.steps - self.epoch * self.steps_per_epoch
 
     @property
     def is_over(self):

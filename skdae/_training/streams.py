@@ -499,11 +499,11 @@ class Streamed:
     def shuffled(self, batch_size):
         """Batches of one epoch: the windows in a fresh random order, and the rows in each."""
         rows, walked = self._by_window(self._fresh_rows(), self._order)
-        return Walk(self, self._batches(rows, batch_size), *walked)
+        return PrefetchedBatches(self, self._batches(rows, batch_size), *walked)
 
     def split(self, batch_size):
         """Batches in an order that stays."""
-        return Walk(self, self._batches(self.rows, batch_size), *self._walked)
+        return PrefetchedBatches(self, self._batches(self.rows, batch_size), *self._walked)
 
     def _by_window(self, rows, generator):
         """Rows in the order of random windows; these, and which of them each block is in."""
@@ -535,7 +535,7 @@ class StreamedPatches(Streamed, PatchDataset):
     """Crops of the images of streams, of several images in each batch; see `PatchDataset`."""
 
 
-class Walk(Sequence):
+class PrefetchedBatches(Sequence):
     """Batches of rows; who iterates over them has the next window read meanwhile.
 
     Parameters
@@ -558,7 +558,9 @@ class Walk(Sequence):
 
     def __getitem__(self, i):
         chosen = self.batches[i]
-        return Walk(self.data, chosen, *self._windows) if isinstance(i, slice) else chosen
+        return (
+            PrefetchedBatches(self.data, chosen, *self._windows) if isinstance(i, slice) else chosen
+        )
 
     def __iter__(self):
         if not self.batches:

@@ -1,4 +1,4 @@
-"""What denoisers share that hold another one."""
+"""Base class of meta-denoisers, which hold another denoiser."""
 
 from copy import copy
 from typing import Any
@@ -29,7 +29,7 @@ from ..base import BaseDenoiser
 from ..metrics.scorers import fitted_attribute, fitted_image_shape, knows_images
 
 
-class HeldDenoiser(BaseDenoiser):
+class MetaDenoiser(BaseDenoiser):
     """A denoiser around any other; `fit` of a subclass calls `_hold`."""
 
     _parameter_constraints: dict = {"denoiser": [HasMethods(["fit", "predict"])]}

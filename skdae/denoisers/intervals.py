@@ -36,7 +36,7 @@ from .._images import (
 )
 from ..base import unchanged_on_error
 from ..metrics.scorers import learnt_noise
-from .held import HeldDenoiser, gives_std, predict_with_std
+from .held import MetaDenoiser, gives_std, predict_with_std
 
 # Every so many-th calibration image shapes the widths, and the others calibrate them.
 _SHAPING = 4
@@ -54,7 +54,7 @@ _ROUNDING = 1 + 4 * np.finfo(np.float64).eps
 _CALIBRATED = ("range_", "widths_", "n_calibration_", "errors_")
 
 
-class ConformalDenoiser(HeldDenoiser):
+class ConformalDenoiser(MetaDenoiser):
     r"""Give each denoised pixel an interval with a guaranteed coverage.
 
     `conformalize` needs images that were not used for training. It compares the errors of the
@@ -140,7 +140,7 @@ class ConformalDenoiser(HeldDenoiser):
     """
 
     _parameter_constraints: dict = {
-        **HeldDenoiser._parameter_constraints,
+        **MetaDenoiser._parameter_constraints,
         "coverage": [Interval(Real, 0, 1, closed="neither")],
     }
 

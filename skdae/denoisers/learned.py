@@ -20,7 +20,7 @@ from torch import nn
 
 from .._checks import Is, fit_context
 from .._files import weights
-from .._files.onnx import UserImages, export_onnx
+from .._files.onnx import export_onnx
 from .._images import (
     from_nhwc,
     image_by_image,
@@ -37,12 +37,12 @@ from .._training.checkpoint import describe_fit
 from .._training.fit_data import datasets, read
 from .._training.net import ImageNet
 from .._training.optimizers import LR_SCHEDULES, OPTIMIZERS, optimizer_with_options
-from .._training.prediction import denoise
+from .._training.plan import plan_net
+from .._training.prediction import UserImages, denoise
+from .._training.start import FitStart
 from ..architectures import ARCHITECTURES, BaseArchitecture
 from ..base import BaseDenoiser
 from ..noise._base import BaseNoise, check_noise
-from .plan import plan_net
-from .start import Start
 
 _KINDS = (BaseArchitecture, nn.Module)
 _NETS = Is(
@@ -219,7 +219,7 @@ class LearnedDenoiser(BaseDenoiser):
     def _fit(self, X, y, going_on, partial=False, **options):
         """Read the data, plan the net, train it, keep the result."""
         given = self._read(X, y, going_on, partial, options)
-        start = distributed.start(Start, self, going_on, partial)
+        start = self._start(going_on, partial)
         plan, noise, data = plan_net(
             self._architecture_to_build,
             getattr(self, "latent_dim", None),
@@ -251,6 +251,16 @@ class LearnedDenoiser(BaseDenoiser):
         self._keep(net, noise, pretext, given.names, start)
         self.n_samples_fit_ = len(data.images)
         return self
+
+    def _start(self, going_on, partial):
+        """How a fit starts; several processes start as the first does."""
+        before = (self._seed, self._n_fits) if going_on else None
+        return distributed.start(
+            lambda: FitStart(self.random_state, self.checkpoint, before, partial),
+            estimator=type(self).__name__,
+            method="partial_fit" if partial else "fit",
+            **{"a network that goes on": going_on},
+        )
 
     def _train(self, given, plan, noise, data, pretext, start):
         """A net that has learnt, with its plan."""

@@ -20,10 +20,10 @@ from .._images import (
 )
 from ..base import unchanged_on_error
 from ..metrics.scorers import learnt_noise
-from .held import HeldDenoiser, gives_std, predict_with_std
+from .held import MetaDenoiser, gives_std, predict_with_std
 
 
-class SelfEnsembleDenoiser(HeldDenoiser):
+class SelfEnsembleDenoiser(MetaDenoiser):
     r"""Denoise an image in all its poses, and average.
 
     In each pose of an image, a network makes slightly different errors, and averaging reduces them.

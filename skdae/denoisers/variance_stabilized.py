@@ -4,13 +4,14 @@ import os
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import fit_context
-from .._files.onnx import Stabilized, UserImages, export_onnx
+from .._files.onnx import Graph, export_onnx
 from .._images import (
     check_any_images,
     check_image_list,
@@ -22,14 +23,18 @@ from .._images import (
     warn_if_far,
 )
 from .._training.fit_data import float32_range
+from .._training.prediction import UserImages
 from ..base import unchanged_on_error
 from ..noise import BaseNoise, estimate_noise
 from ..noise.anscombe import AnscombeTransform, as_camera
-from .held import HeldDenoiser, with_validation
+from .held import MetaDenoiser, with_validation
 from .learned import LearnedDenoiser
 
+# Steps of the table that an inverse transform reads.
+_N_TABLE = 2**14
 
-class VarianceStabilized(HeldDenoiser):
+
+class VarianceStabilized(MetaDenoiser):
     r"""Denoise camera images with a denoiser for Gaussian noise.
 
     The noise of counted photons grows with the light. Filters, and networks that learnt one level,
@@ -104,7 +109,7 @@ class VarianceStabilized(HeldDenoiser):
     """
 
     _parameter_constraints: dict = {
-        **HeldDenoiser._parameter_constraints,
+        **MetaDenoiser._parameter_constraints,
         "noise": [StrOptions({"estimate"}), BaseNoise],
     }
 
@@ -245,3 +250,57 @@ def _each(function, images):
     return (
         [function(to_float(x)) for x in images] if is_ragged(images) else function(to_float(images))
     )
+
+
+class Stabilized(Graph):
+    """A network for images whose noise was made even: the transform, the network, and back.
+
+    Parameters
+    ----------
+    net : Graph
+    transform : AnscombeTransform
+    line : (float, float)
+        Offset and slope of the transformed images on their way into the network.
+    range : (float, float)
+        Least and largest value of the images at fit.
+    """
+
+    outputs = ("X_denoised",)
+
+    def __init__(self, net, transform, line, range):
+        super().__init__()
+        self.net, self.line, self.range = net, line, range
+        self.gain, self.offset = transform.gain, transform.offset
+        self.constant = 0.375 + transform.std**2
+        # What the inverse adds to a square is constant beyond a hundred photons.
+        self.least = transform.darkest
+        self.most = float(transform.expect(np.array(transform.offset + 100 * transform.gain)))
+        means = np.linspace(self.least, self.most, _N_TABLE)
+        table = (transform.inverse(means) - self.offset) / self.gain - self._square(means)
+        self.register_buffer("table", torch.tensor(table, dtype=torch.float32, device="cpu"))
+        self.eval()
+
+    def example(self):
+        """By name, what `forward` takes."""
+        return self.net.example()
+
+    def forward(self, X):
+        """Denoised images."""
+        offset, slope = self.line
+        photons = (X - self.offset) / self.gain
+        lit = photons.clip(min=0)
+        values = 2 * (lit + self.constant).sqrt() + (photons - lit) / self.constant**0.5
+        images = self.net(slope * values + offset)
+        images = images[0] if isinstance(images, tuple) else images
+        found = (images - offset) / slope
+        means = found.clip(min=self.least)
+        place = (means - self.least) / (self.most - self.least) * (_N_TABLE - 1)
+        place = place.clip(max=_N_TABLE - 1)
+        index = place.floor().clip(max=_N_TABLE - 2)
+        low, high = (self.table[(index + step).long()] for step in (0, 1))
+        added = torch.lerp(low, high, place - index)
+        below = self.constant**0.5 * (found - means)
+        return self.gain * (self._square(means) + added + below) + self.offset
+
+    def _square(self, means):
+        return means * means / 4 - self.constant

@@ -1,5 +1,6 @@
 """What all filters share: shapes, lists of images, and one channel at a time."""
 
+from abc import abstractmethod
 from typing import Any, Self
 
 import numpy as np
@@ -107,6 +108,10 @@ class BaseFilter(BaseDenoiser):
             filtered = self._filter(to_float(to_nhwc(images, self.image_shape_)))
         refuse_overflow(filtered, images, type(self).__name__)
         return from_nhwc(filtered, images.ndim)
+
+    @abstractmethod
+    def _filter(self, images):
+        """Filter images; the one method that makes a filter."""
 
     @property
     def receptive_field_(self) -> tuple[int, int] | None:

@@ -31,7 +31,7 @@ from .._images import (
     value_range,
     warn_user,
 )
-from .._random import KeyedGenerator, draw_seed
+from .._random import KeyedGenerator, described, draw_seed
 from ..base import ImageFeaturesOutMixin, unchanged_on_error
 
 # Images per step of `transform`: their noise stays in the processor's cache.
@@ -100,6 +100,11 @@ def check_noise(noise):
             "GaussianNoise(0.2), or NoiseSequence([...]) for several."
         )
     return noise
+
+
+def description(noise):
+    """Text that noises share which draw the same numbers from one seed."""
+    return described(noise, lambda part: part._identity() if isinstance(part, BaseNoise) else part)
 
 
 class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstimator, ABC):
@@ -361,14 +366,14 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
 
     def _corrupt_keyed(self, X, warn):
         """Corrupt a validated batch with noise keyed by its images."""
-        keys = set()
+        keys, asker = set(), description(self)
         images = to_nhwc(X, self.image_shape_)
         dtype = np.float32 if X.dtype == np.uint8 else X.dtype
         out = np.empty((len(X), *self._output_hwc(images.shape[1:])), dtype=dtype)
         for start in range(0, len(X), _CHUNK):
             # A copy, which the verb may write to; adding 0.0 gives -0.0 the bytes of 0.0.
             chunk = np.ascontiguousarray(to_float(images[start : start + _CHUNK])) + 0.0
-            rng = KeyedGenerator(chunk, self.seed_, asker=self)
+            rng = KeyedGenerator(chunk, self.seed_, asker)
             with np.errstate(over="ignore", invalid="ignore"):
                 out[start : start + _CHUNK] = self.corrupt(chunk, rng)
             refuse_overflow(out[start : start + _CHUNK], chunk, type(self).__name__)

@@ -19,10 +19,9 @@ from .._images import (
     to_nhwc,
     value_range,
 )
-from .._random import described
 from ..metrics.full_reference import check_data_range
 from ..metrics.scorers import corrupted, fitted_attribute, fitted_image_shape, resolve_metric
-from ..noise._base import check_noise
+from ..noise._base import check_noise, description
 from ._base import BLUE, Axes, split_injectors
 
 
@@ -331,7 +330,7 @@ def _add_noise(estimators, X, noise):
     if any(split_injectors(estimator)[0] for estimator in estimators):
         return X
     own = [fitted_attribute(e, "noise_") or fitted_attribute(e, "noise") for e in estimators]
-    noises = {described(noise): noise for noise in own if noise is not None}
+    noises = {description(noise): noise for noise in own if noise is not None}
     if len(noises) != 1:
         names = ", ".join(type(estimator).__name__ for estimator in estimators)
         have = "more than one noise" if noises else "no noise of its own"

@@ -3,18 +3,21 @@
 import numpy as np
 
 from .._random import draw_seed
-from .._training.checkpoint import Checkpoint
+from .checkpoint import Checkpoint
 
 
-class Start:
+class FitStart:
     """How a fit starts.
 
     Parameters
     ----------
-    denoiser : LearnedDenoiser
-    going_on : bool
-        Whether the net that it has goes on training.
-    partial : bool, default=False
+    random_state : int, RandomState instance or None
+        Of the denoiser.
+    checkpoint : str, os.PathLike or None
+        Where the fit leaves its state, or has left it.
+    before : (int, int) or None
+        The seed and the number of fits of the net that goes on training; None is a new one.
+    partial : bool
         Whether it is a `partial_fit`: one epoch, no validation, no checkpoint.
 
     Attributes
@@ -28,17 +31,16 @@ class Start:
         Of the choice of the validation images.
     """
 
-    def __init__(self, denoiser, going_on, partial=False):
-        self.going_on, self.partial = going_on, partial
-        path = None if partial else denoiser.checkpoint
-        self.checkpoint = None if path is None else Checkpoint(path)
+    def __init__(self, random_state, checkpoint, before, partial):
+        self.going_on, self.partial = before is not None, partial
+        self.checkpoint = None if partial or checkpoint is None else Checkpoint(checkpoint)
         kept = self.checkpoint and self.checkpoint.seed
-        if going_on:
-            self.seed, self.n_fits = denoiser._seed, denoiser._n_fits + 1
+        if before is not None:
+            self.seed, self.n_fits = before[0], before[1] + 1
         else:
             # Where none is asked for, that of the fit which a checkpoint goes on with.
-            is_kept = denoiser.random_state is None and kept is not None
-            self.seed = kept if is_kept else draw_seed(denoiser.random_state)
+            is_kept = random_state is None and kept is not None
+            self.seed = kept if is_kept else draw_seed(random_state)
             self.n_fits = 1
         self.seeds = self._seeds(self.n_fits)
         # An image that was set aside stays so in the fits that go on.

@@ -24,13 +24,12 @@ from .._images import (
     union,
     warn_if_far,
 )
-from .._training.batches import as_channels, neighbours
-from .._training.fit_data import choose_patch_size, float32_range, gather, shorter_side, to_images
-from .._training.losses import OUTPUT_ACTIVATIONS
-from .._training.net import call
 from ..architectures import ARCHITECTURES, BaseArchitecture, Pretrained
 from ..architectures._spatial import along
 from ..architectures.variance import RADIUS, WithVariance
+from .batches import as_channels, call, neighbours
+from .fit_data import choose_patch_size, float32_range, gather, shorter_side, to_images
+from .losses import OUTPUT_ACTIVATIONS
 
 # Values of the largest layer of a net that is tried when it is loaded: 16 MB.
 _TRIAL_VALUES = 2**22
