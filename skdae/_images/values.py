@@ -98,9 +98,13 @@ def refuse_other_units(**named):
     for name, X in named.items():
         # Some values, at the same places of both, tell it.
         some = [_some(image) for image in (X if isinstance(X, list) else [X])]
-        measured.append((max(map(np.max, some)), np.mean([*map(np.mean, some)]), name))
+        # A mean of the largest floats is infinite, and compares as such.
+        with np.errstate(over="ignore"):
+            measured.append((max(map(np.max, some)), np.mean([*map(np.mean, some)]), name))
     (small, least, other), (large, most, name) = sorted(measured)
-    if large > 10 and 0 < 100 * small < large and 100 * least < most:
+    with np.errstate(over="ignore"):
+        differ = large > 10 and 0 < 100 * small < large and 100 * least < most
+    if differ:
         raise ValueError(
             f"{name} has values of about {large:.4g}, but {other} only up to {small:.4g}: their "
             f"units differ. Pass both in the same units, such as {name} / 255; uint8 is read as "

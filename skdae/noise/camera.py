@@ -6,6 +6,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
+from .._images import MAX_LEVEL
 from ._base import BaseNoise, LevelRange, level
 from .compression import JPEGNoise
 
@@ -118,7 +119,7 @@ class CameraNoise(BaseNoise):
     _parameter_constraints: dict = {
         **BaseNoise._parameter_constraints,
         "peak": level(Real, 1.0, 1e9),
-        "read_noise": level(Real, 0.0, None),
+        "read_noise": level(Real, 0.0, MAX_LEVEL),
         "gamma": level(Real, 1.0, 5.0),
         "white_balance": level(Real, 1.0, 8.0),
         "color_correction": level(Real, 0.0, 1.0),
