@@ -540,6 +540,9 @@ def pair(pictures, side, n_channels, rng):
     added = noise(clean, rng)
     if rng.random() < 0.15:  # in a part of the crop alone, or fading
         added = added * fading(side, rng)
+    ends = (clean == 0) | (clean == 1)
+    if ends.mean() > 0.1 and rng.random() < 0.5:  # what is masked has no noise
+        added = np.where(ends.all(2, keepdims=True), 0, added)
     noisy = clean + added
     clipped = rng.random() < (0.9 if noise is camera else 0.55)
     if clipped:
