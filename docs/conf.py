@@ -1,4 +1,4 @@
-"""How Sphinx builds the site. `make docs` calls it; nothing is fetched from the network."""
+"""How Sphinx builds the site. `make docs` calls it; try_it.py alone fetches from the network."""
 
 import os
 import re
@@ -13,6 +13,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import try_it
 from alternative_texts import set_texts
 from parameter_groups import group_parameters
 
@@ -144,6 +145,15 @@ def break_title(app, page, template, context, doctree):
         context["body"] = context["body"].replace(title[0], broken, 1)
 
 
+def add_try_it(app, config):
+    """Add the page that denoises in the browser, where what it runs can be had."""
+    if try_it.build(Path(app.confdir, "_build", "try_it", "try_it")):
+        app.tags.add("try_it")
+        config.html_static_path.append("_build/try_it")
+    else:
+        config.exclude_patterns.append("try_it.rst")
+
+
 def renew_sources(app):
     """Let viewcode write all pages of source: it keeps old ones, which lack new anchors."""
     shutil.rmtree(app.outdir / "_modules", ignore_errors=True)
@@ -152,6 +162,7 @@ def renew_sources(app):
 
 def setup(app):
     """Add the renderer, breaks of titles, texts of figures, and groups of parameters."""
+    app.connect("config-inited", add_try_it)
     app.connect("source-read", set_texts)
     app.connect("html-page-context", break_title)
     # Before viewcode.
