@@ -8,6 +8,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 from sklearn.base import clone
 from sklearn.datasets import load_sample_image, load_sample_images
 from sklearn.model_selection import train_test_split
@@ -18,6 +19,7 @@ from skdae import (
     GaussianNoise,
     Noise2VoidDenoiser,
     Occlusion,
+    PoissonNoise,
     PretrainedDenoiser,
     RecorruptedDenoiser,
     SaltPepper,
@@ -54,8 +56,41 @@ def folder():
     return figure
 
 
+def micrograph(side=200):
+    """Cells on a dark ground, in photons."""
+    rng = np.random.default_rng(5)
+    y, x = np.mgrid[:side, : side * 7 // 5]
+    image = np.zeros(y.shape)
+    for row, column, radius, light in rng.uniform((0, 0, 8, 0.3), (*y.shape, 26, 1), (22, 4)):
+        distance = np.hypot(y - row, x - column) / radius
+        image = np.maximum(image, light * (distance < 1) * (0.5 + 0.5 * distance**2))
+    texture = gaussian_filter(rng.normal(size=image.shape), 2)
+    return 1 + 30 * gaussian_filter(image * (1 + 0.2 * texture / texture.std()), 1).clip(0)
+
+
+def half_denoised(X_noisy):
+    """An image of which the right half is denoised, behind a white line."""
+    card = X_noisy[0].copy()
+    middle = card.shape[1] // 2
+    card[:, middle:] = PretrainedDenoiser().fit(X_noisy).predict(X_noisy)[0, :, middle:]
+    card[:, middle] = card.max()
+    return card
+
+
+def service():
+    """Lines of code, as a terminal shows them."""
+    figure = plt.figure(figsize=(2.8, 2), facecolor="#1b1f24")
+    lines = ['save(dae, "d.safetensors")', "", 'load("d.safetensors")', "    .predict(X_noisy)", ""]
+    text = "\n".join([*lines, 'dae.to_onnx("d.onnx")'])
+    figure.text(0.06, 0.5, text, color="#e6edf3", family="monospace", fontsize=11, va="center")
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3] / 255
+    plt.close(figure)
+    return pixels
+
+
 def thumbnails():
-    """Pictures of the gallery's cards: four noises, and a photograph of which half is denoised."""
+    """Pictures of cards: four noises, what is half denoised, and lines of code."""
     china, flower = (image / 255 for image in load_sample_images().images)
     temple = china[None, 150:250, 200:340]
     noises = [
@@ -68,11 +103,11 @@ def thumbnails():
     cards = {"noises": np.vstack([np.hstack(kinds[:2]), np.hstack(kinds[2:])])}
     flower = flower[None, 80:260, 190:442]
     X_noisy = GaussianNoise(35 / 255, random_state=0).fit_transform(flower)
-    card = X_noisy[0].copy()
-    middle = card.shape[1] // 2
-    card[:, middle:] = PretrainedDenoiser().fit(X_noisy).predict(X_noisy)[0, :, middle:]
-    card[:, middle] = 1
-    cards["flower"] = card
+    cards["flower"] = half_denoised(X_noisy)
+    counts = PoissonNoise(peak=1.0, random_state=0).fit_transform(micrograph()[None])
+    # Brightened, for the eye.
+    cards["micrographs"] = (half_denoised(counts).clip(0) / counts.max()) ** 0.6
+    cards["service"] = service()
     return cards
 
 

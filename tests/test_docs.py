@@ -202,6 +202,36 @@ def test_photograph_of_the_first_pages_gains_what_they_say():
             )
 
 
+def numbers_of_noise(page):
+    """Of the table of real and textbook noise, the numbers of each line."""
+    lines = [(name, page.read_text().partition(name)[2]) for name in NOISES]
+    return {name: re.findall(r"\d\d\.\d\d|–", text)[:4] for name, text in lines}
+
+
+NOISES = ("PolyU", "FMD", "W2S", "Set12")
+
+
+def test_textbook_noise_of_the_first_pages_is_that_of_the_benchmarks(monkeypatch):
+    """Of real noise, they have the same numbers, for which `make real` needs data."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import photographs
+    import quality
+    import weights
+
+    readme = numbers_of_noise(ROOT / "README.md")
+    assert readme == numbers_of_noise(DOCS / "index.rst")
+    assert {len(numbers) for numbers in readme.values()} == {4}
+    rows = quality.read_results(quality.RESULTS)
+    nets = {row["net"]: row for row in weights.read_results(weights.RESULTS)}
+    place = photographs.LEVELS.index(25)
+    expected = [
+        *(rows[f"set12 / Gaussian / {x}"]["figures"]["psnr"] for x in ("noisy input", "NL means")),
+        photographs.PUBLISHED["set12"]["BM3D"][place],
+        nets["grey"]["psnr, seen"]["Set12"][place],
+    ]
+    assert [float(number) for number in readme["Set12"]] == pytest.approx(expected, abs=0.006)
+
+
 def test_the_front_page_runs_as_written():
     X_clean = load_digits_images().images[:100]
     namespace = {"X_clean": X_clean, "X_noisy": X_clean}

@@ -73,7 +73,7 @@ def test_what_an_index_shows_leads_to_no_file(wheel):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert re.findall("```.*?```", text, re.DOTALL) == re.findall("```.*?```", readme, re.DOTALL)
     assert "| Start | installation, and the first denoised image |" in text
-    assert "*A photograph of an orange dahlia, covered with coloured noise*" in text
+    assert "*A photograph of an orange dahlia, covered with colored noise*" in text
     assert [line for line in text.splitlines() if line.startswith("#")] == [
         "# skdae",
         *(line for line in readme.splitlines() if line.startswith("#")),

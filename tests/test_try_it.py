@@ -70,6 +70,10 @@ def test_another_package_than_the_pinned_one_is_refused(try_it, monkeypatch, tmp
 @pytest.fixture(scope="module")
 def site(try_it, tmp_path_factory):
     """The page as Sphinx writes it, alone."""
+    for module in ("playwright", "pydata_sphinx_theme", "sphinx_design"):
+        pytest.importorskip(module)
+    if BROWSER is None:
+        pytest.skip("no Chromium is there")
     folder = tmp_path_factory.mktemp("site")
     if not try_it.build(folder / "packed" / "try_it"):
         pytest.skip("npm, or its network, is not there")
@@ -91,9 +95,8 @@ def site(try_it, tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(site):
     """The page in a browser, from a server that remembers what it is asked for."""
-    sync = pytest.importorskip("playwright.sync_api")
-    if BROWSER is None:
-        pytest.skip("no Chromium is there")
+    from playwright.sync_api import sync_playwright
+
     asked = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):
@@ -107,7 +110,7 @@ def page(site):
         server = stack.enter_context(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler))
         stack.callback(server.shutdown)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        chromium = stack.enter_context(sync.sync_playwright()).chromium
+        chromium = stack.enter_context(sync_playwright()).chromium
         # Whoever is root, as in many containers, has no sandbox.
         browser = chromium.launch(executable_path=shutil.which(BROWSER), chromium_sandbox=False)
         stack.callback(browser.close)
