@@ -65,6 +65,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "parallel": int(os.environ.get("WORKERS", "1")),
     "show_signature": False,
+    "remove_config_comments": True,
     "image_srcset": ["2x"],
 }
 
@@ -92,6 +93,13 @@ html_title = f"skdae {version}"
 html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["skdae.css"]
+html_favicon = "_static/favicon.svg"
+# Where the site lies, if anybody serves it: links to it then come with a picture.
+html_baseurl = os.environ.get("SITE_URL", "")
+DESCRIPTION = (
+    "Remove noise from photographs, scans, micrographs and signals, with a pretrained network or "
+    "your own, through the scikit-learn API."
+)
 html_theme_options = {
     "logo": {
         "image_light": "_static/logo_light.svg",
@@ -145,6 +153,31 @@ def break_title(app, page, template, context, doctree):
         context["body"] = context["body"].replace(title[0], broken, 1)
 
 
+def name_cells(app, doctree):
+    """Put the word of its column before each cell of a stacked table, for narrow pages."""
+    for table in doctree.findall(nodes.table):
+        if "stacked" not in table["classes"]:
+            continue
+        words = [entry.astext() for head in table.findall(nodes.thead) for entry in head[-1]]
+        for body in table.findall(nodes.tbody):
+            for row in body:
+                for word, entry in zip(words[1:], row[1:], strict=False):
+                    for text in list(entry.findall(nodes.paragraph))[:1]:
+                        text.insert(0, nodes.inline("", f"{word}: ", classes=["column"]))
+
+
+def describe(app, page, template, context, doctree):
+    """Say in the head of a page what the site is, for search engines and for links to it."""
+    # A title is HTML: without its tags, all that it lacks for an attribute is escaped quotes.
+    title = re.sub("<[^>]*>", "", context.get("title", "")).replace('"', "&quot;")
+    texts = {"og:title": title, "og:description": DESCRIPTION}
+    if app.config.html_baseurl:
+        texts["og:image"] = f"{app.config.html_baseurl}_static/social.jpg"
+    tags = [f'<meta name="description" content="{DESCRIPTION}">']
+    tags += [f'<meta property="{name}" content="{text}">' for name, text in texts.items()]
+    context["metatags"] = context.get("metatags", "") + "\n".join(tags)
+
+
 def add_try_it(app, config):
     """Add the page that denoises in the browser, where what it runs can be had."""
     if try_it.build(Path(app.confdir, "_build", "try_it", "try_it")):
@@ -164,7 +197,9 @@ def setup(app):
     """Add the renderer, breaks of titles, texts of figures, and groups of parameters."""
     app.connect("config-inited", add_try_it)
     app.connect("source-read", set_texts)
+    app.connect("doctree-read", name_cells)
     app.connect("html-page-context", break_title)
+    app.connect("html-page-context", describe)
     # Before viewcode.
     app.connect("html-collect-pages", renew_sources, priority=400)
     # After numpydoc.

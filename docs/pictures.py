@@ -175,6 +175,8 @@ if __name__ == "__main__":
         pixels = Image.fromarray((card.clip(0, 1) * 255).round().astype("uint8"))
         pixels.resize((560, 400)).save(IMAGES / f"card_{name}.jpg", quality=90)
         print(f"card_{name}.jpg is drawn.")
+    wide = Image.fromarray((half_denoised(images["noisy"])[:336] * 255).round().astype("uint8"))
+    wide.save(IMAGES.parent / "_static" / "social.jpg", quality=85)
     for draw in (folder, without_clean_data, intervals):
         figure = draw()
         for ax in figure.axes:

@@ -257,6 +257,27 @@ def test_code_of_the_chooser_runs_with_two_steps_of_training(monkeypatch):
     assert namespace["X_denoised"].shape == namespace["X_noisy"].shape
 
 
+STACKED = """
+.. list-table::
+    :class: stacked
+    :header-rows: 1
+
+    * - Filter
+      - Learns
+    * - mean
+      - nothing
+"""
+
+
+def test_cells_of_stacked_tables_name_their_column():
+    pytest.importorskip("sphinx")
+    core = pytest.importorskip("docutils.core")
+    doctree = core.publish_doctree(STACKED)
+    docs_module("conf").name_cells(None, doctree)
+    cells = [entry.astext() for entry in doctree.findall(lambda node: node.tagname == "entry")]
+    assert cells == ["Filter", "Learns", "mean", "Learns: nothing"]
+
+
 def test_answers_of_the_chooser_open_a_section():
     sections = re.findall(r"^\.\. _([\w-]+):$", (DOCS / "guide" / "choose.rst").read_text(), re.M)
     opened = re.findall(r'href="#([\w-]+)"', docs_module("diagrams").choose())

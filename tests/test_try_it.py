@@ -4,11 +4,13 @@ import contextlib
 import http.server
 import io
 import re
+import runpy
 import shutil
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -52,6 +54,22 @@ def test_without_npm_or_network_the_page_is_left_out(try_it, missing, monkeypatc
     monkeypatch.setattr(subprocess, "run", fails)
     assert try_it.build(tmp_path / "packed") is False
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_the_site_has_the_page_only_where_it_can_run(try_it, is_there, monkeypatch, tmp_path):
+    pytest.importorskip("sphinx")
+    monkeypatch.setattr(try_it, "build", lambda folder: is_there)
+    conf = runpy.run_path(str(DOCS / "conf.py"))
+    app = SimpleNamespace(confdir=tmp_path, tags=set())
+    config = SimpleNamespace(html_static_path=[], exclude_patterns=[])
+    conf["add_try_it"](app, config)
+    assert app.tags == ({"try_it"} if is_there else set())
+    assert config.exclude_patterns == ([] if is_there else ["try_it.rst"])
+    assert len(config.html_static_path) == is_there
+    # The front page has a second button in any case.
+    front = (DOCS / "index.rst").read_text(encoding="utf-8")
+    assert front.count(".. only:: try_it\n") == front.count(".. only:: not try_it\n") == 1
 
 
 def test_another_package_than_the_pinned_one_is_refused(try_it, monkeypatch, tmp_path):
