@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
+from skdae.noise._level_map import LevelMap
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
@@ -46,7 +47,6 @@ from skdae.architectures import UNet
 from skdae.metrics import mse_scorer, structural_similarity
 from skdae.model_selection import denoising_scorer
 from skdae.noise import BaseNoise
-from skdae.noise._level_map import LevelMap
 
 INJECTORS = [
     GaussianNoise(std=0.2, mean=0.05),

@@ -65,6 +65,11 @@ class Persistent:
         if cls.__module__.partition(".")[0] == __package__.partition(".")[0]:
             CLASSES[cls.__name__] = cls
 
+    @classmethod
+    def _upgraded(cls, state):
+        """The state that this version saves, of that, still as JSON, of an earlier one."""
+        return state
+
     def _get_saved_state(self):
         """Attributes to save beside the parameters, by name, as values that a file can hold."""
         return _attributes(self)
@@ -95,7 +100,7 @@ class SaveMixin(Persistent):
     def _truths(self):
         """See `Persistent`."""
         shape = getattr(self, "image_shape_", (self.n_features_in_,))
-        yield "image_shape_", 0 < len(shape) < 4 and is_shape(shape, self.n_features_in_)
+        yield "image_shape_", 0 < len(shape) < 5 and is_shape(shape, self.n_features_in_)
         names = getattr(self, "feature_names_in_", None)
         fit = names is None or (_are_names(names) and len(names) == self.n_features_in_)
         yield "feature_names_in_", fit
@@ -475,6 +480,8 @@ class Reader:
     def _object(self, content):
         name, parameters, state = content["class"], content["params"], content["state"]
         cls = _class_of(name)
+        if cls is not None and issubclass(cls, Persistent):
+            state = cls._upgraded(state)
         unknown = f"the class {name!r}" if cls is None else _unknown(cls, parameters, state)
         if unknown:
             raise ValueError(

@@ -158,7 +158,13 @@ class VarianceStabilized(MetaDenoiser):
         if isinstance(noise, str):
             targets = y if y is not None and y[0].shape == X[0].shape else None
             shape = getattr(self.denoiser, "image_shape", None)
-            noise = estimate_noise(X, targets, "poisson-gaussian", image_shape=shape)
+            noise = estimate_noise(
+                X,
+                targets,
+                "poisson-gaussian",
+                image_shape=shape,
+                channel_axis=self.channel_axis,
+            )
         # Refuses what cannot be stabilised.
         as_camera(noise)
         self.range_ = float32_range(X)
@@ -269,7 +275,7 @@ class Stabilized(Graph):
 
     def __init__(self, net, transform, line, range):
         super().__init__()
-        self.net, self.line, self.range = net, line, range
+        self.net, self.line, self.range, self.sides = net, line, range, net.sides
         self.gain, self.offset = transform.gain, transform.offset
         self.constant = 0.375 + transform.std**2
         # What the inverse adds to a square is constant beyond a hundred photons.
