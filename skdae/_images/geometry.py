@@ -89,8 +89,8 @@ def geometry_of(X, image_shape=None, channel_axis="auto"):
         Flat rows, or samples in their shape.
     image_shape : tuple of int or None, default=None
         The shape of one sample, which flat rows need. None means that of the samples; rows are
-        square images if their number of values is a perfect square and values that are a row apart
-        are alike, else signals.
+        square images if their number of values is a perfect square and they look like it, else
+        signals.
     channel_axis : {"auto", -1, None}, default="auto"
         -1: the last axis holds channels. None: no axis does. "auto" takes the last of three or
         more axes of a sample for channels.
@@ -171,12 +171,17 @@ def _shape_of_rows(X):
 
 
 def _look_like_images(X, side):
-    """Whether values one row of an image apart are more alike than those half a row apart."""
+    """Whether values one row of an image apart are more alike than those half a row apart.
+
+    Rows without any order, in which neighbours are no more alike, tell nothing, and may be images.
+    """
     places = range(0, len(X), max(1, len(X) // _N_ROWS))
     rows = np.stack([np.asarray(X[i], dtype=np.float64) for i in places])
     with np.errstate(over="ignore", invalid="ignore"):
-        near, far = (np.square(rows[:, n:] - rows[:, :-n]).mean() for n in (side, side // 2))
-        return bool(near <= _ALIKE * far)
+        beside, below, far = (
+            np.square(rows[:, n:] - rows[:, :-n]).mean() for n in (1, side, side // 2)
+        )
+        return not beside < _ALIKE * far < below
 
 
 def _check_image_shape(own_shape, image_shape):

@@ -360,7 +360,8 @@ def _seen(estimators, X):
         for injectors, _ in map(split_injectors, estimators)
     )
     for other in others:
-        if not all(map(np.array_equal, check_any_images(first), check_any_images(other))):
+        pair = (check_any_images(X, channel_axis=None) for X in (first, other))
+        if not all(map(np.array_equal, *pair)):
             raise ValueError(
                 "The estimators do not denoise the same noisy images, because Pipelines among them "
                 "corrupt these by themselves; pass without_noise(pipeline), and noise=."
