@@ -68,7 +68,7 @@ def test_rows_of_a_square_number_are_images_only_if_they_look_like_it(noise):
     rng = np.random.default_rng(0)
     digits = load_digits_images().images.reshape(-1, 64)
     assert geometry_of(digits + noise * rng.normal(size=digits.shape)).image_shape == (8, 8)
-    photographs = np.stack([china() [i : i + 32, i : i + 32].ravel() for i in range(0, 300, 10)])
+    photographs = np.stack([china()[i : i + 32, i : i + 32].ravel() for i in range(0, 300, 10)])
     rows = photographs + noise * rng.normal(size=photographs.shape)
     assert geometry_of(rows).image_shape == (32, 32)
     steps = rng.normal(size=(20, 1024)).cumsum(axis=1) / 20

@@ -464,7 +464,7 @@ def test_ssim_scorer_takes_the_shape_that_the_estimator_knows():
     pipeline = make_pipeline(SeededNoise(0.0).fit(X), half)
     pipeline[0].image_shape_ = (12, 12)
     assert ssim_scorer(pipeline, X) == pytest.approx(expected)
-    # A shape that does not hold the target's pixels, as in super-resolution, is not used.
+    # A shape that does not hold the target's pixels is not used.
     half.image_shape_ = (8, 9)
     assert ssim_scorer(half, X) == structural_similarity(X, X / 2)
 

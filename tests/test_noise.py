@@ -42,7 +42,6 @@ from skdae import (
     load,
 )
 from skdae._random import KeyedGenerator, TorchGenerator
-from skdae.architectures import UNet
 from skdae.metrics import mse_scorer, structural_similarity
 from skdae.model_selection import denoising_scorer
 from skdae.noise import BaseNoise

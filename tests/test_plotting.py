@@ -16,7 +16,6 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skdae import (
-    Downsample,
     GaussianNoise,
     MedianFilter,
     PoissonGaussianNoise,
@@ -553,19 +552,6 @@ def test_every_noise_level_draws_its_own_but_for_all_the_same_noise():
     # Levels draw other numbers, of which the mean square deviates by one percent.
     assert display.values["noisy"] == pytest.approx(np.square([0.1, 0.2, 0.4]), rel=0.05)
     assert not hasattr(noise, "seed_")
-
-
-def test_smaller_noisy_images_have_no_line():
-    X = clean((3, 8, 8))
-
-    class Grey(Shrink):
-        def predict(self, X_small):
-            return np.full_like(X, 0.5)
-
-    display = NoiseLevelDisplay.from_estimator(
-        {"grey": Grey()}, X, noise=Downsample(), levels=[2, 4], param_name="factor"
-    )
-    assert list(display.values) == ["grey"]
 
 
 @pytest.mark.parametrize("metric", METRICS)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.ndimage import correlate1d
 from sklearn import config_context
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
@@ -12,7 +13,6 @@ from sklearn.pipeline import make_pipeline
 
 from skdae import (
     DenoisingAutoencoder,
-    Downsample,
     GaussianNoise,
     MeanFilter,
     MedianFilter,
@@ -21,6 +21,7 @@ from skdae import (
     psnr_scorer,
 )
 from skdae.architectures import Dense, UNet
+from skdae.filters import BaseFilter
 
 # The eight poses of a square image, and how to undo each, by transposing and reversing alone.
 POSES = [
@@ -196,12 +197,27 @@ def test_score_corrupts_with_the_noise_of_the_denoiser():
     assert np.isfinite(psnr_scorer(ensemble, X))
 
 
-def test_noise_that_shrinks_images_sets_the_size_of_the_input():
-    X = images((8, 8, 8))
-    net = DenoisingAutoencoder(UNet(filters=(2,)), noise=Downsample(2), max_epochs=1)
-    ensemble = SelfEnsembleDenoiser(net).fit(X)
-    assert ensemble.image_shape_ == (4, 4)
-    assert ensemble.predict(X[:, ::2, ::2]).shape == X.shape
+def test_signals_and_volumes_have_poses():
+    rng = np.random.default_rng(0)
+    signals, volumes = rng.random((3, 20, 2)), rng.random((2, 4, 6, 6))
+    slope = np.array([0.2, 0.3, 0.5])
+    for X, axes, options in ((signals, (1,), {"channel_axis": -1}), (volumes, (1, 2, 3), {})):
+        options = {"channel_axis": None, **options}
+        filtered = SelfEnsembleDenoiser(Uneven(slope, **options)).fit(X).predict(X)
+        flipped = SelfEnsembleDenoiser(Uneven(slope, **options)).fit(X).predict(np.flip(X, axes))
+        np.testing.assert_allclose(np.flip(flipped, axes), filtered, atol=1e-12)
+
+
+class Uneven(BaseFilter):
+    """A filter along the last spatial axis that is not symmetric."""
+
+    def __init__(self, weights, *, image_shape=None, channel_axis="auto"):
+        self.weights = weights
+        self.image_shape = image_shape
+        self.channel_axis = channel_axis
+
+    def _filter(self, images):
+        return correlate1d(images, self.weights, axis=-2)
 
 
 def test_score_without_clean_images_of_a_filter():

@@ -76,5 +76,5 @@ for name, X in X_large.items():
 #
 # .. dropdown:: Answer
 #
-#     ``lower = Downsample(factor=4)``, and the factors of ``::2``, ``repeat`` and ``zoom``. Only 2 × 2
-#     values are left of each digit, and all methods get much worse.
+#     ``lower = Downsample(factor=4)``, and the factors of ``::2``, ``repeat`` and ``zoom``. Only
+#     2 × 2 values are left of each digit, and all methods get much worse.

@@ -274,7 +274,7 @@ def patch_shape(patch_size, images, rank, is_whole, min_images=2):
         return sides
     is_list = isinstance(images, list)
     # The first has the size of all, but for a list.
-    smallest = np.min([x.shape[:-1] for x in (images if is_list else images[:1])], 0).tolist()
+    smallest = np.min([x.shape[:-1] for x in (images if is_list else [images[0]])], 0).tolist()
     large, crop, least = _CROPS[rank]
     sides = [min(crop, side) for side in smallest]
     if rank == 3:

@@ -4,7 +4,6 @@ import copy
 import inspect
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -73,7 +72,7 @@ class NetPlan(Persistent):
         """Whether the net takes images of another size than those at fit."""
         return self.receptive_field is not None
 
-    @cached_property
+    @property
     def geometry(self):
         """Spatial axes and channels of a sample."""
         return Geometry(self.image_shape, self.has_channels)
@@ -267,8 +266,8 @@ class NetPlan(Persistent):
             if size is not None and not self.any_size:
                 is_one = isinstance(size, tuple) and len({*size}) == 1
                 raise ValueError(
-                    f"{name}={size[0] if is_one else size} needs a network that takes images of any size; use "
-                    'architecture="unet", "dncnn", or "conv" with latent_dim=None.'
+                    f"{name}={size[0] if is_one else size} needs a network that takes images of "
+                    'any size; use architecture="unet", "dncnn", or "conv" with latent_dim=None.'
                 )
         if tile_size is not None:
             check_tile(tile_size, *self.receptive_field)
@@ -276,9 +275,8 @@ class NetPlan(Persistent):
             return
         sides = patch_size if isinstance(patch_size, tuple) else (patch_size,)
         # The first has the size of all, but for a list.
-        smallest = np.min(
-            [x.shape[:-1] for x in (images if type(images) is list else images[:1])], 0
-        )
+        some = images if isinstance(images, list) else [images[0]]
+        smallest = np.min([x.shape[:-1] for x in some], 0)
         if (np.array(sides) > smallest).any():
             least = min(smallest.tolist())
             raise ValueError(

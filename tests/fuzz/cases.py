@@ -85,7 +85,6 @@ def noise(draw, name=None):
         same_shape(again, other, dtype=result_dtype(other))
 
 
-
 def _corrupts_tensors(injector, images, verdict):
     """As in a training loop."""
     if images.verdict is not SOUND:
