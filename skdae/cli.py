@@ -226,7 +226,8 @@ def _parameters(model):
         is_noise = isinstance(value, BaseNoise)
         if is_noise or "__" not in name:
             with config_context(print_changed_only=not is_noise):
-                yield name, repr(value) if is_noise else value
+                # In one line, however many parameters it has.
+                yield name, " ".join(repr(value).split()) if is_noise else value
 
 
 def _print_net(denoiser):

@@ -270,7 +270,9 @@ class LearnedDenoiser(BaseDenoiser):
     def _train(self, given, plan, noise, data, pretext, start):
         """A net that has learnt, with its plan."""
         device = hardware.resolve_device(self.device)
-        is_conv = bool(plan.architecture) and not plan.flat
+        # On processors, gradients of convolutions of volumes came out as NaN in bfloat16.
+        is_safe = plan.geometry.rank < 3 or device.type == "cuda"
+        is_conv = bool(plan.architecture) and not plan.flat and is_safe
         precision = hardware.resolve_precision(self.precision, device, convolutional=is_conv)
         with _own_generator(start.seeds[1], device), _explained(self):
             module = copy.deepcopy(
