@@ -429,7 +429,7 @@ def test_what_cannot_be_denoised_in_chunks_says_so_at_once(net):
         net.predict(unknown)
     with pytest.raises(ValueError, match=r"images of shape \(70, 91, 2\)"):
         net.predict(da.zeros((5, 70, 91, 2)))
-    with pytest.raises(ValueError, match="expected flat rows"):
+    with pytest.raises(ValueError, match="was fitted on images"):
         net.predict(da.zeros((5, 70, 91, 2, 2)))
     with pytest.raises(ValueError, match="arrays in memory"):
         net.predict(da.from_array(X), return_std=True)

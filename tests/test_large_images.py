@@ -106,17 +106,22 @@ def test_epoch_shows_as_many_pixels_as_the_images_hold():
     assert len(crops(np.zeros((1, 10, 10, 1), np.uint8), (9, 9))) == 1
 
 
-def test_target_crops_are_those_of_the_input_enlarged():
-    images = numbered((9, 12), (20, 7))
-    targets = [image.repeat(2, axis=0).repeat(2, axis=1) for image in images]
-    data = crops(images, (4, 4), targets)
-    x, y = data.batch(data.rows)
-    torch.testing.assert_close(y, x.repeat_interleave(2, 2).repeat_interleave(2, 3))
+@pytest.mark.parametrize("shape", [(30,), (9, 12), (5, 6, 7)])
+def test_crops_of_any_number_of_axes_are_parts_of_images(shape):
+    places = np.indices(shape).reshape(len(shape), -1).T.reshape(*shape, len(shape))
+    images = places[None].astype(np.float32)
+    data = crops(images, (3,) * len(shape))
+    for patch in data.batch(data.rows)[1].movedim(1, -1):
+        # Places that are neighbours in a crop are neighbours in the image.
+        for axis in range(len(shape)):
+            steps = patch.diff(dim=axis).abs()
+            assert steps.sum(-1).unique().tolist() == [1.0]
 
 
 def test_crops_of_signals_are_read_both_ways():
-    assert len(_poses((1, 5))) == 2
+    assert len(_poses((5,))) == 2
     assert len(_poses((5, 5))) == 8
+    assert len(_poses((4, 5, 5))) == 16
 
 
 def test_validation_crops_stay_the_same():
@@ -308,7 +313,7 @@ def test_pictures_in_tiles_are_whole_or_refused(reach):
     X = np.random.default_rng(0).random((2, 300, 50, 1), dtype=np.float32)
 
     def run():
-        return in_tiles(lambda image: image, X, (1, 1), 1, 88, 8, reach)
+        return in_tiles(lambda image: image, X, 1, 88, 8, reach)
 
     if reach == 40:
         np.testing.assert_array_equal(run(), X)

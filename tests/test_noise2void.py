@@ -259,8 +259,8 @@ def test_a_signal_is_hidden_behind_itself_further_on():
     assert steps.max() <= 6
 
 
-@pytest.mark.parametrize("mask_shape", [3, (1,), (1, 4), (0, 1), (1, 1, 1), ("1", 9), None])
-def test_windows_have_two_odd_sides(mask_shape):
+@pytest.mark.parametrize("mask_shape", [3, (), (1, 4), (0, 1), (1, 3, 1, 1), ("1", 9), None])
+def test_windows_have_odd_sides(mask_shape):
     with pytest.raises(ValueError, match="mask_shape"):
         small(mask_shape=mask_shape).fit(np.zeros((4, 8, 8)))
 

@@ -129,7 +129,7 @@ def test_pickle_round_trip_predicts_the_same(digits):
 
 
 def test_patch_of_the_discriminator_has_18_pixels():
-    judge = PatchDiscriminator((64, 64, 1), (64, 64, 1), (4, 8))
+    judge = PatchDiscriminator((64, 64, 1), (4, 8))
     x = torch.rand(1, 2, 64, 64, requires_grad=True)
     judge(x)[0, 0, 8, 8].backward()
     assert x.grad.abs().sum((0, 1, 2)).count_nonzero() == 18

@@ -93,14 +93,6 @@ def test_filter_that_treats_all_directions_alike_is_left_as_it_is():
     np.testing.assert_allclose(SelfEnsembleDenoiser(MeanFilter()).fit_transform(X), expected, 1e-5)
 
 
-def test_target_larger_than_the_image_is_turned_back_in_its_own_size():
-    X, y = images((6, 4, 4)), images((6, 8, 8))
-    net = DenoisingAutoencoder(UNet(filters=(4,)), max_epochs=2, random_state=0)
-    ensemble = SelfEnsembleDenoiser(net).fit(X, y)
-    expected = by_hand(ensemble.denoiser_, X, POSES)
-    np.testing.assert_allclose(ensemble.predict(X), expected, atol=1e-5)
-
-
 # Kinds of input
 
 
@@ -110,20 +102,6 @@ def test_flat_rows_give_what_their_images_give(shape):
     filter_ = MeanFilter(image_shape=shape[1:])
     flat = SelfEnsembleDenoiser(filter_).fit(X.reshape(6, -1)).predict(X.reshape(6, -1))
     np.testing.assert_allclose(flat.reshape(shape), MeanFilter().fit_transform(X), rtol=1e-5)
-
-
-def test_flat_rows_of_a_larger_target_are_turned_as_images():
-    X, y = images((6, 16)), images((6, 64))
-    net = DenoisingAutoencoder(Dense(hidden=(8,)), max_epochs=1, random_state=0)
-    ensemble = SelfEnsembleDenoiser(net).fit(X, y)
-
-    class Images:
-        def predict(self, X):
-            return ensemble.denoiser_.predict(X.reshape(len(X), -1)).reshape(-1, 8, 8)
-
-    expected = by_hand(Images(), X.reshape(6, 4, 4), POSES)
-    np.testing.assert_allclose(ensemble.predict(X).reshape(6, 8, 8), expected, atol=1e-6)
-    assert ensemble.get_feature_names_out().shape == (64,)
 
 
 def test_signals_are_flipped():

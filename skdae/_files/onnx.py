@@ -104,7 +104,9 @@ def export_onnx(net, path, free_size):
         example = net.example()
     free = {0: Dim("n_samples")}
     if free_size:
-        free |= {axis: Dim(name) for axis, name in enumerate(net.sides, start=1)}
+        # Of signals, the exporter reasons about lengths of 1 and 2 apart.
+        least = {"min": 3} if len(net.sides) == 1 else {}
+        free |= {axis: Dim(name, **least) for axis, name in enumerate(net.sides, start=1)}
     # The graph is traced on the CPU, whatever a caller's default device is.
     with _in_silence(), torch.device("cpu"):
         program = torch.onnx.export(

@@ -100,6 +100,8 @@ def output_of(estimator, X):
             f"X has {shape[1]} features, but {type(estimator).__name__} is expecting "
             f"{estimator.n_features_in_} features as input. If X is one image, pass X[None]."
         )
+    if hasattr(estimator, "_check_shape"):
+        estimator._check_shape(shape)
     dtype = np.dtype(X.dtype)
     dtype = np.float32 if not kept or dtype == np.uint8 else float_dtype(dtype)
     return shape, np.dtype(dtype)

@@ -5,7 +5,7 @@ images and three for volumes.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral
 
 import numpy as np
@@ -30,25 +30,23 @@ class Geometry:
     image_shape: tuple[int, ...]
     has_channels: bool = False
 
-    @property
-    def spatial(self):
-        """The sides: length, or height and width, or depth, height and width."""
-        return self.image_shape[:-1] if self.has_channels else self.image_shape
+    #: The sides: length, or height and width, or depth, height and width; and how many.
+    spatial: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    rank: int = field(init=False, repr=False, compare=False)
+    n_channels: int = field(init=False, repr=False, compare=False)
+    #: Shape of a sample inside skdae.
+    shape: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
-    @property
-    def rank(self):
-        """Number of spatial axes."""
-        return len(self.spatial)
-
-    @property
-    def n_channels(self):
-        """Number of channels."""
-        return self.image_shape[-1] if self.has_channels else 1
-
-    @property
-    def shape(self):
-        """Shape of a sample inside skdae."""
-        return (*self.spatial, self.n_channels)
+    def __post_init__(self):
+        shape = self.image_shape if self.has_channels else (*self.image_shape, 1)
+        known = {
+            "spatial": shape[:-1],
+            "rank": len(shape) - 1,
+            "n_channels": shape[-1],
+            "shape": tuple(shape),
+        }
+        # Read often, and so no properties; a frozen object is written to this way.
+        vars(self).update(known)
 
     @property
     def channel_axis(self):
@@ -200,7 +198,8 @@ def _check_image_shape(own_shape, image_shape):
             f"image_shape={image_shape} holds {math.prod(image_shape)} pixels, but X has "
             f"{own_shape[0]} per row; pass {remedy}."
         )
-    if len(own_shape) > 1 and own_shape not in (image_shape, (*image_shape, 1)):
+    same = (image_shape, (*image_shape, 1), image_shape[:-1] if image_shape[-1] == 1 else ())
+    if len(own_shape) > 1 and own_shape not in same:
         raise ValueError(
             f"image_shape={image_shape} does not match the images of X, which have shape "
             f"{own_shape}; image_shape is needed for flat rows only, leave it None here."

@@ -422,7 +422,7 @@ def _in_some_groups(groups, n_validation, generator):
 def to_images(X, geometry):
     """Samples with spatial axes and channels."""
     if isinstance(X, list):
-        return [image.reshape(geometry.of((1, *image.shape)).shape) for image in X]
+        return [image.reshape(*geometry.of((1, *image.shape)).shape) for image in X]
     return geometry.read(X)
 
 

@@ -248,8 +248,12 @@ class NetPlan(Persistent):
         check_stack(X, self.context)
         warn_if_far(float32_range(X), self.input_range)
         images = self.geometry.read(X)
-        check_fitted_shape(images.shape[1:], self.shape, self.any_size)
+        self.check_shape(images.shape[1:])
         return images
+
+    def check_shape(self, shape):
+        """Refuse samples of sides and channels that the net does not take."""
+        check_fitted_shape(shape, self.shape, self.any_size)
 
     def with_neighbours(self, images, index):
         """Some images of a stack, with those beside them as channels; tensors."""
@@ -385,7 +389,7 @@ def plan_net(
     latent_dim = None if latent_dim is None else int(latent_dim)
     any_size = bool(architecture) and architecture.any_size(latent_dim)
     flat = architecture.flat if architecture else takes_rows
-    first = X[0][None] if ragged else X
+    first = X[0].reshape(1, *X[0].shape) if ragged else X
     if flat and takes_rows:
         # Nets that take rows need no image, so a guess will do for them.
         geometry = Geometry(guess_image_shape(X.shape[1]))
@@ -394,7 +398,7 @@ def plan_net(
     images = targets = to_images(X, geometry)
     if y is not None:
         targets = to_images(y, geometry)
-    is_whole = first.ndim == 2 or not any_size
+    is_whole = len(first.shape) == 2 or not any_size
     crop = patch_shape(patch_size, images, geometry.rank, is_whole, min_images)
     data = gather(images, targets, crop)
     if ragged:
@@ -410,7 +414,7 @@ def plan_net(
         architecture_name=architecture_name,
         latent_dim=latent_dim,
         flat=flat,
-        ndim=first.ndim,
+        ndim=len(first.shape),
         image_shape=geometry.image_shape,
         has_channels=geometry.has_channels,
         context=int(context),

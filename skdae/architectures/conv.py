@@ -6,6 +6,7 @@ from numbers import Real
 
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
+from torch.nn import functional as F
 
 from .._checks import ODD, SIZES
 from ._base import ACTIVATIONS, Autoencoder, BaseArchitecture, Float32, Shape, hidden_layer
@@ -146,8 +147,16 @@ class Conv(BaseArchitecture):
         conv, kernel = layer("Conv", rank), self.kernel_size
         if self.downsample == "stride":
             return self._layers(conv(n_in, n_out, kernel, 2, kernel // 2), rank)
-        pool = layer("MaxPool", rank)(2)
+        pool = _MaxPool1d() if rank == 1 else layer("MaxPool", rank)(2)
         return self._layers(conv(n_in, n_out, kernel, padding="same"), rank, pool)
+
+
+class _MaxPool1d(nn.Module):
+    """``MaxPool1d(2)``, of which torch.export would make one for a single length."""
+
+    def forward(self, x):
+        """The larger of each two values."""
+        return F.max_pool2d(x.unsqueeze(2), (1, 2)).squeeze(2)
 
 
 class ConvAutoencoder(Autoencoder):

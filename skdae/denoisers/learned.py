@@ -492,6 +492,10 @@ class LearnedDenoiser(BaseDenoiser):
         """
         return self._predict(self._check_input(X))
 
+    def _check_shape(self, batch_shape):
+        """Refuse a batch that the net does not take."""
+        self._plan.check_shape(self._geometry.of(batch_shape).shape)
+
     def _check_input(self, X):
         """Check images as scikit-learn does."""
         check_is_fitted(self)
@@ -590,7 +594,8 @@ class LearnedDenoiser(BaseDenoiser):
         yield "image_shape_", self.image_shape_ == plan.image_shape
         yield from super()._truths()
         plan.check_sizes(self.tile_size, self.patch_size)
-        yield "noise_", not noise or noise.n_features_in_ == plan.n_features
+        known = (plan.image_shape, (plan.n_features,) if plan.ndim == 2 else ())
+        yield "noise_", not noise or noise.image_shape_ in known
         yield "_seed", self._seed >= 0
         yield "_n_fits", self._n_fits > 0
         yield "n_iter_", 0 < self.n_iter_ <= len(self.history_)

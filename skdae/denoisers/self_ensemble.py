@@ -187,8 +187,9 @@ class SelfEnsembleDenoiser(MetaDenoiser):
 def _poses(sides):
     """Quarter turns of planes, and the axes to flip, that keep the shape of a sample."""
     n = len(sides)
-    if n == 1:
-        return [(0, ()), (0, (1,))]
+    if n == 1 or (n == 2 and sides[0] == 1):
+        # Half a turn of a line is its flip.
+        return [(0, ()), (0, (n,))]
     turns = range(4) if sides[-1] == sides[-2] else (0, 2)
     # Of volumes, along the depth, too.
     flips = product(*[((), (axis,)) for axis in ((2,) if n == 2 else (1, 3))])

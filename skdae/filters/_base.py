@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from .._checks import GEOMETRY, fit_context
 from .._images import (
     FLOAT_DTYPES,
+    check_kept_shape,
     check_targets,
     geometry_of,
     image_by_image,
@@ -111,6 +112,7 @@ class BaseFilter(BaseDenoiser):
         warn_if_far(value_range(images), self.range_)
         with np.errstate(all="ignore"):
             filtered = self._filter(to_float(self._geometry.read(images)))
+        check_kept_shape(self, self._geometry.read(images), filtered)
         refuse_overflow(filtered, images, type(self).__name__)
         return filtered.reshape(images.shape)
 

@@ -320,6 +320,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         """See `Persistent`."""
         yield from super()._truths()
         yield "seed_", 0 <= self.seed_ < 2**63
+        yield "image_shape_", self._geometry.rank > 0
         yield "clip_", self.clip_ is None or self.clip_[0] < self.clip_[1]
 
     def warn_if_clipped(self, low, high):

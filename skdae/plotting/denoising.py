@@ -186,7 +186,7 @@ class DenoisingDisplay:
         named = {name: getattr(each, "best_estimator_", each) for name, each in named.items()}
         X_clean = _first(X_clean, n_images)
         if channel_axis == "auto":
-            channel_axis = channel_axis_of(next(iter(named.values())))
+            channel_axis = channel_axis_of(next(iter(named.values()), None))
         if X_noisy is None:
             X_input = _add_noise(named.values(), X_clean, noise)
         else:

@@ -151,7 +151,7 @@ class NoiseLevelDisplay:
             level: corrupted(X_clean, clone(noise).set_params(**{param_name: level}))
             for level in np.asarray(levels).tolist()
         }
-        axis = channel_axis_of(next(iter(denoisers.values())))
+        axis = channel_axis_of(next(iter(denoisers.values()), None))
         if isinstance(metric, str):
             options["channel_axis"] = axis
         shapes = shapes_of(check_any_images(X_clean, "X_clean", axis))

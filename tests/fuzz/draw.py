@@ -153,7 +153,7 @@ def bad_images(draw):
         shape = choose(draw, (0, 4), (0, 4, 4), (3, 0), (3, 0, 4), (3, 4, 0), (3, 4, 4, 0), (0, 0))
         return Images(np.zeros(shape), BAD)
     if kind == 4:
-        shape = choose(draw, (), (5,), (2, 3, 4, 1, 1), (1, 2, 3, 1, 1, 1))
+        shape = choose(draw, (), (5,), (2, 3, 4, 1, 1, 2), (1, 2, 3, 1, 1, 1, 1))
         return Images(np.zeros(shape), BAD)
     if kind == 5:
         return Images(choose(draw, None, 3.0, "grey", {}, {"a": 1}, object(), b"grey", set()), BAD)
