@@ -292,7 +292,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         if given is None and not self._spatial and X.ndim == 2:
             # Where neighbours do not matter, flat rows are signals of any length.
             given = X.shape[1:]
-        if self._spatial or X.ndim == 2:
+        if self._spatial or X.ndim == 2 or given is not None:
             geometry = geometry_of(X, given, self.channel_axis)
         else:
             # Nor does it matter what the last axis is.
