@@ -23,10 +23,12 @@ from sklearn.model_selection import GridSearchCV
 from test_common import examples
 
 from skdae import (
+    BaselineWander,
     DenoisingAutoencoder,
     Downsample,
     GaussianNoise,
     JPEGNoise,
+    LineInterference,
     MaskingNoise,
     MedianFilter,
     NoiseSequence,
@@ -990,3 +992,46 @@ def test_set_output_makes_tables_of_rows_and_leaves_images_alone(output, way):
             assert type(part.fit_transform(rows)) is type(table)
             if score is not None:
                 assert part.score(rows) < 0
+
+
+# Drifts and hum
+
+
+@pytest.mark.parametrize("path", ["array", "tensor"])
+def test_hum_is_a_line_of_the_spectrum_with_its_harmonics(path):
+    X = 1e-6 * np.random.default_rng(0).random((50, 200, 2)).astype(np.float32)
+    hum = LineInterference(0.5, 0.05, n_harmonics=20, channel_axis=-1, clip=None, random_state=0)
+    noisy = hum.fit_transform(X) if path == "array" else corrupt_tensor(hum, X)
+    spectrum = np.abs(np.fft.rfft(noisy, axis=1)) / 100
+    lines = np.arange(10, 101, 10)
+    # The last is at half a cycle per sample, where the phase tells the amplitude.
+    expected = np.broadcast_to(0.5 / np.arange(1, 10)[:, None], (50, 9, 2))
+    np.testing.assert_allclose(spectrum[:, lines[:-1]], expected, rtol=1e-3)
+    others = np.setdiff1d(np.arange(101), lines)
+    assert spectrum[:, others].max() < 1e-3
+    phases = np.angle(np.fft.rfft(noisy, axis=1)[:, 10])
+    assert len(np.unique(phases.round(3))) > 95
+
+
+def test_levels_and_frequencies_of_hum_may_be_ranges():
+    X = 1e-6 * np.random.default_rng(0).random((400, 1000))
+    hum = LineInterference((0.2, 0.4), (0.1, 0.3), image_shape=(1000,), clip=None, random_state=0)
+    spectrum = np.abs(np.fft.rfft(hum.fit_transform(X) * np.hanning(1000))) / 250
+    peaks = spectrum.argmax(axis=1) / 1000
+    assert 0.1 - 1e-3 <= peaks.min() < 0.12 < 0.28 < peaks.max() <= 0.3 + 1e-3
+    amplitudes = spectrum.max(axis=1)
+    assert 0.16 < amplitudes.min() < 0.22 < 0.36 < amplitudes.max() < 0.41
+
+
+@pytest.mark.parametrize("path", ["array", "tensor"])
+def test_baseline_wander_has_its_strength_and_no_fast_waves(path):
+    X = 1e-6 * np.random.default_rng(0).random((2000, 400)).astype(np.float32)
+    X = X[..., None] if path == "tensor" else X
+    options = {"image_shape": (400,)} if path == "array" else {"channel_axis": -1}
+    wander = BaselineWander(0.3, 0.05, clip=None, random_state=0, **options)
+    noisy = wander.fit_transform(X) if path == "array" else corrupt_tensor(wander, X)
+    noisy = np.asarray(noisy).reshape(2000, 400)
+    assert noisy.std() == pytest.approx(0.3, rel=0.03)
+    power = np.square(np.abs(np.fft.rfft(noisy * np.hanning(400)))).sum(axis=0)
+    assert power[23:].sum() < 1e-4 * power.sum()
+    assert power[10:18].sum() > 0.1 * power.sum()

@@ -261,6 +261,18 @@ PARAMETERS = {
         ),
         "axis": (("pixels", "rows", "columns"), (*WORDS, None)),
     },
+    "BaselineWander": {
+        **NOISE,
+        "std": (LEVELS, NO_LEVELS, (1e30,)),
+        "frequency": ((0.002, 0.5, 1e-9), (0, 0.6, -1, np.nan, "1", None, (0.1, 0.2))),
+        "n_waves": ((1, 5), (0, -1, 1.5, None, "2")),
+    },
+    "LineInterference": {
+        **NOISE,
+        "amplitude": (LEVELS, NO_LEVELS, (1e30,)),
+        "frequency": ((0.2, 0.5, 1e-9, (0.1, 0.3)), (0, 0.6, -1, np.nan, None, (0, 0.2))),
+        "n_harmonics": ((1, 3), (0, -1, 1.5, None, "2")),
+    },
     "CameraNoise": {
         **NOISE,
         "peak": ((1, 50.0, 1e9, (50, 20000)), (0, -1, np.nan, "1", None, (5, 2), (0, 1))),
