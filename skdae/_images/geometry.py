@@ -198,8 +198,10 @@ def _check_image_shape(own_shape, image_shape):
             f"image_shape={image_shape} holds {math.prod(image_shape)} pixels, but X has "
             f"{own_shape[0]} per row; pass {remedy}."
         )
-    same = (image_shape, (*image_shape, 1), image_shape[:-1] if image_shape[-1] == 1 else ())
-    if len(own_shape) > 1 and own_shape not in same:
+    # An axis of one channel may be left out, or named without being there.
+    longer, shorter = sorted((image_shape, own_shape), key=len, reverse=True)
+    same = longer == shorter or (len(shorter) > 1 and longer == (*shorter, 1))
+    if len(own_shape) > 1 and not same:
         raise ValueError(
             f"image_shape={image_shape} does not match the images of X, which have shape "
             f"{own_shape}; image_shape is needed for flat rows only, leave it None here."
