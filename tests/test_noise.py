@@ -42,11 +42,9 @@ from skdae import (
     load,
 )
 from skdae._random import KeyedGenerator, TorchGenerator
-from skdae.architectures import UNet
 from skdae.metrics import mse_scorer, structural_similarity
 from skdae.model_selection import denoising_scorer
 from skdae.noise import BaseNoise
-from skdae.noise._level_map import LevelMap
 
 INJECTORS = [
     GaussianNoise(std=0.2, mean=0.05),
@@ -991,35 +989,3 @@ def test_set_output_makes_tables_of_rows_and_leaves_images_alone(output, way):
             assert type(part.fit_transform(rows)) is type(table)
             if score is not None:
                 assert part.score(rows) < 0
-
-
-@pytest.mark.parametrize("path", ["array", "tensor"])
-def test_level_map_tells_the_level_of_each_image(path):
-    X = images(n_channels=3)
-    noise = LevelMap(GaussianNoise((0.0, 0.5), clip=None), random_state=0)
-    corrupted = noise.fit_transform(X) if path == "array" else corrupt_tensor(noise, X).numpy()
-    assert corrupted.shape == (*X.shape[:3], 4)
-    noisy, level = corrupted[..., :3], corrupted[..., 3]
-    expected = np.sqrt(((noisy - X) ** 2).mean((1, 2, 3)))
-    assert np.ptp(expected) > 0.1
-    np.testing.assert_allclose(level, np.broadcast_to(expected[:, None, None], level.shape), 1e-5)
-
-
-def test_level_map_holds_compositions():
-    X, blurred = images(n_channels=1), NoiseSequence([GaussianNoise(2.0), GaussianNoise(2.0)])
-    noisy = LevelMap(blurred, random_state=0).fit_transform(X)[..., 0]
-    assert np.ptp(noisy) > 10
-
-
-def test_level_map_refuses_what_its_noise_does():
-    with pytest.raises(ValueError, match="'std' parameter of GaussianNoise"):
-        LevelMap(GaussianNoise(std=-1)).fit(images())
-
-
-def test_a_net_learns_from_grey_images_with_a_level_map():
-    X = images(n_channels=1)[..., 0]
-    denoiser = DenoisingAutoencoder(
-        UNet((2,)), noise=LevelMap(GaussianNoise()), max_epochs=1, random_state=0
-    ).fit(X)
-    noisy = np.stack([X, np.full_like(X, 0.1)], axis=3)
-    assert denoiser.predict(noisy).shape == (*X.shape, 1)
