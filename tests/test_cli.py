@@ -17,6 +17,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 from sklearn.datasets import load_sample_images
+from sklearn.pipeline import make_pipeline
 
 import skdae
 from skdae import (
@@ -678,12 +679,13 @@ def test_info_tells_what_matters(capsys):
     assert re.search(r"noise: GaussianNoise\(.*std=0.1", text)
     # The level is told where it is the default one, too, and however deep.
     dae = DenoisingAutoencoder("dense", noise=GaussianNoise(random_state=0), max_epochs=1)
-    SelfEnsembleDenoiser(dae).fit(np.random.default_rng(0).random((9, 8, 8))).save("deep")
-    assert run("info deep") == 0
-    text = capsys.readouterr().out
-    assert re.search(r"denoiser__noise: GaussianNoise\(.*std=0.1", text)
-    assert "image size: 8x8\n" in text
-    assert "images: 9\n" in text
+    for model in (SelfEnsembleDenoiser(dae), make_pipeline(SelfEnsembleDenoiser(dae))):
+        skdae.save(model.fit(np.random.default_rng(0).random((9, 8, 8))), "deep")
+        assert run("info deep") == 0
+        text = capsys.readouterr().out
+        assert re.search(r"denoiser__noise: GaussianNoise\(.*std=0.1", text)
+        assert "image size: 8x8\n" in text
+        assert "images: 9\n" in text
 
 
 def test_info_of_what_skdae_did_not_save(fails):

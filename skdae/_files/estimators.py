@@ -33,7 +33,7 @@ _PLAIN = {
         *("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler", "Normalizer"),
         *("PowerTransformer", "QuantileTransformer", "Binarizer", "FunctionTransformer"),
     ),
-    "sklearn.decomposition": ("PCA", "IncrementalPCA"),
+    "sklearn.decomposition": ("PCA", "IncrementalPCA", "TruncatedSVD"),
     "sklearn.impute": ("SimpleImputer",),
     "sklearn.feature_selection": ("VarianceThreshold",),
 }
@@ -392,10 +392,10 @@ class Writer:
     def refusal(self, what):
         """The error for a value that no file can hold."""
         return TypeError(
-            f"{what}, which save cannot write, because its files hold no code. If predictions are "
-            "all you need, set it to a value of skdae's own before saving, such as "
-            "set_params(callbacks=None). Else use joblib.dump(estimator, path), whose files run "
-            "code when they are loaded."
+            f"{what}, which save cannot write, because its files hold no code. If predictions do "
+            "not need it, set it to a value of skdae's own before saving, such as "
+            "set_params(callbacks=None); a function of X that they need, apply yourself. Else use "
+            "joblib.dump(estimator, path), whose files run code when they are loaded."
         )
 
     def _items(self, values, where):

@@ -99,8 +99,9 @@ class Pretrained(_ResidualArchitecture):
             raise ValueError(
                 "The pretrained networks are for grey and colour images and targets of the same "
                 f"size, but the input has shape {tuple(input_shape)} and the target "
-                f"{tuple(output_shape)} (height, width, channels); pass one image as X[None], or "
-                'use architecture="unet".'
+                f"{tuple(output_shape)} (height, width, channels); pass one image as X[None], "
+                "other channels and slices of volumes one by one as grey images, or use "
+                'architecture="unet".'
             )
         architecture, weights = self._read(n_channels)
         return rebuild(lambda: architecture.build(input_shape, output_shape), weights)

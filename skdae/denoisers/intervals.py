@@ -34,7 +34,7 @@ from .._images import (
 )
 from ..base import unchanged_on_error
 from ..metrics.scorers import learnt_noise
-from .held import MetaDenoiser, gives_std, predict_with_std
+from .held import MetaDenoiser, detached, gives_std, predict_with_std
 
 # Every so many-th calibration image shapes the widths, and the others calibrate them.
 _SHAPING = 4
@@ -153,6 +153,12 @@ class ConformalDenoiser(MetaDenoiser):
         self.denoiser = denoiser
         self.coverage = coverage
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == "denoiser":
+            # As in set_params.
+            self.__dict__.pop("_takes_over", None)
+
     def set_params(self, **params: Any) -> Self:
         """Set parameters; `conformalize` then takes no denoiser that was fitted with others.
 
@@ -198,6 +204,8 @@ class ConformalDenoiser(MetaDenoiser):
         """
         with unchanged_on_error(self):
             self._hold_given(X, y, fit_params)
+            # A clone shares what is frozen in it.
+            self.denoiser_ = detached(self.denoiser_)
             # Those of another denoiser.
             for name in _CALIBRATED:
                 self.__dict__.pop(name, None)
