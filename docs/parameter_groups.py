@@ -13,7 +13,14 @@ GROUPS = {
         *("lr_schedule", "weight_decay", "max_epochs", "max_steps", "early_stopping", "patience"),
         *("callbacks", "checkpoint", "warm_start", "random_state", "verbose"),
     ),
-    "Data": ("noise", "image_shape", "batch_size", "patch_size", "validation_fraction"),
+    "Data": (
+        "noise",
+        "image_shape",
+        "channel_axis",
+        "batch_size",
+        "patch_size",
+        "validation_fraction",
+    ),
     "Hardware": ("device", "precision", "compile", "tile_size"),
 }
 GROUP_OF = {name: group for group, names in GROUPS.items() for name in names}

@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import (
     Interval,
     InvalidParameterError,
     Options,
+    StrOptions,
     make_constraint,
     validate_parameter_constraints,
 )
@@ -44,10 +45,15 @@ POSITIVE_INT = Interval(Integral, 1, None, closed="left")
 ODD = Is(lambda n: POSITIVE_INT.is_satisfied_by(n) and n % 2 == 1, "an odd int, such as 3 or 5")
 ODD_WINDOW = Is(lambda n: ODD.is_satisfied_by(n) and n > 1, "an odd int of at least 3, such as 7")
 WINDOW = Is(
-    lambda v: isinstance(v, tuple | list) and len(v) == 2 and all(map(ODD.is_satisfied_by, v)),
-    "a tuple of two odd integers, height and width, as in (1, 9)",
+    lambda v: isinstance(v, tuple | list) and 0 < len(v) < 4 and all(map(ODD.is_satisfied_by, v)),
+    "a tuple of odd integers, one per axis, as in (1, 9) for height and width",
 )
 SIZES = tuple_of(POSITIVE_INT, "a tuple of positive integers, one per layer, as in (32, 64)")
+#: The two parameters that tell what the axes of `X` are.
+GEOMETRY: dict = {
+    "image_shape": [tuple, list, None],
+    "channel_axis": [StrOptions({"auto"}), Options(Integral, {-1}), None],
+}
 FUNCTION = Is(lambda f: callable(f) and not isclass(f), "a callable that is not a class")
 
 

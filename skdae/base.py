@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import _safe_indexing
 from sklearn.utils._set_output import _wrap_data_with_container
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from ._checks import CheckedEstimator
 from ._files.estimators import SaveMixin
 from ._images import (
+    Geometry,
     batches,
     check_images,
     check_sample_weight,
@@ -23,7 +24,6 @@ from ._images import (
     is_dask,
     predict_blocks,
     squared_errors,
-    without_overhang,
 )
 
 __all__ = ["BaseDenoiser"]
@@ -56,11 +56,11 @@ def _rows_in_tables(method):
     return on_images
 
 
-class ImageFeaturesOutMixin(ClassNamePrefixFeaturesOutMixin):
-    """Names of the values of an output image: the input's own where the size stays.
+class ImageFeaturesOutMixin(OneToOneFeatureMixin):
+    """Names of the values of an output image, which are the input's own.
 
-    Needs the fitted attributes ``n_features_in_`` and ``_n_features_out``, and stands before
-    scikit-learn's `TransformerMixin`.
+    Needs the fitted attribute ``n_features_in_``, and stands before scikit-learn's
+    `TransformerMixin`.
     """
 
     fit_transform = _rows_in_tables(TransformerMixin.fit_transform)
@@ -71,28 +71,12 @@ class ImageFeaturesOutMixin(ClassNamePrefixFeaturesOutMixin):
             setattr(cls, name, _rows_in_tables(vars(cls)[name]))
 
     @property
-    def _one_to_one(self):
-        """Whether each value of the output stands for one of the input."""
-        return self._n_features_out == self.n_features_in_
-
-    def get_feature_names_out(self, input_features=None):
-        """Names of the features that `transform` returns, for flat rows.
-
-        Parameters
-        ----------
-        input_features : array-like of str or None, default=None
-            Names of the input features; by default those seen in `fit`, else ``x0``, ``x1``, ....
-
-        Returns
-        -------
-        names : ndarray of str
-            The input's names, or the lower-case class name with a number where the output has
-            another size.
-        """
-        check_is_fitted(self, "n_features_in_")
-        if self._one_to_one:
-            return _check_feature_names_in(self, input_features)
-        return super().get_feature_names_out(input_features)
+    def _geometry(self):
+        """The geometry of the images of `fit`."""
+        shape = self.image_shape_
+        # Files of earlier versions know images of three axes alone to have channels.
+        axis = getattr(self, "channel_axis_", -1 if len(shape) == 3 else None)
+        return Geometry(shape, axis is not None)
 
 
 class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstimator, ABC):
@@ -200,20 +184,6 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
         """
         return None
 
-    def output_shape(self, image_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of what images become.
-
-        Parameters
-        ----------
-        image_shape : tuple of int
-            ``(height, width)`` or ``(height, width, n_channels)`` of a noisy image.
-
-        Returns
-        -------
-        image_shape : tuple of int
-        """
-        return tuple(image_shape)
-
     @property
     def _sees_stacks(self):
         """How many images on each side an image is denoised with; None where it stands alone."""
@@ -229,7 +199,7 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
         X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
                 (n_samples, height, width, n_channels)
             Noisy images; clean ones when `y` is None.
-        y : array-like shaped like the denoised images, or None, default=None
+        y : array-like shaped like `X`, or None, default=None
             Clean images. With None, or a 1-D array of labels, `X` is clean; where the denoiser
             learnt with a noise of its own, ``noise_`` corrupts it first, alike at every call.
         sample_weight : array-like of shape (n_samples,) or None, default=None
@@ -246,7 +216,7 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
     @image_by_image(np.concatenate)
     def _squared_errors(self, X, y):
         """Mean squared error of each image, as `score` takes them."""
-        images = check_images(X)
+        images = check_images(X, channel_axis=getattr(self, "channel_axis", "auto"))
         if is_dask(X):
             X = images
         target = check_target(images, y)
@@ -254,13 +224,11 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
         target = images if target is None else target
 
         def errors(rows):
-            X_noisy = images[rows]
             if noise is None:
                 X_denoised = self.predict(_safe_indexing(X, rows))
             else:
                 # Without the names of the features, which predict would miss.
-                X_noisy = noise.add_noise(X_noisy)
-                X_denoised = self._predict(X_noisy)
-            return squared_errors(without_overhang(X_denoised, X_noisy, target[rows]), target[rows])
+                X_denoised = self._predict(noise.add_noise(images[rows]))
+            return squared_errors(X_denoised, target[rows])
 
         return np.concatenate([errors(rows) for rows in batches(images, self._sees_stacks)])

@@ -208,12 +208,19 @@ def info(args):
     _, tree = read_arrays(args.model)
     print(f"class: {type(model).__name__}")
     _print_table("parameters", dict(_parameters(model)))
-    # What holds a fitted denoiser has none of its own.
-    learnt = next((m for m in (model, getattr(model, "denoiser_", None)) if hasattr(m, "net_")), 0)
-    if learnt:
+    if learnt := _learnt(model):
         _print_net(learnt)
     _print_table("versions", tree["versions"])
     return 0
+
+
+def _learnt(model):
+    """The first with a network of an estimator and of those in it, or None."""
+    from .metrics.scorers import parts
+
+    if hasattr(model, "net_"):
+        return model
+    return next((found for part in parts(model) if (found := _learnt(part))), None)
 
 
 def _parameters(model):
@@ -226,7 +233,8 @@ def _parameters(model):
         is_noise = isinstance(value, BaseNoise)
         if is_noise or "__" not in name:
             with config_context(print_changed_only=not is_noise):
-                yield name, repr(value) if is_noise else value
+                # In one line, however many parameters it has.
+                yield name, " ".join(repr(value).split()) if is_noise else value
 
 
 def _print_net(denoiser):

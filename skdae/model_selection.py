@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.model_selection import BaseCrossValidator, check_cv
@@ -18,6 +17,7 @@ from .metrics.scorers import (
     SCORERS,
     _DenoisingScorer,
     attributes,
+    channel_axis_of,
     corrupted,
     fitted_attribute,
     injectors,
@@ -107,7 +107,6 @@ def compare(
     pandas = import_extra("pandas", "pandas", "compare")
     _check_comparison(denoisers, scoring)
     X_noisy = corrupted(X, seeded_noise(noise))
-    same_size = _shapes(X_noisy) == _shapes(X)
     rows = {}
     for fold, (train, test) in enumerate(check_cv(cv).split(X_noisy, groups=groups)):
         clean, noisy = (_safe_indexing(images, train) for images in (X, X_noisy))
@@ -115,11 +114,7 @@ def compare(
         for name, denoiser in denoisers.items():
             pair = (clean, None) if _learns_from_clean(denoiser) else (noisy, clean)
             fitted[name] = clone(denoiser).fit(*pair)
-        if same_size:
-            shapes = (fitted_attribute(denoiser, "image_shape_") for denoiser in fitted.values())
-            image_shape = next((shape for shape in shapes if shape is not None), None)
-            unchanged = SimpleNamespace(predict=lambda X: X, image_shape_=image_shape)
-            fitted = {"noisy": unchanged, **fitted}
+        fitted = {"noisy": _unchanged(fitted.values()), **fitted}
         clean, noisy = (_safe_indexing(images, test) for images in (X, X_noisy))
         for name, denoiser in fitted.items():
             scores = {metric: scorer(denoiser, noisy, clean) for metric, scorer in scoring.items()}
@@ -130,6 +125,18 @@ def compare(
     if per_fold:
         return table.loc[names]
     return table.groupby(level=0).mean().loc[names].rename_axis(None)
+
+
+def _unchanged(denoisers):
+    """What denoises nothing, and knows the axes of the images as the first that knows them."""
+    known = (fitted_attribute(denoiser, "_geometry") for denoiser in denoisers)
+    geometry = next((found for found in known if found is not None), None)
+    return SimpleNamespace(
+        predict=lambda X: X,
+        channel_axis=channel_axis_of(next(iter(denoisers))),
+        image_shape_=geometry and geometry.image_shape,
+        channel_axis_=geometry and geometry.channel_axis,
+    )
 
 
 def _check_comparison(denoisers, scoring):
@@ -154,11 +161,6 @@ def _check_comparison(denoisers, scoring):
         raise ValueError(
             'The row "noisy" is that of the noisy images; give the denoiser another name.'
         )
-
-
-def _shapes(X):
-    """Shape of an array or DataFrame, or those of a list of images."""
-    return X.shape if hasattr(X, "shape") else [np.shape(image) for image in X]
 
 
 def _learns_from_clean(denoiser):

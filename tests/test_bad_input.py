@@ -46,7 +46,7 @@ BAD_ARRAYS = {
     "no pixels": (np.zeros((5, 0, 8)), ValueError, "0 feature"),
     "no features": (np.zeros((5, 0)), ValueError, "0 feature"),
     "one dimension": (GOOD.ravel(), ValueError, "1D array"),
-    "five dimensions": (GOOD.reshape(5, 4, 8, 4, 2), ValueError, "expected flat rows"),
+    "six dimensions": (GOOD.reshape(5, 4, 2, 4, 4, 2), ValueError, "expected flat rows"),
     "scalar": (3.0, ValueError, "scalar array"),
     "words": (np.full((5, 4), "grey"), ValueError, "could not convert"),
     "objects": (np.full((5, 4), {}, dtype=object), TypeError, "number"),
@@ -330,24 +330,12 @@ def test_targets_and_weights_that_are_not_finite_are_named():
             clone(DAE).fit(GOOD, sample_weight=weights)
 
 
-@pytest.mark.parametrize(
-    ("shape", "slices"),
-    [
-        ((2, 5, 8, 9, 3), "-1, 8, 9, 3"),
-        ((2, 5, 8, 9, 1), "-1, 8, 9, 1"),
-        ((2, 5, 7, 20, 30), "-1, 20, 30"),
-        ((1, 2, 5, 8, 9, 3), "-1, 8, 9, 3"),
-    ],
-)
 @pytest.mark.parametrize("estimator", [GaussianNoise(), MedianFilter(), DAE], ids=str)
-def test_volumes_are_told_the_way_by_slices(estimator, shape, slices):
-    X = np.random.default_rng(0).random(shape)
-    with pytest.raises(ValueError, match="slice by slice") as caught:
+def test_arrays_of_more_axes_than_volumes_are_refused(estimator):
+    X = np.random.default_rng(0).random((1, 2, 5, 8, 9, 3))
+    with pytest.raises(ValueError, match=r"volumes \(n_samples, depth, height, width\)"):
         clone(estimator).fit(X)
-    assert f"X.reshape({slices})" in str(caught.value)
-    assert "flat rows." not in str(caught.value)
-    sizes = [int(n) for n in slices.split(",")]
-    assert clone(estimator).fit(X.reshape(sizes)).transform(X.reshape(sizes)).size == X.size
+    assert clone(estimator).fit(X[0]).transform(X[0]).shape == X[0].shape
 
 
 @pytest.mark.parametrize("fitted", [1, 3])

@@ -254,7 +254,7 @@ def test_other_mistakes_are_named():
     X = scene(32)
     with pytest.raises(ValueError, match=r"Did you mean 'poisson-gaussian'\?"):
         estimate_noise(X, model="poisson_gaussian")
-    with pytest.raises(ValueError, match="of the same size"):
+    with pytest.raises(ValueError, match="in the same shape"):
         estimate_noise(X[:, ::2, ::2], X)
     with pytest.raises(ValueError, match="NaN"):
         estimate_noise(np.full_like(X, np.nan))

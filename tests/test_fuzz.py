@@ -40,7 +40,7 @@ def write(images):
     ("flaw", "message"),
     [
         (crash, "raised RuntimeError"),
-        (lambda images: np.zeros((len(images), 1, 1, 1)), "gave shape"),
+        (lambda images: np.zeros((len(images), 1, 1, 1)), "turned images of shape"),
         (lambda images: np.float16(images), "gave float16|overflows"),
         (lambda images: images + np.random.random(), "two calls differ"),
         (write, "changed its input"),

@@ -143,23 +143,24 @@ def is_held(code, caller):
     """Whether the caller has a function, as a variable or as an attribute of its `self`."""
     held = caller.f_locals
     own = getattr(held.get("self"), "__dict__", {})
-    return any(code is code_of(value) for value in [*held.values(), *own.values()])
+    return any(code in codes_of(value) for value in [*held.values(), *own.values()])
 
 
-def code_of(value):
-    """The code of a function, a method, a class or a partial of one of these; else None."""
+def codes_of(value):
+    """The codes of a function, a method, a class or a partial of one of these, and of wrappers."""
     while isinstance(value, partial):
         value = value.func
     if isinstance(value, type):
         value = value.__init__
-    value = inspect.unwrap(value) if callable(value) else value
-    return getattr(value, "__code__", None)
+    inner = inspect.unwrap(value) if callable(value) else value
+    return [function.__code__ for function in (value, inner) if hasattr(function, "__code__")]
 
 
 def is_declared_below(callee, caller):
     """Whether a method stands in for one of a class that the caller may know."""
     name = callee.f_code.co_name
-    classes = type(callee.f_locals.get("self")).__mro__[:-1]
+    held = callee.f_locals
+    classes = held.get("cls", type(held.get("self"))).__mro__[:-1]
     return name != "__init__" and any(
         name in vars(cls) and floor_of_class(cls) <= floor(place(caller)) for cls in classes
     )
@@ -255,7 +256,7 @@ def test_a_plan_comes_back_from_a_file(tmp_path):
     dae = DenoisingAutoencoder(Conv((2,)), noise=Downsample(2), max_epochs=1).fit(X)
     dae.save(tmp_path / "dae")
     assert repr(load(tmp_path / "dae")._plan) == repr(dae._plan)
-    assert dae._plan.scale == (2, 2)
+    assert dae._plan.shape == (*X.shape[1:], 1)[:3]
     assert dae._plan.any_size
 
 

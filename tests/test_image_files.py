@@ -529,7 +529,9 @@ def refused():
             "animation",
         ),
         "cut.jpg": (saved(colours, "JPEG")[:-100], "damaged"),
-        "start.jpg": (b"\xff\xd8\xff\xe0", "damaged"),
+        "start.jpg": (b"\xff\xd8\xff\xe0", "damaged, or of a kind"),
+        "half.jpg": (saved(colours, "JPEG")[:40], "damaged, or of a kind"),
+        "lossless.jpg": (imagecodecs.ljpeg_encode(pixels_of(16, 16)), "damaged, or of a kind"),
         "cmyk.jpg": (saved(colours.convert("CMYK"), "JPEG"), "colours are CMYK"),
         "bits.jpg": (
             # The frame says 12 bits; Pillow's own message would name a buffer.
@@ -565,6 +567,7 @@ def test_what_cannot_be_read_is_an_error_that_names_file_and_reason(name, tmp_pa
     with pytest.raises(ValueError, match=rf"{name} cannot be read: .*({reason})") as caught:
         read_image(path)
     assert "BytesIO" not in str(caught.value)
+    assert "Error" not in str(caught.value)
 
 
 # What a stranger's file costs

@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from PIL import Image
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.datasets import load_sample_image
 from sklearn.pipeline import make_pipeline
 
 from skdae import (
@@ -24,71 +23,100 @@ from skdae import (
     Occlusion,
     StripeNoise,
 )
-from skdae._images import (
-    check_images,
-    check_target,
-    find_scale,
-    from_nhwc,
-    resolve_image_shape,
-    to_float,
-    to_hwc,
-    to_nhwc,
-)
+from skdae._images import Geometry, check_images, check_target, geometry_of, to_float
+from skdae.datasets import load_digits_images
 from skdae.metrics import peak_signal_noise_ratio, psnr_scorer, structural_similarity
 
 
 @pytest.mark.parametrize(
-    ("batch_shape", "image_shape", "expected"),
+    ("batch_shape", "image_shape", "channel_axis", "shape"),
     [
-        ((5, 64), None, (8, 8)),
-        ((5, 1), None, (1, 1)),
-        ((5, 48), (4, 4, 3), (4, 4, 3)),
-        ((5, 48), [6, 8], (6, 8)),
-        ((5, 50), (50,), (50,)),
-        ((5, 8, 6), None, (8, 6)),
-        ((5, 8, 6, 3), None, (8, 6, 3)),
-        ((5, 8, 6), (8, 6, 1), (8, 6, 1)),
+        ((5, 1), None, "auto", (1, 1, 1)),
+        ((5, 48), (4, 4, 3), "auto", (4, 4, 3)),
+        ((5, 48), [6, 8], "auto", (6, 8, 1)),
+        ((5, 48), (6, 8), -1, (6, 8)),
+        ((5, 48), (3, 4, 4), None, (3, 4, 4, 1)),
+        ((5, 96), (3, 4, 4, 2), "auto", (3, 4, 4, 2)),
+        ((5, 50), (50,), "auto", (50, 1)),
+        ((5, 8, 6), None, "auto", (8, 6, 1)),
+        ((5, 8, 6), None, None, (8, 6, 1)),
+        ((5, 8, 6), None, -1, (8, 6)),
+        ((5, 8, 6, 3), None, "auto", (8, 6, 3)),
+        ((5, 8, 6, 3), None, -1, (8, 6, 3)),
+        ((5, 8, 6, 3), None, None, (8, 6, 3, 1)),
+        ((5, 4, 8, 6, 3), None, "auto", (4, 8, 6, 3)),
+        ((5, 8, 6, 1), (8, 6), "auto", (8, 6, 1)),
     ],
 )
-def test_image_shape_is_resolved(batch_shape, image_shape, expected):
-    assert resolve_image_shape(batch_shape, image_shape) == expected
+def test_geometry_is_found(batch_shape, image_shape, channel_axis, shape):
+    geometry = geometry_of(np.zeros(batch_shape), image_shape, channel_axis)
+    assert geometry.shape == shape
+    assert geometry.rank == len(shape) - 1
+    X = np.random.default_rng(0).random(batch_shape)
+    batch = geometry.read(X)
+    assert batch.shape == (5, *shape)
+    np.testing.assert_array_equal(batch.ravel(), X.ravel())
 
 
 def test_rows_that_are_no_square_are_signals_with_a_warning():
     with pytest.warns(UserWarning, match="image_shape="):
-        assert resolve_image_shape((5, 50)) == (50,)
+        assert geometry_of(np.zeros((5, 50))).image_shape == (50,)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.3])
+def test_rows_of_a_square_number_are_images_only_if_they_look_like_it(noise):
+    rng = np.random.default_rng(0)
+    digits = load_digits_images().images.reshape(-1, 64)
+    assert geometry_of(digits + noise * rng.normal(size=digits.shape)).image_shape == (8, 8)
+    photographs = np.stack([china()[i : i + 32, i : i + 32].ravel() for i in range(0, 300, 10)])
+    rows = photographs + noise * rng.normal(size=photographs.shape)
+    assert geometry_of(rows).image_shape == (32, 32)
+    steps = rng.normal(size=(20, 1024)).cumsum(axis=1) / 20
+    for signals in (steps, np.sin(np.arange(1024) / rng.uniform(20, 60, (20, 1)))):
+        with pytest.warns(UserWarning, match=r"do not look like.*image_shape=\(1024,\)"):
+            found = geometry_of(signals + noise * rng.normal(size=signals.shape))
+        assert found.image_shape == (1024,)
+
+
+def china():
+    """A grey photograph."""
+    return load_sample_image("china.jpg").mean(axis=2) / 255
 
 
 @pytest.mark.parametrize(
-    ("batch_shape", "image_shape", "message"),
+    ("batch_shape", "image_shape", "channel_axis", "message"),
     [
-        ((5, 784), (8, 8), r"image_shape=\(8, 8\) holds 64 pixels, but X has 784 per row"),
-        ((5, 784), (8, 8), r"pass image_shape=\(28, 28\)"),
-        ((5, 64), (8, 0), "positive integers"),
-        ((5, 64), (8.0, 8.0), "positive integers"),
-        ((5, 64), 64, "must be"),
-        ((5, 64), (2, 2, 4, 4), "must be"),
-        ((5, 8, 8), (4, 16), "does not match the images of X"),
-        ((5,), None, "flat rows"),
-        ((5, 2, 2, 2, 2), None, "expected flat rows"),
+        ((5, 784), (8, 8), "auto", r"image_shape=\(8, 8\) holds 64 pixels, but X has 784 per row"),
+        ((5, 784), (8, 8), "auto", r"pass image_shape=\(28, 28\)"),
+        ((5, 64), (8, 0), "auto", "positive integers"),
+        ((5, 64), (8.0, 8.0), "auto", "positive integers"),
+        ((5, 64), 64, "auto", "must be"),
+        ((5, 64), (2, 2, 2, 2, 4), "auto", "must be"),
+        ((5, 64), (2, 2, 4, 4), None, "expected flat rows"),
+        ((5, 64), None, -1, r"pass image_shape=\(length, n_channels\)"),
+        ((5, 64), (64,), -1, "expected flat rows"),
+        ((5, 8, 8), (4, 16), "auto", "does not match the images of X"),
+        ((5,), None, "auto", "flat rows"),
+        ((5, 2, 2, 2, 2), None, None, "expected flat rows"),
+        ((5, 2, 2, 2, 2, 2), None, "auto", "expected flat rows"),
     ],
 )
-def test_image_shape_that_does_not_fit_is_refused(batch_shape, image_shape, message):
+def test_geometry_that_does_not_fit_is_refused(batch_shape, image_shape, channel_axis, message):
     with pytest.raises(ValueError, match=message):
-        resolve_image_shape(batch_shape, image_shape)
+        geometry_of(np.zeros(batch_shape), image_shape, channel_axis)
 
 
-@given(
-    shape=st.lists(st.integers(1, 5), min_size=1, max_size=3),
-    n_samples=st.integers(1, 4),
-    flat=st.booleans(),
+@pytest.mark.parametrize(
+    ("fitted", "later"),
+    [
+        (Geometry((8, 8)), (5, 8, 8, 2, 2)),
+        (Geometry((4, 8, 8)), (5, 8, 8)),
+        (Geometry((64,)), (5, 8, 8)),
+    ],
 )
-def test_batch_and_back_changes_nothing(shape, n_samples, flat):
-    X = np.random.default_rng(0).random((n_samples, *shape))
-    X = X.reshape(n_samples, -1) if flat or len(shape) == 1 else X
-    batch = to_nhwc(X, tuple(shape))
-    assert batch.shape == (n_samples, *to_hwc(tuple(shape)))
-    np.testing.assert_array_equal(from_nhwc(batch, X.ndim), X)
+def test_samples_with_another_number_of_axes_are_refused(fitted, later):
+    with pytest.raises(ValueError, match="was fitted on"):
+        fitted.of(later)
 
 
 def test_uint8_spans_exactly_zero_to_one():
@@ -120,20 +148,22 @@ def test_other_dtypes_are_cast_and_never_rescaled(dtype, kept):
     assert (checked == 1).all()
 
 
+def test_targets_of_the_same_shape_fit():
+    for shape in ((4, 6), (4, 8, 8), (4, 8, 8, 3), (4, 2, 8, 8, 3)):
+        assert check_target(np.zeros(shape), np.zeros(shape)).shape == shape
+
+
 @pytest.mark.parametrize(
-    ("x_shape", "y_shape"),
-    [
-        ((4, 8, 8), (4, 16, 16)),
-        ((4, 8, 8, 3), (4, 4, 4, 3)),
-        ((4, 8, 8), (4, 15, 16)),
-        ((4, 49, 49), (4, 1, 1)),
-        ((4, 1, 32), (4, 1, 64)),
-        ((4, 64), (4, 256)),
-        ((4, 6), (4, 6)),
-    ],
+    ("x_shape", "y_shape", "factor"),
+    [((4, 8, 8), (4, 16, 16), 2), ((4, 5, 8, 3), (4, 14, 24, 3), 3), ((4, 9, 9), (4, 5, 5), 2)],
 )
-def test_targets_of_the_same_or_a_scaled_shape_fit(x_shape, y_shape):
-    assert check_target(np.zeros(x_shape), np.zeros(y_shape)).shape == y_shape
+def test_targets_of_another_size_name_the_way_out(x_shape, y_shape, factor):
+    way_out = rf"Enlarge the small images first, as by X.repeat\({factor}, axis=1\)"
+    with pytest.raises(ValueError, match=way_out):
+        check_target(np.zeros(x_shape), np.zeros(y_shape))
+    x, y = ([np.zeros(shape[1:]), np.zeros((20, 20, *shape[3:]))] for shape in (x_shape, y_shape))
+    with pytest.raises(ValueError, match=way_out):
+        MedianFilter().fit(x, y)
 
 
 @pytest.mark.parametrize(
@@ -503,26 +533,12 @@ def test_names_of_files_name_the_way_to_read_them(X):
             part.fit(X)
 
 
-# Targets of super-resolution, whose last blocks may be cut off
-
-
-@given(factor=st.integers(1, 5), sides=st.lists(st.integers(1, 40), min_size=1, max_size=4))
-def test_scale_is_found_from_sides_that_were_rounded_up(factor, sides):
-    small = [-(-n // factor) for n in sides]
-    scale = find_scale(small, sides)
-    assert 1 <= scale <= factor
-    assert [-(-n // scale) for n in sides if n > 1] == [
-        n for n, m in zip(small, sides, strict=True) if m > 1
-    ]
-    if max(sides) > factor**2:
-        assert scale == factor
-
-
 def test_many_channels_are_warned_of_unless_they_are_meant():
     X = np.random.default_rng(0).random((2, 24, 24, 24))
-    with pytest.warns(UserWarning, match=r"taken as 24 channels.*image_shape=\(24, 24, 24\)"):
+    with pytest.warns(UserWarning, match=r"taken as 24 channels.*channel_axis=None"):
         MeanFilter().fit(X)
-    MeanFilter(image_shape=(24, 24, 24)).fit(X)
+    MeanFilter(channel_axis=-1).fit(X)
+    MeanFilter(channel_axis=None).fit(X)
     MeanFilter().fit(X[..., :16])
 
 

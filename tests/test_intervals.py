@@ -234,14 +234,18 @@ def test_images_of_different_sizes_come_as_lists(digits):
     np.testing.assert_array_equal(intervals[3], denoiser.predict_interval(X[31:32])[1][:, 0])
 
 
-def test_larger_targets_have_intervals_of_their_size(digits):
-    X, y = digits[0][:, ::2, ::2], digits[1]
-    net = DenoisingAutoencoder("dense", max_epochs=1, random_state=0)
-    for images, targets in [(X, y), (X.reshape(len(X), -1), y.reshape(len(y), -1))]:
-        denoiser = ConformalDenoiser(net).fit(images[:99], targets[:99])
-        denoiser.conformalize(images[:500], targets[:500])
-        _, intervals = denoiser.predict_interval(images[500:])
-        assert share_inside(intervals, targets[500:]).mean() == pytest.approx(0.9, abs=0.02)
+@pytest.mark.parametrize(
+    ("shape", "channel_axis"),
+    [((400, 16, 4), -1), ((400, 4, 4, 4), None), ((400, 4, 4, 4, 2), "auto")],
+)
+def test_signals_and_volumes_have_intervals(shape, channel_axis):
+    rng = np.random.default_rng(0)
+    y = rng.random(shape).cumsum(axis=1) / shape[1]
+    X = y + 0.1 * rng.normal(size=shape)
+    denoiser = ConformalDenoiser(MeanFilter(channel_axis=channel_axis)).fit(X[:10])
+    _, intervals = denoiser.conformalize(X[:200], y[:200]).predict_interval(X[200:])
+    assert intervals.shape == (2, 200, *shape[1:])
+    assert share_inside(intervals, y[200:]).mean() == pytest.approx(0.9, abs=0.02)
 
 
 def test_uint8_counts_as_value_over_255(digits):
@@ -316,7 +320,7 @@ def test_conformalize_needs_a_fitted_denoiser(digits):
         (lambda y: None, "no clean images"),
         (lambda y: np.arange(len(y)), "no clean images"),
         (lambda y: y[:, :4], "shape"),
-        (lambda y: np.repeat(np.repeat(y, 2, 1), 2, 2), "pass clean images in that shape"),
+        (lambda y: np.repeat(np.repeat(y, 2, 1), 2, 2), "Enlarge the small images first"),
         (lambda y: 255 * y, "same units"),
         (lambda y: y / 255, "same units"),
         (lambda y: y * np.nan, "NaN"),

@@ -66,7 +66,6 @@ WHOLE = [
     BilateralFilter(),
     MedianFilter(3, mode="wrap"),
     SelfEnsembleDenoiser(GaussianFilter()),
-    DenoisingAutoencoder(Conv((2,)), noise=Downsample(2), max_epochs=1),
     DenoisingAutoencoder(Dense((4,)), noise=GaussianNoise(), max_epochs=1),
 ]
 
@@ -74,8 +73,7 @@ WHOLE = [
 @pytest.fixture(scope="module")
 def denoiser(request):
     """One of `LOCAL` and `WHOLE`, fitted once for all tests of it."""
-    halved = isinstance(getattr(request.param, "noise", None), Downsample)
-    return clone(request.param).fit(X[:, :64, :64] if halved else X)
+    return clone(request.param).fit(X)
 
 
 def name(estimator):
@@ -431,7 +429,7 @@ def test_what_cannot_be_denoised_in_chunks_says_so_at_once(net):
         net.predict(unknown)
     with pytest.raises(ValueError, match=r"images of shape \(70, 91, 2\)"):
         net.predict(da.zeros((5, 70, 91, 2)))
-    with pytest.raises(ValueError, match="expected flat rows"):
+    with pytest.raises(ValueError, match="was fitted on images"):
         net.predict(da.zeros((5, 70, 91, 2, 2)))
     with pytest.raises(ValueError, match="arrays in memory"):
         net.predict(da.from_array(X), return_std=True)

@@ -132,7 +132,7 @@ def test_stub_names_what_the_folder_defines(folder):
     named = {name for name in package.__all__ if not isfunction(getattr(package, name))}
     assert named <= defined
     # What others build on has no default of its own.
-    assert defined - named <= {"MetaDenoiser", "LearnedDenoiser", "PlaneFilter", "LevelMap"}
+    assert defined - named <= {"MetaDenoiser", "LearnedDenoiser", "PlaneFilter"}
 
 
 @pytest.mark.parametrize("folder", ["denoisers", "filters", "noise"])

@@ -13,7 +13,6 @@ from sklearn.pipeline import make_pipeline
 from skdae import (
     SCORERS,
     DenoisingAutoencoder,
-    Downsample,
     GaussianFilter,
     GaussianNoise,
     MedianFilter,
@@ -125,11 +124,6 @@ def test_frozen_denoisers_are_scored_as_they_are():
     assert table.loc["frozen", "mse"] == pytest.approx(expected)
 
 
-def test_smaller_images_have_no_row_of_their_own():
-    net = DenoisingAutoencoder(Conv((4,)), noise=Downsample(2), max_epochs=1)
-    assert list(compare({"net": net}, X, Downsample(2), cv=2).index) == ["net"]
-
-
 def test_dataframes_and_lists_of_images():
     filters = {"median": MedianFilter()}
     rows = X.reshape(60, -1)
@@ -158,9 +152,6 @@ def test_tables_keep_their_names_with_noise(kind):
     fitted = dae(noise=NOISE).fit(given)
     for scorer in (SCORERS["mse"], denoising_scorer("mse", noise=NOISE), j_invariant_scorer):
         assert scorer(fitted, given) == scorer(dae(noise=NOISE).fit(rows), rows)
-    # Smaller images have neither these names nor others.
-    net = DenoisingAutoencoder(Conv((4,)), noise=Downsample(2), max_epochs=1)
-    assert len(compare({"net": net}, given, Downsample(2), cv=2)) == 1
 
 
 def test_rows_without_names_get_none_from_set_output():

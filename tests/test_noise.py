@@ -23,10 +23,12 @@ from sklearn.model_selection import GridSearchCV
 from test_common import examples
 
 from skdae import (
+    BaselineWander,
     DenoisingAutoencoder,
     Downsample,
     GaussianNoise,
     JPEGNoise,
+    LineInterference,
     MaskingNoise,
     MedianFilter,
     NoiseSequence,
@@ -42,11 +44,9 @@ from skdae import (
     load,
 )
 from skdae._random import KeyedGenerator, TorchGenerator
-from skdae.architectures import UNet
 from skdae.metrics import mse_scorer, structural_similarity
 from skdae.model_selection import denoising_scorer
 from skdae.noise import BaseNoise
-from skdae.noise._level_map import LevelMap
 
 INJECTORS = [
     GaussianNoise(std=0.2, mean=0.05),
@@ -276,9 +276,14 @@ def test_masking_hits_channels_independently():
 def test_downsample_is_the_block_mean():
     X = images()
     blocks = X.reshape(len(X), 4, 2, 4, 2, 2).mean(axis=(2, 4))
-    np.testing.assert_allclose(Downsample(factor=2).fit_transform(X), blocks)
+    expected = blocks.repeat(2, axis=1).repeat(2, axis=2)
+    np.testing.assert_allclose(Downsample(factor=2).fit_transform(X), expected)
     signals = Downsample(factor=2, image_shape=(6,)).fit_transform(np.arange(6.0)[None] / 6)
-    np.testing.assert_allclose(signals, [[0.5 / 6, 2.5 / 6, 4.5 / 6]])
+    np.testing.assert_allclose(signals, np.repeat([[0.5 / 6, 2.5 / 6, 4.5 / 6]], 2, axis=1))
+    volumes = X[..., 0].reshape(-1, 4, 8, 8)
+    blocks = volumes.reshape(-1, 2, 2, 4, 2, 4, 2).mean(axis=(2, 4, 6))
+    lower = Downsample(factor=2, channel_axis=None).fit_transform(volumes)
+    np.testing.assert_allclose(lower[:, ::2, ::2, ::2], blocks)
 
 
 def test_one_of_uses_each_noise_on_whole_images():
@@ -385,8 +390,7 @@ def test_dtype_shape_and_range(noise, dtype):
     before = X.copy()
     noisy = clone(noise).fit_transform(X)
     np.testing.assert_array_equal(X, before)
-    side = 4 if isinstance(noise, Downsample) else 8
-    assert noisy.shape == (300, side, side, 2)
+    assert noisy.shape == X.shape
     assert noisy.dtype == dtype
     assert noisy.min() >= 0
     assert noisy.max() <= 1
@@ -727,11 +731,10 @@ def test_flat_colour_rows_need_their_shape_to_hit_pixels():
     assert (hit.all(axis=3) == hit.any(axis=3)).all()
 
 
-def test_feature_names_follow_the_size():
+def test_feature_names_stay():
     X = np.random.default_rng(0).random((5, 16))
-    assert GaussianNoise().fit(X).get_feature_names_out()[-1] == "x15"
-    names = Downsample(factor=2).fit(X).get_feature_names_out()
-    assert list(names) == [f"downsample{i}" for i in range(4)]
+    for noise in (GaussianNoise(), Downsample(factor=2)):
+        assert list(noise.fit(X).get_feature_names_out()) == [f"x{i}" for i in range(16)]
 
 
 # Noises that hold others
@@ -785,7 +788,6 @@ def test_held_noises_are_reached_by_their_place():
         (Downsample(factor=0), "'factor' parameter"),
         (NoiseSequence([]), "at least one injector"),
         (OneOf([GaussianNoise(), "salt"]), "at least one injector"),
-        (OneOf([GaussianNoise(), Downsample()]), "different shapes"),
         (NoiseSequence([GaussianNoise(std=-1)]), "'std' parameter of GaussianNoise"),
         (OneOf([Occlusion(image_shape=(8, 8, 2))], image_shape=(16, 8)), "different shapes"),
     ],
@@ -800,7 +802,7 @@ def test_bad_parameters_are_named(noise, message):
 
 def test_numpy_integers_serve_as_integers():
     X = np.random.default_rng(0).random((1, 300, 300))
-    assert Downsample(np.uint8(2)).fit_transform(X).shape == (1, 150, 150)
+    assert Downsample(np.uint8(2)).fit_transform(X).shape == X.shape
     assert structural_similarity(X, X, win_size=np.uint8(7)) == 1.0
     noise = Occlusion(np.uint8(3), image_shape=tuple(np.array([300, 300])))
     assert noise.fit(X.reshape(1, -1)).image_shape_ == (300, 300)
@@ -921,17 +923,16 @@ def test_an_image_taken_for_rows_is_named():
 @pytest.mark.parametrize("factor", [1, 2, 3, 5, 10**12])
 def test_downsample_repeats_the_edge_of_any_size(factor):
     X = images(n=3)[:, :7, :5]
-    small = Downsample(factor).fit_transform(X)
-    assert small.shape == (3, -(-7 // factor), -(-5 // factor), 2)
+    lower = Downsample(factor).fit_transform(X)
+    assert lower.shape == X.shape
     if factor > 5:
-        np.testing.assert_allclose(small[:, 0, 0], X.mean((1, 2)))
+        np.testing.assert_allclose(lower, np.broadcast_to(X.mean((1, 2), keepdims=True), X.shape))
     else:
         padded = np.pad(X, [(0, 0), (0, -7 % factor), (0, -5 % factor), (0, 0)], mode="edge")
-        np.testing.assert_allclose(small, Downsample(factor).fit_transform(padded))
-    np.testing.assert_array_equal(Downsample(factor).fit_transform(X[:1]), small[:1])
+        np.testing.assert_allclose(lower, Downsample(factor).fit_transform(padded)[:, :7, :5])
+    np.testing.assert_array_equal(Downsample(factor).fit_transform(X[:1]), lower[:1])
     tensor = corrupt_tensor(Downsample(factor), X)
-    np.testing.assert_allclose(tensor, small, rtol=1e-6)
-    assert Downsample(factor).fit(X).output_shape((7, 5, 2)) == small.shape[1:]
+    np.testing.assert_allclose(tensor, lower, rtol=1e-6)
 
 
 @every_injector
@@ -993,33 +994,44 @@ def test_set_output_makes_tables_of_rows_and_leaves_images_alone(output, way):
                 assert part.score(rows) < 0
 
 
+# Drifts and hum
+
+
 @pytest.mark.parametrize("path", ["array", "tensor"])
-def test_level_map_tells_the_level_of_each_image(path):
-    X = images(n_channels=3)
-    noise = LevelMap(GaussianNoise((0.0, 0.5), clip=None), random_state=0)
-    corrupted = noise.fit_transform(X) if path == "array" else corrupt_tensor(noise, X).numpy()
-    assert corrupted.shape == (*X.shape[:3], 4)
-    noisy, level = corrupted[..., :3], corrupted[..., 3]
-    expected = np.sqrt(((noisy - X) ** 2).mean((1, 2, 3)))
-    assert np.ptp(expected) > 0.1
-    np.testing.assert_allclose(level, np.broadcast_to(expected[:, None, None], level.shape), 1e-5)
+def test_hum_is_a_line_of_the_spectrum_with_its_harmonics(path):
+    X = 1e-6 * np.random.default_rng(0).random((50, 200, 2)).astype(np.float32)
+    hum = LineInterference(0.5, 0.05, n_harmonics=20, channel_axis=-1, clip=None, random_state=0)
+    noisy = hum.fit_transform(X) if path == "array" else corrupt_tensor(hum, X)
+    spectrum = np.abs(np.fft.rfft(noisy, axis=1)) / 100
+    lines = np.arange(10, 101, 10)
+    # The last is at half a cycle per sample, where the phase tells the amplitude.
+    expected = np.broadcast_to(0.5 / np.arange(1, 10)[:, None], (50, 9, 2))
+    np.testing.assert_allclose(spectrum[:, lines[:-1]], expected, rtol=1e-3)
+    others = np.setdiff1d(np.arange(101), lines)
+    assert spectrum[:, others].max() < 1e-3
+    phases = np.angle(np.fft.rfft(noisy, axis=1)[:, 10])
+    assert len(np.unique(phases.round(3))) > 95
 
 
-def test_level_map_holds_compositions():
-    X, blurred = images(n_channels=1), NoiseSequence([GaussianNoise(2.0), GaussianNoise(2.0)])
-    noisy = LevelMap(blurred, random_state=0).fit_transform(X)[..., 0]
-    assert np.ptp(noisy) > 10
+def test_levels_and_frequencies_of_hum_may_be_ranges():
+    X = 1e-6 * np.random.default_rng(0).random((400, 1000))
+    hum = LineInterference((0.2, 0.4), (0.1, 0.3), image_shape=(1000,), clip=None, random_state=0)
+    spectrum = np.abs(np.fft.rfft(hum.fit_transform(X) * np.hanning(1000))) / 250
+    peaks = spectrum.argmax(axis=1) / 1000
+    assert 0.1 - 1e-3 <= peaks.min() < 0.12 < 0.28 < peaks.max() <= 0.3 + 1e-3
+    amplitudes = spectrum.max(axis=1)
+    assert 0.16 < amplitudes.min() < 0.22 < 0.36 < amplitudes.max() < 0.41
 
 
-def test_level_map_refuses_what_its_noise_does():
-    with pytest.raises(ValueError, match="'std' parameter of GaussianNoise"):
-        LevelMap(GaussianNoise(std=-1)).fit(images())
-
-
-def test_a_net_learns_from_grey_images_with_a_level_map():
-    X = images(n_channels=1)[..., 0]
-    denoiser = DenoisingAutoencoder(
-        UNet((2,)), noise=LevelMap(GaussianNoise()), max_epochs=1, random_state=0
-    ).fit(X)
-    noisy = np.stack([X, np.full_like(X, 0.1)], axis=3)
-    assert denoiser.predict(noisy).shape == (*X.shape, 1)
+@pytest.mark.parametrize("path", ["array", "tensor"])
+def test_baseline_wander_has_its_strength_and_no_fast_waves(path):
+    X = 1e-6 * np.random.default_rng(0).random((2000, 400)).astype(np.float32)
+    X = X[..., None] if path == "tensor" else X
+    options = {"image_shape": (400,)} if path == "array" else {"channel_axis": -1}
+    wander = BaselineWander(0.3, 0.05, clip=None, random_state=0, **options)
+    noisy = wander.fit_transform(X) if path == "array" else corrupt_tensor(wander, X)
+    noisy = np.asarray(noisy).reshape(2000, 400)
+    assert noisy.std() == pytest.approx(0.3, rel=0.03)
+    power = np.square(np.abs(np.fft.rfft(noisy * np.hanning(400)))).sum(axis=0)
+    assert power[23:].sum() < 1e-4 * power.sum()
+    assert power[10:18].sum() > 0.1 * power.sum()

@@ -16,7 +16,6 @@ from torch import nn
 import skdae
 from skdae import (
     DenoisingAutoencoder,
-    Downsample,
     GaussianNoise,
     MedianFilter,
     Noise2VoidDenoiser,
@@ -101,12 +100,21 @@ def test_every_architecture_takes_the_sizes_that_predict_takes(architecture, tmp
         assert_equal_predictions(run, dae, rng.random(shape).astype(np.float32))
 
 
-def test_super_resolution_keeps_its_scale_at_any_size(tmp_path):
-    dae = fit(Conv(filters=(2,), batch_norm=True), GREY, noise=Downsample(2))
+@pytest.mark.parametrize(
+    ("shapes", "options"),
+    [
+        ([(12, 40), (3, 40)], {"image_shape": (40,)}),
+        ([(12, 40, 3), (2, 33, 3)], {"channel_axis": -1}),
+        ([(12, 6, 8, 10), (2, 5, 9, 3)], {"channel_axis": None}),
+    ],
+    ids=["rows", "leads", "volumes"],
+)
+def test_signals_and_volumes_are_exported(shapes, options, tmp_path):
+    first, other = (rng.random(shape).astype(np.float32) for shape in shapes)
+    dae = fit(Conv(filters=(2,), batch_norm=True), first, **options)
     run = exported(dae, tmp_path / "net.onnx")
-    assert run(GREY).shape == (12, 24, 40)
-    for shape in [(2, 6, 10), (1, 7, 3)]:
-        assert_equal_predictions(run, dae, rng.random(shape).astype(np.float32))
+    assert_equal_predictions(run, dae, first)
+    assert_equal_predictions(run, dae, other)
 
 
 def test_export_writes_one_file_and_leaves_the_net_as_it_was(tmp_path):

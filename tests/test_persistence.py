@@ -22,7 +22,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, clone
-from sklearn.decomposition import PCA, IncrementalPCA
+from sklearn.decomposition import PCA, IncrementalPCA, TruncatedSVD
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
@@ -266,6 +266,7 @@ TRANSFORMERS = [
         PCA(4, whiten=True),
         PCA(4, svd_solver="randomized", random_state=0),
         IncrementalPCA(4),
+        TruncatedSVD(4, random_state=0),
     ),
     *(SimpleImputer(), SimpleImputer(strategy="median"), VarianceThreshold()),
     *(FrozenEstimator(StandardScaler().fit(ROWS)), make_pipeline(PCA(), RobustScaler())),
@@ -279,12 +280,14 @@ def test_transformers_of_scikit_learn_come_back(transformer, named, tmp_path):
     rows = pd.DataFrame(ROWS, columns=[f"c{i}" for i in range(16)]) if named else ROWS
     if named and isinstance(transformer, FrozenEstimator):
         transformer = FrozenEstimator(StandardScaler().fit(rows))
-    dae = DenoisingAutoencoder("dense", latent_dim=2, max_epochs=1, random_state=0)
-    pipe = make_pipeline(clone(transformer), dae).fit(rows, ROWS)
+    # Of labels as y, what the transformer gives is learned.
+    noise, labels = GaussianNoise(0.1), np.arange(len(ROWS))
+    dae = DenoisingAutoencoder("dense", latent_dim=2, noise=noise, max_epochs=1, random_state=0)
+    pipe = make_pipeline(clone(transformer), dae).fit(rows, labels)
     loaded = there_and_back(pipe, tmp_path)
     np.testing.assert_array_equal(loaded.predict(rows), pipe.predict(rows))
     assert vars(loaded[0]).keys() == vars(pipe[0]).keys()
-    np.testing.assert_array_equal(loaded.fit(rows, ROWS).predict(rows), pipe.predict(rows))
+    np.testing.assert_array_equal(loaded.fit(rows, labels).predict(rows), pipe.predict(rows))
     assert there_and_back(clone(pipe), tmp_path).steps[0][1].get_params().keys()
 
 
@@ -299,8 +302,7 @@ def test_feature_names_and_output_containers_come_back(tmp_path):
 def test_super_resolution_comes_back(tmp_path):
     dae = small(Conv(filters=(2,)), noise=Downsample(2)).fit(X)
     again = there_and_back(dae, tmp_path)
-    assert again.predict(X[:, ::2, ::2]).shape == X.shape
-    assert_same(again.predict(X[:, ::2, ::2]), dae.predict(X[:, ::2, ::2]))
+    assert_same(again.predict(X), dae.predict(X))
 
 
 def test_parameters_set_after_fit_do_not_change_the_net(tmp_path):
@@ -600,7 +602,10 @@ UNSAVABLE = {
         make_pipeline(PolynomialFeatures(), MeanFilter()),
         r"steps.0.1 is PolynomialFeatures.* Of scikit-learn, its files hold StandardScaler, .* or ",
     ),
-    "function": (make_pipeline(FunctionTransformer(np.log1p), MeanFilter()), "func is <ufunc"),
+    "function": (
+        make_pipeline(FunctionTransformer(np.log1p), MeanFilter()),
+        "func is <ufunc.*apply yourself",
+    ),
     "foreign estimator": (LogisticRegression(), "save takes an estimator of skdae"),
     "own class": (OwnArchitecture(), "save takes an estimator of skdae"),
     "search": (GridSearchCV(MeanFilter(), {"size": [3]}, cv=2).fit(X, X), "its best_estimator_"),
@@ -839,9 +844,7 @@ UNSOUND = {
     "noise_": [0.1, put_noise("image_shape_", {"tuple": [64]}), put_noise("seed_", -1)],
     "_plan.ndim": [1, 2.0, 4, 5],
     "_plan.image_shape": SHAPE,
-    "_plan.input_hwc": [{"tuple": [8, 8, 3]}, {"tuple": [8, 8]}, {"tuple": [1, 64, 1]}],
-    "_plan.target_hwc": [{"tuple": [8, 8, 0]}, {"tuple": [8, 8, 2]}, {"tuple": [9, 8, 1]}],
-    "_plan.n_clean_features": [65, 0, None],
+    "_plan.has_channels": [True, None, 1],
     "_plan.activation": ["eval", None, ""],
     "_plan.target_range": [{"tuple": [1.0, 0.0]}, {"tuple": [0.0, {"float": "inf"}]}, None],
     "_plan.flat": [True, 0, None],

@@ -95,7 +95,16 @@ def test_super_resolution_and_crops():
     rng = np.random.default_rng(0)
     X = [rng.random(shape, dtype=np.float32) for shape in [(20, 24), (32, 18)]]
     denoiser = small(noise=Downsample(factor=2), patch_size=16, validation_fraction=None).fit(X)
-    assert [image.shape for image in denoiser.predict(X)] == [(40, 48), (64, 36)]
+    assert [image.shape for image in denoiser.predict(X)] == [(20, 24), (32, 18)]
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [((8, 20, 2), {"channel_axis": -1}), ((8, 4, 6, 8), {"channel_axis": None})],
+)
+def test_signals_and_volumes_have_patches_too(shape, options):
+    X = np.random.default_rng(0).random(shape, dtype=np.float32)
+    assert small(discriminator_filters=(2, 4), **options).fit(X).predict(X).shape == X.shape
 
 
 def test_same_seed_gives_the_same_bits(digits):
@@ -120,7 +129,7 @@ def test_pickle_round_trip_predicts_the_same(digits):
 
 
 def test_patch_of_the_discriminator_has_18_pixels():
-    judge = PatchDiscriminator((64, 64, 1), (64, 64, 1), (4, 8))
+    judge = PatchDiscriminator((64, 64, 1), (4, 8))
     x = torch.rand(1, 2, 64, 64, requires_grad=True)
     judge(x)[0, 0, 8, 8].backward()
     assert x.grad.abs().sum((0, 1, 2)).count_nonzero() == 18

@@ -16,7 +16,6 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skdae import (
-    Downsample,
     GaussianNoise,
     MedianFilter,
     PoissonGaussianNoise,
@@ -180,8 +179,8 @@ def test_several_denoisers_have_a_row_each():
 
 
 def test_the_input_is_called_what_it_is():
-    X, small = clean(), clean((5, 4, 4))
-    display = DenoisingDisplay.from_predictions(X, small, X, input_label="4 × 4")
+    X = clean()
+    display = DenoisingDisplay.from_predictions(X, X / 2, X, input_label="4 × 4")
     assert [row[0].get_ylabel() for row in display.axes_] == ["clean", "4 × 4", "denoised"]
     fitted = MedianFilter().fit(X)
     display = DenoisingDisplay.from_estimator(fitted, X, X_noisy=X, input_label="clean")
@@ -200,14 +199,13 @@ def test_signals_are_lines():
         DenoisingDisplay.from_predictions(X, X, X)
 
 
-@pytest.mark.parametrize("shape", [(2, 6, 10, 3), (2, 6 * 10 * 3)])
-def test_smaller_noisy_images_are_shown_without_metric(shape):
-    X, small = clean(shape), clean((2, 3, 5, 3))
-    noisy = small.reshape(2, -1) if X.ndim == 2 else small
-    image_shape = (6, 10, 3) if X.ndim == 2 else None
-    display = DenoisingDisplay.from_predictions(X, noisy, X, image_shape=image_shape)
-    np.testing.assert_allclose(shown(display.axes_[1:2])[0], small)
-    assert labels(display.axes_)[1] == ["", ""]
+def test_leads_are_lines_and_of_volumes_the_middle_slice_is_shown():
+    X = clean((3, 50, 2))
+    display = DenoisingDisplay.from_predictions(X, X, X, channel_axis=-1)
+    np.testing.assert_allclose([line.get_ydata() for line in display.axes_[0, 0].lines], X[0].T)
+    volumes = clean((3, 5, 6, 10))
+    display = DenoisingDisplay.from_predictions(volumes, volumes, volumes, channel_axis=None)
+    np.testing.assert_allclose(shown(display.axes_)[0], volumes[:, 2])
 
 
 def test_given_axes_hold_the_grid():
@@ -553,19 +551,6 @@ def test_every_noise_level_draws_its_own_but_for_all_the_same_noise():
     # Levels draw other numbers, of which the mean square deviates by one percent.
     assert display.values["noisy"] == pytest.approx(np.square([0.1, 0.2, 0.4]), rel=0.05)
     assert not hasattr(noise, "seed_")
-
-
-def test_smaller_noisy_images_have_no_line():
-    X = clean((3, 8, 8))
-
-    class Grey(Shrink):
-        def predict(self, X_small):
-            return np.full_like(X, 0.5)
-
-    display = NoiseLevelDisplay.from_estimator(
-        {"grey": Grey()}, X, noise=Downsample(), levels=[2, 4], param_name="factor"
-    )
-    assert list(display.values) == ["grey"]
 
 
 @pytest.mark.parametrize("metric", METRICS)

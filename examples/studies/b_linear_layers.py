@@ -47,13 +47,14 @@ linear = DenoisingAutoencoder(
 # Enlarge: the "noise" is the lower resolution.
 
 lower = Downsample(factor=2)
-X_small = lower.fit_transform(X_test)
+X_blocks = lower.fit_transform(X_test)  # each pixel of a block of 2 × 2 is their mean
+X_small = X_blocks[:, ::2, ::2]
 bicubic = zoom(X_small, (1, 2, 2), order=3, mode="grid-constant", grid_mode=True)
 X_large = {"bicubic": bicubic.clip(0, 1)}
 for loss in ("mse", "bce"):
     net = UNet(filters=(32, 64))
     dae = DenoisingAutoencoder(net, noise=lower, loss=loss, max_epochs=2, random_state=0)
-    X_large[f"net, {loss}"] = dae.fit(X_train).predict(X_small)
+    X_large[f"net, {loss}"] = dae.fit(X_train).predict(X_blocks)
 
 
 # %%
@@ -73,7 +74,7 @@ print(pd.DataFrame(scores).T.to_string(float_format="{:.4g}".format))
 print(f"\nEntropy of the test digits: {bce(X_test, X_test / 255):.4f}")
 
 DenoisingDisplay.from_predictions(
-    X_test, X_small, X_large, n_images=5, metric="mse", input_label="14 × 14"
+    X_test, X_blocks, X_large, n_images=5, metric="mse", input_label="14 × 14"
 )
 plt.savefig("b_enlarged.png", dpi=150, bbox_inches="tight")
 

@@ -33,7 +33,7 @@ _PLAIN = {
         *("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler", "Normalizer"),
         *("PowerTransformer", "QuantileTransformer", "Binarizer", "FunctionTransformer"),
     ),
-    "sklearn.decomposition": ("PCA", "IncrementalPCA"),
+    "sklearn.decomposition": ("PCA", "IncrementalPCA", "TruncatedSVD"),
     "sklearn.impute": ("SimpleImputer",),
     "sklearn.feature_selection": ("VarianceThreshold",),
 }
@@ -65,6 +65,11 @@ class Persistent:
         if cls.__module__.partition(".")[0] == __package__.partition(".")[0]:
             CLASSES[cls.__name__] = cls
 
+    @classmethod
+    def _upgraded(cls, state):
+        """The state that this version saves, of that, still as JSON, of an earlier one."""
+        return state
+
     def _get_saved_state(self):
         """Attributes to save beside the parameters, by name, as values that a file can hold."""
         return _attributes(self)
@@ -95,7 +100,7 @@ class SaveMixin(Persistent):
     def _truths(self):
         """See `Persistent`."""
         shape = getattr(self, "image_shape_", (self.n_features_in_,))
-        yield "image_shape_", 0 < len(shape) < 4 and is_shape(shape, self.n_features_in_)
+        yield "image_shape_", 0 < len(shape) < 5 and is_shape(shape, self.n_features_in_)
         names = getattr(self, "feature_names_in_", None)
         fit = names is None or (_are_names(names) and len(names) == self.n_features_in_)
         yield "feature_names_in_", fit
@@ -387,10 +392,10 @@ class Writer:
     def refusal(self, what):
         """The error for a value that no file can hold."""
         return TypeError(
-            f"{what}, which save cannot write, because its files hold no code. If predictions are "
-            "all you need, set it to a value of skdae's own before saving, such as "
-            "set_params(callbacks=None). Else use joblib.dump(estimator, path), whose files run "
-            "code when they are loaded."
+            f"{what}, which save cannot write, because its files hold no code. If predictions do "
+            "not need it, set it to a value of skdae's own before saving, such as "
+            "set_params(callbacks=None); a function of X that they need, apply yourself. Else use "
+            "joblib.dump(estimator, path), whose files run code when they are loaded."
         )
 
     def _items(self, values, where):
@@ -475,6 +480,8 @@ class Reader:
     def _object(self, content):
         name, parameters, state = content["class"], content["params"], content["state"]
         cls = _class_of(name)
+        if cls is not None and issubclass(cls, Persistent):
+            state = cls._upgraded(state)
         unknown = f"the class {name!r}" if cls is None else _unknown(cls, parameters, state)
         if unknown:
             raise ValueError(

@@ -2,6 +2,7 @@
 
 import mimetypes
 import os
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -138,8 +139,11 @@ def _explained(error):
             "it has more pixels than Pillow reads, twice PIL.Image.MAX_IMAGE_PIXELS; save it as "
             "TIFF, or raise that number in Python"
         )
-    if name == "UnidentifiedImageError":
-        return ValueError("it is damaged, or of a kind that Pillow does not read; convert it")
+    # A library, or the parsing of what is in front of its pixels, has found no end or no table.
+    if name == "UnidentifiedImageError" or isinstance(error, LookupError | struct.error):
+        return ValueError(
+            "it is damaged, or of a kind that is not read; copy it again, or convert it"
+        )
     # Pillow's word for what it cannot decode, and those of the codecs.
     is_word = isinstance(error, OSError) or type(error).__module__.startswith("imagecodecs")
     return ValueError(f"it is damaged ({error})") if is_word else error

@@ -22,6 +22,8 @@ class Graph(nn.Module):
     ----------
     outputs : sequence of str
         Names of what `forward` returns.
+    sides : sequence of str
+        Names of the spatial axes.
     range : (float, float)
         Least and largest value of the images at fit.
     """
@@ -44,6 +46,7 @@ class UserImagesAndStrength(Graph):
     """
 
     outputs = ("X_denoised",)
+    sides = ("height", "width")
     range = (0.0, 1.0)
 
     def __init__(self, module, image_shape, sees):
@@ -91,7 +94,7 @@ def export_onnx(net, path, free_size):
     net : Graph
     path : str or os.PathLike
     free_size : bool
-        Whether height and width are free, beside the number of samples.
+        Whether the sides are free, beside the number of samples.
     """
     for module in ("onnx", "onnxscript"):
         import_extra(module, "onnx", "to_onnx")
@@ -101,9 +104,9 @@ def export_onnx(net, path, free_size):
         example = net.example()
     free = {0: Dim("n_samples")}
     if free_size:
-        # A height of 1 is that of signals, and stays.
-        sides = {1: "height", 2: "width"}
-        free |= {axis: Dim(name) for axis, name in sides.items() if example["X"].shape[axis] > 1}
+        # Of signals, the exporter reasons about lengths of 1 and 2 apart.
+        least = {"min": 3} if len(net.sides) == 1 else {}
+        free |= {axis: Dim(name, **least) for axis, name in enumerate(net.sides, start=1)}
     # The graph is traced on the CPU, whatever a caller's default device is.
     with _in_silence(), torch.device("cpu"):
         program = torch.onnx.export(

@@ -1,7 +1,7 @@
 """Shapes, dtypes and ranges of images; imports nothing of skdae.
 
-Inside skdae a batch is always ``(n_samples, height, width, n_channels)``. A 1-D signal is an
-image of height 1. This folder converts to and from what users hold.
+Inside skdae a batch is always ``(n_samples, *spatial, n_channels)``, with one spatial axis for
+signals, two for images and three for volumes. This folder converts to and from what users hold.
 """
 
 from .arrays import (
@@ -24,6 +24,16 @@ from .checks import (
     check_target,
     validate_images,
 )
+from .geometry import (
+    Geometry,
+    check_fitted_shape,
+    check_kept_shape,
+    check_same_shape,
+    geometry_of,
+    guess_image_shape,
+    shapes_of,
+    way_to_one_size,
+)
 from .lists import (
     check_any_images,
     check_image_list,
@@ -35,20 +45,6 @@ from .lists import (
     images_of_fit,
     is_ragged,
     mean_score,
-)
-from .shapes import (
-    check_fitted_shape,
-    check_kept_shape,
-    check_same_shape,
-    common_scale,
-    find_scale,
-    from_nhwc,
-    guess_image_shape,
-    resolve_image_shape,
-    shapes_of,
-    to_hwc,
-    to_nhwc,
-    without_overhang,
 )
 from .stores import (
     check_stores,

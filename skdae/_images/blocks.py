@@ -9,13 +9,13 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from .arrays import float_dtype, refuse_groups
-from .shapes import resolve_image_shape
+from .geometry import check_kept_shape, geometry_of
 from .stores import check_stores, share_pixels, stores_of
 from .values import part_of_images, value_range
 
-# Pixels of a side, and values, of the blocks that are read where nothing is asked for: a net of
-# some ten channels takes 50 MB for them.
-_SIDE, _VALUES = 256, 2**16
+# Pixels of a side by the number of axes, and values, of the blocks that are read where nothing is
+# asked for: a net of some ten channels takes 50 MB for them.
+_SIDES, _VALUES = {1: 2**16, 2: 256, 3: 64}, 2**16
 
 
 def range_of_chunks(X):
@@ -88,8 +88,8 @@ def check_tile(tile, stride, radius):
 def output_of(estimator, X):
     """Shape and dtype of what an estimator makes of an array, which is not looked at."""
     shape, kept = tuple(X.shape), get_tags(estimator).transformer_tags.preserves_dtype
-    if not 2 <= len(shape) <= 4:
-        resolve_image_shape(shape)
+    if not 2 <= len(shape) <= 5:
+        geometry_of(X)
     if any(math.isnan(n) for n in shape):
         raise ValueError(
             f"X has chunks of unknown size, and so the shape {shape}; call "
@@ -100,19 +100,26 @@ def output_of(estimator, X):
             f"X has {shape[1]} features, but {type(estimator).__name__} is expecting "
             f"{estimator.n_features_in_} features as input. If X is one image, pass X[None]."
         )
-    own = (estimator._n_features_out,) if len(shape) == 2 else estimator.output_shape(shape[1:])
+    if hasattr(estimator, "_check_shape"):
+        estimator._check_shape(shape)
     dtype = np.dtype(X.dtype)
     dtype = np.float32 if not kept or dtype == np.uint8 else float_dtype(dtype)
-    return (shape[0], *own), np.dtype(dtype)
+    return shape, np.dtype(dtype)
 
 
-def field_of(estimator, shape, output_shape):
+def field_of(estimator, shape):
     """Stride and radius of blocks of images, or None where an image has to be whole."""
-    is_whole = len(shape) == 2 or tuple(shape) != tuple(output_shape)
-    return None if is_whole else getattr(estimator, "receptive_field_", None)
+    return None if len(shape) == 2 else getattr(estimator, "receptive_field_", None)
 
 
-def run(block, estimator, method, start, shape, **params):
+def axes_of(estimator, shape):
+    """The axes of a batch along which its samples are cut."""
+    geometry = getattr(estimator, "_geometry", None)
+    rank = min(len(shape) - 1, 2) if geometry is None else geometry.rank
+    return range(1, rank + 1)
+
+
+def run(block, estimator, method, start, **params):
     """What a method makes of a block; an error says where that lies.
 
     Parameters
@@ -122,19 +129,13 @@ def run(block, estimator, method, start, shape, **params):
     method : str
     start : sequence of int
         Where the block begins in the whole array.
-    shape : tuple of int
-        What has to come out.
     **params : dict
         What else the method gets.
     """
     try:
         with part_of_images():
             result = np.asarray(getattr(estimator, method)(block, **params))
-        if result.shape != shape:
-            raise ValueError(
-                f"{type(estimator).__name__} turned images of shape {block.shape} into "
-                f"{result.shape}, where {shape} was expected; denoise them in memory."
-            )
+        check_kept_shape(estimator, block, result)
     except ValueError as error:
         bad = np.argwhere(~np.isfinite(block))
         if len(bad):
@@ -158,7 +159,7 @@ def lazily(estimator, method, X, params):
     Parameters
     ----------
     estimator : fitted estimator
-        With ``output_shape``, and perhaps ``receptive_field_``.
+        Perhaps with ``receptive_field_``.
     method : str
         Name of the method, for blocks of NumPy.
     X : dask.array.Array of shape (n_samples, ...)
@@ -179,15 +180,16 @@ def lazily(estimator, method, X, params):
             "for a dask array."
         )
     shape, dtype = output_of(estimator, X)
-    field = field_of(estimator, X.shape, shape)
+    field = field_of(estimator, shape)
     context = getattr(estimator, "_sees_stacks", None) or 0
     chunks = dict.fromkeys(range(1, X.ndim), -1)
     depth = {0: context}
     if field is None:
         chunks |= {0: -1} if context else {}
     else:
-        strides = {0: (1, context), 1: field, 2: field}
-        depth |= {axis: overlap(*field) for axis in (1, 2)}
+        axes = axes_of(estimator, shape)
+        strides = {0: (1, context)} | dict.fromkeys(axes, field)
+        depth |= dict.fromkeys(axes, overlap(*field))
         chunks |= {i: _whole_strides(X.chunks[i], *strides[i]) for i in strides}
     X = X.rechunk(chunks)
     starts = [np.cumsum([0, *sizes]).tolist() for sizes in X.chunks]
@@ -204,32 +206,39 @@ def lazily(estimator, method, X, params):
         "params": params,
     }
     if field is None:
-        chunks = (X.chunks[0], *((n,) for n in shape[1:]))
-        return da.map_blocks(_run_chunk, X, chunks=chunks, shape=shape[1:], **options)
+        return da.map_blocks(_run_chunk, X, chunks=X.chunks, is_whole=True, **options)
     return da.map_overlap(
         _run_chunk, X, depth=depth, boundary="none", allow_rechunk=False, **options
     )
 
 
 def _run_chunk(
-    block, estimator, stores, method, starts, overlaps, as_type, params, shape=None, block_id=None
+    block,
+    estimator,
+    stores,
+    method,
+    starts,
+    overlaps,
+    as_type,
+    params,
+    is_whole=False,
+    block_id=None,
 ):
-    """What a method makes of a chunk; of whole images where `shape` is that of the result."""
+    """What a method makes of a chunk, of whole images or of parts."""
     check_stores("X", stores)
     # The first of an axis has no overlap before it.
     before = [overlaps.get(axis, 0) if i else 0 for axis, i in enumerate(block_id)]
     start = [row[i] - n for row, i, n in zip(starts, block_id, before, strict=True)]
-    if shape is None:
-        result = run_part(block, estimator, method, start, **params)
-    else:
-        result = run(block, estimator, method, start, (len(block), *shape), **params)
+    apply = run if is_whole else run_part
+    result = apply(block, estimator, method, start, **params)
     return result.astype(as_type, copy=False)
 
 
 def run_part(block, estimator, method, start, **params):
     """What a method makes of parts of images; a part may be as narrow as a pixel has channels."""
-    given = block if block.ndim == 4 else block[..., None]
-    return run(given, estimator, method, start, given.shape, **params).reshape(block.shape)
+    is_narrow = block.ndim == 3 and getattr(estimator, "channel_axis", "auto") == "auto"
+    given = block[..., None] if is_narrow else block
+    return run(given, estimator, method, start, **params).reshape(block.shape)
 
 
 def _whole_strides(sizes, stride, radius):
@@ -264,7 +273,7 @@ def predict_blocks(estimator, source, target, tile_size, verbose):
             )
     shape, dtype = output_of(estimator, source)
     _check_target(source, target, shape, dtype)
-    field = field_of(estimator, source.shape, shape)
+    field = field_of(estimator, shape)
     n_written, places = 0, _places(estimator, source, target, field, tile_size)
     stores = stores_of(source)
     try:
@@ -272,11 +281,7 @@ def predict_blocks(estimator, source, target, tile_size, verbose):
             block = np.asarray(source[tuple(slice(*p[:2]) for p in place)])
             check_stores("source", stores)
             start = [p[0] for p in place]
-            if field is None:
-                result = run(block, estimator, "predict", start, (len(block), *shape[1:]))
-                place = [place[0], *((0, n, 0, n) for n in shape[1:])]
-            else:
-                result = run_part(block, estimator, "predict", start)
+            result = (run if field is None else run_part)(block, estimator, "predict", start)
             inner = tuple(slice(first - start, last - start) for start, _, first, last in place)
             outer = tuple(slice(first, last) for *_, first, last in place)
             target[outer] = _stored(result[inner], np.dtype(target.dtype))
@@ -317,16 +322,20 @@ def _places(estimator, source, target, field, tile_size):
     axes = [[(0, n, 0, n)] for n in sides]
     if field is not None:
         margins = 2 * overlap(*field)
-        for axis, length in enumerate(sides[:2]):
+        cut = axes_of(estimator, source.shape)
+        for axis in cut:
+            length = source.shape[axis]
             tile = length if tile_size is None else tile_size
             if tile == "auto":
-                step = max(_SIDE - margins, margins // 2, field[0]) // field[0] * field[0]
-                chunk = (getattr(target, "chunks", None) or (1,) * 4)[axis + 1]
+                step = (
+                    max(_SIDES[len(cut)] - margins, margins // 2, field[0]) // field[0] * field[0]
+                )
+                chunk = (getattr(target, "chunks", None) or (1,) * 5)[axis]
                 if isinstance(chunk, int) and chunk % field[0] == 0 and chunk <= 2 * step:
                     # Chunks that are written once.
                     step = max(1, step // chunk) * chunk
                 tile = step + margins
-            axes[axis] = tiles(length, tile, *field)
+            axes[axis - 1] = tiles(length, tile, *field)
     n_values = math.prod(max(stop - start for start, stop, *_ in axis) for axis in axes)
     n_images = max(1, _VALUES // n_values)
     return list(product(tiles(n_samples, n_images + 2 * context, 1, context), *axes))

@@ -14,7 +14,7 @@ from sklearn.utils.validation import (
 )
 
 from .arrays import as_array, float_dtype, is_listed, joined, to_float
-from .shapes import is_scaled, resolve_image_shape
+from .geometry import geometry_of, way_to_one_size
 from .values import refuse_other_units
 from .warn import warn_user
 
@@ -24,7 +24,7 @@ FLOAT_DTYPES = (np.float64, np.float32)
 
 # To find NaN, all values are summed, and NumPy warns where huge ones of both signs meet.
 @np.errstate(invalid="ignore", over="ignore")
-def check_images(X, *, name="X", min_samples=1, estimator=None):
+def check_images(X, *, name="X", min_samples=1, estimator=None, channel_axis="auto"):
     """Check a batch that belongs to no fitted estimator; `uint8` and floats keep their dtype.
 
     Raises
@@ -59,11 +59,12 @@ def check_images(X, *, name="X", min_samples=1, estimator=None):
         # is assumed to be finite would be refused later, as an overflow.
         with config_context(assume_finite=False):
             assert_all_finite(X, input_name=name)
-    if X.ndim > 4:
-        resolve_image_shape(X.shape)
+    if X.ndim > 5:
+        geometry_of(X)
     if X.ndim > 2 and 0 in X.shape:
         raise ValueError(f"Found array with 0 feature(s) (shape={X.shape}): images without pixels.")
-    if X.ndim == 3 and X.shape[2] in (3, 4) and X.shape[2] < min(X.shape[:2]):
+    may_be_one = X.ndim == 3 and channel_axis == "auto"
+    if may_be_one and X.shape[2] in (3, 4) and X.shape[2] < min(X.shape[:2]):
         n, height, width = X.shape
         raise ValueError(
             f"{name} has shape {X.shape}, which looks like one colour image, not {n} grey ones of "
@@ -98,7 +99,10 @@ def validate_images(estimator, X, *, reset, min_samples=1, any_size=False):
     -------
     X : ndarray of float64, float32 or uint8
     """
-    images = check_images(X, min_samples=min_samples, estimator=estimator)
+    channel_axis = getattr(estimator, "channel_axis", "auto")
+    images = check_images(
+        X, min_samples=min_samples, estimator=estimator, channel_axis=channel_axis
+    )
     is_flat, n_features = images.ndim == 2, math.prod(images.shape[1:])
     if is_flat:
         _check_feature_names(estimator, X, reset=reset)
@@ -148,7 +152,6 @@ def _looks_like_an_image(rows):
 def check_target(X, y):
     """The clean images that belong to `X`, or None where `y` holds none.
 
-    `y` has `X`'s shape, or the shape of images ``s`` times larger or smaller (super-resolution).
     A 1-D `y`, class labels passed on by a Pipeline, is not a target and gives None.
 
     Raises
@@ -160,12 +163,13 @@ def check_target(X, y):
     if y is None or joined(y).ndim == 1:
         check_consistent_length(X, y)
         return None
-    y = check_images(y, name="y")
-    if len(y) != len(X) or y.ndim != X.ndim or not is_scaled(X.shape[1:], y.shape[1:]):
+    # Of X it is known that it is a batch.
+    y = check_images(y, name="y", channel_axis=None)
+    if y.shape != X.shape:
         raise ValueError(
             f"y has shape {y.shape}, but X has shape {X.shape}; y must hold the clean image of "
-            "each image of X: the same shape, or height and width a whole number of times larger "
-            "or smaller. Class labels are passed as a 1-D y and ignored."
+            f"each image of X, in the same shape.{way_to_one_size(X.shape, y.shape)} Class labels "
+            "are passed as a 1-D y and ignored."
         )
     refuse_other_units(X=X, y=y)
     return y

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_consistent_length
 from .arrays import as_array, holds_array, is_listed, of_one_kind
 from .blocks import lazily, range_of_chunks
 from .checks import check_images, check_target, validate_images
-from .shapes import common_scale, find_scale
+from .geometry import way_to_one_size
 from .stores import is_dask
 from .values import refuse_other_units, value_range
 
@@ -28,7 +28,7 @@ def is_ragged(X: Any) -> TypeGuard[list[np.ndarray]]:
         if not holds_array(image):
             return False
         shapes.add(as_array(image).shape)
-    return len(shapes) > 1 and all(len(shape) in (2, 3) for shape in shapes)
+    return len(shapes) > 1 and all(len(shape) in (2, 3, 4) for shape in shapes)
 
 
 def image_by_image(
@@ -78,8 +78,9 @@ def image_by_image(
                 given[n] = as_array(given[n]) if is_listed(given[n]) else given[n]
             if not is_ragged(given[images]):
                 return function(*call.args, **call.kwargs)
-            X = check_image_list(given[images], images)
-            y = check_target_list(X, given.get(targets), targets)
+            channel_axis = _channel_axis(given)
+            X = check_image_list(given[images], images, channel_axis)
+            y = check_target_list(X, given.get(targets), targets, channel_axis)
             results = []
             for i, image in enumerate(X):
                 given[images] = image[None]
@@ -91,6 +92,12 @@ def image_by_image(
         return on_lists
 
     return decorate
+
+
+def _channel_axis(given):
+    """The parameter of a function, or of the estimator whose method it is."""
+    own = getattr(given.get("self"), "channel_axis", "auto")
+    return given.get("channel_axis", own)
 
 
 def image_list(parts):
@@ -105,9 +112,9 @@ def mean_score(scores):
     return float(np.mean(scores))
 
 
-def first_image(X):
+def first_image(X, channel_axis="auto"):
     """The first of some images of different sizes, all checked; any other `X` as it is."""
-    return check_image_list(X)[0][None] if is_ragged(X) else X
+    return check_image_list(X, channel_axis=channel_axis)[0][None] if is_ragged(X) else X
 
 
 def images_of_fit(estimator, X):
@@ -117,16 +124,17 @@ def images_of_fit(estimator, X):
     if not is_ragged(X):
         images = validate_images(estimator, X, reset=True)
         return images, value_range(images)
-    X = check_image_list(X)
+    X = check_image_list(X, channel_axis=getattr(estimator, "channel_axis", "auto"))
     return validate_images(estimator, X[0][None], reset=True), value_range(X)
 
 
-def check_any_images(X, name="X"):
+def check_any_images(X, name="X", channel_axis="auto"):
     """Checked images: a batch, or a list of arrays where they are of different sizes."""
-    return check_image_list(X, name) if is_ragged(X) else check_images(X, name=name)
+    check = check_image_list if is_ragged(X) else check_images
+    return check(X, name=name, channel_axis=channel_axis)
 
 
-def check_image_list(X, name="X"):
+def check_image_list(X, name="X", channel_axis="auto"):
     """Check images of different sizes; `uint8` stays where all images have it.
 
     Raises
@@ -137,10 +145,12 @@ def check_image_list(X, name="X"):
     if not is_listed(X) and not isinstance(X, np.ndarray):
         raise TypeError(f"{name} must be a list of images, as its partner is, not {type(X)}.")
     images = [
-        check_images(np.asarray(as_array(image))[None], name=f"{name}[{i}]")[0]
-        for i, image in enumerate(X)
+        check_images(np.asarray(as_array(x))[None], name=f"{name}[{i}]", channel_axis=None)[0]
+        for i, x in enumerate(X)
     ]
-    shapes = {image.shape[2:]: image.shape for image in images}
+    n_axes = images[0].ndim
+    has_channels = n_axes > 2 if channel_axis == "auto" else channel_axis is not None
+    shapes = {(x.ndim, *(x.shape[-1:] if has_channels else ())): x.shape for x in images}
     if len(shapes) > 1:
         raise ValueError(
             f"{name} mixes images of different kinds, of shapes {[*shapes.values()][:2]}; pass "
@@ -150,33 +160,31 @@ def check_image_list(X, name="X"):
     return of_one_kind(images)
 
 
-def check_target_list(X, y, name="y"):
+def check_target_list(X, y, name="y", channel_axis="auto"):
     """The clean images that belong to a list of images, or None where `y` holds none.
 
     Raises
     ------
     ValueError
-        If a target's height and width are not those of its image times one whole factor, or if the
-        units differ.
+        If shapes or units differ.
     """
     check_consistent_length(X, y)
     if y is None or np.ndim(next(iter(y))) == 0:
         return None
-    y = check_image_list(y, name)
-    scales = [find_scale(x.shape[:2], t.shape[:2]) for x, t in zip(X, y, strict=True)]
-    is_common = common_scale(X, y) is not None
+    y = check_image_list(y, name, channel_axis)
     for i, (image, target) in enumerate(zip(X, y, strict=True)):
-        fits = is_common or (scales[i] is not None and scales[i] == scales[0])
-        if not fits or image.shape[2:] != target.shape[2:]:
+        if image.shape != target.shape:
             raise ValueError(
                 f"{name}[{i}] has shape {target.shape}, but X[{i}] has {image.shape}; each target "
-                "must have the shape of its image, or height and width all the same whole number "
-                "of times larger."
+                "must have the shape of its image."
+                f"{way_to_one_size((1, *image.shape), (1, *target.shape))}"
             )
     refuse_other_units(X=X, **{name: y})
     return y
 
 
-def check_targets(X, y):
+def check_targets(X, y, channel_axis="auto"):
     """Targets of checked images, a batch or a list of different sizes; None where `y` has none."""
-    return check_target_list(X, y) if is_ragged(X) else check_target(X, y)
+    if is_ragged(X):
+        return check_target_list(X, y, channel_axis=channel_axis)
+    return check_target(X, y)

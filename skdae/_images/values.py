@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils import gen_batches
 
 from .arrays import to_float
-from .shapes import check_same_shape
+from .geometry import check_same_shape
 from .warn import warn_user
 
 # The largest level of noise, which, and whose products, still fit into the float32 of the nets.

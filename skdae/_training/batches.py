@@ -4,7 +4,6 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from .._images import to_hwc
 from .._random import TorchGenerator
 
 
@@ -37,8 +36,8 @@ def neighbours(index, n, context):
 
 
 def as_channels(images):
-    """From ``(n_images, n_neighbours, height, width, n_channels)`` to neighbours as channels."""
-    return images.permute(0, 2, 3, 1, 4).flatten(3)
+    """From ``(n_images, n_neighbours, *spatial, n_channels)`` to neighbours as channels."""
+    return images.movedim(1, -2).flatten(-2)
 
 
 class ImageDataset(Dataset):
@@ -46,9 +45,9 @@ class ImageDataset(Dataset):
 
     Parameters
     ----------
-    images : Tensor of shape (n_images, height, width, n_channels)
+    images : Tensor of shape (n_images, *spatial, n_channels)
         uint8 or floating, cast to float32 batch by batch.
-    targets : Tensor of shape (n_images, height, width, n_channels)
+    targets : Tensor of shape (n_images, *spatial, n_channels)
         May be `images` itself.
     to_net : callable
         From a batch of images and their targets to what enters the net and what it is to give.
@@ -56,8 +55,6 @@ class ImageDataset(Dataset):
         Fitted; corrupts each batch before it enters the net.
     pretext : callable or None
         From a batch and random numbers to another input and target, made of the input.
-    input_hwc : (int, int, int)
-        Height, width and channels of what enters the net.
     device : torch.device
         Where batches are wanted.
     indices : Tensor of int64
@@ -77,7 +74,6 @@ class ImageDataset(Dataset):
         to_net,
         noise,
         pretext,
-        input_hwc,
         device,
         *,
         indices,
@@ -92,7 +88,6 @@ class ImageDataset(Dataset):
         self.to_net = to_net
         self.noise = noise
         self.pretext = pretext
-        self.input_hwc = input_hwc
         self.context = context
         self.weights = None if weights is None else weights[indices]
         if weights is not None and not self.weights.any():
@@ -198,9 +193,8 @@ class ImageDataset(Dataset):
         return self._to_device(images.index_select(0, rows))
 
     def _corrupted(self, images):
-        """Images with noise, in the size that it leaves them."""
-        images = images.reshape(-1, *to_hwc(self.noise.image_shape_))
-        return self.noise.corrupt(images, self._rng).reshape(-1, *self.input_hwc)
+        """Images with noise."""
+        return self.noise.corrupt(images, self._rng)
 
     def _to_device(self, batch):
         """A batch as float32 on the device."""

@@ -17,11 +17,11 @@ class PatchDataset(ImageDataset):
     Parameters
     ----------
     images, targets : PixelStore
-        Both of the same images; the targets may be larger by a whole factor, or `images` itself.
+        Both of the same images; the targets may be `images` itself.
     to_net, noise, pretext, device
         As in `ImageDataset`.
-    patch_hw : (int, int)
-        Height and width of a crop of `images`.
+    patch_shape : tuple of int
+        Sides of a crop.
     least : int, default=1
         An epoch shows as many crops at least.
     **options : dict
@@ -29,31 +29,20 @@ class PatchDataset(ImageDataset):
     """
 
     def __init__(
-        self, images, targets, to_net, noise, pretext, device, *, patch_hw, least=1, **options
+        self, images, targets, to_net, noise, pretext, device, *, patch_shape, least=1, **options
     ):
-        super().__init__(images, targets, to_net, noise, pretext, None, device, **options)
-        self.patch_hw = patch_hw
+        super().__init__(images, targets, to_net, noise, pretext, device, **options)
+        self.patch_shape = tuple(patch_shape)
         indices, seed = options["indices"], options["seed"]
-        first = indices[0]
-        # The largest: 3 pixels are enlarged to 5 by a factor of 2, whose last block is cut off.
-        scale = -(-targets.sizes[indices] // images.sizes[indices]).amax(0)
-        scale = torch.where(scale > 1, scale.max(), 1)
-        if (targets.sizes[indices] < images.sizes[indices]).any():
+        if (images.sizes < torch.tensor(self.patch_shape)).any():
             raise ValueError(
-                "patch_size= needs targets at least as large as the images, but those of the first "
-                f"image have sides {targets.sizes[first].tolist()} and "
-                f"{images.sizes[first].tolist()}; leave patch_size=None to train on whole images."
-            )
-        self._target_scale = scale.tolist()
-        self._sizes = torch.minimum(images.sizes, targets.sizes // scale)
-        if (self._sizes < torch.tensor(patch_hw)).any():
-            raise ValueError(
-                f"Crops of {patch_hw[0]} by {patch_hw[1]} pixels do not fit into the smallest "
-                f"image (sides {self._sizes.amin(0).tolist()}); pass a smaller patch_size."
+                f"Crops of {' by '.join(map(str, self.patch_shape))} pixels do not fit into the "
+                f"smallest image (sides {images.sizes.amin(0).tolist()}); pass a smaller "
+                "patch_size."
             )
         self._images = indices
         n_pixels = images.sizes[indices].prod(1)
-        self._n_patches = max(least, round(n_pixels.sum().item() / math.prod(patch_hw)))
+        self._n_patches = max(least, round(n_pixels.sum().item() / math.prod(self.patch_shape)))
         # Each pixel counts alike, so that large images are shown more often.
         self._ends = n_pixels.cumsum(0)
         if self.weights is not None:
@@ -61,7 +50,7 @@ class PatchDataset(ImageDataset):
         self.rows = self._draw(torch.Generator().manual_seed(seed + 2))
 
     def _draw(self, generator):
-        """Crops of one epoch, one row per crop: image, top, left, pose."""
+        """Crops of one epoch, one row per crop: image, corner, pose."""
         n = self._n_patches
         if self.weights is None:
             pixel = torch.randint(int(self._ends[-1]), (n,), generator=generator)
@@ -69,9 +58,10 @@ class PatchDataset(ImageDataset):
         else:
             drawn = draw(self.weights, n, generator)
         image = self._images[drawn]
-        room = self._sizes[image] - torch.tensor(self.patch_hw) + 1
-        corner = (torch.rand(n, 2, generator=generator, dtype=torch.float64) * room).long()
-        pose = torch.randint(len(_poses(self.patch_hw)), (n, 1), generator=generator)
+        room = self.images.sizes[image] - torch.tensor(self.patch_shape) + 1
+        place = torch.rand(*room.shape, generator=generator, dtype=torch.float64)
+        corner = (place * room).long()
+        pose = torch.randint(len(_poses(self.patch_shape)), (n, 1), generator=generator)
         return torch.cat([image[:, None], corner, pose], dim=1)
 
     def _fresh_rows(self):
@@ -79,14 +69,9 @@ class PatchDataset(ImageDataset):
         return self._draw(self._order)
 
     def _take(self, store, rows):
-        """Crops of one of the stores; the targets may be larger by a whole factor."""
-        scale = self._target_scale if store is self.targets else (1, 1)
-        corner = rows[:, 1:3] * torch.tensor(scale)
-        hw = tuple(n * s for n, s in zip(self.patch_hw, scale, strict=True))
-        return self._to_device(store.crop(rows[:, 0], corner, rows[:, 3], hw))
-
-    def _corrupted(self, images):
-        return self.noise.corrupt(images, self._rng)
+        """Crops of one of the stores."""
+        crops = store.crop(rows[:, 0], rows[:, 1:-1], rows[:, -1], self.patch_shape)
+        return self._to_device(crops)
 
 
 class PixelStore:
@@ -96,8 +81,8 @@ class PixelStore:
     ----------
     pixels : Tensor of shape (n_pixels, n_channels)
         Image after image, row after row.
-    sizes : list of (int, int)
-        Height and width of each image.
+    sizes : list of tuple of int
+        Sides of each image.
     """
 
     def __init__(self, pixels, sizes):
@@ -114,13 +99,16 @@ class PixelStore:
         """Where the pixels are."""
         return self.pixels.device
 
-    def crop(self, image, corner, pose, hw):
-        """Crops of one size, flipped and turned: ``(n_crops, height, width, n_channels)``."""
-        rows, columns = _poses(hw).unbind(1)
-        width = self.sizes[image, 1]
+    def crop(self, image, corner, pose, shape):
+        """Crops of one size, flipped and turned: ``(n_crops, *spatial, n_channels)``."""
         pixels, starts = self._rows_of(image)
-        first = starts[image] + corner[:, 0] * width + corner[:, 1]
-        index = first[:, None, None] + rows[pose] * width[:, None, None] + columns[pose]
+        # How many pixels lie between neighbours along each axis.
+        steps = self.sizes[image].flip(1).cumprod(1).flip(1).roll(-1, 1)
+        steps[:, -1] = 1
+        index = starts[image] + (corner * steps).sum(1)
+        index = index.reshape(-1, *[1] * len(shape))
+        for places, step in zip(_poses(shape).unbind(1), steps.unbind(1), strict=True):
+            index = index + places[pose] * step.reshape(index.shape[:1] + (1,) * len(shape))
         return pixels.index_select(0, index.flatten().to(self.device)).unflatten(0, index.shape)
 
     def _rows_of(self, images):
@@ -132,7 +120,7 @@ def pixel_stores(images, targets, device):
     """Stores of images and targets: batches, or lists of images of different sizes."""
     # The same images twice are one store.
     both = (images,) if targets is images else (images, targets)
-    sizes = [[image.shape[:2] for image in X] for X in both]
+    sizes = [[image.shape[:-1] for image in X] for X in both]
     pixels = [_pixel_rows(X) for X in both]
     tensors = data_tensors(pixels[0], pixels[-1], device)
     stores = [PixelStore(*store) for store in zip(tensors, sizes, strict=False)]
@@ -147,8 +135,12 @@ def _pixel_rows(images):
 
 
 @lru_cache
-def _poses(hw):
-    """Rows and columns of a crop in each of its eight poses; two for a signal."""
-    grid = torch.stack(torch.meshgrid(*map(torch.arange, hw), indexing="ij"))
-    turns = [grid.rot90(k, (1, 2)) for k in range(4)] if hw[0] == hw[1] else [grid]
-    return torch.stack([pose for turn in turns for pose in (turn, turn.flip(2))])
+def _poses(shape):
+    """Places in a crop, along each axis, in each of its poses: flips, and turns of a square."""
+    grid = torch.stack(torch.meshgrid(*map(torch.arange, shape), indexing="ij"))
+    square = len(shape) > 1 and shape[-1] == shape[-2]
+    poses = [grid.rot90(k, (-2, -1)) for k in range(4)] if square else [grid]
+    # A turn and a flip make the flip of the other axis of a square.
+    for axis in {2: [2], 3: [1, 3]}.get(len(shape), [1]):
+        poses = [pose for turn in poses for pose in (turn, turn.flip(axis))]
+    return torch.stack(poses)

@@ -1,6 +1,8 @@
 """The data of a fit: images, targets and their ranges, then training and validation data."""
 
+import math
 from functools import partial
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,10 +15,8 @@ from .._images import (
     check_image_list,
     check_sample_weight,
     check_targets,
-    common_scale,
     in_unit_range,
     is_ragged,
-    to_nhwc,
     validate_images,
     value_range,
     warn_if_far,
@@ -28,9 +28,9 @@ from .batches import ImageDataset, data_tensors, is_same_memory
 # Rows that tell columns of a table from pixels.
 _LEAST_ROWS = 16
 
-# Images whose sides have more pixels than this are large, and learnt by crops of this side; a
-# single one by crops of at least this.
-_LARGE, _CROP, _LEAST_CROP = 96, 64, 16
+# Signals, images and volumes whose sides have more pixels than this are large, and learnt by crops
+# of this side; a single one by crops of at least this.
+_CROPS = {1: (8192, 2048, 16), 2: (96, 64, 16), 3: (48, 32, 4)}
 
 # Crops are fresh in every epoch, so that one of few images can have as many batches as this.
 _BATCHES_OF_CROPS = 10
@@ -89,6 +89,7 @@ def read(
     given : FitInput
     """
     X, y = streams.open_images(X, y)
+    channel_axis = draft.channel_axis
     # Streams have been checked for what their values are.
     shapes = streams.stand_in(X)
     if is_ragged(shapes):
@@ -97,7 +98,7 @@ def read(
                 "X holds images of different sizes; pass patch_size=, such as patch_size=64, "
                 "to train on crops of them, or make all images of one size."
             )
-        checked = check_image_list(shapes)
+        checked = check_image_list(shapes, channel_axis=channel_axis)
     else:
         is_rows = getattr(as_array(shapes), "ndim", 2) <= 2
         can_crop = patch_size and not (patch_size == "auto" and is_rows)
@@ -105,7 +106,7 @@ def read(
         checked = validate_images(
             draft, shapes, reset=reset, min_samples=min_samples, any_size=patch_size is not None
         )
-    targets = check_targets(checked, streams.stand_in(y))
+    targets = check_targets(checked, streams.stand_in(y), channel_axis)
     is_stream = streams.streamed(X) is not None
     is_rows = isinstance(checked, np.ndarray) and checked.ndim == 2
     if reset and is_rows and not is_stream and draft.image_shape is None:
@@ -193,23 +194,23 @@ def _read_validation(draft, given, pair, patch_size):
 
 
 class FitData(NamedTuple):
-    """Images and targets with height, width and channels, and what they span.
+    """Images and targets with spatial axes and channels, and what they span.
 
-    `images` and `targets` are arrays of shape ``(n_samples, height, width, n_channels)``, or lists
-    of images of different sizes; one object where the targets are the images.
+    `images` and `targets` are arrays of shape ``(n_samples, *spatial, n_channels)``, or lists of
+    images of different sizes; one object where the targets are the images.
     """
 
     images: Any
     targets: Any
     image_range: tuple[float, float]
     target_range: tuple[float, float]
-    #: Side of the crops; None where whole images are trained on.
-    patch_size: int | None
+    #: Sides of the crops; None where whole images are trained on.
+    patch_size: tuple[int, ...] | None
 
     @property
-    def hw(self):
-        """Height and width of the images, or of their crops."""
-        return 2 * (self.patch_size,) if self.patch_size else self.images[0].shape[:2]
+    def sides(self):
+        """Sides of the images, or of their crops."""
+        return self.patch_size or self.images[0].shape[:-1]
 
     def scaling(self, width):
         """Offset and scale from the targets to the units of the net.
@@ -239,39 +240,55 @@ def _some_values(images):
     return np.concatenate([image[::step] for image in images])
 
 
-def choose_patch_size(X, any_size, min_images=2):
-    """Side of the crops for images of different sizes, and for large ones if the net takes them.
+def patch_shape(patch_size, images, rank, is_whole, min_images=2):
+    """Sides of the crops that images are learnt by; None where each is learnt as a whole.
 
-    A small one, too, is learnt by crops where it is the only one, and one is enough: an epoch has
-    many steps then, and sees it in all poses.
+    With "auto", those are images of different sizes, and large ones if the net takes them. A small
+    one, too, is learnt by crops where it is the only one, and one is enough: an epoch has many
+    steps then, and sees it in all poses.
 
     Parameters
     ----------
-    X : ndarray or list of ndarray
-        The images given to `fit`.
-    any_size : bool
-        Whether the net takes images of any size.
+    patch_size : int, tuple of int, "auto" or None
+    images : array or list of arrays, each (*spatial, n_channels)
+    rank : int
+        Number of spatial axes.
+    is_whole : bool
+        Whether "auto" leaves images of one size as they are.
     min_images : int, default=2
         Number of images that are enough to learn from.
 
     Returns
     -------
-    patch_size : int or None
+    sides : tuple of int or None
     """
-    if isinstance(X, list):
-        return min(_CROP, *map(shorter_side, X))
-    if X.ndim == 2 or not any_size:
+    if patch_size is None:
         return None
-    if min(X.shape[1:3]) > _LARGE:
-        return _CROP
-    side = min(_CROP, shorter_side(X[0]))
-    return side if len(X) == min_images == 1 and side >= _LEAST_CROP else None
-
-
-def shorter_side(image):
-    """Height or width; a signal has a height of 1, which does not count."""
-    height, width = image.shape[:2]
-    return width if height == 1 else min(height, width)
+    if patch_size != "auto":
+        sides = (patch_size,) * rank if isinstance(patch_size, Integral) else tuple(patch_size)
+        if len(sides) != rank:
+            raise ValueError(
+                f"patch_size={patch_size} has {len(sides)} sides, but the images have {rank} axes; "
+                "pass one number, or one per axis."
+            )
+        return sides
+    is_list = isinstance(images, list)
+    # The first has the size of all, but for a list.
+    smallest = np.min([x.shape[:-1] for x in (images if is_list else [images[0]])], 0).tolist()
+    large, crop, least = _CROPS[rank]
+    sides = [min(crop, side) for side in smallest]
+    if rank == 3:
+        # Thin volumes make room for larger slices.
+        sides[1:] = [min(side, math.isqrt(crop**3 // sides[0]) // 8 * 8) for side in smallest[1:]]
+    elif len(set(sides)) > 1:
+        sides = [min(sides)] * rank
+    if is_list:
+        return tuple(sides)
+    if is_whole:
+        return None
+    is_large = max(smallest) > large if rank == 3 else min(smallest) > large
+    is_alone = len(images) == min_images == 1 and min(sides) >= least
+    return tuple(sides) if is_large or is_alone else None
 
 
 def float32_range(X):
@@ -307,9 +324,9 @@ def datasets(
     *,
     n_validation,
     batch_size,
-    input_hwc,
     seeds,
     split_seed,
+    geometry,
     validation=None,
     groups=None,
     weights=None,
@@ -323,11 +340,11 @@ def datasets(
     n_validation : int
         Images to set aside.
     batch_size : int
-    input_hwc : (int, int, int)
     seeds : (int, int)
         Of training and validation data.
     split_seed : int
         Of the choice of the images to set aside.
+    geometry : Geometry
     validation : FitInput or None, default=None
         Validation data of the user's own; no images are set aside then.
     groups : ndarray or None, default=None
@@ -337,7 +354,7 @@ def datasets(
     **options : dict
         As in `ImageDataset`.
     """
-    options |= {"batch_size": batch_size, "input_hwc": input_hwc}
+    options |= {"batch_size": batch_size}
     n_validation = 0 if validation else n_validation
     generator = torch.Generator().manual_seed(split_seed if n_validation else seeds[0])
     order = torch.randperm(len(data.images), generator=generator)
@@ -348,7 +365,7 @@ def datasets(
     make = _maker(data, **options)
     weights = None if weights is None else torch.from_numpy(weights)
     if validation:
-        valid_data = _like(data, validation)
+        valid_data = _like(data, validation, geometry)
         valid_order = torch.arange(len(valid_data.images))
         valid = _maker(valid_data, **options)(indices=valid_order, seed=seeds[1])
         return make(indices=order, seed=seeds[0], weights=weights), valid
@@ -362,7 +379,7 @@ def datasets(
     return train, make(indices=order[is_valid], seed=seeds[1])
 
 
-def _maker(data, batch_size, input_hwc, context, device, **options):
+def _maker(data, batch_size, context, device, **options):
     """What makes a data set of some of the images."""
     images, targets = data.images, data.targets
     is_stream = streams.streamed(images) is not None
@@ -379,15 +396,14 @@ def _maker(data, batch_size, input_hwc, context, device, **options):
         else:
             stores = data_tensors(images, targets, device)
         kind = streams.StreamedDataset if is_stream else ImageDataset
-        return partial(kind, *stores, input_hwc=input_hwc, **options)
+        return partial(kind, *stores, **options)
     if is_stream:
         stores = streams.window_stores(images, targets, by_pixels=True)
     else:
         stores = crops.pixel_stores(images, targets, device)
-    patch_hw = (min(data.patch_size, images[0].shape[0]), data.patch_size)
     least = _BATCHES_OF_CROPS * batch_size
     kind = streams.StreamedPatches if is_stream else crops.PatchDataset
-    return partial(kind, *stores, patch_hw=patch_hw, least=least, **options)
+    return partial(kind, *stores, patch_shape=data.patch_size, least=least, **options)
 
 
 def _in_some_groups(groups, n_validation, generator):
@@ -403,28 +419,27 @@ def _in_some_groups(groups, n_validation, generator):
     return np.isin(groups, order[:n_groups])
 
 
-def to_images(X, image_shape):
-    """Images with height, width and channels."""
+def to_images(X, geometry):
+    """Samples with spatial axes and channels."""
     if isinstance(X, list):
-        return [image.reshape(*image.shape[:2], -1) for image in X]
-    return to_nhwc(X, image_shape)
+        return [image.reshape(*geometry.of((1, *image.shape)).shape) for image in X]
+    return geometry.read(X)
 
 
-def _like(data, validation):
+def _like(data, validation, geometry):
     """The `FitData` of validation images, which must be like those of the training."""
-    X = to_images(validation.X, data.images[0].shape)
-    y = X if validation.y is None else to_images(validation.y, data.targets[0].shape)
+    try:
+        X = to_images(validation.X, geometry)
+        y = X if validation.y is None else to_images(validation.y, geometry)
+    except ValueError as error:
+        error.add_note("X and y are those of validation_data.")
+        raise
     given = gather(X, y, data.patch_size)
-    pairs = [(data.images[0], data.targets[0]), (X[0], y[0])]
-    shapes = [(x.shape, t.shape) for x, t in pairs]
-    if data.patch_size:
-        # Of crops, the enlargement and the channels.
-        shapes = [(common_scale([x], [t]), x.shape[2], t.shape[2]) for x, t in pairs]
-    if shapes[0] != shapes[1]:
+    of_fit, own = data.images[0].shape, X[0].shape
+    if (of_fit[-1:] != own[-1:]) if data.patch_size else (of_fit != own):
         raise ValueError(
-            f"The images of validation_data, of shape {X[0].shape} with targets of {y[0].shape}, "
-            f"are not like those of fit, of shape {data.images[0].shape} with targets of "
-            f"{data.targets[0].shape}; pass images of the same kind."
+            f"The images of validation_data, of shape {own}, are not like those of fit, of shape "
+            f"{of_fit}; pass images of the same kind."
         )
     for images_range, fitted in (
         (given.image_range, data.image_range),

@@ -1,5 +1,6 @@
 """Devices, precisions and threads."""
 
+import math
 import os
 from contextlib import contextmanager
 from functools import cache
@@ -62,10 +63,10 @@ def _within_quota(n_processors):
     return min(n_processors, joblib.cpu_count())
 
 
-def n_products(module, height, width):
+def n_products(module, *sides):
     """About how many multiply-adds a net takes for an image; at most, where it shrinks images."""
     weights = module.parameters()
-    return sum(w.numel() * (height * width if w.ndim > 2 else 1) for w in weights)
+    return sum(w.numel() * (math.prod(sides) if w.ndim > 2 else 1) for w in weights)
 
 
 def resolve_device(device):

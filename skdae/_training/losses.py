@@ -1,6 +1,7 @@
 """The training losses, looked up by name."""
 
 import copy
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -17,12 +18,13 @@ def charbonnier(prediction: Tensor, target: Tensor, epsilon: float = 1e-3) -> Te
 def one_minus_ssim(prediction: Tensor, target: Tensor, window: int = 7) -> Tensor:
     """One minus the structural similarity of images in [0, 1] (Wang et al. 2004).
 
-    Both are batches ``(n_samples, n_channels, height, width)``. The window is uniform and the
+    Both are batches ``(n_samples, n_channels, *spatial)``. The window is uniform and the
     covariances are those of a sample, as in scikit-image; smaller images get a smaller window.
     """
-    sides = [min(window, n) for n in target.shape[-2:]]
-    mean = partial(F.avg_pool2d, kernel_size=sides, stride=1)
-    n = sides[0] * sides[1]
+    sides = [min(window, n) for n in target.shape[2:]]
+    pool = getattr(F, f"avg_pool{len(sides)}d")
+    mean = partial(pool, kernel_size=sides, stride=1)
+    n = math.prod(sides)
     mu_p, mu_t = mean(prediction), mean(target)
     unbiased = n / max(n - 1, 1)
     var_p = unbiased * (mean(prediction * prediction) - mu_p * mu_p)
@@ -77,20 +79,20 @@ class Loss(nn.Module):
         A name in `LOSSES`, or ``(prediction, target) -> tensor`` with one value.
     activation : str
         A name in `OUTPUT_ACTIVATIONS`.
-    rows_hwc : (int, int, int) or None, default=None
-        Height, width and channels of the images behind rows, for losses that need neighbours.
+    rows_shape : tuple of int or None, default=None
+        Sides and channels of the images behind rows, for losses that need neighbours.
     net_range : float, default=1.0
         Range of the images in the units of the net, for losses whose constants suit [0, 1].
     """
 
-    def __init__(self, loss, activation, rows_hwc=None, net_range=1.0):
+    def __init__(self, loss, activation, rows_shape=None, net_range=1.0):
         super().__init__()
         if isinstance(loss, nn.Module):
             # Training must not reach the weights of the user's own loss.
             loss = copy.deepcopy(loss)
         self.function = LOSSES[loss] if isinstance(loss, str) else loss
         self.activation = OUTPUT_ACTIVATIONS["identity" if loss == "bce" else activation]
-        self.rows_hwc = rows_hwc if loss == "ssim" else None
+        self.rows_shape = rows_shape if loss == "ssim" else None
         self.unit = net_range if loss in _OF_UNIT_RANGE else 1.0
         self.has_variance = loss == "gaussian_nll"
 
@@ -106,10 +108,9 @@ class Loss(nn.Module):
                 f"{tuple(target.shape)}."
             )
         prediction = self.activation(output.float())
-        if self.rows_hwc is not None:
+        if self.rows_shape is not None:
             prediction, target = (
-                rows.reshape(-1, *self.rows_hwc).permute(0, 3, 1, 2)
-                for rows in (prediction, target)
+                rows.reshape(-1, *self.rows_shape).movedim(-1, 1) for rows in (prediction, target)
             )
         if self.unit != 1:
             prediction, target = prediction / self.unit, target / self.unit

@@ -5,30 +5,26 @@ import inspect
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from sklearn import config_context
 from sklearn.base import clone
-from torch.nn import functional as F
 
 from .._files.estimators import Persistent
 from .._images import (
+    Geometry,
     check_fitted_shape,
     check_tile,
-    common_scale,
-    find_scale,
+    geometry_of,
     guess_image_shape,
     in_unit_range,
-    resolve_image_shape,
-    to_hwc,
-    to_nhwc,
     union,
     warn_if_far,
 )
 from ..architectures import ARCHITECTURES, BaseArchitecture, Pretrained
-from ..architectures._spatial import along
 from ..architectures.variance import RADIUS, WithVariance
 from .batches import as_channels, call, neighbours
-from .fit_data import choose_patch_size, float32_range, gather, shorter_side, to_images
+from .fit_data import float32_range, gather, patch_shape, to_images
 from .losses import OUTPUT_ACTIVATIONS
 
 # Values of the largest layer of a net that is tried when it is loaded: 16 MB.
@@ -50,17 +46,13 @@ class NetPlan(Persistent):
     latent_dim: int | None
     #: Whether the net takes rows ``(n_samples, n_features)`` rather than images.
     flat: bool
-    #: Dimensions of a batch at fit: 2 for rows, 3 for grey images, 4 with channels.
+    #: Dimensions of a batch at fit: 2 for rows, else one more than the axes of a sample.
     ndim: int
-    #: Shape of one image that enters `predict`, in the user's terms.
+    #: Shape of one sample, in the user's terms, and whether its last axis holds channels.
     image_shape: tuple[int, ...]
-    #: Number of values in an image given to `fit`, which a noise may shrink.
-    n_clean_features: int
+    has_channels: bool
     #: How many images of a stack enter the net before and behind each, as channels.
     context: int
-    #: Height, width and channels of the images that `predict` takes, and of what leaves the net.
-    input_hwc: tuple[int, int, int]
-    target_hwc: tuple[int, int, int]
     #: Name of the output activation.
     activation: str
     #: Whether the net has a second output, the logarithm of the variance of its error.
@@ -81,19 +73,20 @@ class NetPlan(Persistent):
         return self.receptive_field is not None
 
     @property
-    def net_hwc(self):
-        """Height, width and channels of what enters the net: images with their neighbours."""
-        height, width, n_channels = self.input_hwc
-        return height, width, n_channels * (2 * self.context + 1)
+    def geometry(self):
+        """Spatial axes and channels of a sample."""
+        return Geometry(self.image_shape, self.has_channels)
 
     @property
-    def scale(self):
-        """Height and width of the net's output over those of the input.
+    def shape(self):
+        """Sides and channels of what leaves the net."""
+        return self.geometry.shape
 
-        What lies beyond the targets, where the last blocks of those are cut off, is left out.
-        """
-        scale = find_scale(self.input_hwc[:2], self.target_hwc[:2]) or 0
-        return along(self.input_hwc, scale)
+    @property
+    def input_shape(self):
+        """Sides and channels of what enters the net: images with their neighbours."""
+        *sides, n_channels = self.shape
+        return (*sides, n_channels * (2 * self.context + 1))
 
     @property
     def clip(self):
@@ -109,18 +102,39 @@ class NetPlan(Persistent):
 
     @property
     def n_features(self):
-        """Number of values in an image that `predict` takes."""
-        return math.prod(self.input_hwc)
+        """Number of values in a sample."""
+        return math.prod(self.image_shape)
+
+    @property
+    def users_shape(self):
+        """Shape of one sample as `fit` got them: flat where it got rows."""
+        return (self.n_features,) if self.ndim == 2 else self.image_shape
+
+    @classmethod
+    def _upgraded(cls, state):
+        """See `Persistent`."""
+        if "input_hwc" not in state:
+            return state
+        state = dict(state)
+        if state.pop("input_hwc") != state.pop("target_hwc"):
+            raise ValueError(
+                "its network enlarges images; since skdae 0.8, a denoiser keeps their size, and "
+                "small images are enlarged first"
+            )
+        del state["n_clean_features"]
+        shape, code = state["image_shape"]["tuple"], state["code_shape"]
+        if len(shape) == 1 and code is not None and len(code["tuple"]) == 3:
+            # A signal was an image of height 1.
+            state["code_shape"] = {"tuple": [code["tuple"][0], code["tuple"][2]]}
+        return {**state, "has_channels": len(shape) == 3}
 
     def _truths(self):
         """See `Persistent`."""
         shape, net = self.image_shape, self.architecture
-        yield "image_shape", 0 < len(shape) < 4 and min(shape) > 0
-        yield "ndim", 2 <= self.ndim <= 4 and self.ndim in (2, len(shape) + 1)
-        yield "input_hwc", self.input_hwc == to_hwc(shape)
-        yield "target_hwc", min(self.target_hwc) > 0
+        yield "image_shape", min(shape, default=0) > 0
+        yield "has_channels", 0 < len(shape) - self.has_channels < 4
+        yield "ndim", self.ndim in (2, len(shape) + 1)
         yield "context", self.context >= 0
-        yield "n_clean_features", self.n_clean_features > 0
         yield "architecture_name", bool(self.architecture_name)
         yield "latent_dim", self.latent_dim is None or self.latent_dim > 0
         yield "code_shape", self.code_shape is None or min(self.code_shape) > 0
@@ -143,10 +157,10 @@ class NetPlan(Persistent):
         ValueError
             If it gives NaN or infinity, or codes of another shape than the plan's.
         """
-        *hw, n_channels = self.net_hwc
+        *sides, n_channels = self.input_shape
         stride = 1 if self.flat else self.architecture.receptive_field()[0]
         widest = max(len(weight) for weight in module.parameters())
-        sizes = [hw, [min(n, 8) for n in hw]] if self.any_size else [hw]
+        sizes = [sides, [min(n, 8) for n in sides]] if self.any_size else [sides]
         sizes = [s for s in sizes if math.prod(max(n, stride) for n in s) * widest < _TRIAL_VALUES]
         if not sizes:
             # It would cost more than the file.
@@ -161,20 +175,20 @@ class NetPlan(Persistent):
             raise ValueError("The network gives NaN or infinity.")
         known = self.code_shape
         got = None if code is None else tuple(code.shape)
-        if sizes[0] is hw and known != got:
+        if sizes[0] is sides and known != got:
             raise ValueError(f"The network has codes of shape {got}, not {known}.")
 
     def build(self):
         """A net with fresh weights."""
         return self.with_variance(
-            self.architecture.build(self.net_hwc, self.target_hwc, self.latent_dim)
+            self.architecture.build(self.input_shape, self.shape, self.latent_dim)
         )
 
     def with_variance(self, module):
         """A net with a second output where the plan has one."""
         if not self.gives_std:
             return module
-        return WithVariance(module, self.target_hwc, self.flat)
+        return WithVariance(module, self.shape, self.flat)
 
     def code_shape_of(self, module):
         """Shape of one code of a module, or None where it has none."""
@@ -182,26 +196,22 @@ class NetPlan(Persistent):
             return None
         # Nets of skdae tell shapes without computing: an image may be large.
         module = copy.deepcopy(module).to("meta" if self.architecture else "cpu").eval()
-        image = torch.zeros((1, *self.net_hwc), device="meta" if self.architecture else "cpu")
+        image = torch.zeros((1, *self.input_shape), device="meta" if self.architecture else "cpu")
         with torch.inference_mode():
             return tuple(call(module, "encode", self.to_net(image)).shape[1:])
 
     # Images on their way into the net and out of it
 
     def to_net(self, images):
-        """From a batch ``(n_samples, height, width, n_channels)`` to the net's input."""
+        """From a batch ``(n_samples, *spatial, n_channels)`` to the net's input."""
         offset, scale = self.scaling
         if (offset, scale) != (0.0, 1.0):
             images = (images - offset) / scale
-        return images.flatten(1) if self.flat else images.permute(0, 3, 1, 2)
+        return images.flatten(1) if self.flat else images.movedim(-1, 1)
 
     def pair_to_net(self, images, targets):
-        """A batch and its targets in the net's layout; cut-off blocks of targets are completed."""
-        x, y = self.to_net(images), self.to_net(targets)
-        if self.flat or max(self.scale) == 1:
-            return x, y
-        bottom, right = (-n % s for n, s in zip(y.shape[2:], self.scale, strict=False))
-        return x, F.pad(y, (0, right, 0, bottom), mode="replicate") if bottom or right else y
+        """A batch and its targets in the net's layout."""
+        return self.to_net(images), self.to_net(targets)
 
     def from_net(self, output):
         """From the net's output to a batch of images, before the clipping."""
@@ -224,36 +234,26 @@ class NetPlan(Persistent):
     @property
     def _n_channels(self):
         """Number of channels, or values in a row, of a prediction."""
-        return math.prod(self.target_hwc) if self.flat else self.target_hwc[2]
+        return math.prod(self.shape) if self.flat else self.shape[-1]
 
     def to_images(self, batch):
         """From the units and the layout of the net to a batch of images."""
         offset, scale = self.scaling
         if (offset, scale) != (0.0, 1.0):
             batch = batch * scale + offset
-        return batch.reshape(-1, *self.target_hwc) if self.flat else batch.permute(0, 2, 3, 1)
-
-    def without_overhang(self, output, input_hwc):
-        """Output for images of the size at fit, as large as the targets were."""
-        if tuple(input_hwc) != self.input_hwc or output.shape[1:] == self.target_hwc:
-            return output
-        height, width, _ = self.target_hwc
-        return output[:, :height, :width]
+        return batch.reshape(-1, *self.shape) if self.flat else batch.movedim(1, -1)
 
     def batch_of(self, X):
         """Checked images as a batch, if the net takes their number, size and values."""
         check_stack(X, self.context)
         warn_if_far(float32_range(X), self.input_range)
-        images = to_nhwc(X, self.image_shape)
-        self.output_hwc(images.shape[1:])
+        images = self.geometry.read(X)
+        self.check_shape(images.shape[1:])
         return images
 
-    def output_hwc(self, hwc):
-        """Height, width and channels of the result for such images, if the net takes them."""
-        check_fitted_shape(hwc, self.input_hwc, self.any_size)
-        if tuple(hwc) == self.input_hwc:
-            return self.target_hwc
-        return (*(n * s for n, s in zip(hwc[:2], self.scale, strict=True)), self.target_hwc[2])
+    def check_shape(self, shape):
+        """Refuse samples of sides and channels that the net does not take."""
+        check_fitted_shape(shape, self.shape, self.any_size)
 
     def with_neighbours(self, images, index):
         """Some images of a stack, with those beside them as channels; tensors."""
@@ -268,20 +268,25 @@ class NetPlan(Persistent):
         patch_size = None if patch_size == "auto" else patch_size
         for name, size in (("patch_size", patch_size), ("tile_size", tile_size)):
             if size is not None and not self.any_size:
+                is_one = isinstance(size, tuple) and len({*size}) == 1
                 raise ValueError(
-                    f"{name}={size} needs a network that takes images of any size; use "
-                    'architecture="unet", "dncnn", or "conv" with latent_dim=None.'
+                    f"{name}={size[0] if is_one else size} needs a network that takes images of "
+                    'any size; use architecture="unet", "dncnn", or "conv" with latent_dim=None.'
                 )
         if tile_size is not None:
             check_tile(tile_size, *self.receptive_field)
-        if patch_size is not None and len(images):
-            # The first has the size of all, but for a list.
-            smallest = min(map(shorter_side, images if isinstance(images, list) else [images[0]]))
-            if patch_size > smallest:
-                raise ValueError(
-                    f"patch_size={patch_size} is larger than the smallest image, whose shorter "
-                    f"side has {smallest} pixels; pass patch_size={smallest} or less."
-                )
+        if patch_size is None or not len(images):
+            return
+        sides = patch_size if isinstance(patch_size, tuple) else (patch_size,)
+        # The first has the size of all, but for a list.
+        some = images if isinstance(images, list) else [images[0]]
+        smallest = np.min([x.shape[:-1] for x in some], 0)
+        if (np.array(sides) > smallest).any():
+            least = min(smallest.tolist())
+            raise ValueError(
+                f"patch_size={max(sides)} is larger than the smallest image, whose shorter "
+                f"side has {least} pixels; pass patch_size={least} or less."
+            )
 
     def going_on_from(self, previous):
         """Take over scaling and ranges of the plan under which the network was trained before.
@@ -295,7 +300,7 @@ class NetPlan(Persistent):
         if here != built:
             raise ValueError(
                 "The network that goes on training was built for architecture, latent_dim, flat "
-                f"rows, input and target {built}, but now these are {here}; fit a new one with "
+                f"rows and shapes {built}, but now these are {here}; fit a new one with "
                 "warm_start=False."
             )
         return replace(
@@ -308,9 +313,9 @@ class NetPlan(Persistent):
     @property
     def _built(self):
         """What the weights of the net depend on."""
-        sizes: tuple = (self.net_hwc, self.target_hwc)
+        sizes: tuple = (self.input_shape, self.shape)
         if self.any_size:
-            sizes = (self.net_hwc[2], self.scale, self.input_hwc[0] == 1)
+            sizes = (self.input_shape[-1], self.geometry.rank)
         variance = ("a second output",) if self.gives_std else ()
         return (self.architecture_name, self.latent_dim, self.flat, *sizes, *variance)
 
@@ -330,6 +335,7 @@ def plan_net(
     given,
     latent_dim,
     image_shape,
+    channel_axis,
     activation,
     X,
     y,
@@ -348,15 +354,16 @@ def plan_net(
         The parameter `architecture`.
     latent_dim : int or None
     image_shape : tuple of int or None
-        The parameter, which flat rows need.
+    channel_axis : {"auto", -1, None}
+        The parameters.
     activation : str
         Name of the output activation.
     X : ndarray or list of ndarray
         The images given to `fit`.
     y : ndarray, list of ndarray or None
         Their targets; None where they are the images.
-    patch_size : int, "auto" or None
-        Side of the crops, which stand for images of different sizes.
+    patch_size : int, tuple of int, "auto" or None
+        Sides of the crops, which stand for images of different sizes.
     noise : BaseNoise or None
     seed : int
         Of the noise.
@@ -381,30 +388,24 @@ def plan_net(
     architecture = _resolve_architecture(given, latent_dim, takes_rows)
     latent_dim = None if latent_dim is None else int(latent_dim)
     any_size = bool(architecture) and architecture.any_size(latent_dim)
-    if patch_size == "auto":
-        patch_size = choose_patch_size(X, any_size, min_images)
-    shape = (len(X), patch_size, patch_size, *X[0].shape[2:]) if ragged else X.shape
     flat = architecture.flat if architecture else takes_rows
+    first = X[0].reshape(1, *X[0].shape) if ragged else X
     if flat and takes_rows:
         # Nets that take rows need no image, so a guess will do for them.
-        image_shape = guess_image_shape(shape[1])
+        geometry = Geometry(guess_image_shape(X.shape[1]))
     else:
-        image_shape = resolve_image_shape(shape, image_shape)
-    images = targets = to_images(X, image_shape)
+        geometry = geometry_of(first, image_shape, channel_axis)
+    images = targets = to_images(X, geometry)
     if y is not None:
-        scaled = _scaled_shape(image_shape, y.size / X.size) if len(shape) == 2 else None
-        targets = to_images(y, scaled)
-    data = gather(images, targets, patch_size)
-    hwc = to_hwc(image_shape)
-    target_hwc = targets[0].shape
+        targets = to_images(y, geometry)
+    is_whole = len(first.shape) == 2 or not any_size
+    crop = patch_shape(patch_size, images, geometry.rank, is_whole, min_images)
+    data = gather(images, targets, crop)
     if ragged:
-        scale = common_scale(images, targets)
-        target_hwc = (*(n * s for n, s in zip(hwc[:2], along(hwc, scale), strict=True)), hwc[2])
+        channels = geometry.image_shape[geometry.rank :]
+        geometry = Geometry((*crop, *channels), geometry.has_channels)
     if noise is not None:
-        noise = noise.for_training(shape, image_shape, seed, data.image_range)
-        noisy_shape = noise.output_shape(noise.image_shape_)
-        if noisy_shape != noise.image_shape_:
-            hwc, image_shape = to_hwc(noisy_shape), noisy_shape
+        noise = noise.for_training(geometry, seed, data.image_range)
     # Told apart by their text, however the user has them printed.
     with config_context(print_changed_only=True):
         architecture_name = repr(given)
@@ -413,12 +414,10 @@ def plan_net(
         architecture_name=architecture_name,
         latent_dim=latent_dim,
         flat=flat,
-        ndim=len(shape),
-        image_shape=tuple(image_shape),
-        n_clean_features=math.prod(shape[1:]),
+        ndim=len(first.shape),
+        image_shape=geometry.image_shape,
+        has_channels=geometry.has_channels,
         context=int(context),
-        input_hwc=tuple(hwc),
-        target_hwc=tuple(target_hwc),
         activation=activation,
         gives_std=gives_std,
         target_range=data.target_range,
@@ -464,18 +463,3 @@ def _resolve_architecture(given, latent_dim, takes_rows):
             "the code that you want, and leave latent_dim=None."
         )
     return None
-
-
-def _scaled_shape(image_shape, ratio):
-    """Shape of targets that hold `ratio` times as many values as images of `image_shape`."""
-    sides, channels = image_shape[:2], image_shape[2:]
-    # A signal, an image of height 1 too, is scaled along its length alone.
-    n_scaled = 1 if len(sides) == 1 or sides[0] == 1 else 2
-    factor = ratio ** (1 / n_scaled)
-    scaled = [*sides[:-n_scaled], *(n * factor for n in sides[-n_scaled:])]
-    if any(abs(n - round(n)) > 1e-6 for n in scaled):
-        raise ValueError(
-            f"y holds {ratio:g} times as many values as X, which scales images of shape "
-            f"{image_shape} to no whole height and width."
-        )
-    return (*(round(n) for n in scaled), *channels)

@@ -19,7 +19,7 @@ def denoise(net, images, tile_size, compiled=False, with_std=False):
     ----------
     net : ImageNet
         With its plan.
-    images : ndarray of shape (n_samples, height, width, n_channels)
+    images : ndarray of shape (n_samples, *spatial, n_channels)
         Images that the plan takes.
     tile_size : int or None
         Images with a longer side go through the net in tiles.
@@ -30,26 +30,23 @@ def denoise(net, images, tile_size, compiled=False, with_std=False):
 
     Returns
     -------
-    denoised : ndarray of float32 of shape (n_samples, height, width, n_channels)
-        With the height and the width of the targets.
+    denoised : ndarray of float32 of shape (n_samples, *spatial, n_channels)
     """
     plan = net.plan
     if not plan.context:
-        output = _whole_or_in_tiles(net, images, tile_size, compiled, with_std)
-    else:
-        stack = image_tensor(images)
-        index = torch.arange(len(stack), device="cpu")
-        # Some at a time: with their neighbours, all would take a multiple of the memory.
-        parts = (plan.with_neighbours(stack, index[rows]).numpy() for rows in batches(images))
-        output = np.concatenate(
-            [_whole_or_in_tiles(net, part, tile_size, compiled, with_std) for part in parts]
-        )
-    return plan.without_overhang(output, images.shape[1:])
+        return _whole_or_in_tiles(net, images, tile_size, compiled, with_std)
+    stack = image_tensor(images)
+    index = torch.arange(len(stack), device="cpu")
+    # Some at a time: with their neighbours, all would take a multiple of the memory.
+    parts = (plan.with_neighbours(stack, index[rows]).numpy() for rows in batches(images))
+    return np.concatenate(
+        [_whole_or_in_tiles(net, part, tile_size, compiled, with_std) for part in parts]
+    )
 
 
 def _whole_or_in_tiles(net, images, tile_size, compiled, with_std):
     """Denoise what enters the net."""
-    plan, side = net.plan, max(images.shape[1:3])
+    plan, side = net.plan, max(images.shape[1:-1])
 
     # Without standard deviations, the second output need not be computed.
     function = "predict" if plan.gives_std and not with_std else "forward"
@@ -64,8 +61,8 @@ def _whole_or_in_tiles(net, images, tile_size, compiled, with_std):
             if not plan.any_size:
                 raise
             tile_size = tiles.smaller_tile(side, *plan.receptive_field)
-    n_channels = plan.target_hwc[2] * (2 if with_std else 1)
-    return tiles.in_tiles(run, images, plan.scale, n_channels, tile_size, *plan.receptive_field)
+    n_channels = plan.shape[-1] * (2 if with_std else 1)
+    return tiles.in_tiles(run, images, n_channels, tile_size, *plan.receptive_field)
 
 
 @hardware.threads()
@@ -105,21 +102,20 @@ class UserImages(Graph):
         self.module = copy.deepcopy(getattr(module, "_orig_mod", module)).cpu()
         self.plan = plan
         self.range = plan.input_range
+        self.sides = ("depth", "height", "width")[-plan.geometry.rank :]
         self.outputs = ["X_denoised", "X_std"] if plan.gives_std else ["X_denoised"]
         self.eval()
 
     def example(self):
         """By name, what `forward` takes: a batch of two images."""
-        hwc, ndim = self.plan.input_hwc, self.plan.ndim
-        shape = (math.prod(hwc),) if ndim == 2 else hwc[: ndim - 1]
-        return {"X": torch.zeros(2, *shape, dtype=torch.float32)}
+        return {"X": torch.zeros(2, *self.plan.users_shape, dtype=torch.float32)}
 
     def forward(self, X):
         """Denoised images of a batch shaped like those at fit, and their standard deviations."""
         plan = self.plan
         if plan.ndim == 2:
-            X = X.unflatten(1, plan.input_hwc)
-        elif plan.ndim == 3:
+            X = X.unflatten(1, plan.shape)
+        elif not plan.has_channels:
             X = X.unsqueeze(-1)
         if plan.context:
             X = plan.with_neighbours(X, torch.arange(X.shape[0]))
@@ -127,16 +123,13 @@ class UserImages(Graph):
         images = plan.from_net(output)
         if plan.clip:
             images = images.clip(*plan.clip)
-        images = self._like_users(images, X)
+        images = self._like_users(images)
         if not plan.gives_std:
             return images
-        return images, self._like_users(plan.std_from_net(output), X)
+        return images, self._like_users(plan.std_from_net(output))
 
-    def _like_users(self, images, X):
-        """Images of the size and the layout that `predict` returns."""
-        plan = self.plan
-        if not (plan.any_size and plan.ndim > 2):
-            images = plan.without_overhang(images, X.shape[1:])
-        if plan.ndim == 2:
+    def _like_users(self, images):
+        """Images of the layout that `predict` returns."""
+        if self.plan.ndim == 2:
             return images.flatten(1)
-        return images.squeeze(-1) if plan.ndim == 3 else images
+        return images if self.plan.has_channels else images.squeeze(-1)

@@ -404,12 +404,12 @@ class WindowStore(PixelStore):
     def __init__(self, images, by_pixels):
         self.source = streamed(images)
         if isinstance(images, list):
-            self.sizes = torch.tensor([image.shape[:2] for image in images])
-            hwc = images[0].shape
+            self.sizes = torch.tensor([image.shape[:-1] for image in images])
+            shape = images[0].shape
         else:
-            hwc = images.shape[1:]
-            self.sizes = torch.tensor(hwc[:2]).expand(len(images), 2)
-        self._row_shape = tuple(hwc[2:] if by_pixels else hwc)
+            shape = images.shape[1:]
+            self.sizes = torch.tensor(shape[:-1]).expand(len(images), len(shape) - 1)
+        self._row_shape = tuple(shape[-1:] if by_pixels else shape)
         #: How many rows each image takes.
         self.n_rows = self.sizes.prod(1) if by_pixels else torch.ones(len(self.sizes), dtype=int)
         self.row_bytes = math.prod(self._row_shape) * self.source.dtype.itemsize

@@ -1,39 +1,37 @@
 """Prediction by tiles that overlap by the receptive field."""
 
+from itertools import product
+
 import numpy as np
 import torch
 
 from .._images import smallest_tile, tiles, warn_user
 
 
-def in_tiles(run, images, scale, n_channels, tile, stride, radius):
+def in_tiles(run, images, n_channels, tile, stride, radius):
     """Apply a net to images tile by tile, by smaller tiles where the memory of a GPU runs out.
 
     Parameters
     ----------
     run : callable
-        From a batch ``(1, height, width, n_channels)`` to the output's, perhaps larger by a whole
-        factor.
-    images : ndarray of shape (n_samples, height, width, n_channels)
-    scale : (int, int)
-        Height and width of the output over those of the input.
+        From a batch ``(1, *spatial, n_channels)`` to one of the same sides.
+    images : ndarray of shape (n_samples, *spatial, n_channels)
     n_channels : int
         Of the output.
     tile : int
-        Height and width of the largest tile.
+        Sides of the largest tile.
     stride, radius : int
         As in `tiles`.
 
     Returns
     -------
-    out : ndarray of float32 of shape (n_samples, scale * height, scale * width, n_channels)
+    out : ndarray of float32 of shape (n_samples, *spatial, n_channels)
     """
-    sides = (n * s for n, s in zip(images.shape[1:3], scale, strict=True))
-    out = np.empty((len(images), *sides, n_channels), dtype=np.float32)
+    out = np.empty((*images.shape[:-1], n_channels), dtype=np.float32)
     done = 0
     while done < len(images):
         try:
-            _fill(out[done], run, images[done], scale, tile, stride, radius)
+            _fill(out[done], run, images[done], tile, stride, radius)
             done += 1
         except torch.OutOfMemoryError:
             tile = smaller_tile(tile, stride, radius)
@@ -52,13 +50,10 @@ def smaller_tile(tile, stride, radius):
     return smaller
 
 
-def _fill(out, run, image, scale, tile, stride, radius):
+def _fill(out, run, image, tile, stride, radius):
     """Fill `out` with ``run(image)``, tile by tile."""
-    for top, bottom, row, row_end in tiles(image.shape[0], tile, stride, radius):
-        for left, right, column, column_end in tiles(image.shape[1], tile, stride, radius):
-            (output,) = run(np.ascontiguousarray(image[None, top:bottom, left:right]))
-            rows = np.array([row, row_end]) * scale[0]
-            columns = np.array([column, column_end]) * scale[1]
-            out[slice(*rows), slice(*columns)] = output[
-                slice(*(rows - top * scale[0])), slice(*(columns - left * scale[1]))
-            ]
+    for place in product(*(tiles(n, tile, stride, radius) for n in image.shape[:-1])):
+        seen = tuple(slice(start, stop) for start, stop, *_ in place)
+        inner = tuple(slice(first - start, last - start) for start, _, first, last in place)
+        (output,) = run(np.ascontiguousarray(image[seen])[None])
+        out[tuple(slice(first, last) for *_, first, last in place)] = output[inner]

@@ -20,8 +20,8 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-# Height, width and channels.
-HWC = tuple[int, int, int]
+# Spatial sides and channels of one sample.
+Shape = tuple[int, ...]
 
 
 class BaseArchitecture(Persistent, CheckedEstimator, ABC):
@@ -33,20 +33,21 @@ class BaseArchitecture(Persistent, CheckedEstimator, ABC):
 
     _parameter_constraints: dict = {}
 
-    #: Whether the net takes rows ``(n_samples, n_features)`` or images ``(n_samples, n_channels,
-    #: height, width)``.
+    #: Whether the net takes rows ``(n_samples, n_features)`` or samples ``(n_samples, n_channels,
+    #: *spatial)``.
     flat = False
 
     @abstractmethod
     def build(
-        self, input_shape: HWC, output_shape: HWC, latent_dim: int | None = None
+        self, input_shape: Shape, output_shape: Shape, latent_dim: int | None = None
     ) -> nn.Module:
         """Build the network, with fresh weights from torch's global generator.
 
         Parameters
         ----------
-        input_shape, output_shape : (int, int, int)
-            ``(height, width, n_channels)`` of the noisy and of the denoised images.
+        input_shape, output_shape : tuple of int
+            ``(*spatial, n_channels)`` of the noisy and of the denoised samples, with one spatial
+            axis for signals, two for images and three for volumes.
         latent_dim : int or None, default=None
             Number of values in a code; None adds no bottleneck.
 

@@ -1,57 +1,73 @@
-"""What convolutional nets share: changes of resolution, and padding."""
+"""What convolutional nets share: layers for one to three axes, changes of resolution, padding."""
+
+import string
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .._images import find_scale
+# In which order the values of a batch lie, by its number of axes: the channels of a pixel together,
+# where torch has it.
+_FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
-def along(image_shape, n):
-    """`n` along height and width; a signal has height 1, and keeps it."""
-    return (1, n) if image_shape[0] == 1 else (n, n)
+def layer(kind, rank):
+    """The class of torch.nn for so many spatial axes, such as ``Conv2d``."""
+    return getattr(nn, f"{kind}{rank}d")
 
 
-def enlarged(x, scale):
-    """Each pixel repeated `scale` times."""
-    return x if scale == (1, 1) else F.interpolate(x, scale_factor=scale)
+def channels_last(tensor_or_module, rank):
+    """A batch, or a module with its weights, with the channels of a pixel side by side."""
+    memory_format = _FORMATS.get(rank + 2)
+    if memory_format is None:
+        return tensor_or_module
+    if isinstance(tensor_or_module, nn.Module):
+        return tensor_or_module.to(memory_format=memory_format)
+    return tensor_or_module.contiguous(memory_format=memory_format)
 
 
 def depth_to_space(x, scale):
-    """Spread ``(n, sh * sw * c, h, w)`` into ``(n, c, sh * h, sw * w)``.
+    """Spread ``(n, scale ** rank * c, *spatial)`` into ``(n, c, *(scale * spatial))``.
 
     Like `pixel_shuffle`, but channels-last, with the channels of a pixel side by side: the copy
     moves runs of them, not single values.
     """
-    sh, sw = scale
-    y = x.permute(0, 2, 3, 1).unflatten(3, (sh, sw, -1))
-    return y.permute(0, 1, 3, 2, 4, 5).flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
+    rank = x.ndim - 2
+    y = x.movedim(1, -1).unflatten(-1, (*[scale] * rank, -1))
+    pairs = (axis for i in range(1, rank + 1) for axis in (i, rank + i))
+    y = y.permute(0, *pairs, 2 * rank + 1)
+    for i in range(rank, 0, -1):
+        y = y.flatten(2 * i - 1, 2 * i)
+    return y.movedim(-1, 1)
 
 
 def space_to_depth(x, scale):
     """Gather blocks of pixels as channels; the inverse of `depth_to_space`."""
-    sh, sw = scale
-    y = x.permute(0, 2, 3, 1).unflatten(2, (-1, sw)).unflatten(1, (-1, sh))
-    return y.permute(0, 1, 3, 2, 4, 5).flatten(3).permute(0, 3, 1, 2)
+    rank = x.ndim - 2
+    y = x.movedim(1, -1)
+    for i in range(rank, 0, -1):
+        y = y.unflatten(i, (-1, scale))
+    y = y.permute(0, *range(1, 2 * rank, 2), *range(2, 2 * rank + 1, 2), 2 * rank + 1)
+    return y.flatten(rank + 1).movedim(-1, 1)
 
 
-class SubpixelConv(nn.Conv2d):
+class _Subpixel:
     """A convolution at the low resolution whose channels are spread over blocks of pixels.
 
-    With a 1 × 1 kernel it is the transposed convolution whose kernel and stride are `scale`.
+    With a kernel of one pixel it is the transposed convolution whose kernel and stride are `scale`.
     """
 
-    def __init__(self, n_in, n_out, kernel, scale):
-        super().__init__(n_in, n_out * scale[0] * scale[1], kernel, padding="same")
+    def __init__(self, n_in, n_out, kernel, scale, rank):
+        super().__init__(n_in, n_out * scale**rank, kernel, padding="same")
         self.scale = scale
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Output of ``(n_samples, n_out, scale * height, scale * width)``."""
+        """Output of ``(n_samples, n_out, *(scale * spatial))``."""
         y = super().forward(x)
-        return y if self.scale == (1, 1) else depth_to_space(y, self.scale)
+        return y if self.scale == 1 else depth_to_space(y, self.scale)
 
 
-class UpConv(nn.Conv2d):
+class _Up:
     """Nearest-neighbour upsampling by `scale`, then a convolution of the same size.
 
     Computed at the low resolution (Shi et al. 2016, "Is the deconvolution layer the same as a
@@ -60,35 +76,74 @@ class UpConv(nn.Conv2d):
     scale of 2 that is 16 products per input pixel instead of 36, and no enlarged input in memory.
     """
 
-    def __init__(self, n_in, n_out, kernel, scale):
+    def __init__(self, n_in, n_out, kernel, scale, rank):
         super().__init__(n_in, n_out, kernel, padding="same")
-        self.scale = scale
-        # Tap by (row, column in the block; row, column of the folded kernel).
+        self.scale, self.rank = scale, rank
+        # Tap by (place in the block; place in the folded kernel), each along all axes.
         self.fold: torch.Tensor
         if self.weight.is_meta:
             # To compute without values, torch would import its compiler.
-            sides = [-(-(k + s - 1) // s) for k, s in zip(kernel, scale, strict=True)]
-            fold = torch.zeros(*kernel, *scale, *sides)
+            n_folded = -(-(kernel + scale - 1) // scale)
+            fold = torch.zeros(*[kernel] * rank, *[scale] * rank, *[n_folded] * rank)
         else:
-            rows, columns = (_fold_matrix(k, s) for k, s in zip(kernel, scale, strict=True))
-            fold = torch.einsum("pct,qdu->tupqcd", rows, columns)
+            p, c, t = (string.ascii_letters[i * rank : (i + 1) * rank] for i in range(3))
+            factors = ",".join(map("".join, zip(p, c, t, strict=True)))
+            fold = torch.einsum(f"{factors}->{t}{p}{c}", *[_fold_matrix(kernel, scale)] * rank)
         self.register_buffer("fold", fold, persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Output of ``(n_samples, n_out, scale * height, scale * width)``."""
-        (sh, sw), (kh, kw) = self.scale, self.kernel_size
-        height, width = x.shape[-2:]
+        """Output of ``(n_samples, n_out, *(scale * spatial))``."""
+        rank, sides = self.rank, x.shape[2:]
         with torch.autocast(x.device.type, enabled=False):
-            folded = self.weight.flatten(2) @ self.fold.flatten(0, 1).flatten(1)
-        folded = folded.unflatten(2, self.fold.shape[2:])
-        folded = folded.permute(2, 3, 0, 1, 4, 5).flatten(0, 2)
-        bias = None if self.bias is None else self.bias.repeat(sh * sw)
-        y = F.conv2d(x, folded, bias, padding=[n - 1 for n in folded.shape[-2:]])
+            folded = self.weight.flatten(2) @ self.fold.flatten(0, rank - 1).flatten(1)
+        folded = folded.unflatten(2, self.fold.shape[rank:])
+        folded = folded.movedim([*range(2, 2 + rank)], [*range(rank)]).flatten(0, rank)
+        bias = None if self.bias is None else self.bias.repeat(self.scale**rank)
+        padding = [n - 1 for n in folded.shape[2:]]
+        y = getattr(F, f"conv{rank}d")(x, folded, bias, padding=padding)
         y = depth_to_space(y, self.scale)
-        top, left = kh // 2, kw // 2
-        y = y[..., top : top + sh * height, left : left + sw * width]
+        for axis, (k, n) in enumerate(zip(self.kernel_size, sides, strict=True), start=2):
+            y = y[(slice(None),) * axis + (slice(k // 2, k // 2 + self.scale * n),)]
         # Batch norm is 6 times slower on a view with gaps than this copy.
-        return y.contiguous(memory_format=torch.channels_last)
+        return channels_last(y, rank) if rank > 1 else y.clone()
+
+
+class SubpixelConv1d(_Subpixel, nn.Conv1d):
+    """See `_Subpixel`."""
+
+
+class SubpixelConv2d(_Subpixel, nn.Conv2d):
+    """See `_Subpixel`."""
+
+
+class SubpixelConv3d(_Subpixel, nn.Conv3d):
+    """See `_Subpixel`."""
+
+
+class UpConv1d(_Up, nn.Conv1d):
+    """See `_Up`."""
+
+
+class UpConv2d(_Up, nn.Conv2d):
+    """See `_Up`."""
+
+
+class UpConv3d(_Up, nn.Conv3d):
+    """See `_Up`."""
+
+
+_SUBPIXEL = {1: SubpixelConv1d, 2: SubpixelConv2d, 3: SubpixelConv3d}
+_UP = {1: UpConv1d, 2: UpConv2d, 3: UpConv3d}
+
+
+def subpixel_conv(n_in, n_out, kernel, scale, rank):
+    """A convolution that spreads its channels over blocks of pixels, for so many axes."""
+    return _SUBPIXEL[rank](n_in, n_out, kernel, scale, rank)
+
+
+def up_conv(n_in, n_out, kernel, scale, rank):
+    """Upsampling and a convolution, for so many axes."""
+    return _UP[rank](n_in, n_out, kernel, scale, rank)
 
 
 def _fold_matrix(kernel_size, scale):
@@ -107,21 +162,23 @@ def _fold_matrix(kernel_size, scale):
 
 
 def pad_to_multiple(x, multiple):
-    """Pad a batch below and to the right until height and width are multiples."""
-    if any(isinstance(n, torch.SymInt) for n in x.shape[-2:]):
+    """Pad a batch at the end of each axis until all sides are multiples."""
+    sides = x.shape[2:]
+    if any(isinstance(n, torch.SymInt) for n in sides):
         return _pad_unknown(x, multiple)
-    bottom, right = (-n % m for n, m in zip(x.shape[-2:], multiple, strict=True))
-    if not (bottom or right):
+    ends = [-n % multiple for n in sides]
+    if not any(ends):
         return x
-    reflects = bottom < x.shape[-2] and right < x.shape[-1]
-    return F.pad(x, (0, right, 0, bottom), mode="reflect" if reflects else "replicate")
+    reflects = all(end < n for end, n in zip(ends, sides, strict=True))
+    pairs = [width for end in reversed(ends) for width in (0, end)]
+    return F.pad(x, pairs, mode="reflect" if reflects else "replicate")
 
 
 def _pad_unknown(x, multiple):
     """The same where the size is a symbol: a net that is exported for images of any size."""
-    sizes = x.shape[-2:]
+    sizes = x.shape[2:]
     # Rounded up so, because torch.export takes minutes to reason about -n % m.
-    padded = [(n + m - 1) // m * m for n, m in zip(sizes, multiple, strict=True)]
+    padded = [(n + multiple - 1) // multiple * multiple for n in sizes]
     # No `if`, which would hold for the example's size alone.
     reflects = torch.stack(
         [
@@ -129,28 +186,23 @@ def _pad_unknown(x, multiple):
             for p, n in zip(padded, sizes, strict=True)
         ]
     ).all()
-    for axis, n, p in zip((2, 3), sizes, padded, strict=True):
+    for axis, (n, p) in enumerate(zip(sizes, padded, strict=True), start=2):
         index = torch.arange(p)
         index = torch.where(reflects, n - 1 - (n - 1 - index).abs(), index.clip(max=n - 1))
         x = x.index_select(axis, index)
     return x
 
 
-def scale_of(input_shape, output_shape):
-    """The whole factors by which height and width of the output are larger than the input's.
-
-    The output may be cut off within its last rows and columns, as that of 3 pixels at 5 for 6.
-
-    Raises
-    ------
-    ValueError
-        If the output is smaller, or not larger by a whole factor.
-    """
-    scale = find_scale(input_shape[:2], output_shape[:2])
-    if scale is None or input_shape[0] == 1 < output_shape[0]:
+def check_same_sides(input_shape, output_shape):
+    """Refuse to build a net whose output has other sides than its input."""
+    if tuple(input_shape[:-1]) != tuple(output_shape[:-1]):
         raise ValueError(
-            f"A convolutional network enlarges images by a whole factor, but the input has shape "
-            f"{tuple(input_shape)} and the target {tuple(output_shape)} (height, width, "
-            'channels); use architecture="dense" for other shapes.'
+            f"A convolutional network keeps the size of images, but the input has shape "
+            f"{tuple(input_shape)} and the output {tuple(output_shape)}; use "
+            'architecture="dense" for other shapes.'
         )
-    return along(input_shape, scale)
+
+
+def cropped(x, sides):
+    """The beginning of each spatial axis of a batch."""
+    return x[(..., *(slice(n) for n in sides))]

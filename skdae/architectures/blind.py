@@ -66,7 +66,7 @@ class NoiseLevelNet(BaseArchitecture):
         module : torch.nn.Module
         """
         self._validate_params()
-        return _NoiseLevelModule(input_shape[2], self.filters)
+        return _NoiseLevelModule(input_shape[-1], self.filters)
 
 
 class _NoiseLevelModule(nn.Module):
@@ -83,14 +83,14 @@ class _NoiseLevelModule(nn.Module):
 
     def log_level(self, x):
         """Logarithm of the level plus 1 / 255, one value per block of 8 × 8 pixels."""
-        x = pad_to_multiple(x, (_BLOCK, _BLOCK))
+        x = pad_to_multiple(x, _BLOCK)
         radius = _WINDOW // 2
         mean = F.pad(x, (radius,) * 4, mode="replicate")
         # Along one axis after the other, which is several times as fast.
         for window in ((_WINDOW, 1), (1, _WINDOW)):
             mean = F.avg_pool2d(mean, window, 1)
         x = torch.cat([x, _GAIN * (x - mean)], 1)
-        z = self.eighth(self.quarter(self.stem(space_to_depth(x, (2, 2)))))
+        z = self.eighth(self.quarter(self.stem(space_to_depth(x, 2))))
         for layer in self.context:
             z = z + layer(z)
         return self.head(z)
@@ -170,7 +170,7 @@ class BlindNet(_ResidualArchitecture):
         """
         self._validate_params()
         self._check_no_code(latent_dim)
-        sides, n = input_shape[:2], output_shape[2]
+        *sides, n = output_shape
         level, remover = self.nets()
         return _BlindModule(
             level.build((*sides, n), (*sides, 1)),

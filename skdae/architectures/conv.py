@@ -6,20 +6,21 @@ from numbers import Real
 
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
+from torch.nn import functional as F
 
 from .._checks import ODD, SIZES
-from ._base import ACTIVATIONS, HWC, Autoencoder, BaseArchitecture, Float32, hidden_layer
-from ._spatial import UpConv, along, pad_to_multiple, scale_of
+from ._base import ACTIVATIONS, Autoencoder, BaseArchitecture, Float32, Shape, hidden_layer
+from ._spatial import check_same_sides, cropped, layer, pad_to_multiple, up_conv
 
 
 class Conv(BaseArchitecture):
-    """A convolutional autoencoder: each stage halves height and width, the decoder mirrors it.
+    """A convolutional autoencoder: each stage halves the sides, the decoder mirrors it.
 
     ``latent_dim=None`` keeps the code as a feature map, and the network takes images of any size;
     an integer adds a dense bottleneck between the two halves, which fixes the size. Images whose
     sides are not multiples of ``2 ** len(filters)`` are padded by reflection (by repetition where
-    they are too small for that), and the output is cropped. A 1-D signal is convolved along its
-    length.
+    they are too small for that), and the output is cropped. Signals and volumes are convolved along
+    their one axis or three.
 
     Parameters
     ----------
@@ -97,14 +98,13 @@ class Conv(BaseArchitecture):
         return stride, self.kernel_size // 2 * n_pixels + stride
 
     def build(
-        self, input_shape: HWC, output_shape: HWC, latent_dim: int | None = None
+        self, input_shape: Shape, output_shape: Shape, latent_dim: int | None = None
     ) -> nn.Module:
         """Build the network; see `BaseArchitecture.build`.
 
         Parameters
         ----------
-        input_shape, output_shape : (int, int, int)
-            The output may be larger by a whole factor, which adds a learned upsampling.
+        input_shape, output_shape : tuple of int
         latent_dim : int or None, default=None
 
         Returns
@@ -112,66 +112,69 @@ class Conv(BaseArchitecture):
         module : torch.nn.Module
         """
         self._validate_params()
-        kernel, step = along(input_shape, self.kernel_size), along(input_shape, 2)
-        scale = scale_of(input_shape, output_shape)
+        check_same_sides(input_shape, output_shape)
+        *sides, n_channels = input_shape
+        rank, kernel = len(sides), self.kernel_size
         first, last = self.filters[0], self.filters[-1]
-        multiple = [s ** len(self.filters) for s in step]
+        multiple = 2 ** len(self.filters)
 
         encoder = []
-        for n_in, n_out in pairwise([input_shape[2], *self.filters]):
-            encoder += self._down(n_in, n_out, kernel, step)
-        decoder = self._layers(nn.Conv2d(last, last, kernel, padding="same"))
+        for n_in, n_out in pairwise([n_channels, *self.filters]):
+            encoder += self._down(n_in, n_out, rank)
+        decoder = self._layers(layer("Conv", rank)(last, last, kernel, padding="same"), rank)
         for n_in, n_out in pairwise(reversed(self.filters)):
-            decoder += self._layers(UpConv(n_in, n_out, kernel, step))
-        if scale != (1, 1):
-            decoder += self._layers(UpConv(first, first, kernel, step))
-            step = scale
-        decoder.append(Float32(UpConv(first, output_shape[2], kernel, step)))
+            decoder += self._layers(up_conv(n_in, n_out, kernel, 2, rank), rank)
+        decoder.append(Float32(up_conv(first, output_shape[-1], kernel, 2, rank)))
 
         if latent_dim is not None:
-            sides = (math.ceil(n / m) for n, m in zip(input_shape, multiple, strict=False))
-            code_shape = (last, *sides)
+            code_shape = (last, *(math.ceil(n / multiple) for n in sides))
             n_values = math.prod(code_shape)
             encoder += [nn.Flatten(), nn.Linear(n_values, latent_dim)]
             activation = ACTIVATIONS[self.activation]()
             spread = nn.Unflatten(1, code_shape)
             decoder = [nn.Linear(latent_dim, n_values), activation, spread, *decoder]
         halves = nn.Sequential(*encoder), nn.Sequential(*decoder)
-        return ConvAutoencoder(*halves, multiple, scale, output_shape[:2])
+        return ConvAutoencoder(*halves, multiple, sides)
 
-    def _layers(self, conv, pool=None):
+    def _layers(self, conv, rank, pool=None):
         """A convolution with its norm, pooling, activation and dropout."""
-        norm = nn.BatchNorm2d(conv.out_channels) if self.batch_norm else None
+        norm = layer("BatchNorm", rank)(conv.out_channels) if self.batch_norm else None
         # Pooled before it is activated: the same for rising functions, at a quarter of the work.
         return hidden_layer(conv, norm, self.activation, self.dropout, pool)
 
-    def _down(self, n_in, n_out, kernel, step):
+    def _down(self, n_in, n_out, rank):
         """A stage of the encoder."""
+        conv, kernel = layer("Conv", rank), self.kernel_size
         if self.downsample == "stride":
-            padding = [k // 2 for k in kernel]
-            return self._layers(nn.Conv2d(n_in, n_out, kernel, step, padding))
-        return self._layers(nn.Conv2d(n_in, n_out, kernel, padding="same"), nn.MaxPool2d(step))
+            return self._layers(conv(n_in, n_out, kernel, 2, kernel // 2), rank)
+        pool = _MaxPool1d() if rank == 1 else layer("MaxPool", rank)(2)
+        return self._layers(conv(n_in, n_out, kernel, padding="same"), rank, pool)
+
+
+class _MaxPool1d(nn.Module):
+    """``MaxPool1d(2)``, of which torch.export would make one for a single length."""
+
+    def forward(self, x):
+        """The larger of each two values."""
+        return F.max_pool2d(x.unsqueeze(2), (1, 2)).squeeze(2)
 
 
 class ConvAutoencoder(Autoencoder):
     """An autoencoder that pads its input to a multiple and crops its output."""
 
-    def __init__(self, encoder, decoder, multiple, scale, output_size):
+    def __init__(self, encoder, decoder, multiple, sides):
         super().__init__(encoder, decoder)
         self.multiple = multiple
-        self.scale = scale
-        self.output_size = output_size
+        self.sides = sides
 
     def encode(self, x):
-        """Codes of a batch ``(n_samples, n_channels, height, width)``."""
+        """Codes of a batch ``(n_samples, n_channels, *spatial)``."""
         return self.encoder(pad_to_multiple(x, self.multiple))
 
     def decode(self, code):
         """Output for a batch of codes, in the size of the images at fit."""
-        height, width = self.output_size
-        return self.decoder(code)[..., :height, :width]
+        return cropped(self.decoder(code), self.sides)
 
     def forward(self, x):
-        """Output for a batch of inputs, in their own size times the scale."""
-        height, width = (n * s for n, s in zip(x.shape[-2:], self.scale, strict=True))
-        return self.decoder(self.encode(x))[..., :height, :width]
+        """Output for a batch of inputs, in their own size."""
+        return cropped(self.decoder(self.encode(x)), x.shape[2:])

@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
 from .._checks import SIZES
-from ._base import ACTIVATIONS, HWC, Autoencoder, BaseArchitecture, Float32, hidden_layer
+from ._base import ACTIVATIONS, Autoencoder, BaseArchitecture, Float32, Shape, hidden_layer
 
 
 class Linear(BaseArchitecture):
@@ -33,13 +33,13 @@ class Linear(BaseArchitecture):
     flat = True
 
     def build(
-        self, input_shape: HWC, output_shape: HWC, latent_dim: int | None = None
+        self, input_shape: Shape, output_shape: Shape, latent_dim: int | None = None
     ) -> nn.Module:
         """Build the network; see `BaseArchitecture.build`.
 
         Parameters
         ----------
-        input_shape, output_shape : (int, int, int)
+        input_shape, output_shape : tuple of int
         latent_dim : int or None, default=None
 
         Returns
@@ -98,13 +98,13 @@ class Dense(BaseArchitecture):
         self.dropout = dropout
 
     def build(
-        self, input_shape: HWC, output_shape: HWC, latent_dim: int | None = None
+        self, input_shape: Shape, output_shape: Shape, latent_dim: int | None = None
     ) -> nn.Module:
         """Build the network; see `BaseArchitecture.build`.
 
         Parameters
         ----------
-        input_shape, output_shape : (int, int, int)
+        input_shape, output_shape : tuple of int
         latent_dim : int or None, default=None
 
         Returns

@@ -94,13 +94,14 @@ class Pretrained(_ResidualArchitecture):
         module : torch.nn.Module
         """
         self._check_no_code(latent_dim)
-        n_channels = output_shape[2]
-        if n_channels not in (1, 3) or input_shape[0] == 1 or input_shape[:2] != output_shape[:2]:
+        *sides, n_channels = output_shape
+        if n_channels not in (1, 3) or len(sides) != 2 or tuple(sides) != tuple(input_shape[:2]):
             raise ValueError(
                 "The pretrained networks are for grey and colour images and targets of the same "
                 f"size, but the input has shape {tuple(input_shape)} and the target "
-                f"{tuple(output_shape)} (height, width, channels); pass one image as X[None], or "
-                'use architecture="unet".'
+                f"{tuple(output_shape)} (height, width, channels); pass one image as X[None], "
+                "other channels and slices of volumes one by one as grey images, or use "
+                'architecture="unet".'
             )
         architecture, weights = self._read(n_channels)
         return rebuild(lambda: architecture.build(input_shape, output_shape), weights)

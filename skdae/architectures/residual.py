@@ -8,8 +8,15 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
 from .._checks import POSITIVE_INT, SIZES
-from ._base import ACTIVATIONS, HWC, BaseArchitecture, Float32, hidden_layer
-from ._spatial import SubpixelConv, along, enlarged, pad_to_multiple, scale_of, space_to_depth
+from ._base import ACTIVATIONS, BaseArchitecture, Float32, Shape, hidden_layer
+from ._spatial import (
+    check_same_sides,
+    cropped,
+    layer,
+    pad_to_multiple,
+    space_to_depth,
+    subpixel_conv,
+)
 
 
 class _ResidualArchitecture(BaseArchitecture):
@@ -41,13 +48,13 @@ class _ResidualArchitecture(BaseArchitecture):
 class UNet(_ResidualArchitecture):
     """A U-Net of residual blocks that predicts what to subtract from its input.
 
-    Each stage halves height and width with a convolution of stride 2; on the way back, outputs of
+    Each stage halves the sides with a convolution of stride 2; on the way back, outputs of
     the same resolution are added, so that details need not pass the innermost stage. Images
     whose sides are not multiples of ``stride * 2 ** (len(filters) - 1)`` are padded by reflection
-    (by repetition where they are too small for that), and the output is cropped. A 1-D signal is
-    convolved along its length. Targets may be larger by a whole factor: the network then corrects
-    the input enlarged by repetition. They may have fewer channels: the network corrects the first
-    ones of the input and only looks at the others, such as a map of the noise level.
+    (by repetition where they are too small for that), and the output is cropped. Signals and
+    volumes are convolved along their one axis or three. Targets may have fewer channels: the
+    network corrects the first ones of the input and only looks at the others, such as a map of the
+    noise level.
 
     Parameters
     ----------
@@ -116,14 +123,13 @@ class UNet(_ResidualArchitecture):
         return self.stride * inner, self.stride * radius
 
     def build(
-        self, input_shape: HWC, output_shape: HWC, latent_dim: int | None = None
+        self, input_shape: Shape, output_shape: Shape, latent_dim: int | None = None
     ) -> nn.Module:
         """Build the network; see `BaseArchitecture.build`.
 
         Parameters
         ----------
-        input_shape, output_shape : (int, int, int)
-            The output may be larger by a whole factor, which adds a learned upsampling.
+        input_shape, output_shape : tuple of int
         latent_dim : None, default=None
 
         Returns
@@ -140,51 +146,48 @@ class _UNetModule(nn.Module):
 
     def __init__(self, unet, input_shape, output_shape):
         super().__init__()
+        check_same_sides(input_shape, output_shape)
         filters, activation = unet.filters, ACTIVATIONS[unet.activation]
-        point, step, kernel, stride = (along(input_shape, n) for n in (1, 2, 3, unet.stride))
+        rank = len(input_shape) - 1
+        conv = layer("Conv", rank)
 
         def stage(n):
-            blocks = [ResidualBlock(n, kernel, activation) for _ in range(unet.n_blocks)]
+            blocks = [ResidualBlock(n, conv, activation) for _ in range(unet.n_blocks)]
             return nn.Sequential(*blocks)
 
-        self.stride = stride
-        self.scale = scale_of(input_shape, output_shape)
-        self.n_channels = output_shape[2]
+        self.stride = unet.stride
+        self.n_channels = output_shape[-1]
         self.residual = unet.residual
-        self.multiple = [s * d ** (len(filters) - 1) for s, d in zip(stride, step, strict=True)]
-        n_stem = input_shape[2] * stride[0] * stride[1]
-        self.stem = nn.Conv2d(n_stem, filters[0], kernel, padding="same")
+        self.multiple = unet.stride * 2 ** (len(filters) - 1)
+        n_stem = input_shape[-1] * unet.stride**rank
+        self.stem = conv(n_stem, filters[0], 3, padding="same")
         self.encoder = nn.ModuleList(stage(n) for n in filters[:-1])
-        self.down = nn.ModuleList(nn.Conv2d(n, m, step, step) for n, m in pairwise(filters))
+        self.down = nn.ModuleList(conv(n, m, 2, 2) for n, m in pairwise(filters))
         self.inner = stage(filters[-1])
-        self.up = nn.ModuleList(SubpixelConv(m, n, point, step) for n, m in pairwise(filters))
+        self.up = nn.ModuleList(subpixel_conv(m, n, 1, 2, rank) for n, m in pairwise(filters))
         self.decoder = nn.ModuleList(stage(n) for n in filters[:-1])
-        spread = tuple(s * t for s, t in zip(stride, self.scale, strict=True))
-        head = SubpixelConv(filters[0], output_shape[2], kernel, spread)
+        head = subpixel_conv(filters[0], output_shape[-1], 3, unet.stride, rank)
         if self.residual:
             # A small correction first: training starts from the identity.
             _shrink(head)
         self.head = Float32(head)
 
     def encode(self, x):
-        """The innermost features of a batch ``(n_samples, n_channels, height, width)``."""
+        """The innermost features of a batch ``(n_samples, n_channels, *spatial)``."""
         return self._inwards(x)[-1]
 
     def forward(self, x):
-        """Denoised batch, in the size of `x` times the scale."""
+        """Denoised batch, in the size of `x`."""
         *skips, features = self._inwards(x)
         for up, stage in zip(reversed(self.up), reversed(self.decoder), strict=True):
             features = stage(up(features) + skips.pop())
-        height, width = (n * s for n, s in zip(x.shape[-2:], self.scale, strict=True))
-        output = self.head(features)[..., :height, :width]
-        if not self.residual:
-            return output
-        return enlarged(x[:, : self.n_channels], self.scale) - output
+        output = cropped(self.head(features), x.shape[2:])
+        return x[:, : self.n_channels] - output if self.residual else output
 
     def _inwards(self, x):
         """The features of each resolution on the way in."""
         x = pad_to_multiple(x, self.multiple)
-        features = self.stem(x if self.stride == (1, 1) else space_to_depth(x, self.stride))
+        features = self.stem(x if self.stride == 1 else space_to_depth(x, self.stride))
         outputs = []
         for stage, down in zip(self.encoder, self.down, strict=True):
             outputs.append(stage(features))
@@ -195,11 +198,11 @@ class _UNetModule(nn.Module):
 class ResidualBlock(nn.Module):
     """Two convolutions whose output is added to the input."""
 
-    def __init__(self, n, kernel, activation):
+    def __init__(self, n, conv, activation):
         super().__init__()
-        self.first = nn.Conv2d(n, n, kernel, padding="same")
+        self.first = conv(n, n, 3, padding="same")
         self.activation = activation()
-        self.second = nn.Conv2d(n, n, kernel, padding="same")
+        self.second = conv(n, n, 3, padding="same")
         _shrink(self.second)
 
     def forward(self, x):
@@ -218,7 +221,7 @@ class DnCNN(_ResidualArchitecture):
     r"""The plain deep network of Zhang et al. (2017), which predicts the noise.
 
     Convolutions of 3 × 3 at full resolution, with batch norm and ReLU between them:
-    :math:`\hat x = y - R(y)`. As with `UNet`, targets may be larger, or have fewer channels.
+    :math:`\hat x = y - R(y)`. As with `UNet`, targets may have fewer channels.
 
     Parameters
     ----------
@@ -265,14 +268,13 @@ class DnCNN(_ResidualArchitecture):
         return 1, self.depth
 
     def build(
-        self, input_shape: HWC, output_shape: HWC, latent_dim: int | None = None
+        self, input_shape: Shape, output_shape: Shape, latent_dim: int | None = None
     ) -> nn.Module:
         """Build the network; see `BaseArchitecture.build`.
 
         Parameters
         ----------
-        input_shape, output_shape : (int, int, int)
-            The output may be larger by a whole factor, which adds a learned upsampling.
+        input_shape, output_shape : tuple of int
         latent_dim : None, default=None
 
         Returns
@@ -280,31 +282,31 @@ class DnCNN(_ResidualArchitecture):
         module : torch.nn.Module
         """
         self._check_no_code(latent_dim)
-        kernel, n = along(input_shape, 3), self.filters
-        scale = scale_of(input_shape, output_shape)
-        layers = [nn.Conv2d(input_shape[2], n, kernel, padding="same"), nn.ReLU()]
+        check_same_sides(input_shape, output_shape)
+        rank, n = len(input_shape) - 1, self.filters
+        new, norms = layer("Conv", rank), layer("BatchNorm", rank)
+        layers = [new(input_shape[-1], n, 3, padding="same"), nn.ReLU()]
         for _ in range(self.depth - 2):
             # Batch norm has a bias of its own.
-            conv = nn.Conv2d(n, n, kernel, padding="same", bias=not self.batch_norm)
-            norm = nn.BatchNorm2d(n) if self.batch_norm else None
+            conv = new(n, n, 3, padding="same", bias=not self.batch_norm)
+            norm = norms(n) if self.batch_norm else None
             layers += hidden_layer(conv, norm, "relu", dropout=0)
-        head = SubpixelConv(n, output_shape[2], kernel, scale)
-        for layer in layers:
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        head = subpixel_conv(n, output_shape[-1], 3, 1, rank)
+        for hidden in layers:
+            if isinstance(hidden, new):
+                nn.init.kaiming_normal_(hidden.weight, nonlinearity="relu")
         _shrink(head)
-        return _DnCNNModule(nn.Sequential(*layers, Float32(head)), scale, output_shape[2])
+        return _DnCNNModule(nn.Sequential(*layers, Float32(head)), output_shape[-1])
 
 
 class _DnCNNModule(nn.Module):
     """The module of a `DnCNN`."""
 
-    def __init__(self, noise, scale, n_channels):
+    def __init__(self, noise, n_channels):
         super().__init__()
         self.noise = noise
-        self.scale = scale
         self.n_channels = n_channels
 
     def forward(self, x):
-        """Denoised batch, in the size of `x` times the scale."""
-        return enlarged(x[:, : self.n_channels], self.scale) - self.noise(x)
+        """Denoised batch, in the size of `x`."""
+        return x[:, : self.n_channels] - self.noise(x)

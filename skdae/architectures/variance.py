@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from ._base import Float32, hidden_layer
+from ._spatial import layer
 
 # Filters of the convolutions, and how far apart their taps are; the last layer has one tap.
 _FILTERS, _DILATIONS = 24, (1, 2, 4)
@@ -31,8 +32,8 @@ class WithVariance(nn.Module):
     ----------
     mean : torch.nn.Module
         The network that predicts images.
-    output_shape : (int, int, int)
-        ``(height, width, n_channels)`` of its output.
+    output_shape : tuple of int
+        ``(*spatial, n_channels)`` of its output.
     flat : bool
         Whether it gives rows.
     """
@@ -40,7 +41,7 @@ class WithVariance(nn.Module):
     def __init__(self, mean, output_shape, flat):
         super().__init__()
         self.mean = mean
-        self.n_out = math.prod(output_shape) if flat else output_shape[2]
+        self.n_out = math.prod(output_shape) if flat else output_shape[-1]
         # Normalised, because the scale of what is seen matters for how soon it is learnt.
         if flat:
             layers = hidden_layer(
@@ -48,12 +49,13 @@ class WithVariance(nn.Module):
             )
             last = nn.Linear(_HIDDEN, self.n_out)
         else:
-            layers, n_in = [], self.n_out
+            layers, n_in, rank = [], self.n_out, len(output_shape) - 1
+            convolution, norm = layer("Conv", rank), layer("BatchNorm", rank)
             for dilation in _DILATIONS:
-                conv = nn.Conv2d(n_in, _FILTERS, 3, padding="same", dilation=dilation)
-                layers += hidden_layer(conv, nn.BatchNorm2d(_FILTERS), "relu", 0.0)
+                conv = convolution(n_in, _FILTERS, 3, padding="same", dilation=dilation)
+                layers += hidden_layer(conv, norm(_FILTERS), "relu", 0.0)
                 n_in = _FILTERS
-            last = nn.Conv2d(_FILTERS, self.n_out, 1)
+            last = convolution(_FILTERS, self.n_out, 1)
         nn.init.zeros_(last.weight)
         nn.init.constant_(last.bias, _START / _GAIN)
         # In bfloat16, gradients of dilated convolutions came out as NaN on some processors.

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import nn
 
 from .._checks import FUNCTION
-from .._images import batches, from_nhwc, image_by_image, image_list, in_unit_range, squared_errors
+from .._images import batches, image_by_image, image_list, in_unit_range, squared_errors
 from .._training.losses import LOSSES, OUTPUT_ACTIVATIONS, Loss
 from .._training.net import ImageNet
 from .._training.prediction import run_net
@@ -64,9 +64,13 @@ class DenoisingAutoencoder(LearnedDenoiser):
     noise : injector or None, default=None
         An object of `skdae.noise`. Only its levels and clipping count while training.
     image_shape : tuple of int or None, default=None
-        ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means, for networks that look at neighbours, a square grey image, or a 1-D signal where the
-        number of values is not a perfect square.
+        Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
+        n_channels)`` and so on. None takes rows of a square number of values that look like square
+        images for such, and all others for signals.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
     loss : {"mse", "mae", "huber", "charbonnier", "bce", "ssim", "gaussian_nll"} or callable, \
             default="mse"
         Training loss. A callable takes ``(prediction, target)``, tensors in the network's layout,
@@ -155,6 +159,8 @@ class DenoisingAutoencoder(LearnedDenoiser):
         Its module; the output has no activation yet.
     image_shape_ : tuple of int
         Shape of one image; of a crop where the images had different sizes.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     history_ : list of dict
         One row per epoch: ``epoch``, ``train_loss``, ``valid_loss``, ``lr``, ``dur`` in seconds.
     scaling_ : tuple of float
@@ -220,6 +226,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         latent_dim: int | None = None,
         noise: Any = None,
         image_shape: tuple[int, ...] | None = None,
+        channel_axis: int | str | None = "auto",
         loss: str | Callable = "mse",
         output_activation: str = "auto",
         optimizer: str | type[torch.optim.Optimizer] = "adamw",
@@ -248,6 +255,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         self.latent_dim = latent_dim
         self.noise = noise
         self.image_shape = image_shape
+        self.channel_axis = channel_axis
         self.loss = loss
         self.output_activation = output_activation
         self.optimizer = optimizer
@@ -297,8 +305,8 @@ class DenoisingAutoencoder(LearnedDenoiser):
                 f'transform_to="latent" needs a network with codes, but {type(module).__name__} '
                 "has no encode()."
             )
-        rows_hwc = plan.target_hwc if plan.flat else None
-        loss = Loss(self.loss, plan.activation, rows_hwc, plan.net_range)
+        rows_shape = plan.shape if plan.flat else None
+        loss = Loss(self.loss, plan.activation, rows_shape, plan.net_range)
         return ImageNet(in_float32(module, plan), loss, **options).initialize()
 
     # Prediction
@@ -330,7 +338,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
 
         Returns
         -------
-        X_denoised : ndarray of float32, shaped like `X`, or like the targets in super-resolution
+        X_denoised : ndarray of float32, shaped like `X`
             A list of arrays for a list of images of different sizes.
         X_std : ndarray of float32, shaped like `X_denoised`
             In the units of the images; only with `return_std`. `ConformalDenoiser` makes intervals
@@ -350,19 +358,28 @@ class DenoisingAutoencoder(LearnedDenoiser):
                 f"loss={self.loss!r}; ConformalDenoiser makes intervals for any denoiser."
             )
         denoised = self._denoise(images, with_std=True)
-        return tuple(from_nhwc(part, images.ndim) for part in np.split(denoised, 2, axis=3))
+        return tuple(part.reshape(images.shape) for part in np.split(denoised, 2, axis=-1))
 
     # Codes
 
-    @property
-    def _n_features_out(self):
-        codes = self.transform_to == "latent"
-        return math.prod(self._plan.code_shape) if codes else super()._n_features_out
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
+        """Names of the features that `transform` returns, for flat rows.
 
-    @property
-    def _one_to_one(self):
-        """Codes are not pixels, however many there are."""
-        return self.transform_to == "denoised" and super()._one_to_one
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the input features; by default those seen in `fit`, else ``x0``, ``x1``, ....
+
+        Returns
+        -------
+        names : ndarray of str
+            The input's names; of codes, the lower-case class name with a number.
+        """
+        if self.transform_to == "denoised":
+            return super().get_feature_names_out(input_features)
+        check_is_fitted(self)
+        name, n_codes = type(self).__name__.lower(), math.prod(self._plan.code_shape)
+        return np.array([f"{name}{i}" for i in range(n_codes)], dtype=object)
 
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Denoise images, or give their codes with ``transform_to="latent"``.
@@ -425,7 +442,8 @@ class DenoisingAutoencoder(LearnedDenoiser):
                 f"{n_codes}; pass what encode(X) returns."
             )
         codes = codes.reshape(-1, *code_shape)
-        return from_nhwc(run_net(net, "decode", codes, lambda codes: codes), net.plan.ndim)
+        images = run_net(net, "decode", codes, lambda codes: codes)
+        return images.reshape(len(images), *net.plan.users_shape)
 
     @available_if(_gives_codes)
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Base class of meta-denoisers, which hold another denoiser."""
 
+import math
 from copy import copy
 from typing import Any
 
@@ -15,8 +16,10 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 
 from .._images import (
+    Geometry,
     as_array,
     first_image,
+    geometry_of,
     guess_image_shape,
     image_by_image,
     image_list,
@@ -26,7 +29,7 @@ from .._images import (
 )
 from .._training.net import ImageNet
 from ..base import BaseDenoiser
-from ..metrics.scorers import fitted_attribute, fitted_image_shape, knows_images
+from ..metrics.scorers import channel_axis_of, fitted_attribute, knows_images
 
 
 class MetaDenoiser(BaseDenoiser):
@@ -37,6 +40,7 @@ class MetaDenoiser(BaseDenoiser):
     denoiser: Any
     denoiser_: Any
     image_shape_: tuple[int, ...]
+    channel_axis_: int | None
     n_features_in_: int
 
     def _truths(self):
@@ -44,9 +48,14 @@ class MetaDenoiser(BaseDenoiser):
         yield from super()._truths()
         yield "denoiser_", knows_images(self.denoiser_, self.image_shape_)
 
+    @property
+    def channel_axis(self):
+        """That of the denoiser, by which `X` is read."""
+        return channel_axis_of(self.denoiser)
+
     def _hold_given(self, X, y, fit_params):
         """Check images that may have several sizes, and fit a clone of the denoiser to them."""
-        images = validate_images(self, first_image(X), reset=True)
+        images = validate_images(self, first_image(X, self.channel_axis), reset=True)
         if not is_ragged(X):
             # Of a DataFrame the values alone: its names are checked here. Regressors of
             # scikit-learn would take uint8 for other units than those of predict.
@@ -83,13 +92,15 @@ class MetaDenoiser(BaseDenoiser):
 
     def _adopt(self, images):
         """Take over the shape of the images that the fitted denoiser knows."""
-        n_features = getattr(self.denoiser_, "n_features_in_", self.n_features_in_)
-        if n_features != self.n_features_in_:
-            # Its noise changes the size of the images; the names are those of the clean ones.
-            self.n_features_in_ = n_features
-            self.__dict__.pop("feature_names_in_", None)
-        own_shape = images.shape[1:] if images.ndim > 2 else guess_image_shape(n_features)
-        self.image_shape_ = fitted_image_shape(self.denoiser_, n_features) or own_shape
+        own = fitted_attribute(self.denoiser_, "_geometry")
+        if own is None or math.prod(own.image_shape) != self.n_features_in_:
+            is_flat = images.ndim == 2
+            own = (
+                Geometry(guess_image_shape(images.shape[1]))
+                if is_flat
+                else geometry_of(images, channel_axis=self.channel_axis)
+            )
+        self.image_shape_, self.channel_axis_ = own.image_shape, own.channel_axis
 
     @image_by_image(image_list)
     def predict(self, X: ArrayLike) -> np.ndarray:
@@ -117,26 +128,6 @@ class MetaDenoiser(BaseDenoiser):
     def _sees_stacks(self):
         """See `BaseDenoiser`."""
         return fitted_attribute(self.denoiser_, "_sees_stacks")
-
-    def output_shape(self, image_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of what images become.
-
-        Parameters
-        ----------
-        image_shape : tuple of int
-            ``(height, width)`` or ``(height, width, n_channels)`` of a noisy image.
-
-        Returns
-        -------
-        image_shape : tuple of int
-        """
-        held = getattr(self.denoiser_, "output_shape", super().output_shape)
-        return held(image_shape)
-
-    @property
-    def _n_features_out(self):
-        """Number of values that `transform` gives for an image."""
-        return getattr(self.denoiser_, "_n_features_out", self.n_features_in_)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

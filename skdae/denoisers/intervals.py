@@ -19,16 +19,14 @@ from .._files.estimators import Persistent
 from .._images import (
     check_image_list,
     check_images,
+    check_kept_shape,
     check_targets,
     first_image,
-    from_nhwc,
-    guess_image_shape,
     image_by_image,
     is_far,
     is_ragged,
     refuse_overflow,
     to_float,
-    to_nhwc,
     union,
     validate_images,
     value_range,
@@ -36,7 +34,7 @@ from .._images import (
 )
 from ..base import unchanged_on_error
 from ..metrics.scorers import learnt_noise
-from .held import MetaDenoiser, gives_std, predict_with_std
+from .held import MetaDenoiser, detached, gives_std, predict_with_std
 
 # Every so many-th calibration image shapes the widths, and the others calibrate them.
 _SHAPING = 4
@@ -155,6 +153,12 @@ class ConformalDenoiser(MetaDenoiser):
         self.denoiser = denoiser
         self.coverage = coverage
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == "denoiser":
+            # As in set_params.
+            self.__dict__.pop("_takes_over", None)
+
     def set_params(self, **params: Any) -> Self:
         """Set parameters; `conformalize` then takes no denoiser that was fitted with others.
 
@@ -200,6 +204,8 @@ class ConformalDenoiser(MetaDenoiser):
         """
         with unchanged_on_error(self):
             self._hold_given(X, y, fit_params)
+            # A clone shares what is frozen in it.
+            self.denoiser_ = detached(self.denoiser_)
             # Those of another denoiser.
             for name in _CALIBRATED:
                 self.__dict__.pop(name, None)
@@ -246,7 +252,7 @@ class ConformalDenoiser(MetaDenoiser):
                 f"This {type(self).__name__} has no fitted denoiser: call fit before conformalize, "
                 "or pass a denoiser that is fitted."
             ) from error
-        images = validate_images(self, first_image(X), reset=True)
+        images = validate_images(self, first_image(X, self.channel_axis), reset=True)
         # A copy, because a new fit of the caller's would make the intervals wrong.
         self.denoiser_ = copy.deepcopy(self.denoiser)
         self._adopt(images)
@@ -254,10 +260,10 @@ class ConformalDenoiser(MetaDenoiser):
     def _conformalize(self, X, y):
         """Learn widths from some images, and the errors relative to them from the others."""
         if is_ragged(X):
-            X = check_image_list(X)
+            X = check_image_list(X, channel_axis=self.channel_axis)
         else:
             X = validate_images(self, X, reset=False, any_size=True)
-        y = check_targets(X, y)
+        y = check_targets(X, y, self.channel_axis)
         if y is None:
             raise ValueError(
                 "conformalize got no clean images: y is None, or holds labels. Pass the clean "
@@ -267,12 +273,7 @@ class ConformalDenoiser(MetaDenoiser):
         denoised, stds, errors = [], [], []
         for images, targets in _batches(X, y):
             pixels, std = self._denoise(images)
-            target = to_nhwc(_float64(targets), self._denoised_shape(targets))
-            if pixels.shape != target.shape:
-                raise ValueError(
-                    f"y has images of shape {target.shape[1:]}, but the denoised ones have "
-                    f"{pixels.shape[1:]}; pass clean images in that shape."
-                )
+            target = self._geometry.read(_float64(targets))
             denoised += [*pixels]
             stds += [None] * len(pixels) if std is None else [*std]
             errors += [*np.abs(target - pixels.astype(np.float64))]
@@ -329,8 +330,8 @@ class ConformalDenoiser(MetaDenoiser):
         pixels, stds = self._denoise(images)
         stds = [None] * len(pixels) if stds is None else stds
         widths = [self.widths_(image, std) for image, std in zip(pixels, stds, strict=True)]
-        half = from_nhwc(factor * _ROUNDING * np.stack(widths), images.ndim)
-        X_denoised = from_nhwc(pixels, images.ndim)
+        half = (factor * _ROUNDING * np.stack(widths)).reshape(images.shape)
+        X_denoised = pixels.reshape(images.shape)
         ends = (_rounded_outward(X_denoised, step * half) for step in (-1, 1))
         return X_denoised, np.stack([*ends])
 
@@ -359,28 +360,19 @@ class ConformalDenoiser(MetaDenoiser):
         return min(_N_STEPS, math.ceil(share * _N_STEPS - 1e-6))
 
     def _denoise(self, X):
-        """Denoised images, (height, width, n_channels), and standard deviations or None."""
+        """Denoised images, (*spatial, n_channels), and standard deviations or None."""
         if gives_std(self.denoiser_):
             denoised = predict_with_std(self.denoiser_, X)
         else:
             denoised = [self._predict(X)]
         # Bytes could hold no interval.
-        denoised = [to_float(check_images(part, name="X_denoised")) for part in denoised]
+        denoised = [
+            to_float(check_images(part, name="X_denoised", channel_axis=None)) for part in denoised
+        ]
         for part in denoised:
-            if part.ndim != X.ndim or len(part) != len(X):
-                raise ValueError(
-                    f"denoiser={self.denoiser!r} turned images of shape {X.shape} into "
-                    f"{part.shape}; pass a denoiser that gives an image for each image."
-                )
-        pixels, *std = (to_nhwc(part, self._denoised_shape(part)) for part in denoised)
+            check_kept_shape(self.denoiser_, X, part)
+        pixels, *std = map(self._geometry.read, denoised)
         return pixels, std[0] if std else None
-
-    def _denoised_shape(self, X):
-        """Shape of the denoised images that are flat rows."""
-        n_features = math.prod(X.shape[1:])
-        if n_features == self.n_features_in_:
-            return self.image_shape_
-        return guess_image_shape(n_features)
 
     def _truths(self):
         """See `Persistent`."""
@@ -454,7 +446,7 @@ class Widths(Persistent):
 def _clues(image, std, low):
     """What tells of the error of each pixel: brightness, texture, and a standard deviation."""
     image = image - np.float64(low)
-    sigma = (_WINDOW, _WINDOW, 0)
+    sigma = (*[_WINDOW] * (image.ndim - 1), 0)
     with np.errstate(over="ignore", invalid="ignore"):
         mean, squares = (gaussian_filter(x, sigma, mode="nearest") for x in (image, image**2))
         clues = [image.clip(0), (squares - mean**2).clip(0)]

@@ -18,14 +18,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from .._checks import Is, fit_context
+from .._checks import GEOMETRY, SIZES, Is, fit_context
 from .._files import weights
 from .._files.onnx import export_onnx
 from .._images import (
-    from_nhwc,
     image_by_image,
     image_list,
-    to_hwc,
     union,
     validate_images,
     warn_user,
@@ -41,6 +39,7 @@ from .._training.plan import plan_net
 from .._training.prediction import UserImages, denoise
 from .._training.start import FitStart
 from ..architectures import ARCHITECTURES, BaseArchitecture
+from ..architectures._spatial import channels_last
 from ..base import BaseDenoiser
 from ..noise._base import BaseNoise, check_noise
 
@@ -74,7 +73,7 @@ class LearnedDenoiser(BaseDenoiser):
     _parameter_constraints: dict = {
         "architecture": [StrOptions({"auto", *ARCHITECTURES}), _NETS],
         "noise": "no_validation",
-        "image_shape": [tuple, list, None],
+        **GEOMETRY,
         "optimizer": [StrOptions(OPTIMIZERS.keys()), _OPTIMIZER],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions(set(LR_SCHEDULES)), None],
@@ -89,7 +88,12 @@ class LearnedDenoiser(BaseDenoiser):
         "precision": [StrOptions({"auto", "float32", "bfloat16", "float16"})],
         "compile": ["boolean"],
         "tile_size": [Interval(Integral, 1, None, closed="left"), None],
-        "patch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
+        "patch_size": [
+            Interval(Integral, 1, None, closed="left"),
+            SIZES,
+            StrOptions({"auto"}),
+            None,
+        ],
         "callbacks": [list, tuple, None],
         "checkpoint": [str, os.PathLike, None],
         "warm_start": ["boolean"],
@@ -105,6 +109,7 @@ class LearnedDenoiser(BaseDenoiser):
     n_iter_: int
     n_samples_fit_: int
     image_shape_: tuple[int, ...]
+    channel_axis_: int | None
     device_: torch.device
     precision_: Literal["float32", "bfloat16", "float16"]
     _seed: int
@@ -153,10 +158,9 @@ class LearnedDenoiser(BaseDenoiser):
             A zarr, dask or HDF5 array, a memory map, or `skdae.datasets.ImageFiles` may be larger
             than the memory; see the notes.
         y : array-like or None, default=None
-            Targets: clean images, or second noisy ones, shaped like `X`, or with height and width a
-            whole number of times larger or smaller. None, or a 1-D array of labels, means `X`
-            itself. Without `noise`, that trains a plain autoencoder, which learns to copy its
-            input, and `fit` warns.
+            Targets: clean images, or second noisy ones, shaped like `X`. None, or a 1-D array of
+            labels, means `X` itself. Without `noise`, that trains a plain autoencoder, which learns
+            to copy its input, and `fit` warns.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             How often each image is drawn for training, compared with the others: of weight 2 twice
             as often as of weight 1, of weight 0 never. Images that are set aside count alike.
@@ -224,6 +228,7 @@ class LearnedDenoiser(BaseDenoiser):
             self._architecture_to_build,
             getattr(self, "latent_dim", None),
             self.image_shape,
+            self.channel_axis,
             self._activation,
             given.X,
             given.y,
@@ -265,7 +270,9 @@ class LearnedDenoiser(BaseDenoiser):
     def _train(self, given, plan, noise, data, pretext, start):
         """A net that has learnt, with its plan."""
         device = hardware.resolve_device(self.device)
-        is_conv = bool(plan.architecture) and not plan.flat
+        # On processors, gradients of convolutions of volumes came out as NaN in bfloat16.
+        is_safe = plan.geometry.rank < 3 or device.type == "cuda"
+        is_conv = bool(plan.architecture) and not plan.flat and is_safe
         precision = hardware.resolve_precision(self.precision, device, convolutional=is_conv)
         with _own_generator(start.seeds[1], device), _explained(self):
             module = copy.deepcopy(
@@ -288,7 +295,7 @@ class LearnedDenoiser(BaseDenoiser):
                 data,
                 n_validation=0 if start.partial else self._n_validation(len(data.images)),
                 batch_size=int(self.batch_size),
-                input_hwc=plan.input_hwc,
+                geometry=plan.geometry,
                 seeds=start.seeds[2:],
                 split_seed=start.split_seed,
                 validation=given.validation,
@@ -306,7 +313,7 @@ class LearnedDenoiser(BaseDenoiser):
                 input_range=union(plan.input_range, train.input_range()),
             )
             net.plan = plan
-            work = int(self.batch_size) * hardware.n_products(module, *data.hw)
+            work = int(self.batch_size) * hardware.n_products(module, *data.sides)
             with hardware.threads(work):
                 net.partial_fit(train, valid, checkpoint=start.checkpoint)
             if not start.partial:
@@ -318,14 +325,14 @@ class LearnedDenoiser(BaseDenoiser):
         plan = net.plan
         n_features = plan.n_features
         vars(self).pop("feature_names_in_", None)
-        # The names are those of the clean images, which a noise may shrink.
-        if names is not None and n_features == plan.n_clean_features:
+        if names is not None:
             self.feature_names_in_ = names
         n_before = len(self.net_.history) if start.going_on else 0
         self.net_, self.noise_ = net, noise
         self._seed, self._n_fits = start.seed, start.n_fits
         self.n_iter_ = len(net.history) - n_before
         self.image_shape_, self.n_features_in_ = plan.image_shape, n_features
+        self.channel_axis_ = plan.geometry.channel_axis
         self.device_, self.precision_ = net.device, net.precision
         return self
 
@@ -333,9 +340,6 @@ class LearnedDenoiser(BaseDenoiser):
         """The checked data of a fit."""
         # scikit-learn's check writes attributes; those of a fit that fails must stay.
         draft = copy.copy(self)
-        if going_on:
-            # Clean images again; noise that shrinks them leaves fewer values to predict from.
-            draft.n_features_in_ = self._plan.n_clean_features
         options |= {
             "patch_size": self.patch_size,
             "min_images": 1 if partial else self._min_images,
@@ -455,33 +459,19 @@ class LearnedDenoiser(BaseDenoiser):
         return self._plan.ndim == 2
 
     @property
-    def _n_features_out(self):
-        """Number of values that `transform` gives for an image."""
-        return math.prod(self._plan.target_hwc)
-
-    @property
     def _sees_stacks(self):
         """See `BaseDenoiser`."""
         return self._plan.context or None
 
     @property
+    def _geometry(self):
+        """See `ImageFeaturesOutMixin`."""
+        return self._plan.geometry
+
+    @property
     def receptive_field_(self) -> tuple[int, int] | None:
         """Stride and radius of the network in pixels; None where it takes images of one size."""
         return self._plan.receptive_field
-
-    def output_shape(self, image_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of what images become: larger in super-resolution.
-
-        Parameters
-        ----------
-        image_shape : tuple of int
-            ``(height, width)`` or ``(height, width, n_channels)`` of a noisy image.
-
-        Returns
-        -------
-        image_shape : tuple of int
-        """
-        return self._plan.output_hwc(to_hwc(image_shape))[: len(image_shape)]
 
     @image_by_image(image_list)
     def predict(self, X: ArrayLike) -> np.ndarray:
@@ -497,10 +487,14 @@ class LearnedDenoiser(BaseDenoiser):
 
         Returns
         -------
-        X_denoised : ndarray of float32, shaped like `X`, or like the targets in super-resolution
+        X_denoised : ndarray of float32, shaped like `X`
             A list of arrays for a list of images of different sizes.
         """
         return self._predict(self._check_input(X))
+
+    def _check_shape(self, batch_shape):
+        """Refuse a batch that the net does not take."""
+        self._plan.check_shape(self._geometry.of(batch_shape).shape)
 
     def _check_input(self, X):
         """Check images as scikit-learn does."""
@@ -509,7 +503,7 @@ class LearnedDenoiser(BaseDenoiser):
 
     def _predict(self, X):
         """Denoise checked images."""
-        return from_nhwc(self._denoise(X), X.ndim)
+        return self._denoise(X).reshape(X.shape)
 
     def _denoise(self, X, with_std=False):
         """Denoise checked images; standard deviations follow as further channels."""
@@ -584,6 +578,8 @@ class LearnedDenoiser(BaseDenoiser):
             # Where the hardware has it; else float32.
             self.precision_ = hardware.resolve_precision("auto", self.device_, convolutional=True)
         plan = net["plan"]
+        if plan.geometry.rank == 1:
+            net["weights"] = {name: _of_signals(value) for name, value in net["weights"].items()}
         module = weights.rebuild(plan.build, net["weights"])
         plan.check_module(module)
         with weights.Builder(net["weights"]), torch.device("cpu"):
@@ -597,10 +593,9 @@ class LearnedDenoiser(BaseDenoiser):
         plan, noise = self._plan, self.noise_
         yield "image_shape_", self.image_shape_ == plan.image_shape
         yield from super()._truths()
-        sizes = (noise.n_features_in_, noise._n_features_out) if noise else 2 * (plan.n_features,)
         plan.check_sizes(self.tile_size, self.patch_size)
-        yield "noise_", sizes == (plan.n_clean_features, plan.n_features)
-        yield "noise_", not noise or plan.ndim in (2, len(noise.image_shape_) + 1)
+        known = (plan.image_shape, (plan.n_features,) if plan.ndim == 2 else ())
+        yield "noise_", not noise or noise.image_shape_ in known
         yield "_seed", self._seed >= 0
         yield "_n_fits", self._n_fits > 0
         yield "n_iter_", 0 < self.n_iter_ <= len(self.history_)
@@ -615,10 +610,15 @@ class LearnedDenoiser(BaseDenoiser):
         return tags
 
 
+def _of_signals(weight):
+    """A kernel for signals, which earlier versions took for images of height 1."""
+    return weight[:, :, 0] if weight.ndim == 4 and weight.shape[2] == 1 else weight
+
+
 def in_float32(module, plan):
     """A module whose weights are float32, and laid out as its images are."""
     module = module.float()
-    return module if plan.flat else module.to(memory_format=torch.channels_last)
+    return module if plan.flat else channels_last(module, plan.geometry.rank)
 
 
 @contextmanager

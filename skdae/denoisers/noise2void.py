@@ -45,16 +45,17 @@ class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
     mask_radius : int, default=2
         A hidden pixel takes the value of another one at most as far away, in pixels, at least 1;
         of one outside its window, and as far from that, with a `mask_shape`.
-    mask_shape : (int, int), default=(1, 1)
-        Height and width, both odd, of a window around each hidden pixel that is hidden with it
-        [2]_: ``(1, 9)`` for noise that is correlated over four pixels along the rows, ``(9, 1)``
-        along columns. Only the centre of a window has to be predicted.
+    mask_shape : tuple of int, default=(1, 1)
+        Sides, odd, of a window around each hidden pixel that is hidden with it [2]_: ``(1, 9)`` for
+        noise that is correlated over four pixels along the rows, ``(9, 1)`` along columns. Of
+        signals the last one counts; volumes take three, or two for windows within a slice. Only the
+        centre of a window has to be predicted.
     context : int, default=0
         How many neighbours on each side of an image enter the network with it, as further channels.
         `X` is then one stack ``(z, height, width)`` or time series, in its order, both at `fit` and
         at `predict`, of more than `context` slices or frames. Only pixels of the centre are hidden
         and predicted. At its ends a stack is mirrored: the slice before the first is the second.
-    image_shape : tuple of int or None, default=None
+    image_shape, channel_axis
         As in `DenoisingAutoencoder`.
     optimizer, lr, lr_schedule, weight_decay, max_epochs, max_steps, batch_size
         As in `DenoisingAutoencoder`.
@@ -76,6 +77,8 @@ class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
         Its module.
     image_shape_ : tuple of int
         Shape of one image; of a crop where the images had different sizes.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     history_ : list of dict
         One row per epoch: ``epoch``, ``train_loss``, ``valid_loss``, ``lr``, ``dur`` in seconds.
     scaling_ : tuple of float
@@ -143,9 +146,10 @@ class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
         *,
         masked_fraction: float = 0.1,
         mask_radius: int = 2,
-        mask_shape: tuple[int, int] = (1, 1),
+        mask_shape: tuple[int, ...] = (1, 1),
         context: int = 0,
         image_shape: tuple[int, ...] | None = None,
+        channel_axis: int | str | None = "auto",
         optimizer: str | type[torch.optim.Optimizer] = "adamw",
         lr: float = 1e-3,
         lr_schedule: str | None = "cosine",
@@ -173,6 +177,7 @@ class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
         self.mask_shape = mask_shape
         self.context = context
         self.image_shape = image_shape
+        self.channel_axis = channel_axis
         self.optimizer = optimizer
         self.lr = lr
         self.lr_schedule = lr_schedule
@@ -217,8 +222,8 @@ class BlindSpots:
         Share of the pixels of an image that are hidden, with their windows.
     radius : int
         How far away from the window around a hidden pixel its neighbour is at most.
-    window : (int, int), default=(1, 1)
-        Height and width around such a pixel that are hidden with it.
+    window : tuple of int, default=(1, 1)
+        Sides around such a pixel that are hidden with it, of the last axes.
     context : int, default=0
         How many images on each side enter with one, as the channels behind its own.
     """
@@ -230,53 +235,87 @@ class BlindSpots:
         self.context = context
 
     def __call__(self, images, rng):
-        """Images with hidden pixels, and their targets, ``(n, height, width, n_channels)``."""
-        n, height, width, n_channels = images.shape
+        """Images with hidden pixels, and their targets, ``(n, *spatial, n_channels)``."""
+        n, *sides, n_channels = images.shape
         n_channels //= 2 * self.context + 1
-        shifts = self._shifts(height, width).to(images.device)
-        count = max(1, round(self.fraction * height * width / prod(self.window)))
-        centre = rng.uniform(0.0, 1.0, (n, height * width)).topk(count).indices
+        window, n_pixels = self._window(len(sides)), prod(sides)
+        shifts = self._shifts(sides, window).to(images.device)
+        count = max(1, round(self.fraction * n_pixels / prod(window)))
+        centre = rng.uniform(0.0, 1.0, (n, n_pixels)).topk(count).indices
+        places = _places(centre, sides)
         # One for all pixels of a window: what hides them is as correlated as they are.
         shift = shifts[rng.integers(0, len(shifts), (n, count)).long()]
 
         place, source = [], []
-        for down, right in product(*(range(-(side // 2), side // 2 + 1) for side in self.window)):
-            row, column = centre // width + down, centre % width + right
-            outside = (row < 0) | (row >= height) | (column < 0) | (column >= width)
+        for step in product(*(range(-(side // 2), side // 2 + 1) for side in window)):
+            beside = [at + k for at, k in zip(places, step, strict=True)]
+            outside = sum((at < 0) | (at >= m) for at, m in zip(beside, sides, strict=True)) > 0
             # Where the window leaves the image, the centre is hidden once more.
-            pixel = torch.where(outside, centre, row * width + column)
+            pixel = torch.where(outside, centre, _number(beside, sides))
             place.append(pixel)
-            there = _inside(pixel // width, shift[..., 0], height)
-            source.append(there * width + _inside(pixel % width, shift[..., 1], width))
+            there = [
+                _inside(at, shift[..., axis], sides[axis])
+                for axis, at in enumerate(_places(pixel, sides))
+            ]
+            source.append(_number(there, sides))
 
-        pixels = images[..., :n_channels].flatten(1, 2)
-        index = torch.arange(height * width, device=images.device).expand(n, -1)
+        pixels = images[..., :n_channels].flatten(1, -2)
+        index = torch.arange(n_pixels, device=images.device).expand(n, -1)
         # Of windows that overlap, the same one is on top on every device.
         place, source = torch.cat(place, 1), torch.cat(source, 1)
         index = index.scatter_reduce(1, place, source, "amax", include_self=False)
         hidden = pixels.gather(1, index[..., None].expand(-1, -1, n_channels))
         centre = centre[..., None].expand(-1, -1, n_channels)
         targets = torch.full_like(pixels, torch.nan).scatter(1, centre, pixels.gather(1, centre))
-        hidden = torch.cat([hidden.reshape(*images.shape[:3], -1), images[..., n_channels:]], 3)
-        return hidden, targets.reshape(n, height, width, n_channels)
+        hidden = hidden.reshape(*images.shape[:-1], -1)
+        hidden = torch.cat([hidden, images[..., n_channels:]], -1)
+        return hidden, targets.reshape(n, *sides, n_channels)
 
-    def _shifts(self, height, width):
-        """The ways from a window to another beside it, ``(n_shifts, 2)``."""
-        sides = [*zip(self.window, (height, width), strict=True)]
-        # Along a signal, which has one row, no window lies on another row.
-        least = min((m for m, side in sides if side > 1), default=0)
+    def _window(self, n_axes):
+        """The sides of a window along so many axes."""
+        window = (1,) * (n_axes - len(self.window)) + tuple(self.window)[-n_axes:]
+        if prod(window) != prod(self.window):
+            raise ValueError(
+                f"mask_shape={self.window} has {len(self.window)} sides, but the images have "
+                f"{n_axes} axes; pass one per axis."
+            )
+        return window
+
+    def _shifts(self, sides, window):
+        """The ways from a window to another beside it, ``(n_shifts, n_axes)``."""
+        pairs = [*zip(window, sides, strict=True)]
+        # Along an axis of one pixel no other window lies.
+        least = min((m for m, side in pairs if side > 1), default=0)
         # Half the side at most, so that one of the two opposite neighbours is in the image.
-        reach = [min(self.radius + least - 1, side // 2) for _, side in sides]
-        shifts = torch.cartesian_prod(*(torch.arange(-r, r + 1) for r in reach))
-        shifts = shifts[(shifts.abs() >= torch.tensor(self.window)).any(1)]
+        reach = [min(self.radius + least - 1, side // 2) for side in sides]
+        steps = [torch.arange(-r, r + 1) for r in reach]
+        shifts = torch.cartesian_prod(*steps).reshape(-1, len(sides))
+        shifts = shifts[(shifts.abs() >= torch.tensor(window)).any(1)]
         if not len(shifts):
             raise ValueError(
                 "Found 1 feature(s): an image of one pixel has no neighbours to hide it."
-                if height * width == 1
-                else f"mask_shape={self.window} hides too much of images of {height} by {width} "
-                f"pixels; pass a smaller one."
+                if prod(sides) == 1
+                else f"mask_shape={self.window} hides too much of images of "
+                f"{' by '.join(map(str, sides))} pixels; pass a smaller one."
             )
         return shifts
+
+
+def _places(pixel, sides):
+    """Places along each axis, of the numbers of pixels."""
+    places = []
+    for side in reversed(sides):
+        places.insert(0, pixel % side)
+        pixel = pixel // side
+    return places
+
+
+def _number(places, sides):
+    """Numbers of pixels, of their places along each axis."""
+    number = places[0]
+    for at, side in zip(places[1:], sides[1:], strict=True):
+        number = number * side + at
+    return number
 
 
 def _inside(position, offset, side):

@@ -19,7 +19,7 @@ from .._training.losses import Loss
 from .._training.net import ImageNet
 from .._training.optimizers import clear_gradients
 from ..architectures import BaseArchitecture
-from ..architectures._spatial import along, enlarged
+from ..architectures._spatial import channels_last, layer
 from .learned import LearnedDenoiser
 
 
@@ -46,7 +46,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
         patch has 18 × 18 pixels.
     noise : injector or None, default=None
         An object of `skdae.noise`, as in `DenoisingAutoencoder`.
-    image_shape : tuple of int or None, default=None
+    image_shape, channel_axis
         As in `DenoisingAutoencoder`.
     lr : float, default=5e-4
         Learning rate of both networks, greater than 0. The optimizers are Adam with
@@ -72,6 +72,8 @@ class Pix2PixDenoiser(LearnedDenoiser):
         The discriminator.
     image_shape_ : tuple of int
         Shape of one image; of a crop where the images had different sizes.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     history_ : list of dict
         One row per epoch: ``epoch``, ``train_loss`` and ``valid_loss`` (mean absolute errors),
         ``generator_loss``, ``discriminator_loss``, ``real_score`` and ``fake_score`` (mean
@@ -133,6 +135,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
         discriminator_filters: tuple[int, ...] = (64, 128),
         noise: Any = None,
         image_shape: tuple[int, ...] | None = None,
+        channel_axis: int | str | None = "auto",
         lr: float = 5e-4,
         lr_schedule: str | None = "cosine",
         max_epochs: int = 20,
@@ -157,6 +160,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
         self.discriminator_filters = discriminator_filters
         self.noise = noise
         self.image_shape = image_shape
+        self.channel_axis = channel_axis
         self.lr = lr
         self.lr_schedule = lr_schedule
         self.max_epochs = max_epochs
@@ -218,15 +222,12 @@ class Pix2PixDenoiser(LearnedDenoiser):
         return self.net_.discriminator_
 
     def _build_net(self, module, plan, options):
-        shapes = (plan.input_hwc, plan.target_hwc)
-        if 0 in plan.scale:
-            raise ValueError("Pix2PixDenoiser needs targets at least as large as the images of X.")
         return AdversarialNet(
             module,
             Loss("mae", plan.activation),
-            discriminator=PatchDiscriminator(*shapes, self.discriminator_filters),
+            discriminator=PatchDiscriminator(plan.shape, self.discriminator_filters),
             l1_weight=self.l1_weight,
-            rows_hwc=shapes if plan.flat else None,
+            rows_shape=plan.shape if plan.flat else None,
             optimizer__betas=(0.5, 0.999),
             **options,
         ).initialize()
@@ -257,20 +258,21 @@ class AdversarialNet(ImageNet):
         As in `ImageNet`; the criterion is weighed by `l1_weight`.
     discriminator : torch.nn.Module
     l1_weight : float
-    rows_hwc : ((int, int, int), (int, int, int)) or None
-        Height, width and channels behind the rows that enter and leave a network for rows.
+    rows_shape : tuple of int or None
+        Sides and channels behind the rows that enter and leave a network for rows.
     """
 
-    def __init__(self, module, criterion, *, discriminator, l1_weight, rows_hwc, **kwargs):
+    def __init__(self, module, criterion, *, discriminator, l1_weight, rows_shape, **kwargs):
         self.discriminator = discriminator
         self.l1_weight = l1_weight
-        self.rows_hwc = rows_hwc
+        self.rows_shape = rows_shape
         super().__init__(module, criterion, **kwargs)
 
     def initialize_module(self):
         """Put both nets on the device."""
         super().initialize_module()
-        self.discriminator_ = self.discriminator.to(self.device, memory_format=torch.channels_last)
+        discriminator = self.discriminator.to(self.device)
+        self.discriminator_ = channels_last(discriminator, self.discriminator.rank)
         return self
 
     def initialize_optimizer(self, *args, **kwargs):
@@ -294,9 +296,7 @@ class AdversarialNet(ImageNet):
     def _train_step(self, x, y, scaler, listens):
         with self._autocast():
             output = self.module_(x)
-        inputs, real, fake = (self._images(t, i) for t, i in ((x, 0), (y, 1), (output, 1)))
-        scale = zip(real.shape[2:], inputs.shape[2:], strict=True)
-        inputs = enlarged(inputs, tuple(large // small for large, small in scale))
+        inputs, real, fake = map(self._images, (x, y, output))
 
         for group in self.discriminator_optimizer_.param_groups:
             # One schedule for both.
@@ -341,11 +341,11 @@ class AdversarialNet(ImageNet):
         with self._autocast():
             return self.discriminator_(pairs).float()
 
-    def _images(self, batch, which):
-        """A batch as images ``(n_samples, n_channels, height, width)``."""
-        if self.rows_hwc is None:
+    def _images(self, batch):
+        """A batch as samples ``(n_samples, n_channels, *spatial)``."""
+        if self.rows_shape is None:
             return batch
-        return batch.reshape(-1, *self.rows_hwc[which]).permute(0, 3, 1, 2)
+        return batch.reshape(-1, *self.rows_shape).movedim(-1, 1)
 
 
 class PatchDiscriminator(nn.Sequential):
@@ -353,33 +353,28 @@ class PatchDiscriminator(nn.Sequential):
 
     Parameters
     ----------
-    input_shape, output_shape : (int, int, int)
-        Height, width and channels of both.
+    shape : tuple of int
+        Sides and channels of both.
     filters : tuple of int
         Filters of each stage.
     """
 
-    def __init__(self, input_shape, output_shape, filters):
-        def conv(n_in, n_out, kernel, stride):
-            padding = (0, 1) if output_shape[0] == 1 else (1, 1)
-            sizes = (along(output_shape, n) for n in (kernel, stride))
-            return nn.Conv2d(n_in, n_out, *sizes, padding)
-
+    def __init__(self, shape, filters):
+        rank = len(shape) - 1
+        conv = layer("Conv", rank)
         layers: list[nn.Module] = []
-        for n_in, n_out in pairwise([input_shape[2] + output_shape[2], *filters]):
+        for n_in, n_out in pairwise([2 * shape[-1], *filters]):
             # No norm: its statistics would look beyond the patch.
-            layers += [_PadSmall(output_shape), conv(n_in, n_out, 4, 2), nn.LeakyReLU(0.2)]
-        super().__init__(*layers, conv(filters[-1], 1, 3, 1))
+            layers += [_PadSmall(), conv(n_in, n_out, 4, 2, 1), nn.LeakyReLU(0.2)]
+        super().__init__(*layers, conv(filters[-1], 1, 3, 1, 1))
+        self.rank = rank
 
 
 class _PadSmall(nn.Module):
     """Repeat the pixels of images that are smaller than the step of a stage."""
 
-    def __init__(self, image_shape):
-        super().__init__()
-        self.smallest = along(image_shape, 2)
-
     def forward(self, x):
         """The batch, perhaps enlarged."""
-        height, width = (max(s - n, 0) for n, s in zip(x.shape[2:], self.smallest, strict=True))
-        return F.pad(x, (0, width, 0, height), mode="replicate") if height or width else x
+        ends = [max(2 - n, 0) for n in x.shape[2:]]
+        pairs = [width for end in reversed(ends) for width in (0, end)]
+        return F.pad(x, pairs, mode="replicate") if any(ends) else x

@@ -24,8 +24,6 @@ from .._images import (
     is_dask,
     smallest_tile,
     to_float,
-    to_hwc,
-    to_nhwc,
 )
 from .._training import hardware, tiles
 from ..architectures import Pretrained
@@ -80,8 +78,13 @@ class PretrainedDenoiser(BaseFilter):
         Factor of the noise level that the second network is told, from 0 to 10. Less than 1 leaves
         some grain, more than 1 smooths more, and 0 changes nothing.
     image_shape : tuple of int or None, default=None
-        ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
-        grey image, or a 1-D signal where the number of values is not a perfect square.
+        Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
+        n_channels)`` and so on. None takes rows of a square number of values that look like square
+        images for such, and all others for signals.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
     tile_size : int, "auto" or None, default="auto"
         Side in pixels of the tiles that larger images are denoised in, with an overlap that makes
         the result the same; it bounds the memory of `predict`. "auto" is 1024. None denoises
@@ -104,6 +107,8 @@ class PretrainedDenoiser(BaseFilter):
         The name of the weights: the first digits of the SHA-256 of their files.
     image_shape_ : tuple of int
         Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     n_features_in_ : int
         Number of values in an image.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -188,6 +193,7 @@ class PretrainedDenoiser(BaseFilter):
         noise: float | str | BaseNoise | None = None,
         strength: float = 1.0,
         image_shape: tuple[int, ...] | None = None,
+        channel_axis: int | str | None = "auto",
         tile_size: int | str | None = "auto",
         device: str | torch.device = "auto",
         precision: str = "auto",
@@ -196,6 +202,7 @@ class PretrainedDenoiser(BaseFilter):
         self.noise = noise
         self.strength = strength
         self.image_shape = image_shape
+        self.channel_axis = channel_axis
         self.tile_size = tile_size
         self.device = device
         self.precision = precision
@@ -229,8 +236,7 @@ class PretrainedDenoiser(BaseFilter):
             noise = self._given_noise()
             self.sees_ = noise is None
             noise = noise or self._seen_noise(X)
-            shape = (1, *self.image_shape_)
-            self.noise_ = noise.for_training(shape, self.image_shape_, 0, self.range_)
+            self.noise_ = noise.for_training(self._geometry, 0, self.range_)
         return self
 
     def to_onnx(self, path: str | os.PathLike) -> None:
@@ -254,7 +260,7 @@ class PretrainedDenoiser(BaseFilter):
             If the exporter's libraries are missing: the extra ``onnx`` brings them.
         """
         check_is_fitted(self)
-        n_channels = 3 if to_hwc(self.image_shape_)[2] == 3 else 1
+        n_channels = 3 if self._geometry.n_channels == 3 else 1
         module = _load(self.digest_, n_channels, torch.device("cpu"))
         # The size is free; the smallest would be taken for one that is not.
         shape = (64, 64) if n_channels == 1 else (64, 64, n_channels)
@@ -285,10 +291,13 @@ class PretrainedDenoiser(BaseFilter):
 
     def _seen_noise(self, X):
         """What noise some images of `fit` have together."""
-        images = check_any_images(X[:1].compute() if is_dask(X) else X)
+        some = X[:1].compute() if is_dask(X) else X
+        images = check_any_images(some, channel_axis=self.channel_axis)
         cameras, squares = [], []
         for image in images[:: -(-len(images) // _N_SEEN)]:
-            images = to_nhwc(to_float(image)[None], self.image_shape_)
+            planes = _planes(self._geometry.read(to_float(image)[None]))
+            # Of a volume, the slice in the middle.
+            images = planes[len(planes) // 2, None]
             for rows, channels, _ in _parts(images):
                 (tones,), _, level = self._seen(images[rows][..., channels])
                 cameras.append(tones.camera)
@@ -303,10 +312,11 @@ class PretrainedDenoiser(BaseFilter):
         return GaussianNoise(std=square**0.5, clip=None)
 
     def _filter(self, images):
-        out = np.empty(images.shape, np.float32)
-        for rows, channels, places in _parts(images):
-            out[rows, ..., places] = self._denoise(images[rows][..., channels])
-        return out
+        planes = _planes(images)
+        out = np.empty(planes.shape, np.float32)
+        for rows, channels, places in _parts(planes):
+            out[rows, ..., places] = self._denoise(planes[rows][..., channels])
+        return out.reshape(images.shape)
 
     def _denoise(self, images):
         """Denoised grey or color images."""
@@ -381,7 +391,7 @@ class PretrainedDenoiser(BaseFilter):
         if max(images.shape[1:3]) <= tile:
             return run(images)
         n_out = n_channels if name == "remove" else 1
-        return tiles.in_tiles(run, images, (1, 1), n_out, tile, *field)
+        return tiles.in_tiles(run, images, n_out, tile, *field)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -454,6 +464,13 @@ class _Tones:
         values = self.camera.inverse(values) if self.camera else values
         values = np.where(level > 0.5 * LEVEL_STEP, values, image) - self.mean
         return values if self.clip is None else values.clip(*self.clip)
+
+
+def _planes(images):
+    """A batch as images: the slices of volumes, and signals as images of one row."""
+    if images.ndim == 3:
+        return images[:, None]
+    return images.reshape(-1, *images.shape[-3:])
 
 
 def _curve(image, width):

@@ -50,7 +50,7 @@ class RecorruptedDenoiser(_SelfSupervisedDenoiser):
     alpha : float, default=0.5
         How much noise is added to the input, in :math:`\sigma`, greater than 0. Less of it comes
         nearer to the noise that `predict` gets, but leaves more in the targets.
-    image_shape : tuple of int or None, default=None
+    image_shape, channel_axis
         As in `DenoisingAutoencoder`.
     optimizer, lr, lr_schedule, weight_decay, max_epochs, max_steps, batch_size
         As in `DenoisingAutoencoder`.
@@ -75,6 +75,8 @@ class RecorruptedDenoiser(_SelfSupervisedDenoiser):
         Its module.
     image_shape_ : tuple of int
         Shape of one image; of a crop where the images had different sizes.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     history_ : list of dict
         One row per epoch: ``epoch``, ``train_loss``, ``valid_loss``, ``lr``, ``dur`` in seconds.
     scaling_ : tuple of float
@@ -143,6 +145,7 @@ class RecorruptedDenoiser(_SelfSupervisedDenoiser):
         std: float | str = "estimate",
         alpha: float = 0.5,
         image_shape: tuple[int, ...] | None = None,
+        channel_axis: int | str | None = "auto",
         optimizer: str | type[torch.optim.Optimizer] = "adamw",
         lr: float = 1e-3,
         lr_schedule: str | None = "cosine",
@@ -168,6 +171,7 @@ class RecorruptedDenoiser(_SelfSupervisedDenoiser):
         self.std = std
         self.alpha = alpha
         self.image_shape = image_shape
+        self.channel_axis = channel_axis
         self.optimizer = optimizer
         self.lr = lr
         self.lr_schedule = lr_schedule
@@ -219,8 +223,8 @@ class RecorruptedDenoiser(_SelfSupervisedDenoiser):
 def _middle(image):
     """The middle of an image, a copy."""
     image = np.asarray(image)
-    top, left = (max(0, (side - _SIDE) // 2) for side in image.shape[:2])
-    return to_float(image[top : top + _SIDE, left : left + _SIDE]).astype(np.float64)
+    starts = [max(0, (side - _SIDE) // 2) for side in image.shape[:-1]]
+    return to_float(image[tuple(slice(k, k + _SIDE) for k in starts)]).astype(np.float64)
 
 
 def _level(images):
@@ -228,8 +232,8 @@ def _level(images):
     level = float(np.median([noise_stds(image) for image in images]))
     if not level:
         return level
-    noise = choose_noise(images)
-    if sum(math.prod(image.shape[:2]) for image in images) >= _SURE:
+    noise = choose_noise(images, channel_axis=-1)
+    if images[0].ndim == 3 and sum(math.prod(image.shape[:2]) for image in images) >= _SURE:
         _warn_of_other_noise(images, noise)
     # Texture makes both too large, the one more than the other.
     return min(level, float(noise.std)) if isinstance(noise, GaussianNoise) else level
@@ -270,6 +274,6 @@ class Recorruption:
         self.alpha = alpha
 
     def __call__(self, images, rng):
-        """Input and target, ``(n, height, width, n_channels)``."""
+        """Input and target, ``(n, *spatial, n_channels)``."""
         more = rng.normal(0.0, self.std, images.shape)
         return images + self.alpha * more, images - more / self.alpha

@@ -1,6 +1,5 @@
 """Average a denoiser over all turned and flipped copies of an image."""
 
-import math
 from itertools import product
 from typing import Any, Literal, Self, overload
 
@@ -10,12 +9,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._checks import fit_context
 from .._images import (
-    from_nhwc,
     image_by_image,
     image_list,
     to_float,
-    to_hwc,
-    to_nhwc,
     validate_images,
 )
 from ..base import unchanged_on_error
@@ -169,42 +165,32 @@ class SelfEnsembleDenoiser(MetaDenoiser):
     def _predict(self, X, function=None):
         """The mean of a function of checked images, by default the denoiser, over the poses."""
         function = function or self.denoiser_.predict
-        images = to_nhwc(to_float(X), self.image_shape_)
-        poses = _poses(*images.shape[1:3])
-        total = 0
-        for n_turns, step in poses:
-            posed = np.rot90(images, n_turns, axes=(1, 2))[:, :, ::step]
-            denoised = self._denoise(np.ascontiguousarray(posed).reshape(X.shape), function)[
-                :, :, ::step
-            ]
+        images = self._geometry.read(to_float(X))
+        poses, total = _poses(images.shape[1:-1]), 0
+        for n_turns, flips in poses:
+            turned = np.rot90(images, n_turns, (-3, -2)) if n_turns else images
+            posed = np.ascontiguousarray(np.flip(turned, flips)).reshape(X.shape)
+            denoised = np.asarray(function(posed))
+            if denoised.shape != X.shape:
+                raise ValueError(
+                    f"denoiser={self.denoiser!r} turned images of shape {X.shape} into "
+                    f"{denoised.shape}; pass a denoiser that gives an image for each image."
+                )
+            denoised = np.flip(denoised.reshape(turned.shape), flips)
             # Divided first: the sum of huge values would overflow where their mean does not.
-            total = total + np.rot90(denoised, -n_turns, axes=(1, 2)) / len(poses)
-        return from_nhwc(total, X.ndim)
-
-    def _denoise(self, X, function):
-        """What a function makes of images, as a batch."""
-        denoised = np.asarray(function(X))
-        if denoised.ndim == X.ndim and len(denoised) == len(X):
-            hwc = self._output_hwc(denoised.shape[1]) if X.ndim == 2 else to_hwc(denoised.shape[1:])
-            if math.prod(hwc) == math.prod(denoised.shape[1:]):
-                return denoised.reshape(len(X), *hwc)
-        raise ValueError(
-            f"denoiser={self.denoiser!r} turned images of shape {X.shape} into {denoised.shape}; "
-            "pass a denoiser that gives an image for each image."
-        )
-
-    def _output_hwc(self, n_features):
-        """Shape of a denoised image of so many values, alike to those that came in."""
-        height, width, n_channels = to_hwc(self.image_shape_)
-        growth = n_features / self.n_features_in_
-        if height == 1:
-            return (1, round(width * growth), n_channels)
-        scale = math.sqrt(growth)
-        return (round(height * scale), round(width * scale), n_channels)
+            total = total + (np.rot90(denoised, -n_turns, (-3, -2)) if n_turns else denoised) / len(
+                poses
+            )
+        return total.reshape(X.shape)
 
 
-def _poses(height, width):
-    """Quarter turns, and the step along a row (-1 flips it), that keep the shape of an image."""
-    turns = range(4) if height == width else (0, 2)
-    # Half a turn of a signal is its flip.
-    return list(product((0,) if height == 1 else turns, (1, -1)))
+def _poses(sides):
+    """Quarter turns of planes, and the axes to flip, that keep the shape of a sample."""
+    n = len(sides)
+    if n == 1 or (n == 2 and sides[0] == 1):
+        # Half a turn of a line is its flip.
+        return [(0, ()), (0, (n,))]
+    turns = range(4) if sides[-1] == sides[-2] else (0, 2)
+    # Of volumes, along the depth, too.
+    flips = product(*[((), (axis,)) for axis in ((2,) if n == 2 else (1, 3))])
+    return [(k, tuple(sum(axes, ()))) for k, axes in product(turns, [*flips])]

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._checks import fit_context
 from .._files.onnx import Graph, export_onnx
 from .._images import (
+    Geometry,
     check_any_images,
     check_image_list,
     check_targets,
@@ -147,30 +148,37 @@ class VarianceStabilized(MetaDenoiser):
             or estimated, or the denoiser refuses the images. The fitted state from before is kept.
         """
         with unchanged_on_error(self):
-            images = validate_images(self, first_image(X), reset=True)
-            X = check_image_list(X) if is_ragged(X) else images
-            self._fit(images, X, check_targets(X, y), fit_params)
+            images = validate_images(self, first_image(X, self.channel_axis), reset=True)
+            X = check_image_list(X, channel_axis=self.channel_axis) if is_ragged(X) else images
+            self._fit(images, X, check_targets(X, y, self.channel_axis), fit_params)
         return self
 
     def _fit(self, images, X, y, fit_params):
         """Fit to checked images and targets; `images` are the first of them."""
         noise = self.noise
         if isinstance(noise, str):
-            targets = y if y is not None and y[0].shape == X[0].shape else None
             shape = getattr(self.denoiser, "image_shape", None)
-            noise = estimate_noise(X, targets, "poisson-gaussian", image_shape=shape)
+            noise = estimate_noise(
+                X,
+                y,
+                "poisson-gaussian",
+                image_shape=shape,
+                channel_axis=self.channel_axis,
+            )
         # Refuses what cannot be stabilised.
         as_camera(noise)
         self.range_ = float32_range(X)
-        self.noise_ = noise.for_training(images.shape, images.shape[1:], 0, self.range_)
+        shape = images.shape[1:]
+        geometry = Geometry(shape, len(shape) > 2 and self.channel_axis is not None)
+        self.noise_ = noise.for_training(geometry, 0, self.range_)
         there, expected, _ = self._ways()
 
         def stabilized(X, y):
             return _each(there, X), _each(expected, y)
 
         def checked(X, y):
-            X = check_any_images(X)
-            return stabilized(X, check_targets(X, y))
+            X = check_any_images(X, channel_axis=self.channel_axis)
+            return stabilized(X, check_targets(X, y, self.channel_axis))
 
         fit_params = with_validation(self._routed(fit_params), checked)
         self._hold(images, *stabilized(X, y), fit_params)
@@ -269,7 +277,7 @@ class Stabilized(Graph):
 
     def __init__(self, net, transform, line, range):
         super().__init__()
-        self.net, self.line, self.range = net, line, range
+        self.net, self.line, self.range, self.sides = net, line, range, net.sides
         self.gain, self.offset = transform.gain, transform.offset
         self.constant = 0.375 + transform.std**2
         # What the inverse adds to a square is constant beyond a hundred photons.

@@ -7,20 +7,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from .._checks import fit_context
+from .._checks import GEOMETRY, fit_context
 from .._images import (
     FLOAT_DTYPES,
+    check_kept_shape,
     check_targets,
-    from_nhwc,
+    geometry_of,
     image_by_image,
     image_list,
     images_of_fit,
     is_dask,
     is_ragged,
     refuse_overflow,
-    resolve_image_shape,
     to_float,
-    to_nhwc,
     validate_images,
     value_range,
     warn_if_far,
@@ -31,8 +30,9 @@ from ..base import BaseDenoiser, unchanged_on_error
 class BaseFilter(BaseDenoiser):
     """Base class of the filters; define ``_filter(images)`` to write your own.
 
-    There `images` is an array of shape ``(n_samples, height, width, n_channels)``, `float32` or
-    `float64`, and so is what it returns. A subclass has the parameter `image_shape`. One that looks
+    There `images` is an array of shape ``(n_samples, *spatial, n_channels)``, with one spatial axis
+    for signals, two for images and three for volumes, `float32` or `float64`, and so is what it
+    returns. A subclass has the parameters `image_shape` and `channel_axis`. One that looks
     no further than some pixels may say so by a method ``_radius()``, so that large images need not
     be whole.
 
@@ -41,9 +41,10 @@ class BaseFilter(BaseDenoiser):
     >>> import numpy as np
     >>> from skdae.filters import BaseFilter
     >>> class Floor(BaseFilter):
-    ...     def __init__(self, level=0.1, *, image_shape=None):
+    ...     def __init__(self, level=0.1, *, image_shape=None, channel_axis="auto"):
     ...         self.level = level
     ...         self.image_shape = image_shape
+    ...         self.channel_axis = channel_axis
     ...
     ...     def _filter(self, images):
     ...         return np.where(images < self.level, 0, images)
@@ -51,9 +52,13 @@ class BaseFilter(BaseDenoiser):
     array([[0. , 0.5, 0. , 0.9]])
     """
 
-    _parameter_constraints: dict = {"image_shape": [tuple, list, None]}
+    _parameter_constraints: dict = dict(GEOMETRY)
+
+    # That of a subclass without the parameter.
+    channel_axis: int | str | None = "auto"
 
     image_shape_: tuple[int, ...]
+    channel_axis_: int | None
     range_: tuple[float, float]
 
     @fit_context(skip_nested=True)
@@ -79,8 +84,9 @@ class BaseFilter(BaseDenoiser):
                 check_consistent_length(X, y)
                 # Of which the first stands for all, too.
                 y = y[:1]
-            check_targets(X if is_ragged(X) else images, y)
-            self.image_shape_ = resolve_image_shape(images.shape, self.image_shape)
+            check_targets(X if is_ragged(X) else images, y, self.channel_axis)
+            geometry = geometry_of(images, self.image_shape, self.channel_axis)
+            self.image_shape_, self.channel_axis_ = geometry.image_shape, geometry.channel_axis
         return self
 
     @image_by_image(image_list)
@@ -105,9 +111,10 @@ class BaseFilter(BaseDenoiser):
         """Filter checked images."""
         warn_if_far(value_range(images), self.range_)
         with np.errstate(all="ignore"):
-            filtered = self._filter(to_float(to_nhwc(images, self.image_shape_)))
+            filtered = self._filter(to_float(self._geometry.read(images)))
+        check_kept_shape(self, self._geometry.read(images), filtered)
         refuse_overflow(filtered, images, type(self).__name__)
-        return from_nhwc(filtered, images.ndim)
+        return filtered.reshape(images.shape)
 
     @abstractmethod
     def _filter(self, images):
@@ -124,11 +131,6 @@ class BaseFilter(BaseDenoiser):
     def _radius(self):
         """How far a pixel of the result looks, or None where all of an image counts."""
         return None
-
-    @property
-    def _n_features_out(self):
-        """Number of values in a filtered image."""
-        return self.n_features_in_
 
     def _truths(self):
         """See `Persistent`."""
@@ -150,17 +152,17 @@ class BaseFilter(BaseDenoiser):
 class PlaneFilter(BaseFilter):
     """A filter that sees one channel at a time; a subclass brings ``_filter_plane(plane)``.
 
-    It filters an image of shape ``(height, width)`` or a signal of shape ``(length,)``.
+    It filters a signal, an image or a volume, ``(*spatial,)``, without axes of length 1.
     """
 
     def _filter(self, images):
         filtered = np.empty_like(images)
         for i, channel in np.ndindex(len(images), images.shape[-1]):
             plane = self._filter_plane(plane_of(images[i], channel))
-            filtered[i, ..., channel] = plane.reshape(images.shape[1:3])
+            filtered[i, ..., channel] = plane.reshape(images.shape[1:-1])
         return filtered
 
 
 def plane_of(image, channel):
-    """One channel: an image of shape ``(height, width)``, or a signal where a side is 1."""
+    """One channel of a sample, without axes of length 1."""
     return np.atleast_1d(to_float(image[..., channel]).squeeze())

@@ -50,13 +50,20 @@ class NLMeansFilter(_BaselineFilter):
         of the channel, as `estimate_noise_std` finds it. Where it is 0 and `h` is None, nothing
         changes.
     image_shape : tuple of int or None, default=None
-        ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is not a square.
+        Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
+        n_channels)`` and so on. None takes rows of a square number of values that look like square
+        images for such, and all others for signals.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
 
     Attributes
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     range_ : (float, float)
         Smallest and largest value of the images of `fit`.
     n_features_in_ : int
@@ -104,12 +111,14 @@ class NLMeansFilter(_BaselineFilter):
         h: float | None = None,
         std: float | None = None,
         image_shape: tuple[int, ...] | None = None,
+        channel_axis: int | str | None = "auto",
     ):
         self.patch_size = patch_size
         self.patch_distance = patch_distance
         self.h = h
         self.std = std
         self.image_shape = image_shape
+        self.channel_axis = channel_axis
 
     def _filter_plane(self, plane):
         std = noise_std(plane) if self.std is None else self.std
@@ -133,13 +142,20 @@ class TVFilter(_BaselineFilter):
         Weight of the total variation, in the units of `X`, above 0; greater smooths more. None
         means 0.75 times the noise of the channel, as `estimate_noise_std` finds it.
     image_shape : tuple of int or None, default=None
-        ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is not a square.
+        Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
+        n_channels)`` and so on. None takes rows of a square number of values that look like square
+        images for such, and all others for signals.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
 
     Attributes
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     range_ : (float, float)
         Smallest and largest value of the images of `fit`.
     n_features_in_ : int
@@ -182,9 +198,11 @@ class TVFilter(_BaselineFilter):
         weight: float | None = None,
         *,
         image_shape: tuple[int, ...] | None = None,
+        channel_axis: int | str | None = "auto",
     ):
         self.weight = weight
         self.image_shape = image_shape
+        self.channel_axis = channel_axis
 
     def _filter_plane(self, plane):
         weight = 0.75 * noise_std(plane) if self.weight is None else self.weight
@@ -214,13 +232,20 @@ class WaveletFilter(_BaselineFilter):
         How often the image is halved, at least 1. An image too small for so many gets as many as
         it allows. None means as many as that.
     image_shape : tuple of int or None, default=None
-        ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is not a square.
+        Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
+        n_channels)`` and so on. None takes rows of a square number of values that look like square
+        images for such, and all others for signals.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
 
     Attributes
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     range_ : (float, float)
         Smallest and largest value of the images of `fit`.
     n_features_in_ : int
@@ -271,6 +296,7 @@ class WaveletFilter(_BaselineFilter):
         thresholding: str = "soft",
         levels: int | None = None,
         image_shape: tuple[int, ...] | None = None,
+        channel_axis: int | str | None = "auto",
     ):
         self.wavelet = wavelet
         self.std = std
@@ -278,6 +304,7 @@ class WaveletFilter(_BaselineFilter):
         self.thresholding = thresholding
         self.levels = levels
         self.image_shape = image_shape
+        self.channel_axis = channel_axis
 
     def _check(self):
         super()._check()

@@ -4,13 +4,15 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
-from .._images import check_images, image_by_image, resolve_image_shape, to_nhwc
+from .._images import check_images, geometry_of, image_by_image
 from ._base import plane_of
 
 
 @image_by_image(np.concatenate)
 def estimate_noise_std(
-    X: ArrayLike, image_shape: tuple[int, ...] | None = None
+    X: ArrayLike,
+    image_shape: tuple[int, ...] | None = None,
+    channel_axis: int | str | None = "auto",
 ) -> NDArray[np.float64]:
     """Estimate the standard deviation of the Gaussian noise in each image.
 
@@ -24,8 +26,13 @@ def estimate_noise_std(
             (n_samples, height, width, n_channels)
         Noisy images; images of different sizes may come as a list of arrays.
     image_shape : tuple of int or None, default=None
-        ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is not a square.
+        Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
+        n_channels)`` and so on. None takes rows of a square number of values that look like square
+        images for such, and all others for signals.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
 
     Returns
     -------
@@ -61,8 +68,8 @@ def estimate_noise_std(
     >>> estimate_noise_std(X_noisy).round(2)
     array([0.1, 0.1])
     """
-    batch = check_images(X)
-    images = to_nhwc(batch, resolve_image_shape(batch.shape, image_shape))
+    batch = check_images(X, channel_axis=channel_axis)
+    images = geometry_of(batch, image_shape, channel_axis).read(batch)
     return np.mean([noise_stds(image) for image in images], axis=1)
 
 
@@ -81,7 +88,7 @@ def noise_std(plane):
     for _ in range(plane.ndim):
         padded = np.pad(details, [(3, 3)] + [(0, 0)] * (plane.ndim - 1), mode="symmetric")
         # One axis after the other: each turn filters the first and moves it to the end.
-        details = (sliding_window_view(padded, 4, axis=0)[1::2] @ _DB2).T
+        details = np.moveaxis(sliding_window_view(padded, 4, axis=0)[1::2] @ _DB2, 0, -1)
     details = np.abs(details)
     # Flat parts leave nothing, or rounding errors.
     details = details[details > 1e-12 * np.abs(plane).max()]

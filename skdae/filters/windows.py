@@ -22,6 +22,11 @@ _PAD_MODES = {"reflect": "symmetric", "nearest": "edge", "mirror": "reflect", "w
 _MODES = StrOptions(set(_PAD_MODES))
 
 
+def along(images, value, other):
+    """`value` for each spatial axis of a batch, `other` for images and channels."""
+    return (other, *[value] * (images.ndim - 2), other)
+
+
 class _SquareWindowFilter(BaseFilter):
     """Has a square window of `size` pixels on each side."""
 
@@ -32,11 +37,17 @@ class _SquareWindowFilter(BaseFilter):
     }
 
     def __init__(
-        self, size: int = 3, *, mode: str = "reflect", image_shape: tuple[int, ...] | None = None
+        self,
+        size: int = 3,
+        *,
+        mode: str = "reflect",
+        image_shape: tuple[int, ...] | None = None,
+        channel_axis: int | str | None = "auto",
     ):
         self.size = size
         self.mode = mode
         self.image_shape = image_shape
+        self.channel_axis = channel_axis
 
     def _radius(self):
         return self.size // 2
@@ -54,13 +65,20 @@ class MeanFilter(_SquareWindowFilter):
     mode : {"reflect", "nearest", "mirror", "wrap"}, default="reflect"
         How the image is extended beyond its border, as in `scipy.ndimage`.
     image_shape : tuple of int or None, default=None
-        ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is not a square.
+        Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
+        n_channels)`` and so on. None takes rows of a square number of values that look like square
+        images for such, and all others for signals.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
 
     Attributes
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     range_ : (float, float)
         Smallest and largest value of the images of `fit`.
     n_features_in_ : int
@@ -89,7 +107,7 @@ class MeanFilter(_SquareWindowFilter):
     """
 
     def _filter(self, images):
-        return ndimage.uniform_filter(images, (1, self.size, self.size, 1), mode=self.mode)
+        return ndimage.uniform_filter(images, along(images, self.size, 1), mode=self.mode)
 
 
 class MedianFilter(_SquareWindowFilter):
@@ -104,13 +122,20 @@ class MedianFilter(_SquareWindowFilter):
     mode : {"reflect", "nearest", "mirror", "wrap"}, default="reflect"
         How the image is extended beyond its border, as in `scipy.ndimage`.
     image_shape : tuple of int or None, default=None
-        ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is not a square.
+        Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
+        n_channels)`` and so on. None takes rows of a square number of values that look like square
+        images for such, and all others for signals.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
 
     Attributes
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     range_ : (float, float)
         Smallest and largest value of the images of `fit`.
     n_features_in_ : int
@@ -138,7 +163,7 @@ class MedianFilter(_SquareWindowFilter):
     """
 
     def _filter(self, images):
-        return ndimage.median_filter(images, (1, self.size, self.size, 1), mode=self.mode)
+        return ndimage.median_filter(images, along(images, self.size, 1), mode=self.mode)
 
 
 class GaussianFilter(BaseFilter):
@@ -152,13 +177,20 @@ class GaussianFilter(BaseFilter):
     mode : {"reflect", "nearest", "mirror", "wrap"}, default="reflect"
         How the image is extended beyond its border, as in `scipy.ndimage`.
     image_shape : tuple of int or None, default=None
-        ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is not a square.
+        Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
+        n_channels)`` and so on. None takes rows of a square number of values that look like square
+        images for such, and all others for signals.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
 
     Attributes
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     range_ : (float, float)
         Smallest and largest value of the images of `fit`.
     n_features_in_ : int
@@ -196,16 +228,18 @@ class GaussianFilter(BaseFilter):
         *,
         mode: str = "reflect",
         image_shape: tuple[int, ...] | None = None,
+        channel_axis: int | str | None = "auto",
     ):
         self.sigma = sigma
         self.mode = mode
         self.image_shape = image_shape
+        self.channel_axis = channel_axis
 
     def _radius(self):
         return int(4 * self.sigma + 0.5)
 
     def _filter(self, images):
-        return ndimage.gaussian_filter(images, (0, self.sigma, self.sigma, 0), mode=self.mode)
+        return ndimage.gaussian_filter(images, along(images, self.sigma, 0), mode=self.mode)
 
 
 class BilateralFilter(BaseFilter):
@@ -226,13 +260,20 @@ class BilateralFilter(BaseFilter):
     mode : {"reflect", "nearest", "mirror", "wrap"}, default="reflect"
         How the image is extended beyond its border, as in `scipy.ndimage`.
     image_shape : tuple of int or None, default=None
-        ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is not a square.
+        Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
+        n_channels)`` and so on. None takes rows of a square number of values that look like square
+        images for such, and all others for signals.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
 
     Attributes
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     range_ : (float, float)
         Smallest and largest value of the images of `fit`.
     n_features_in_ : int
@@ -281,11 +322,13 @@ class BilateralFilter(BaseFilter):
         *,
         mode: str = "reflect",
         image_shape: tuple[int, ...] | None = None,
+        channel_axis: int | str | None = "auto",
     ):
         self.sigma_color = sigma_color
         self.sigma_spatial = sigma_spatial
         self.mode = mode
         self.image_shape = image_shape
+        self.channel_axis = channel_axis
 
     def _radius(self):
         # The noise is estimated from the whole channel.
@@ -298,10 +341,11 @@ class BilateralFilter(BaseFilter):
             sigma_color = np.full((len(images), 1), float(self.sigma_color))
         # As 0 it would leave the pixel itself without a weight.
         sigma_color = sigma_color.clip(np.finfo(images.dtype).tiny).astype(images.dtype)
-        sigma_color = sigma_color[:, None, None]
+        n_spatial = images.ndim - 2
+        sigma_color = sigma_color.reshape(len(sigma_color), *[1] * n_spatial, -1)
         radius = math.ceil(3 * self.sigma_spatial)
-        # A signal has no pixels above and below.
-        reach = [0 if n == 1 else radius for n in images.shape[1:3]]
+        # Along an axis of one pixel there are no others.
+        reach = [0 if n == 1 else radius for n in images.shape[1:-1]]
         edges = [(0, 0), *((n, n) for n in reach), (0, 0)]
         filtered = np.empty_like(images)
         # Many small images at once, or a strip of a large one.
@@ -318,11 +362,12 @@ class BilateralFilter(BaseFilter):
 
     def _smooth(self, images, around, reach, sigma_color):
         """Filter images, or strips of them, with the pixels `around` and a `sigma_color` each."""
-        height, width = images.shape[1:3]
+        sides = images.shape[1:-1]
         total, weights = np.zeros_like(images), np.zeros_like(images)
-        for top, left in product(*(range(2 * n + 1) for n in reach)):
-            distance = math.dist((top, left), reach) / self.sigma_spatial
-            difference = around[:, top : top + height, left : left + width] - images
+        for corner in product(*(range(2 * n + 1) for n in reach)):
+            distance = math.dist(corner, reach) / self.sigma_spatial
+            place = (slice(k, k + n) for k, n in zip(corner, sides, strict=True))
+            difference = around[:, *place] - images
             weight = np.exp(-0.5 * (np.square(difference / sigma_color) + distance * distance))
             weights += weight
             total += weight * difference

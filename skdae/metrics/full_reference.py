@@ -16,15 +16,14 @@ from .._images import (
     CHUNK_VALUES,
     check_images,
     check_same_shape,
+    geometry_of,
     image_by_image,
     in_unit_range,
     mean_differences,
     refuse_other_units,
     refuse_overflow,
-    resolve_image_shape,
     squared_errors,
     to_float,
-    to_nhwc,
     value_range,
 )
 
@@ -63,7 +62,11 @@ def _lists_too(metric: Callable[..., Any]) -> _Measure:
 
 @_lists_too
 def mean_squared_error(
-    X_true: ArrayLike, X_pred: ArrayLike, *, per_image: bool = False
+    X_true: ArrayLike,
+    X_pred: ArrayLike,
+    *,
+    per_image: bool = False,
+    channel_axis: int | str | None = "auto",
 ) -> float | NDArray[np.float64]:
     r"""Mean squared error, :math:`\frac1n \sum_i (x_i - p_i)^2`; 0 is best.
 
@@ -76,6 +79,9 @@ def mean_squared_error(
         are. Values 100 times as large as those of `X_true`, or as small, are refused.
     per_image : bool, default=False
         Whether to give one value per image instead of their mean.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis holds channels, None if no axis does. "auto" takes the last of four axes
+        for channels.
 
     Returns
     -------
@@ -93,13 +99,17 @@ def mean_squared_error(
     >>> mean_squared_error([[0.0, 1.0], [1.0, 1.0]], [[0.0, 0.5], [1.0, 1.0]])
     0.0625
     """
-    X, P = _check_pair(X_true, X_pred)
+    X, P = _check_pair(X_true, X_pred, channel_axis)
     return _average(squared_errors(P, X), per_image)
 
 
 @_lists_too
 def mean_absolute_error(
-    X_true: ArrayLike, X_pred: ArrayLike, *, per_image: bool = False
+    X_true: ArrayLike,
+    X_pred: ArrayLike,
+    *,
+    per_image: bool = False,
+    channel_axis: int | str | None = "auto",
 ) -> float | NDArray[np.float64]:
     r"""Mean absolute error, :math:`\frac1n \sum_i |x_i - p_i|`; 0 is best.
 
@@ -112,6 +122,9 @@ def mean_absolute_error(
         are. Values 100 times as large as those of `X_true`, or as small, are refused.
     per_image : bool, default=False
         Whether to give one value per image instead of their mean.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis holds channels, None if no axis does. "auto" takes the last of four axes
+        for channels.
 
     Returns
     -------
@@ -129,7 +142,7 @@ def mean_absolute_error(
     >>> mean_absolute_error([[0.0, 1.0]], [[0.0, 0.5]])
     0.25
     """
-    X, P = _check_pair(X_true, X_pred)
+    X, P = _check_pair(X_true, X_pred, channel_axis)
     return _average(mean_differences(np.abs, X, P), per_image)
 
 
@@ -139,6 +152,7 @@ def peak_signal_noise_ratio(
     X_pred: ArrayLike,
     *,
     per_image: bool = False,
+    channel_axis: int | str | None = "auto",
     data_range: float | None = None,
 ) -> float | NDArray[np.float64]:
     r"""Peak signal-to-noise ratio, :math:`10 \log_{10}(r^2 / \mathrm{MSE})`; greater is better.
@@ -152,6 +166,9 @@ def peak_signal_noise_ratio(
         are. Values 100 times as large as those of `X_true`, or as small, are refused.
     per_image : bool, default=False
         Whether to give one value per image instead of their mean.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis holds channels, None if no axis does. "auto" takes the last of four axes
+        for channels.
     data_range : float or None, default=None
         :math:`r`, the distance between the smallest and the largest possible value. None is 1.0
         where `X_true` lies in [0, 1], as `uint8` does, and refused for others.
@@ -173,7 +190,7 @@ def peak_signal_noise_ratio(
     >>> peak_signal_noise_ratio([[0.0, 1.0]], [[0.1, 0.9]])
     20.0
     """
-    X, P = _check_pair(X_true, X_pred)
+    X, P = _check_pair(X_true, X_pred, channel_axis)
     data_range = check_data_range(data_range, X)
     errors = squared_errors(P, X)
     # PSNR of equal images is inf, as in scikit-image; no epsilon. The tiniest errors would overflow
@@ -188,6 +205,7 @@ def structural_similarity(
     X_pred: ArrayLike,
     *,
     per_image: bool = False,
+    channel_axis: int | str | None = "auto",
     data_range: float | None = None,
     image_shape: tuple[int, ...] | None = None,
     win_size: int = 7,
@@ -216,12 +234,15 @@ def structural_similarity(
         are. Values 100 times as large as those of `X_true`, or as small, are refused.
     per_image : bool, default=False
         Whether to give one value per image instead of their mean.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis holds channels, None if no axis does. "auto" takes the last of four axes
+        for channels.
     data_range : float or None, default=None
         :math:`r`, the distance between the smallest and the largest possible value. None is 1.0
         where `X_true` lies in [0, 1], as `uint8` does, and refused for others.
     image_shape : tuple of int or None, default=None
-        ``(height, width[, n_channels])`` or ``(length,)``, for flat rows. ``None`` takes them as
-        square grey images, or else as 1-D signals, whose windows are 1-D.
+        Shape of one sample, for flat rows. None takes those that look like square images for such,
+        and all others for signals. Windows have as many axes as samples.
     win_size : int, default=7
         Side of the window in pixels, odd and at least 3.
 
@@ -250,10 +271,9 @@ def structural_similarity(
     >>> structural_similarity(X, X)
     1.0
     """
-    X, P = _check_pair(X_true, X_pred)
+    X, P = _check_pair(X_true, X_pred, channel_axis)
     data_range = check_data_range(data_range, X)
-    image_shape = resolve_image_shape(X.shape, image_shape)
-    X, P = to_nhwc(X, image_shape), to_nhwc(P, image_shape)
+    X, P = map(geometry_of(X, image_shape, channel_axis).read, (X, P))
     window = _window(X.shape, win_size)
     ssim = partial(_windowed_similarities, window=window, data_range=data_range)
     with np.errstate(all="ignore"):
@@ -288,7 +308,7 @@ METRICS: dict[str, Metric] = {
 
 
 def _windowed_similarities(X, P, window, data_range):
-    """SSIM of each image of two batches ``(n_samples, height, width, n_channels)``."""
+    """SSIM of each image of two batches ``(n_samples, *spatial, n_channels)``."""
     size, n_rows = window[1], max(1, CHUNK_VALUES // math.prod(X.shape[2:]))
     inside = [n - size + 1 for n, size in zip(X.shape, window, strict=True)]
     totals = np.zeros(len(X))
@@ -320,23 +340,22 @@ def _similarity(X, P, window, data_range):
 
 
 def _window(batch_shape, win_size):
-    """Shape of the window in a batch; images of height 1 are signals."""
+    """Shape of the window in a batch; it has one pixel along axes of one."""
     check_parameters("structural_similarity", {"win_size": [ODD_WINDOW]}, win_size=win_size)
-    win_size = int(win_size)
-    _, height, width, _ = batch_shape
-    smallest = width if height == 1 else min(height, width)
+    win_size, sides = int(win_size), batch_shape[1:-1]
+    smallest = min([side for side in sides if side > 1], default=1)
     if smallest < win_size:
         raise ValueError(
-            f"win_size={win_size} is larger than the images, {height} pixels high and {width} "
-            f"wide; pass an odd win_size of at most {smallest}, and at least 3."
+            f"win_size={win_size} is larger than the images, of {' by '.join(map(str, sides))} "
+            f"pixels; pass an odd win_size of at most {smallest}, and at least 3."
         )
-    return (1, 1 if height == 1 else win_size, win_size, 1)
+    return (1, *(1 if side == 1 else win_size for side in sides), 1)
 
 
-def _check_pair(X_true, X_pred):
+def _check_pair(X_true, X_pred, channel_axis):
     """Two valid batches of one shape, in one unit."""
-    X_true = check_images(X_true, name="X_true")
-    X_pred = check_images(X_pred, name="X_pred")
+    X_true = check_images(X_true, name="X_true", channel_axis=channel_axis)
+    X_pred = check_images(X_pred, name="X_pred", channel_axis=channel_axis)
     check_same_shape(X_true=X_true, X_pred=X_pred)
     refuse_other_units(X_true=X_true, X_pred=X_pred)
     return X_true, X_pred

@@ -1,5 +1,6 @@
 """The scorer that needs no clean images."""
 
+from itertools import product
 from numbers import Integral
 from typing import Any
 
@@ -12,14 +13,12 @@ from .._checks import check_parameters
 from .._images import (
     check_images,
     check_kept_shape,
-    from_nhwc,
+    geometry_of,
     image_by_image,
     mean_score,
-    resolve_image_shape,
     to_float,
-    to_nhwc,
 )
-from .scorers import fitted_image_shape, like
+from .scorers import channel_axis_of, fitted_image_shape, like
 
 
 class JInvariantScorer:
@@ -117,20 +116,21 @@ class JInvariantScorer:
         ValueError
             If the images are single pixels, or come back in another shape.
         """
-        values = check_images(X)
+        axis = channel_axis_of(estimator)
+        values = check_images(X, channel_axis=axis)
         image_shape = self.image_shape
         if image_shape is None and values.ndim == 2:
             image_shape = fitted_image_shape(estimator, values.shape[1])
-        image_shape = resolve_image_shape(values.shape, image_shape)
-        images = to_float(to_nhwc(values, image_shape))
+        geometry = geometry_of(values, image_shape, axis)
+        images = to_float(geometry.read(values))
         guesses = _neighbour_means(images)
         loss = 0.0
         for hidden in _grids(images.shape, self.spacing):
             masked = images.copy()
             masked[hidden] = guesses[hidden]
-            X_pred = np.asarray(estimator.predict(like(X, from_nhwc(masked, values.ndim))))
+            X_pred = np.asarray(estimator.predict(like(X, masked.reshape(values.shape))))
             check_kept_shape(estimator, values, X_pred)
-            prediction = to_nhwc(X_pred, image_shape)[hidden]
+            prediction = geometry.read(X_pred)[hidden]
             with np.errstate(over="ignore"):
                 difference = np.subtract(prediction, images[hidden], dtype=np.float64)
                 loss += np.square(difference).sum()
@@ -142,8 +142,8 @@ class JInvariantScorer:
 
 
 def _neighbour_means(images):
-    """Mean of the pixels above, below, left and right of each pixel, itself not among them."""
-    axes = [axis for axis in (1, 2) if images.shape[axis] > 1]
+    """Mean of the two pixels beside each pixel along each axis, itself not among them."""
+    axes = [axis for axis in range(1, images.ndim - 1) if images.shape[axis] > 1]
     if not axes:
         raise ValueError(
             "Images of one pixel have no neighbours to guess from; pass image_shape= if the rows "
@@ -156,10 +156,9 @@ def _neighbour_means(images):
 
 def _grids(batch_shape, spacing):
     """Indices of the groups of pixels, each `spacing` apart; every pixel is in one group."""
-    _, height, width, _ = batch_shape
-    for row in range(min(spacing, height)):
-        for column in range(min(spacing, width)):
-            yield np.s_[:, row::spacing, column::spacing]
+    starts = (range(min(spacing, side)) for side in batch_shape[1:-1])
+    for corner in product(*starts):
+        yield (slice(None), *(slice(start, None, spacing) for start in corner))
 
 
 j_invariant_scorer = JInvariantScorer()

@@ -15,10 +15,9 @@ from .._images import (
     MAX_LEVEL,
     check_any_images,
     check_same_shape,
+    geometry_of,
     is_far,
-    resolve_image_shape,
     to_float,
-    to_hwc,
     value_range,
     warn_user,
 )
@@ -128,6 +127,7 @@ def residual_report(
     noise: str | float | BaseNoise = "estimate",
     *,
     image_shape: tuple[int, ...] | None = None,
+    channel_axis: int | str | None = "auto",
 ) -> ResidualReport:
     """Judge a denoiser by what it removed, without clean images.
 
@@ -148,8 +148,11 @@ def residual_report(
         `PoissonNoise` or `PoissonGaussianNoise` of one level. "estimate" finds Gaussian or
         Poisson-Gaussian noise in each image.
     image_shape : tuple of int or None, default=None
-        ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is not a square.
+        Shape of one sample, for flat rows. None takes those that look like square images for such,
+        and all others for signals.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis holds channels, None if no axis does. "auto" takes the last of four axes
+        for channels.
 
     Returns
     -------
@@ -209,7 +212,8 @@ def residual_report(
     """
     model = check_noise_model(noise)
     noisy_images, denoised_images = (
-        check_any_images(X, name) for X, name in ((X_noisy, "X_noisy"), (X_denoised, "X_denoised"))
+        check_any_images(X, name, channel_axis)
+        for X, name in ((X_noisy, "X_noisy"), (X_denoised, "X_denoised"))
     )
     check_same_shape(X_noisy=noisy_images, X_denoised=denoised_images)
     ends, denoised_ends = value_range(noisy_images), value_range(denoised_images)
@@ -218,23 +222,30 @@ def residual_report(
             "X_denoised has values from {:.4g} to {:.4g}, but X_noisy from {:.4g} to {:.4g}; pass "
             "both in the same units (those of uint8 are value / 255).".format(*denoised_ends, *ends)
         )
-    if isinstance(noisy_images, np.ndarray) and noisy_images.ndim == 2:
-        image_shape = resolve_image_shape(noisy_images.shape, image_shape)
-    else:
-        image_shape = None
+    is_list = isinstance(noisy_images, list)
+    first = noisy_images[0][None] if is_list else noisy_images
+    geometry = geometry_of(first, image_shape, channel_axis)
     measures, flags = [], []
-    for noisy, denoised in zip(noisy_images, denoised_images, strict=True):
-        shape = to_hwc(image_shape or noisy.shape)
-        pair = [to_float(image).astype(np.float64).reshape(shape) for image in (noisy, denoised)]
-        measure, flag = _judge(pair[0], pair[1], model)
+    for pair in zip(noisy_images, denoised_images, strict=True):
+        planes = (as_planes(to_float(x).astype(np.float64)[None], geometry) for x in pair)
+        judged = [_judge(*plane, model) for plane in zip(*planes, strict=True)]
+        measure, flag = (np.mean(values, axis=0) for values in zip(*judged, strict=True))
         measures.append(measure)
-        flags.append(flag)
+        # Of a volume, most slices decide.
+        flags.append(flag > 0.5)
     report = ResidualReport(*np.array(measures, float).T, *np.array(flags, bool).T)
     for name, message in _CAUSES.items():
         n_flagged = getattr(report, name).sum()
         if n_flagged > _SHARE * len(measures):
             warn_user(message.format(f"{n_flagged} of {len(measures)}"))
     return report
+
+
+def as_planes(X, geometry):
+    """Images of a batch: the slices of volumes, and signals as images of one row."""
+    samples = geometry.read(X)
+    sides = (1, *samples.shape[1:]) if samples.ndim == 3 else samples.shape[-3:]
+    return samples.reshape(-1, *sides)
 
 
 def check_noise_model(noise):

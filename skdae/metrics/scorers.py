@@ -26,7 +26,6 @@ from .._images import (
     image_by_image,
     mean_score,
     warn_user,
-    without_overhang,
 )
 from .._random import draw_seed
 from ..noise._base import BaseNoise, check_noise
@@ -81,11 +80,12 @@ class _DenoisingScorer:
             clean, denoised = estimator.scored_images(X, y)
             metric = self._metric_for(clean)
             return metric.sign * float(metric.function(clean, denoised))
-        values = check_any_images(X)
-        y = check_targets(values, y)
+        axis = channel_axis_of(estimator)
+        values = check_any_images(X, channel_axis=axis)
+        y = check_targets(values, y, axis)
         # Of images of different sizes, the range is that of all.
         metric = self._metric_for(values if y is None else y)
-        return self._score(estimator, values if isinstance(values, list) else X, y, metric)
+        return self._score(estimator, values if isinstance(values, list) else X, y, metric, axis)
 
     def _metric_for(self, clean):
         """The metric, with the range of the clean images where they leave [0, 1]."""
@@ -95,9 +95,9 @@ class _DenoisingScorer:
         return metric
 
     @image_by_image(mean_score)
-    def _score(self, estimator, X, y, metric):
+    def _score(self, estimator, X, y, metric, channel_axis):
         """Score with a metric that knows the range of the clean images."""
-        values = check_images(X)
+        values = check_images(X, channel_axis=channel_axis)
         target = check_target(values, y)
         if self.noise is not None:
             # Fitted to all images, of which it gets a batch at a time.
@@ -109,18 +109,14 @@ class _DenoisingScorer:
         target = values if target is None else target
 
         def compared(rows):
-            images, X_noisy = _safe_indexing(X, rows), values[rows]
+            images = _safe_indexing(X, rows)
             if noise is not None:
-                X_noisy = noise.add_noise(X_noisy)
-                images = like(images, X_noisy)
-            X_pred = np.asarray(estimator.predict(images))
-            return target[rows], without_overhang(X_pred, X_noisy, target[rows])
+                images = like(images, noise.add_noise(values[rows]))
+            return target[rows], np.asarray(estimator.predict(images))
 
         if callable(self.metric):
             return float(metric.function(*compared(slice(None))))
-        options: dict[str, Any] = {"per_image": True}
-        if metric.spatial and target.ndim == 2:
-            options["image_shape"] = fitted_image_shape(estimator, target.shape[1])
+        options = {"per_image": True, **geometry_options(estimator, target, metric)}
         rows_of_each = batches(values, fitted_attribute(estimator, "_sees_stacks"))
         each = [metric.function(*compared(rows), **options) for rows in rows_of_each]
         return metric.sign * float(np.concatenate(each).mean())
@@ -279,9 +275,26 @@ def _noises(estimator):
 def fitted_image_shape(estimator, n_features):
     """The image shape that `estimator` knows, if it fits rows of `n_features` values."""
     image_shape = fitted_attribute(estimator, "image_shape_")
-    # A super-resolution net predicts larger images than it was fitted on.
     fits = image_shape is not None and math.prod(image_shape) == n_features
     return tuple(image_shape) if fits else None
+
+
+def channel_axis_of(estimator):
+    """The parameter `channel_axis` of an estimator, or of the last of what it is made of."""
+    if hasattr(estimator, "channel_axis"):
+        return estimator.channel_axis
+    inner = parts(estimator)
+    return channel_axis_of(inner[-1]) if inner else "auto"
+
+
+def geometry_options(estimator, X, metric):
+    """What a metric of the table needs to know of the axes of a batch, as an estimator does."""
+    options: dict[str, Any] = {"channel_axis": channel_axis_of(estimator)}
+    if metric.spatial and X.ndim == 2:
+        options["image_shape"] = fitted_image_shape(estimator, X.shape[1])
+        if options["image_shape"]:
+            options["channel_axis"] = fitted_attribute(estimator, "channel_axis_")
+    return options
 
 
 def knows_images(denoiser, image_shape):

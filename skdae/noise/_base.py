@@ -14,19 +14,17 @@ from sklearn.base import TransformerMixin, clone
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import CheckedEstimator, Is, fit_context, tuple_of
+from .._checks import GEOMETRY, CheckedEstimator, Is, fit_context, tuple_of
 from .._files.estimators import SaveMixin
 from .._images import (
-    from_nhwc,
+    Geometry,
+    geometry_of,
     image_by_image,
     image_list,
     images_of_fit,
     in_unit_range,
     refuse_overflow,
-    resolve_image_shape,
     to_float,
-    to_hwc,
-    to_nhwc,
     validate_images,
     value_range,
     warn_user,
@@ -70,8 +68,32 @@ def level(kind, low, high):
 def replaced(images, where, value):
     """Arrays or tensors that show `value` at the places `where`, in their own dtype."""
     # Torch would make a number of its default dtype of a float times a mask.
-    own = 0 * images[:1, :1, :1, :1] + float(value)
+    own = 0 * images.reshape(-1)[:1] + float(value)
     return images * ~where + own * where
+
+
+def by_planes(function, images):
+    """What a function of images makes of a batch: of volumes slice by slice, of signals as lines.
+
+    Parameters
+    ----------
+    function : callable
+        From ``(n_samples, height, width, n_channels)`` to the same shape.
+    images : ndarray or torch.Tensor of shape (n_samples, *spatial, n_channels)
+    """
+    if images.ndim == 4:
+        return function(images)
+    if images.ndim == 3:
+        return function(images[:, None])[:, 0]
+    out = images + 0
+    for k in range(images.shape[1]):
+        out[:, k] = function(images[:, k])
+    return out
+
+
+def one_each(images):
+    """Shape of one number per image, which broadcasts against a batch."""
+    return (len(images), *[1] * (images.ndim - 1))
 
 
 def _with_common_parameters(init):
@@ -113,13 +135,20 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
     A subclass has the verb ``_corrupt(images, rng)`` and, for parameters of its own, an
     ``__init__`` that remembers them and ``_parameter_constraints``. Every noise also takes the
     parameters below, whether its ``__init__`` names them or not. In the verb, `images` has shape
-    ``(n_samples, height, width, n_channels)``, and `rng` offers ``normal(loc, scale, size)``,
+    ``(n_samples, *spatial, n_channels)``, with one spatial axis for signals, two for images and
+    three for volumes, and `rng` offers ``normal(loc, scale, size)``,
     ``uniform(low, high, size)``, ``integers(low, high, size)`` and ``poisson(rates)``. The verb
     gets NumPy arrays in `transform`, and torch tensors where a denoiser corrupts its batches while
     it trains; operators and methods that both know serve both.
 
     Parameters
     ----------
+    image_shape : tuple of int or None, default=None
+        Shape of one sample, for flat rows, if the noise looks at neighbors or channels.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
     clip : "auto", (float, float) or None, default="auto"
         Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
         in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
@@ -127,13 +156,14 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
     random_state : int, RandomState instance or None, default=None
         Seed. With the pixels of an image it decides its noise; noises of another class, or with
-        other parameters than those above and `image_shape`, draw other numbers. None draws a seed
-        in `fit`.
+        parameters of its own, draw other numbers. None draws a seed in `fit`.
 
     Attributes
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     clip_ : (float, float) or None
         Range to which the noisy images are clipped.
     seed_ : int
@@ -160,12 +190,15 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
     """
 
     _parameter_constraints: dict = {
+        **GEOMETRY,
         "clip": [StrOptions({"auto"}), _CLIP, None],
         "when": [StrOptions({"always", "fit"})],
         "random_state": ["random_state"],
     }
 
     # Those of a subclass whose __init__ does not call this class's.
+    image_shape: tuple[int, ...] | None = None
+    channel_axis: int | str | None = "auto"
     clip: str | tuple[float, float] | None = "auto"
     when: str = "always"
     random_state: int | np.random.RandomState | None = None
@@ -173,10 +206,14 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
     def __init__(
         self,
         *,
+        image_shape: tuple[int, ...] | None = None,
+        channel_axis: int | str | None = "auto",
         clip: str | tuple[float, float] | None = "auto",
         when: str = "always",
         random_state: int | np.random.RandomState | None = None,
     ):
+        self.image_shape = image_shape
+        self.channel_axis = channel_axis
         self.clip = clip
         self.when = when
         self.random_state = random_state
@@ -193,6 +230,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
             cls.__init__ = _with_common_parameters(cls.__init__)  # type: ignore[method-assign]
 
     image_shape_: tuple[int, ...]
+    channel_axis_: int | None
     clip_: tuple[float, float] | None
     seed_: int
 
@@ -218,19 +256,17 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         """
         with unchanged_on_error(self):
             images, image_range = images_of_fit(self, X)
-            self._set_up(images.shape, image_range)
+            self._set_up(images, image_range)
             self.warn_if_clipped(*image_range)
         return self
 
-    def for_training(self, batch_shape, image_shape, seed, image_range):
-        """A clone fitted to the shape of a batch, for a denoiser that corrupts its own batches.
+    def for_training(self, geometry, seed, image_range):
+        """A clone fitted to a geometry, for a denoiser that corrupts its own batches.
 
         Parameters
         ----------
-        batch_shape : tuple of int
-            Shape of the clean images.
-        image_shape : tuple of int
-            Shape of one image, for a noise that got none and must see flat rows as images.
+        geometry : Geometry
+            Of the clean images.
         seed : int
             Used where `random_state` is None.
         image_range : (float, float)
@@ -246,27 +282,26 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         noise.when = "always"
         if noise.random_state is None:
             noise.random_state = seed % 2**31
-        has_shape = "image_shape" in noise.get_params(deep=False)
-        if len(batch_shape) == 2 and has_shape and noise._given_image_shape() is None:
-            noise.image_shape = image_shape
-        noise.n_features_in_ = math.prod(batch_shape[1:])
-        noise._set_up(batch_shape, image_range)
+        noise.n_features_in_ = math.prod(geometry.shape)
+        noise._remember(geometry, image_range)
         return noise
 
-    def output_shape(self, image_shape):
-        """Shape of a corrupted image; some noises change the size."""
-        hwc = self._output_hwc(to_hwc(image_shape))
-        return tuple(hwc[1:2] if len(image_shape) == 1 else hwc[: len(image_shape)])
-
-    def _set_up(self, batch_shape, image_range):
-        """Fit to the shape of a batch, and to the range of its values."""
+    def _set_up(self, X, image_range):
+        """Fit to a batch, and to the range of its values."""
         given = self._given_image_shape()
-        if given is None and not self._spatial and len(batch_shape) == 2:
+        if given is None and not self._spatial and X.ndim == 2:
             # Where neighbours do not matter, flat rows are signals of any length.
-            given = batch_shape[1:]
-        self.image_shape_ = resolve_image_shape(batch_shape, given)
-        # Refuses images that a noise cannot bring to another size.
-        self.output_shape(self.image_shape_)
+            given = X.shape[1:]
+        if self._spatial or X.ndim == 2 or given is not None:
+            geometry = geometry_of(X, given, self.channel_axis)
+        else:
+            # Nor does it matter what the last axis is.
+            geometry = Geometry(X.shape[1:], X.ndim > 3 and self.channel_axis is not None)
+        self._remember(geometry, image_range)
+
+    def _remember(self, geometry, image_range):
+        """Set the attributes of a fit."""
+        self.image_shape_, self.channel_axis_ = geometry.image_shape, geometry.channel_axis
         self._resolve_clip((0.0, 1.0) if in_unit_range(image_range) else None)
         self.seed_ = draw_seed(self.random_state)
 
@@ -274,11 +309,6 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         """Set `clip_`, of which "auto" is `auto`."""
         clip = auto if self.clip == "auto" else self.clip
         self.clip_ = None if clip is None else tuple(map(float, clip))
-
-    @property
-    def _n_features_out(self):
-        """Number of values in a corrupted image."""
-        return math.prod(self.output_shape(self.image_shape_))
 
     def _ready(self, noise):
         """A copy of a noise inside of this one, ready to corrupt."""
@@ -290,8 +320,8 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         """See `Persistent`."""
         yield from super()._truths()
         yield "seed_", 0 <= self.seed_ < 2**63
+        yield "image_shape_", self._geometry.rank > 0
         yield "clip_", self.clip_ is None or self.clip_[0] < self.clip_[1]
-        yield "image_shape_", self._n_features_out > 0
 
     def warn_if_clipped(self, low, high):
         """Warn where clipping would change the images themselves, not only their noise."""
@@ -367,9 +397,8 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
     def _corrupt_keyed(self, X, warn):
         """Corrupt a validated batch with noise keyed by its images."""
         keys, asker = set(), description(self)
-        images = to_nhwc(X, self.image_shape_)
-        dtype = np.float32 if X.dtype == np.uint8 else X.dtype
-        out = np.empty((len(X), *self._output_hwc(images.shape[1:])), dtype=dtype)
+        images = self._geometry.read(X)
+        out = np.empty(images.shape, np.float32 if X.dtype == np.uint8 else X.dtype)
         for start in range(0, len(X), _CHUNK):
             # A copy, which the verb may write to; adding 0.0 gives -0.0 the bytes of 0.0.
             chunk = np.ascontiguousarray(to_float(images[start : start + _CHUNK])) + 0.0
@@ -388,7 +417,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
                 "a cross-validation then share: scores come out too good. Leave the copies out, or "
                 "train with noise= of the denoiser, which is fresh at every step." + is_flat
             )
-        return from_nhwc(out, X.ndim)
+        return out.reshape(X.shape)
 
     def corrupt(self, images, rng):
         """Corrupt and clip one batch, an array or a tensor, with numbers from `rng`.
@@ -398,12 +427,12 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
 
         Parameters
         ----------
-        images : ndarray or torch.Tensor of shape (n_samples, height, width, n_channels)
+        images : ndarray or torch.Tensor of shape (n_samples, *spatial, n_channels)
         rng : object with methods normal, uniform, integers and poisson
 
         Returns
         -------
-        images : ndarray or torch.Tensor of shape (n_samples, height, width, n_channels)
+        images : ndarray or torch.Tensor of shape (n_samples, *spatial, n_channels)
         """
         noisy = self._corrupt(images, rng)
         return noisy if self.clip_ is None else noisy.clip(*self.clip_)
@@ -416,23 +445,19 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         """What tells a noise from others; those of one seed that differ draw other numbers."""
         params = self.get_params(deep=False)
         # Where the numbers come from and what becomes of them makes no other noise.
-        for name in (*BaseNoise._parameter_constraints, "image_shape"):
+        for name in BaseNoise._parameter_constraints:
             params.pop(name, None)
         return type(self).__qualname__, params
 
     def _given_image_shape(self):
         """The image shape that the user gave, or None."""
-        return getattr(self, "image_shape", None)
+        return self.image_shape
 
-    def _output_hwc(self, hwc):
-        """Height, width and channels of the corrupted images."""
-        return hwc
-
-    def _level(self, value, rng, n_samples):
+    def _level(self, value, rng, images):
         """One number for all images, or one number per image where `value` is a range."""
         if isinstance(value, tuple | list):
             low, high = map(float, value)
-            return rng.uniform(low, high, (n_samples, 1, 1, 1))
+            return rng.uniform(low, high, one_each(images))
         return float(value)
 
     def __sklearn_tags__(self):

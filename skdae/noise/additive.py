@@ -10,6 +10,19 @@ from .._images import MAX_LEVEL
 from ._base import BaseNoise, level
 
 
+def stripes(images, axis):
+    """Sides of what shifts rows or columns of images, or, of other axes, each pixel.
+
+    Of volumes, those of each slice; a signal is one row.
+    """
+    sides = list(images.shape[1:-1])
+    if axis == "rows":
+        sides[-1] = 1
+    elif axis == "columns" and len(sides) > 1:
+        sides[-2] = 1
+    return sides
+
+
 class GaussianNoise(BaseNoise):
     r"""Add white Gaussian noise, :math:`\tilde x = x + n, n \sim \mathcal N(\mu, \sigma^2)`.
 
@@ -22,6 +35,13 @@ class GaussianNoise(BaseNoise):
         ``25 / 255``). A pair draws one level per image, uniformly from the range.
     mean : float, default=0.0
         Mean :math:`\mu`, in the units of `X`.
+    image_shape : tuple of int or None, default=None
+        Shape of one sample, for flat rows. It makes no difference to this noise, which does not
+        look at neighbors.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
     clip : "auto", (float, float) or None, default="auto"
         Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
         in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
@@ -34,6 +54,8 @@ class GaussianNoise(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     clip_ : (float, float) or None
         Range to which the noisy images are clipped.
     seed_ : int
@@ -78,7 +100,7 @@ class GaussianNoise(BaseNoise):
         self.mean = mean
 
     def _corrupt(self, images, rng):
-        std = self._level(self.std, rng, len(images))
+        std = self._level(self.std, rng, images)
         return images + rng.normal(float(self.mean), std, images.shape)
 
 
@@ -92,6 +114,13 @@ class UniformNoise(BaseNoise):
     half_width : float or (float, float), default=0.1
         Half width :math:`a \ge 0` of the range, in the units of `X`. A pair draws one level per
         image, uniformly from the range.
+    image_shape : tuple of int or None, default=None
+        Shape of one sample, for flat rows. It makes no difference to this noise, which does not
+        look at neighbors.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
     clip : "auto", (float, float) or None, default="auto"
         Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
         in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
@@ -104,6 +133,8 @@ class UniformNoise(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     clip_ : (float, float) or None
         Range to which the noisy images are clipped.
     seed_ : int
@@ -140,7 +171,7 @@ class UniformNoise(BaseNoise):
         self.half_width = half_width
 
     def _corrupt(self, images, rng):
-        half_width = self._level(self.half_width, rng, len(images))
+        half_width = self._level(self.half_width, rng, images)
         return images + half_width * rng.uniform(-1.0, 1.0, images.shape)
 
 
@@ -159,8 +190,13 @@ class StripeNoise(BaseNoise):
     axis : {"rows", "columns"}, default="rows"
         Whether a row or a column is a stripe.
     image_shape : tuple of int or None, default=None
-        ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
-        grey image, or a 1-D signal where the number of values is not a square.
+        Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
+        n_channels)`` and so on. None takes rows of a square number of values that look like square
+        images for such, and all others for signals.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
     clip : "auto", (float, float) or None, default="auto"
         Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
         in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
@@ -173,6 +209,8 @@ class StripeNoise(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     clip_ : (float, float) or None
         Range to which the noisy images are clipped.
     seed_ : int
@@ -196,7 +234,6 @@ class StripeNoise(BaseNoise):
         **BaseNoise._parameter_constraints,
         "std": level(Real, 0, MAX_LEVEL),
         "axis": [StrOptions({"rows", "columns"})],
-        "image_shape": [tuple, list, None],
     }
     _spatial = True
 
@@ -216,10 +253,8 @@ class StripeNoise(BaseNoise):
         self.image_shape = image_shape
 
     def _corrupt(self, images, rng):
-        n_samples, height, width, _ = images.shape
-        std = self._level(self.std, rng, n_samples)
-        stripes = (height, 1) if self.axis == "rows" else (1, width)
-        return images + rng.normal(0.0, std, (n_samples, *stripes, 1))
+        std = self._level(self.std, rng, images)
+        return images + rng.normal(0.0, std, (len(images), *stripes(images, self.axis), 1))
 
 
 class StructuredNoise(BaseNoise):
@@ -235,15 +270,21 @@ class StructuredNoise(BaseNoise):
     std : float or (float, float), default=0.1
         Standard deviation :math:`\sigma \ge 0` of each pixel, in the units of `X`. A pair draws one
         level per image, uniformly from the range.
-    kernel : array-like of shape (length,) or (height, width), default=(1.0, 1.0, 1.0)
+    kernel : array-like of shape (length,), (height, width) or (depth, height, width), \
+            default=(1.0, 1.0, 1.0)
         Weights of the neighbours; only their ratios matter. One of shape ``(length,)`` lies along
         the rows of the image; with ``axis="rows"`` it reaches from row to row, with
         ``axis="columns"`` from column to column. ``(1.0,)`` is noise without correlation.
     axis : {"pixels", "rows", "columns"}, default="pixels"
         What has an offset of its own. Channels share those of rows and columns, not of pixels.
     image_shape : tuple of int or None, default=None
-        ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
-        grey image, or a 1-D signal where the number of values is not a square.
+        Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
+        n_channels)`` and so on. None takes rows of a square number of values that look like square
+        images for such, and all others for signals.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
     clip : "auto", (float, float) or None, default="auto"
         Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
         in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
@@ -256,6 +297,8 @@ class StructuredNoise(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     clip_ : (float, float) or None
         Range to which the noisy images are clipped.
     seed_ : int
@@ -293,7 +336,6 @@ class StructuredNoise(BaseNoise):
         "std": level(Real, 0, MAX_LEVEL),
         "kernel": ["array-like"],
         "axis": [StrOptions({"pixels", "rows", "columns"})],
-        "image_shape": [tuple, list, None],
     }
     _spatial = True
 
@@ -315,22 +357,31 @@ class StructuredNoise(BaseNoise):
         self.image_shape = image_shape
 
     def _corrupt(self, images, rng):
-        n_samples, height, width, n_channels = images.shape
-        std = self._level(self.std, rng, n_samples)
-        height = 1 if self.axis == "columns" else height
-        width = 1 if self.axis == "rows" else width
-        kernel = self._unit_kernel()
-        size = (height + kernel.shape[0] - 1, width + kernel.shape[1] - 1)
-        white = rng.normal(0.0, std, (n_samples, *size, n_channels if self.axis == "pixels" else 1))
-        return images + sum(
-            float(weight) * white[:, i : i + height, j : j + width]
-            for (i, j), weight in np.ndenumerate(kernel)
-        )
+        std = self._level(self.std, rng, images)
+        sides = stripes(images, self.axis)
+        kernel = self._unit_kernel(len(sides))
+        size = [n + k - 1 for n, k in zip(sides, kernel.shape, strict=True)]
+        n_channels = images.shape[-1] if self.axis == "pixels" else 1
+        white = rng.normal(0.0, std, (len(images), *size, n_channels))
+        noise = 0
+        for corner, weight in np.ndenumerate(kernel):
+            place = (slice(i, i + n) for i, n in zip(corner, sides, strict=True))
+            noise = noise + float(weight) * white[:, *place]
+        return images + noise
 
-    def _unit_kernel(self):
-        """The kernel as a matrix that keeps the variance of white noise."""
+    def _unit_kernel(self, n_axes):
+        """The kernel, with so many axes, as weights that keep the variance of white noise."""
         kernel = np.array(self.kernel, dtype=float, ndmin=2)
         kernel = kernel.T if self.axis == "rows" else kernel
+        if n_axes == 1:
+            # A signal is one row.
+            kernel = kernel[:1, 0] if self.axis == "rows" else np.atleast_1d(kernel.squeeze())
+        kernel = kernel.reshape(*[1] * (n_axes - kernel.ndim), *kernel.shape)
+        if kernel.ndim > n_axes:
+            raise ValueError(
+                f"kernel of shape {kernel.shape} has more axes than a sample, which has {n_axes}; "
+                "pass weights of shape (length,)."
+            )
         # Scaled twice, because the squares of small or large weights are not floats.
         kernel = kernel / np.abs(kernel).max()
         return kernel / np.linalg.norm(kernel)
@@ -338,10 +389,11 @@ class StructuredNoise(BaseNoise):
     def _validate_params(self):
         super()._validate_params()
         kernel = np.asarray(self.kernel)
-        one_side = kernel.ndim == 1 or (kernel.ndim == 2 and self.axis == "pixels")
+        one_side = kernel.ndim == 1 or (kernel.ndim in (2, 3) and self.axis == "pixels")
         is_real = kernel.dtype.kind in "iuf" and kernel.size > 0
         if not (one_side and is_real and np.isfinite(kernel).all() and kernel.any()):
             raise ValueError(
                 f"kernel={self.kernel!r} must be finite weights, not all 0, of shape (length,), or "
-                "(height, width) with axis='pixels'; pass (1.0, 1.0, 1.0), say."
+                "(height, width) or (depth, height, width) with axis='pixels'; pass (1.0, 1.0, "
+                "1.0), say."
             )

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from .._images import MAX_LEVEL
-from ._base import BaseNoise, LevelRange, level
+from ._base import BaseNoise, LevelRange, by_planes, level
 from .compression import JPEGNoise
 
 # Colors of a typical sensor to those of a screen; rows add up to 1, so that grey stays grey.
@@ -58,8 +58,13 @@ class CameraNoise(BaseNoise):
         Quality of the JPEG file, from 1 to 100, or None for no JPEG. Needs Pillow (the extra
         ``images``).
     image_shape : tuple of int or None, default=None
-        ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
-        grey image, or a 1-D signal where the number of values is not a square.
+        Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
+        n_channels)`` and so on. None takes rows of a square number of values that look like square
+        images for such, and all others for signals.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
     clip : "auto", (float, float) or None, default="auto"
         Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
         in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
@@ -72,6 +77,8 @@ class CameraNoise(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     clip_ : (float, float) or None
         Range to which the noisy images are clipped.
     seed_ : int
@@ -130,7 +137,6 @@ class CameraNoise(BaseNoise):
             LevelRange(Integral, 1, 100, closed="both"),
             None,
         ],
-        "image_shape": [tuple, list, None],
     }
     _spatial = _is_unit = True
 
@@ -162,6 +168,10 @@ class CameraNoise(BaseNoise):
         self.image_shape = image_shape
 
     def _corrupt(self, images, rng):
+        return by_planes(lambda planes: self._photographed(planes, rng), images)
+
+    def _photographed(self, images, rng):
+        """Images as the camera hands them over."""
         n_channels = images.shape[3]
         if n_channels == 3:
             noisy = images + self._noise(images, rng)
@@ -176,17 +186,17 @@ class CameraNoise(BaseNoise):
 
     def _noise(self, images, rng):
         """The developed noise of images in color."""
-        n, height, width, _ = images.shape
+        height, width = images.shape[1:3]
         # A mosaic has at least two rows and two columns.
         images = images[:, [*range(height), *([0] * (height == 1))]]
         images = images[:, :, [*range(width), *([0] * (width == 1))]]
         gamma, strength = (
-            self._level(self.gamma, rng, n),
-            self._level(self.color_correction, rng, n),
+            self._level(self.gamma, rng, images),
+            self._level(self.color_correction, rng, images),
         )
         # Grey is 1 in all three, and stays so under a matrix whose rows add up to 1.
-        balance = [self._level(self.white_balance, rng, n), 1.0]
-        balance.append(self._level(self.white_balance, rng, n))
+        balance = [self._level(self.white_balance, rng, images), 1.0]
+        balance.append(self._level(self.white_balance, rng, images))
         matrix = [
             [_flat(strength * (v - (i == j)) + (i == j)) for j, v in enumerate(row)]
             for i, row in enumerate(_TO_SCREEN)
@@ -200,17 +210,16 @@ class CameraNoise(BaseNoise):
 
         linear = _mixed(images.clip(0.0, 1.0) ** gamma, _inverse(matrix))
         raw = _mosaic(linear, balance).clip(0.0, 1.0)
-        peak = self._log_level(self.peak, rng, n)
-        read = self._level(self.read_noise, rng, n)
+        peak = self._log_level(self.peak, rng, images)
+        read = self._level(self.read_noise, rng, images)
         counts = rng.poisson(raw * peak) + read * rng.normal(0.0, 1.0, raw.shape)
         noise = develop(counts / peak) - develop(raw)
         return self._smoothed(noise, rng)[:, :height, :width]
 
     def _smoothed(self, noise, rng):
         """Noise whose light and color the camera smooths."""
-        n = len(noise)
         light, color = (
-            self._level(value, rng, n) for value in (self.smoothing, self.chroma_smoothing)
+            self._level(value, rng, noise) for value in (self.smoothing, self.chroma_smoothing)
         )
         largest = [np.max(value) for value in (self.smoothing, self.chroma_smoothing)]
         parts = _mixed(noise, _TO_LIGHT)
@@ -218,11 +227,11 @@ class CameraNoise(BaseNoise):
         parts[..., 1:] = _blurred(parts[..., 1:], color, largest[1])
         return _mixed(parts, _FROM_LIGHT)
 
-    def _log_level(self, value, rng, n_samples):
+    def _log_level(self, value, rng, images):
         """One number, or one per image whose logarithm is uniform in the range."""
         if isinstance(value, tuple | list):
             value = tuple(math.log(v) for v in value)
-            return math.e ** self._level(value, rng, n_samples)
+            return math.e ** self._level(value, rng, images)
         return float(value)
 
     def _validate_params(self):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._checks import tuple_of
-from ._base import BaseNoise
+from ._base import BaseNoise, one_each
 
 _INJECTORS = tuple_of(BaseNoise, "a list of at least one injector, as in [GaussianNoise()]")
 
@@ -14,7 +14,6 @@ class _ComposedNoise(BaseNoise):
     _parameter_constraints: dict = {
         **BaseNoise._parameter_constraints,
         "noises": [_INJECTORS],
-        "image_shape": [tuple, list, None],
     }
 
     def __init__(
@@ -109,9 +108,14 @@ class NoiseSequence(_ComposedNoise):
     noises : list of injectors
         Applied in this order. Their seeds and `when` do not count.
     image_shape : tuple of int or None, default=None
-        ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
-        grey image, or a 1-D signal where the number of values is not a square.
+        Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
+        n_channels)`` and so on. None takes rows of a square number of values that look like square
+        images for such, and all others for signals.
         Matters only where one of the noises looks at neighbours.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
     clip : "auto", (float, float) or None, default="auto"
         Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
         in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
@@ -124,6 +128,8 @@ class NoiseSequence(_ComposedNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     clip_ : (float, float) or None
         Range to which the noisy images are clipped.
     seed_ : int
@@ -151,11 +157,6 @@ class NoiseSequence(_ComposedNoise):
             images = noise.corrupt(images, rng)
         return images
 
-    def _output_hwc(self, hwc):
-        for noise in self.noises:
-            hwc = noise._output_hwc(hwc)
-        return hwc
-
 
 class OneOf(_ComposedNoise):
     r"""Apply one of several noises to each image, chosen with equal probability.
@@ -166,12 +167,16 @@ class OneOf(_ComposedNoise):
     Parameters
     ----------
     noises : list of injectors
-        Their seeds and `when` do not count. All must keep the size of the images, or change it
-        alike.
+        Their seeds and `when` do not count.
     image_shape : tuple of int or None, default=None
-        ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
-        grey image, or a 1-D signal where the number of values is not a square.
+        Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
+        n_channels)`` and so on. None takes rows of a square number of values that look like square
+        images for such, and all others for signals.
         Matters only where one of the noises looks at neighbours.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
     clip : "auto", (float, float) or None, default="auto"
         Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
         in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
@@ -184,6 +189,8 @@ class OneOf(_ComposedNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     clip_ : (float, float) or None
         Range to which the noisy images are clipped.
     seed_ : int
@@ -207,18 +214,9 @@ class OneOf(_ComposedNoise):
     """
 
     def _corrupt(self, images, rng):
-        choice = rng.integers(0, len(self.noises), (len(images), 1, 1, 1))
+        choice = rng.integers(0, len(self.noises), one_each(images))
         # Every noise corrupts every image, so that the numbers of one do not shift another's; each
         # gets images of its own, because it may write to them.
         return sum(
             noise.corrupt(images + 0, rng) * (choice == i) for i, noise in enumerate(self._held())
         )
-
-    def _output_hwc(self, hwc):
-        shapes = {noise._output_hwc(hwc) for noise in self.noises}
-        if len(shapes) > 1:
-            raise ValueError(
-                f"The noises of OneOf turn images of height, width and channels {hwc} into "
-                f"different shapes {sorted(shapes)}; let all change the size alike."
-            )
-        return shapes.pop()

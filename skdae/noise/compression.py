@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 
 from .._checks import import_extra
-from ._base import BaseNoise, level
+from ._base import BaseNoise, by_planes, level
 
 
 class JPEGNoise(BaseNoise):
@@ -20,8 +20,13 @@ class JPEGNoise(BaseNoise):
     quality : int or (int, int), default=50
         From 1, the worst, to 100. A pair draws one quality per image, uniformly from the range.
     image_shape : tuple of int or None, default=None
-        ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
-        grey image, or a 1-D signal where the number of values is not a square.
+        Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
+        n_channels)`` and so on. None takes rows of a square number of values that look like square
+        images for such, and all others for signals.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
     clip : "auto", (float, float) or None, default="auto"
         Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
         in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
@@ -34,6 +39,8 @@ class JPEGNoise(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     clip_ : (float, float) or None
         Range to which the noisy images are clipped.
     seed_ : int
@@ -67,7 +74,6 @@ class JPEGNoise(BaseNoise):
     _parameter_constraints: dict = {
         **BaseNoise._parameter_constraints,
         "quality": level(Integral, 1, 100),
-        "image_shape": [tuple, list, None],
     }
     _spatial = _is_unit = True
 
@@ -85,6 +91,10 @@ class JPEGNoise(BaseNoise):
         self.image_shape = image_shape
 
     def _corrupt(self, images, rng):
+        return by_planes(lambda planes: self._stored(planes, rng), images)
+
+    def _stored(self, images, rng):
+        """Images stored and read back."""
         qualities = [self.quality] * len(images)
         if isinstance(self.quality, tuple | list):
             low, high = map(int, self.quality)

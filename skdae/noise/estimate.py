@@ -11,9 +11,8 @@ from .._checks import check_parameters
 from .._images import (
     check_any_images,
     check_targets,
-    resolve_image_shape,
+    geometry_of,
     to_float,
-    to_hwc,
     warn_user,
 )
 from ..filters.noise_level import noise_std
@@ -49,6 +48,7 @@ def estimate_noise(
     model: str = "gaussian",
     *,
     image_shape: tuple[int, ...] | None = None,
+    channel_axis: int | str | None = "auto",
 ) -> BaseNoise:
     r"""Estimate the noise of images, and return it as an injector.
 
@@ -68,8 +68,13 @@ def estimate_noise(
         "gaussian" has one standard deviation everywhere. "poisson-gaussian" has the variance
         :math:`g (x - b) + \sigma^2`, which grows with the light.
     image_shape : tuple of int or None, default=None
-        ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means a square grey image, or a 1-D signal where the number of values is not a square.
+        Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
+        n_channels)`` and so on. None takes rows of a square number of values that look like square
+        images for such, and all others for signals.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
 
     Returns
     -------
@@ -128,7 +133,7 @@ def estimate_noise(
     (20, 42000.0)
     """
     check_parameters("estimate_noise", _MODEL, model=model)
-    planes, targets = _planes(X, y, image_shape)
+    planes, targets = _planes(X, y, image_shape, channel_axis)
     means, variances = _mean_and_variance(planes, targets)
     if model == "poisson-gaussian":
         return _camera(means, *_line(means, variances))
@@ -137,7 +142,7 @@ def estimate_noise(
     return GaussianNoise(std=float(np.sqrt(variances.mean())))
 
 
-def choose_noise(X, image_shape=None):
+def choose_noise(X, image_shape=None, channel_axis="auto"):
     """The noise of images: Gaussian, or Poisson-Gaussian or speckle where it grows with the light.
 
     Speckle is what a variance that is the square of the mean explains better than a line. On Set12
@@ -147,7 +152,7 @@ def choose_noise(X, image_shape=None):
 
     Parameters
     ----------
-    X, image_shape
+    X, image_shape, channel_axis
         As in `estimate_noise`; too few pixels, and images without noise, are welcome.
 
     Returns
@@ -155,7 +160,7 @@ def choose_noise(X, image_shape=None):
     noise : GaussianNoise, PoissonGaussianNoise or SpeckleNoise
         Without clipping.
     """
-    planes, _ = _planes(X, None, image_shape)
+    planes, _ = _planes(X, None, image_shape, channel_axis)
     try:
         means, variances = _mean_and_variance(planes, None)
     except ValueError:
@@ -248,13 +253,16 @@ def _is_grain_of_jpeg(image, unit):
 
 
 def mean_and_variance(
-    X: ArrayLike, y: ArrayLike | None = None, image_shape: tuple[int, ...] | None = None
+    X: ArrayLike,
+    y: ArrayLike | None = None,
+    image_shape: tuple[int, ...] | None = None,
+    channel_axis: int | str | None = "auto",
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean of images and variance of their noise, in groups of equal brightness.
 
     Parameters
     ----------
-    X, y, image_shape
+    X, y, image_shape, channel_axis
         As in `estimate_noise`.
 
     Returns
@@ -262,7 +270,7 @@ def mean_and_variance(
     means : ndarray of shape (n_groups,)
     variances : ndarray of shape (n_groups,)
     """
-    return _mean_and_variance(*_planes(X, y, image_shape))
+    return _mean_and_variance(*_planes(X, y, image_shape, channel_axis))
 
 
 def _mean_and_variance(planes, targets):
@@ -344,27 +352,27 @@ def _moments(plane, target, ends, unit):
     return moments
 
 
-def _planes(X, y, image_shape):
-    """The channels of checked images as planes, and those of their targets, or None."""
-    X = check_any_images(X)
-    is_flat = isinstance(X, np.ndarray) and X.ndim == 2
-    image_shape = resolve_image_shape(X.shape, image_shape) if is_flat else None
-    y = check_targets(X, y)
-    if y is not None and [x.shape for x in X] != [target.shape for target in y]:
-        raise ValueError(
-            f"y has images of shape {y[0].shape}, but X of {X[0].shape}; pass clean images, or "
-            "other frames, of the same size."
-        )
+def _planes(X, y, image_shape, channel_axis):
+    """The channels of checked images as planes, and those of their targets, or None.
+
+    A signal is a plane of one row; of volumes, each slice is one.
+    """
+    X = check_any_images(X, channel_axis=channel_axis)
+    geometry = geometry_of(
+        X if isinstance(X, np.ndarray) else X[0][None], image_shape, channel_axis
+    )
+    y = check_targets(X, y, channel_axis)
     return [
-        images and [plane for image in images for plane in _channels(image, image_shape)]
+        images and [plane for image in images for plane in _channels(image, geometry)]
         for images in (list(X), None if y is None else list(y))
     ]
 
 
-def _channels(image, image_shape):
-    """The channels of an image."""
-    shape = image.shape if image.ndim > 1 else image_shape or image.shape
-    return np.moveaxis(to_float(image).reshape(to_hwc(shape)), 2, 0)
+def _channels(image, geometry):
+    """The channels of an image as planes."""
+    sample = geometry.read(to_float(image)[None])[0]
+    height, width = ((1, *sample.shape) if sample.ndim == 2 else sample.shape[-3:])[:2]
+    return np.moveaxis(sample, -1, 0).reshape(-1, height, width)
 
 
 def _blocks(plane, target, stride, ends):

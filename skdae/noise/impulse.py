@@ -26,6 +26,10 @@ class SaltPepper(BaseNoise):
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means that each
         value of a flat row is a pixel.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
     clip : "auto", (float, float) or None, default="auto"
         Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
         in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
@@ -38,6 +42,8 @@ class SaltPepper(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     clip_ : (float, float) or None
         Range to which the noisy images are clipped.
     seed_ : int
@@ -66,7 +72,6 @@ class SaltPepper(BaseNoise):
         **BaseNoise._parameter_constraints,
         "amount": level(Real, 0, 1),
         "salt_ratio": [Interval(Real, 0, 1, closed="both")],
-        "image_shape": [tuple, list, None],
     }
     _is_unit = True
 
@@ -86,9 +91,9 @@ class SaltPepper(BaseNoise):
         self.image_shape = image_shape
 
     def _corrupt(self, images, rng):
-        amount = self._level(self.amount, rng, len(images))
+        amount = self._level(self.amount, rng, images)
         # One number per pixel decides both: below amount a hit, below the salt's share salt.
-        chance = rng.uniform(0.0, 1.0, (*images.shape[:3], 1))
+        chance = rng.uniform(0.0, 1.0, (*images.shape[:-1], 1))
         hit = chance < amount
         salt = chance < amount * float(self.salt_ratio)
         return images * ~hit + salt
@@ -106,6 +111,13 @@ class MaskingNoise(BaseNoise):
         the range.
     value : float, default=0.0
         What lost values are set to, in the units of `X`.
+    image_shape : tuple of int or None, default=None
+        Shape of one sample, for flat rows. It makes no difference to this noise, which does not
+        look at neighbors.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
     clip : "auto", (float, float) or None, default="auto"
         Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
         in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
@@ -118,6 +130,8 @@ class MaskingNoise(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     clip_ : (float, float) or None
         Range to which the noisy images are clipped.
     seed_ : int
@@ -167,6 +181,6 @@ class MaskingNoise(BaseNoise):
         self.value = value
 
     def _corrupt(self, images, rng):
-        amount = self._level(self.amount, rng, len(images))
+        amount = self._level(self.amount, rng, images)
         lost = rng.uniform(0.0, 1.0, images.shape) < amount
         return replaced(images, lost, self.value)

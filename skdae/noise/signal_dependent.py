@@ -33,6 +33,13 @@ class PoissonNoise(BaseNoise):
     peak : float or (float, float), default=255.0
         Photons :math:`p` counted where the image is 1.0, from 1e-9 to 1e9; fewer photons are more
         noise. A pair draws one peak per image, uniformly from the range.
+    image_shape : tuple of int or None, default=None
+        Shape of one sample, for flat rows. It makes no difference to this noise, which does not
+        look at neighbors.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
     clip : "auto", (float, float) or None, default="auto"
         Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
         in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
@@ -45,6 +52,8 @@ class PoissonNoise(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     clip_ : (float, float) or None
         Range to which the noisy images are clipped.
     seed_ : int
@@ -85,7 +94,7 @@ class PoissonNoise(BaseNoise):
         self.peak = peak
 
     def _corrupt(self, images, rng):
-        peak = self._level(self.peak, rng, len(images))
+        peak = self._level(self.peak, rng, images)
         return rng.poisson((images * peak).clip(0.0, _MAX_RATE)) / peak
 
     def warn_if_clipped(self, low, high):
@@ -113,6 +122,13 @@ class PoissonGaussianNoise(BaseNoise):
         one level per image, uniformly from the range.
     offset : float, default=0.0
         Value :math:`b` of a pixel without light, in the units of `X`.
+    image_shape : tuple of int or None, default=None
+        Shape of one sample, for flat rows. It makes no difference to this noise, which does not
+        look at neighbors.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
     clip : "auto", (float, float) or None, default="auto"
         Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
         in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
@@ -125,6 +141,8 @@ class PoissonGaussianNoise(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     clip_ : (float, float) or None
         Range to which the noisy images are clipped.
     seed_ : int
@@ -179,8 +197,8 @@ class PoissonGaussianNoise(BaseNoise):
         self.offset = offset
 
     def _corrupt(self, images, rng):
-        gain = self._level(self.gain, rng, len(images))
-        std = self._level(self.std, rng, len(images))
+        gain = self._level(self.gain, rng, images)
+        std = self._level(self.std, rng, images)
         offset = float(self.offset)
         photons = ((images - offset) / gain).clip(0.0, None)
         # The noise of more photons than can be drawn is less than float64 resolves.
@@ -208,6 +226,13 @@ class SpeckleNoise(BaseNoise):
     distribution : {"gaussian", "uniform"}, default="gaussian"
         Distribution of :math:`n`, whose mean is 0; the uniform one spans
         :math:`\pm \sqrt 3\, \sigma`.
+    image_shape : tuple of int or None, default=None
+        Shape of one sample, for flat rows. It makes no difference to this noise, which does not
+        look at neighbors.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
     clip : "auto", (float, float) or None, default="auto"
         Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
         in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
@@ -220,6 +245,8 @@ class SpeckleNoise(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     clip_ : (float, float) or None
         Range to which the noisy images are clipped.
     seed_ : int
@@ -263,7 +290,7 @@ class SpeckleNoise(BaseNoise):
         self.distribution = distribution
 
     def _corrupt(self, images, rng):
-        std = self._level(self.std, rng, len(images))
+        std = self._level(self.std, rng, images)
         if self.distribution == "gaussian":
             ratio = rng.normal(0.0, std, images.shape)
         else:

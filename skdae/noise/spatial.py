@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._images import MAX_LEVEL
-from ._base import BaseNoise, LevelRange, level, replaced
+from ._base import BaseNoise, LevelRange, level, one_each, replaced
 
 
 class Occlusion(BaseNoise):
@@ -21,15 +21,21 @@ class Occlusion(BaseNoise):
         pair draws a size per image, for a rectangle height and width each, from low to high, both
         included. What does not fit into the image hides all of it.
     orientation : {"random", "rows", "columns", "rectangle"}, default="random"
-        "rows" hides full rows, "columns" full columns; "random" tosses a coin for each image.
+        "rows" hides full rows, "columns" full columns; "random" tosses a coin for each image. Of
+        volumes, the same rows and columns of all slices; of signals, always a part.
     start : (int, int) or None, default=None
         First hidden row or column, drawn from low to high, both included. None means anywhere that
         the occlusion fits.
     value : float, default=1.0
         What hidden pixels show, in the units of `X`.
     image_shape : tuple of int or None, default=None
-        ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
-        grey image, or a 1-D signal where the number of values is not a square.
+        Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
+        n_channels)`` and so on. None takes rows of a square number of values that look like square
+        images for such, and all others for signals.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
     clip : "auto", (float, float) or None, default="auto"
         Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
         in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
@@ -42,6 +48,8 @@ class Occlusion(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     clip_ : (float, float) or None
         Range to which the noisy images are clipped.
     seed_ : int
@@ -70,7 +78,6 @@ class Occlusion(BaseNoise):
         "orientation": [StrOptions({"random", "rows", "columns", "rectangle"})],
         "start": [LevelRange(Integral, 0, None, closed="left"), None],
         "value": [Interval(Real, -MAX_LEVEL, MAX_LEVEL, closed="both")],
-        "image_shape": [tuple, list, None],
     }
     _spatial = True
 
@@ -94,10 +101,13 @@ class Occlusion(BaseNoise):
         self.image_shape = image_shape
 
     def _corrupt(self, images, rng):
-        rows = self._hidden(images, rng, axis=1)
-        columns = self._hidden(images, rng, axis=2)
+        n_axes = images.ndim - 2
+        columns = self._hidden(images, rng, axis=n_axes)
+        if n_axes == 1:
+            return replaced(images, columns, self.value)
+        rows = self._hidden(images, rng, axis=n_axes - 1)
         if self.orientation == "random":
-            lying = rng.integers(0, 2, (len(images), 1, 1, 1)) == 1
+            lying = rng.integers(0, 2, one_each(images)) == 1
             hidden = (rows & lying) | (columns & ~lying)
         else:
             masks = {"rows": rows, "columns": columns, "rectangle": rows & columns}
@@ -105,14 +115,13 @@ class Occlusion(BaseNoise):
         return replaced(images, hidden, self.value)
 
     def _hidden(self, images, rng, axis):
-        """Whether each row (`axis` 1) or column (`axis` 2) is hidden, a mask that broadcasts."""
-        one_each = (len(images), 1, 1, 1)
+        """Whether each row or column is hidden, a mask that broadcasts."""
         low, high = self.size if isinstance(self.size, tuple | list) else (self.size, self.size)
-        size = rng.integers(int(low), int(high) + 1, one_each)
+        size = rng.integers(int(low), int(high) + 1, one_each(images))
         first, last = self.start or (0, (images.shape[axis] - size).clip(0, None))
-        start = rng.integers(first, last + 1, one_each)
+        start = rng.integers(first, last + 1, one_each(images))
         # Places are a running count of ones, because arrays and tensors both know it.
-        ones = images[:1, :, :1, :1] if axis == 1 else images[:1, :1, :, :1]
+        ones = images[tuple(slice(None if i == axis else 1) for i in range(images.ndim))]
         place = (ones == ones).cumsum(axis) - 1
         return (place >= start) & (place < start + size)
 
@@ -120,18 +129,22 @@ class Occlusion(BaseNoise):
 class Downsample(BaseNoise):
     r"""Lower the resolution of images by averaging blocks of pixels.
 
-    Each block of ``factor × factor`` pixels becomes their mean; a 1-D signal is shrunk along its
-    length. If the last blocks extend beyond the border, its pixels are repeated. The output is
-    smaller than the input. This is the "noise" of super-resolution.
+    Each pixel of a block of ``factor × factor`` pixels becomes their mean, and the size stays; of
+    signals and volumes, blocks have one side or three. If the last blocks extend beyond the border,
+    its pixels are repeated. This is the "noise" of super-resolution.
 
     Parameters
     ----------
     factor : int, default=2
-        Height and width are divided by this, at least 1, and rounded up. What exceeds a side
-        averages all of it.
+        Side of the blocks in pixels, at least 1. What exceeds a side averages all of it.
     image_shape : tuple of int or None, default=None
-        ``(height, width)`` or ``(height, width, n_channels)`` of flat rows. None means a square
-        grey image, or a 1-D signal where the number of values is not a square.
+        Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
+        n_channels)`` and so on. None takes rows of a square number of values that look like square
+        images for such, and all others for signals.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
+        four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
+        signals with several leads ``(n_samples, length, n_channels)``, -1.
     clip : "auto", (float, float) or None, default="auto"
         Range to which the noisy images are clipped. "auto" is [0, 1] where the images of `fit` lie
         in it, as those of `uint8` do, and no clipping otherwise. None does not clip.
@@ -144,6 +157,8 @@ class Downsample(BaseNoise):
     ----------
     image_shape_ : tuple of int
         Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
     clip_ : (float, float) or None
         Range to which the noisy images are clipped.
     seed_ : int
@@ -158,14 +173,15 @@ class Downsample(BaseNoise):
     >>> import numpy as np
     >>> from skdae import Downsample
     >>> Downsample(factor=2).fit_transform(np.arange(16.0).reshape(1, 4, 4) / 16)
-    array([[[0.15625, 0.28125],
-            [0.65625, 0.78125]]])
+    array([[[0.15625, 0.15625, 0.28125, 0.28125],
+            [0.15625, 0.15625, 0.28125, 0.28125],
+            [0.65625, 0.65625, 0.78125, 0.78125],
+            [0.65625, 0.65625, 0.78125, 0.78125]]])
     """
 
     _parameter_constraints: dict = {
         **BaseNoise._parameter_constraints,
         "factor": [Interval(Integral, 1, None, closed="left")],
-        "image_shape": [tuple, list, None],
     }
     _spatial = True
 
@@ -183,20 +199,18 @@ class Downsample(BaseNoise):
         self.image_shape = image_shape
 
     def _corrupt(self, images, rng):
-        n, *_, n_channels = images.shape
-        (rows, columns, _), (down, right) = self._output_hwc(images.shape[1:]), self._block(images)
-        for axis, length in ((1, rows * down), (2, columns * right)):
-            side = images.shape[axis]
-            if side < length:
-                place = [min(i, side - 1) for i in range(length)]
-                images = images[:, place] if axis == 1 else images[:, :, place]
-        # In memory order, on which the rounding of a mean depends.
-        flat = images.reshape(-1)
-        return flat.reshape(n, rows, down, columns, right, n_channels).mean((2, 4))
+        factor = int(self.factor)
+        for axis in range(1, images.ndim - 1):
+            images = _in_steps(images, axis, min(factor, images.shape[axis]))
+        return images
 
-    def _block(self, images):
-        """Height and width of a block, at most those of an image; a signal has height 1."""
-        return [min(int(self.factor), side) for side in images.shape[1:3]]
 
-    def _output_hwc(self, hwc):
-        return (*(-(-side // int(self.factor)) for side in hwc[:2]), hwc[2])
+def _in_steps(images, axis, n):
+    """Means of blocks of `n` values along an axis, each as often as it has values."""
+    side = images.shape[axis]
+    n_blocks = -(-side // n)
+    ahead = (slice(None),) * axis
+    # What lies beyond the border repeats it.
+    whole = images[*ahead, [min(i, side - 1) for i in range(n_blocks * n)]]
+    blocks = whole.reshape(*images.shape[:axis], n_blocks, n, *images.shape[axis + 1 :])
+    return blocks.mean(axis + 1)[*ahead, [i // n for i in range(side)]]

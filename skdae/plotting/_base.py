@@ -35,6 +35,11 @@ def as_numbers(values, name, n=None):
     return values
 
 
+def middle(planes):
+    """The slice that stands for a volume."""
+    return planes[len(planes) // 2]
+
+
 def split_injectors(estimator):
     """The fitted steps of a Pipeline up to its last noise injector, or None, and what follows."""
     steps = getattr(estimator, "steps", ())

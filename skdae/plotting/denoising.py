@@ -1,6 +1,5 @@
 """Images before and after denoising."""
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,18 +10,23 @@ from .._checks import POSITIVE_INT, check_parameters
 from .._images import (
     check_any_images,
     check_same_shape,
+    geometry_of,
     in_unit_range,
-    resolve_image_shape,
     shapes_of,
     to_float,
-    to_hwc,
-    to_nhwc,
     value_range,
 )
 from ..metrics.full_reference import check_data_range
-from ..metrics.scorers import corrupted, fitted_attribute, fitted_image_shape, resolve_metric
+from ..metrics.residual import as_planes
+from ..metrics.scorers import (
+    channel_axis_of,
+    corrupted,
+    fitted_attribute,
+    fitted_image_shape,
+    resolve_metric,
+)
 from ..noise._base import check_noise, description
-from ._base import BLUE, Axes, split_injectors
+from ._base import BLUE, Axes, middle, split_injectors
 
 
 class DenoisingDisplay:
@@ -37,12 +41,15 @@ class DenoisingDisplay:
             (n_samples, height, width, n_channels)
         Clean images. Their range, or [0, 1] where they lie in it, is shown from black to white.
     X_noisy : array-like
-        The same images with noise; they may be smaller or larger than the clean ones.
+        The same images with noise.
     X_denoised : array-like shaped like `X_clean`, or dict of str to such arrays
         Denoised images, or those of several denoisers by name, one row each.
     image_shape : tuple of int or None, default=None
-        ``(height, width[, n_channels])`` or ``(length,)``, for flat rows. ``None`` takes them as
-        square grey images, or else as 1-D signals, which are drawn as lines.
+        Shape of one sample, for flat rows. None takes those that look like square images for such,
+        and all others for signals, which are drawn as lines. Of volumes, the middle slice is drawn.
+    channel_axis : {"auto", -1, None}, default="auto"
+        -1 if the last axis holds channels, None if no axis does. "auto" takes the last of four axes
+        for channels.
     metric : {"mse", "mae", "psnr", "ssim"}, callable or None, default="psnr"
         What is written under noisy and denoised images; "= clean" where it is infinite, as the
         PSNR of equal images. None writes nothing.
@@ -81,19 +88,23 @@ class DenoisingDisplay:
         X_denoised: ArrayLike | Mapping[str, ArrayLike],
         *,
         image_shape: tuple[int, ...] | None = None,
+        channel_axis: int | str | None = "auto",
         metric: str | Callable[..., float] | None = "psnr",
         data_range: float | None = None,
         input_label: str = "noisy",
     ) -> None:
-        self.X_clean = check_any_images(X_clean, "X_clean")
-        self.X_noisy = check_any_images(X_noisy, "X_noisy")
+        self.X_clean = check_any_images(X_clean, "X_clean", channel_axis)
+        self.X_noisy = check_any_images(X_noisy, "X_noisy", channel_axis)
         if not isinstance(X_denoised, Mapping):
             X_denoised = {"denoised": X_denoised}
         self.X_denoised = {
-            name: check_any_images(X, f"X_denoised of {name!r}") for name, X in X_denoised.items()
+            name: check_any_images(X, f"X_denoised of {name!r}", channel_axis)
+            for name, X in X_denoised.items()
         }
-        first = (len(self.X_clean), *self.X_clean[0].shape)
-        self.image_shape = resolve_image_shape(first, image_shape)
+        is_list = isinstance(self.X_clean, list)
+        first = self.X_clean[0][None] if is_list else self.X_clean
+        self._geometry = geometry_of(first, image_shape, channel_axis)
+        self.image_shape = self._geometry.image_shape
         self.metric = metric
         self.data_range = data_range
         self.input_label = input_label
@@ -104,12 +115,9 @@ class DenoisingDisplay:
             check_data_range(self.data_range, self.X_clean)
         clean, noisy = self.X_clean, self.X_noisy
         denoised = {f"X_denoised of {name!r}": X for name, X in self.X_denoised.items()}
-        # Noisy images may have another size.
-        if noisy[0].ndim != clean[0].ndim or len(noisy) != len(clean):
-            denoised["X_noisy"] = noisy
-        check_same_shape(X_clean=clean, **denoised)
-        n_channels = to_hwc(self.image_shape)[2]
-        if n_channels not in (1, 3):
+        check_same_shape(X_clean=clean, X_noisy=noisy, **denoised)
+        n_channels = self._geometry.n_channels
+        if n_channels not in (1, 3) and self._geometry.rank > 1:
             raise ValueError(
                 f"Images of {n_channels} channels cannot be shown; pass grey images, or three "
                 "channels, such as X[..., :3]."
@@ -125,6 +133,7 @@ class DenoisingDisplay:
         X_noisy: ArrayLike | None = None,
         n_images: int = 8,
         image_shape: tuple[int, ...] | None = None,
+        channel_axis: int | str | None = "auto",
         metric: str | Callable[..., float] | None = "psnr",
         data_range: float | None = None,
         name: str = "denoised",
@@ -149,6 +158,8 @@ class DenoisingDisplay:
         n_images : int, default=8
         image_shape : tuple of int or None, default=None
             For flat rows; ``None`` means the shape that the estimator was fitted on.
+        channel_axis : {"auto", -1, None}, default="auto"
+            As above; "auto" means that of the estimator.
         metric : {"mse", "mae", "psnr", "ssim"}, callable or None, default="psnr"
         data_range : float or None, default=None
             Largest possible value minus the smallest, for "psnr" and "ssim". None is 1.0 for images
@@ -174,11 +185,13 @@ class DenoisingDisplay:
         named = estimator if isinstance(estimator, Mapping) else {name: estimator}
         named = {name: getattr(each, "best_estimator_", each) for name, each in named.items()}
         X_clean = _first(X_clean, n_images)
+        if channel_axis == "auto":
+            channel_axis = channel_axis_of(next(iter(named.values()), None))
         if X_noisy is None:
             X_input = _add_noise(named.values(), X_clean, noise)
         else:
             X_input = _first(X_noisy, n_images)
-        shapes = shapes_of(check_any_images(X_clean, "X_clean"))
+        shapes = shapes_of(check_any_images(X_clean, "X_clean", channel_axis))
         if image_shape is None and isinstance(shapes, tuple) and len(shapes) == 2:
             known = (fitted_image_shape(each, shapes[1]) for each in named.values())
             image_shape = next((shape for shape in known if shape is not None), None)
@@ -187,6 +200,7 @@ class DenoisingDisplay:
             _seen(named.values(), X_input),
             {name: each.predict(X_input) for name, each in named.items()},
             image_shape=image_shape,
+            channel_axis=channel_axis,
             metric=metric,
             data_range=data_range,
             input_label=input_label,
@@ -201,6 +215,7 @@ class DenoisingDisplay:
         *,
         n_images: int = 8,
         image_shape: tuple[int, ...] | None = None,
+        channel_axis: int | str | None = "auto",
         metric: str | Callable[..., float] | None = "psnr",
         data_range: float | None = None,
         input_label: str = "noisy",
@@ -219,6 +234,7 @@ class DenoisingDisplay:
             The denoised images, or those of several denoisers by name, one row each.
         n_images : int, default=8
         image_shape : tuple of int or None, default=None
+        channel_axis : {"auto", -1, None}, default="auto"
         metric : {"mse", "mae", "psnr", "ssim"}, callable or None, default="psnr"
         data_range : float or None, default=None
             Largest possible value minus the smallest, for "psnr" and "ssim". None is 1.0 for images
@@ -243,6 +259,7 @@ class DenoisingDisplay:
             X_noisy,
             X_denoised,
             image_shape=image_shape,
+            channel_axis=channel_axis,
             metric=metric,
             data_range=data_range,
             input_label=input_label,
@@ -266,9 +283,9 @@ class DenoisingDisplay:
         """
         rows = [("clean", self.X_clean), (self.input_label, self.X_noisy)]
         rows += self.X_denoised.items()
-        height, width, _ = to_hwc(self.image_shape)
+        height, width = (0.6, 1, *self._geometry.spatial)[-2:]
         # Height of a panel over its width.
-        aspect = 0.6 if len(self.image_shape) == 1 else min(max(height / width, 0.25), 4.0)
+        aspect = 0.6 if self._geometry.rank == 1 else min(max(height / width, 0.25), 4.0)
         self.axes_ = _grid(ax, [name for name, _ in rows], len(self.X_clean), aspect)
         self.figure_ = self.axes_[0, 0].figure
         low, high = value_range([image for _, X in rows for image in X])
@@ -279,7 +296,7 @@ class DenoisingDisplay:
             for panel, x, clean in zip(axes, X, self.X_clean, strict=True):
                 image = self._image(x, black_and_white)
                 label = self._label(clean[None], x[None]) if i else ""
-                if image.ndim == 1:
+                if self._geometry.rank == 1:
                     panel.plot(image, color=BLUE, linewidth=1)
                     panel.set_ylim(low - margin, high + margin)
                 else:
@@ -289,29 +306,24 @@ class DenoisingDisplay:
         return self
 
     def _image(self, x, black_and_white):
-        """One image as Matplotlib draws it, in [0, 1]; a signal is 1-D, in its own units."""
-        image = to_float(to_nhwc(x[None], self._shape_of(x)))[0]
-        if len(self.image_shape) == 1:
-            return image[0, :, 0]
+        """One image as Matplotlib draws it, in [0, 1]; signals are in their own units."""
+        if self._geometry.rank == 1:
+            return self._geometry.read(to_float(x)[None])[0]
+        image = middle(as_planes(to_float(x)[None], self._geometry))
         low, high = black_and_white
         image = (image - low) / (high - low or 1)
         return np.clip(image if image.shape[-1] == 3 else image[..., 0], 0, 1)
 
-    def _shape_of(self, x):
-        """Shape of one image; a flat row of another length is an image of another scale."""
-        if x.ndim > 1 or len(self.image_shape) == 1:
-            return x.shape
-        height, width, n_channels = to_hwc(self.image_shape)
-        scale = math.sqrt(x.size / (height * width * n_channels))
-        own_shape = (round(height * scale), round(width * scale), n_channels)
-        return resolve_image_shape((1, x.size), own_shape)
-
     def _label(self, clean, x):
         """The metric of a batch of one in words; empty where there is nothing to compare."""
-        if x.shape != clean.shape or self.metric is None:
+        if self.metric is None:
             return ""
         metric = resolve_metric(self.metric, self.data_range)
-        options = {"image_shape": self.image_shape} if metric.spatial and x.ndim == 2 else {}
+        options = {}
+        if isinstance(self.metric, str):
+            options["channel_axis"] = self._geometry.channel_axis
+        if metric.spatial and x.ndim == 2:
+            options["image_shape"] = self.image_shape
         value = metric.function(clean, x, **options)
         # No number says how good it is, such as the PSNR of an input without noise.
         return "= clean" if np.isposinf(value) else metric.text.format(value)
@@ -348,7 +360,8 @@ def _seen(estimators, X):
         for injectors, _ in map(split_injectors, estimators)
     )
     for other in others:
-        if not all(map(np.array_equal, check_any_images(first), check_any_images(other))):
+        pair = (check_any_images(X, channel_axis=None) for X in (first, other))
+        if not all(map(np.array_equal, *pair)):
             raise ValueError(
                 "The estimators do not denoise the same noisy images, because Pipelines among them "
                 "corrupt these by themselves; pass without_noise(pipeline), and noise=."

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._images import check_images, check_same_shape, guess_image_shape, to_float, to_hwc
-from ._base import BLUE, ORANGE, Axes, as_numbers, figure_and_axes
+from .._images import check_images, check_same_shape, to_float
+from ..metrics.residual import as_planes
+from ._base import BLUE, ORANGE, Axes, as_numbers, figure_and_axes, middle
 
 
 class IntervalDisplay:
@@ -78,16 +79,16 @@ class IntervalDisplay:
         -------
         display : IntervalDisplay
         """
-        X_noisy = check_images(X_noisy, name="X_noisy")[index, None]
+        axis = estimator.channel_axis
+        X_noisy = check_images(X_noisy, name="X_noisy", channel_axis=axis)[index, None]
         X_denoised, intervals = estimator.predict_interval(X_noisy)
-        shape = estimator.image_shape_
-        if X_denoised.ndim > 2 or np.prod(shape) != X_denoised[0].size:
-            flat = X_denoised.ndim == 2
-            shape = guess_image_shape(X_denoised.shape[1]) if flat else X_denoised.shape[1:]
-        images = [X_denoised[0], intervals[0, 0], intervals[1, 0]]
+        images = [X_denoised, *intervals]
         if X_clean is not None:
-            images.append(to_float(check_images(X_clean, name="X_clean"))[index])
-        denoised, low, high, *clean = (np.reshape(image, shape) for image in images)
+            clean = check_images(X_clean, name="X_clean", channel_axis=axis)
+            images.append(to_float(clean)[index, None])
+        denoised, low, high, *clean = (
+            middle(as_planes(image, estimator._geometry)) for image in images
+        )
         return cls(denoised, np.stack([low, high]), clean[0] if clean else None).plot()
 
     def plot(self) -> "IntervalDisplay":
@@ -99,7 +100,8 @@ class IntervalDisplay:
         """
         import matplotlib.pyplot as plt
 
-        shape = to_hwc(self.X_denoised.shape)
+        sides = self.X_denoised.shape
+        shape = sides if len(sides) == 3 else (*(1, *sides)[-2:], 1)
         denoised, low, high = (np.reshape(x, shape) for x in (self.X_denoised, *self.intervals))
         pictures = [("denoised", denoised), ("width", (high - low).mean(axis=2))]
         if self.X_clean is not None:
@@ -281,7 +283,9 @@ class WidthErrorDisplay:
 
 def _error_and_half_width(estimator, X_noisy, X_clean):
     """Absolute error and half width of the interval of each pixel."""
-    X_denoised, (low, high) = estimator.predict_interval(check_images(X_noisy, name="X_noisy"))
-    X_clean = to_float(check_images(X_clean, name="X_clean"))
+    axis = estimator.channel_axis
+    X_noisy = check_images(X_noisy, name="X_noisy", channel_axis=axis)
+    X_denoised, (low, high) = estimator.predict_interval(X_noisy)
+    X_clean = to_float(check_images(X_clean, name="X_clean", channel_axis=axis))
     check_same_shape(X_denoised=X_denoised, X_clean=X_clean)
     return np.abs(X_denoised - X_clean), (high - low) / 2

@@ -9,7 +9,13 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from .._images import check_any_images, shapes_of
-from ..metrics.scorers import corrupted, fitted_image_shape, resolve_metric, seeded_noise
+from ..metrics.scorers import (
+    channel_axis_of,
+    corrupted,
+    fitted_image_shape,
+    resolve_metric,
+    seeded_noise,
+)
 from ..noise import BaseNoise, estimate_noise
 from ..noise.anscombe import as_camera, noise_variance
 from ..noise.estimate import mean_and_variance
@@ -145,7 +151,10 @@ class NoiseLevelDisplay:
             level: corrupted(X_clean, clone(noise).set_params(**{param_name: level}))
             for level in np.asarray(levels).tolist()
         }
-        shapes = shapes_of(check_any_images(X_clean, "X_clean"))
+        axis = channel_axis_of(next(iter(denoisers.values()), None))
+        if isinstance(metric, str):
+            options["channel_axis"] = axis
+        shapes = shapes_of(check_any_images(X_clean, "X_clean", axis))
         if resolve_metric(metric).spatial and isinstance(shapes, tuple) and len(shapes) == 2:
             known = [fitted_image_shape(d, shapes[1]) for d in denoisers.values()]
             options["image_shape"] = next((shape for shape in known if shape), None)
@@ -153,9 +162,8 @@ class NoiseLevelDisplay:
             name: [function(X_clean, d.predict(X), **options) for X in noisy_images.values()]
             for name, d in denoisers.items()
         }
-        if all(shapes_of(check_any_images(X, "X")) == shapes for X in noisy_images.values()):
-            noisy = [function(X_clean, X, **options) for X in noisy_images.values()]
-            values = {"noisy": noisy, **values}
+        noisy = [function(X_clean, X, **options) for X in noisy_images.values()]
+        values = {"noisy": noisy, **values}
         level_name = f"{param_name} of {type(noise).__name__}"
         return cls(list(noisy_images), values, level_name=level_name, metric=metric).plot(ax=ax)
 
@@ -237,6 +245,7 @@ class NoiseDisplay:
         noise: BaseNoise | None = None,
         *,
         image_shape: tuple[int, ...] | None = None,
+        channel_axis: int | str | None = "auto",
         ax: Axes | None = None,
     ) -> "NoiseDisplay":
         """Measure the noise of images, as `skdae.noise.estimate_noise` does, and plot it.
@@ -252,6 +261,8 @@ class NoiseDisplay:
             The model to compare with; None estimates a Poisson-Gaussian one.
         image_shape : tuple of int or None, default=None
             Shape of flat rows, as in `skdae.noise.estimate_noise`.
+        channel_axis : {"auto", -1, None}, default="auto"
+            As in `skdae.noise.estimate_noise`.
         ax : Axes or None, default=None
             Axes to draw on; ``None`` makes a figure.
 
@@ -265,8 +276,9 @@ class NoiseDisplay:
             If the images do not tell their noise.
         """
         if noise is None:
-            noise = estimate_noise(X, y, "poisson-gaussian", image_shape=image_shape)
-        return cls(*mean_and_variance(X, y, image_shape), noise).plot(ax=ax)
+            shape = {"image_shape": image_shape, "channel_axis": channel_axis}
+            noise = estimate_noise(X, y, "poisson-gaussian", **shape)
+        return cls(*mean_and_variance(X, y, image_shape, channel_axis), noise).plot(ax=ax)
 
     def plot(self, ax: Axes | None = None) -> "NoiseDisplay":
         """Draw the points and the line.

@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._images import check_images, check_same_shape, resolve_image_shape, to_float, to_nhwc
-from ..metrics.residual import autocorrelation, check_noise_model, standardized_residual
+from .._images import check_images, check_same_shape, geometry_of, to_float
+from ..metrics.residual import as_planes, autocorrelation, check_noise_model, standardized_residual
 from ..noise import BaseNoise
+from ._base import middle
 
 
 class ResidualDisplay:
@@ -56,13 +57,15 @@ class ResidualDisplay:
         *,
         index: int = 0,
         image_shape: tuple[int, ...] | None = None,
+        channel_axis: int | str | None = "auto",
     ) -> "ResidualDisplay":
         """Plot what was removed from one of some images.
 
         Parameters
         ----------
-        X_noisy, X_denoised, noise, image_shape
-            As in `skdae.metrics.residual_report`, but for lists of images of different sizes.
+        X_noisy, X_denoised, noise, image_shape, channel_axis
+            As in `skdae.metrics.residual_report`, but for lists of images of different sizes. Of a
+            volume, the middle slice is shown.
         index : int, default=0
             Which image.
 
@@ -72,13 +75,14 @@ class ResidualDisplay:
         """
         model = check_noise_model(noise)
         images = {
-            name: check_images(X, name=name)
+            name: check_images(X, name=name, channel_axis=channel_axis)
             for name, X in (("X_noisy", X_noisy), ("X_denoised", X_denoised))
         }
         check_same_shape(**images)
-        shape = resolve_image_shape(images["X_noisy"].shape, image_shape)
+        geometry = geometry_of(images["X_noisy"], image_shape, channel_axis)
         noisy, denoised = (
-            to_float(to_nhwc(X, shape))[index].astype(np.float64) for X in images.values()
+            middle(as_planes(to_float(X)[index, None], geometry)).astype(np.float64)
+            for X in images.values()
         )
         return cls(standardized_residual(noisy, denoised, model)).plot()
 

@@ -46,9 +46,6 @@ def composed(draw, hwc):
     for _, part, _ in parts:
         verdict &= part
     noises = [noise for noise, _, _ in parts]
-    # Sizes that change are known only where the images are.
-    if any(type(noise).__name__ == "Downsample" for noise in noises):
-        verdict &= EITHER
     if draw.random() < 0.05:
         noises, verdict = choose(draw, [], None, "noise", [3], [skdae.MedianFilter()]), BAD
     cls = choose(draw, skdae.NoiseSequence, skdae.OneOf)
@@ -75,9 +72,8 @@ def noise(draw, name=None):
     out = attempt(injector.transform, images.X, verdict=verdict)
     if out is None:
         return
-    if not _changes_size(injector):
-        clip = injector.clip_ if injector.when == "always" else None
-        same_shape(out, images, dtype=result_dtype(images), clip=clip)
+    clip = injector.clip_ if injector.when == "always" else None
+    same_shape(out, images, dtype=result_dtype(images), clip=clip)
     equal(out, injector.transform(images.X), "two calls differ")
     if isinstance(images.X, np.ndarray) and images.X.dtype != object:
         equal(out[::-1], injector.transform(images.X[::-1]), "noise depends on the order")
@@ -85,21 +81,15 @@ def noise(draw, name=None):
         _corrupts_tensors(injector, images, verdict)
     other = d.images(draw)
     again = attempt(injector.transform, other.X, verdict=BAD if other.verdict is BAD else EITHER)
-    if again is not None and not _changes_size(injector):
+    if again is not None:
         same_shape(again, other, dtype=result_dtype(other))
-
-
-def _changes_size(injector):
-    parts = getattr(injector, "noises", [injector])
-    parts = parts if isinstance(parts, list) else []
-    return any(type(noise).__name__ == "Downsample" and noise.factor != 1 for noise in parts)
 
 
 def _corrupts_tensors(injector, images, verdict):
     """As in a training loop."""
-    if images.verdict is not SOUND or _changes_size(injector):
+    if images.verdict is not SOUND:
         return
-    hwc = skdae._images.to_hwc(injector.image_shape_)
+    hwc = injector._geometry.shape
     batch = torch.from_numpy(np.array(images.X, dtype=np.float32).reshape(-1, *hwc))
     before = batch.clone()
     rng = TorchGenerator(torch.Generator().manual_seed(0))
@@ -172,7 +162,6 @@ def net(draw, cls):
     if "noise" in cls().get_params() and draw.random() < 0.5:
         params["noise"], part, _ = estimator(draw, choose(draw, *NOISES))
         verdict &= part
-        verdict &= EITHER if _changes_size(params["noise"]) else SOUND
     if draw.random() < 0.2:
         name = choose(draw, "patch_size", "tile_size")
         params[name], verdict = choose(draw, 1, 2, 4, 64), verdict & EITHER
@@ -202,7 +191,7 @@ def fit(draw, name):
     if attempt(denoiser.fit, *args, verdict=verdict) is None:
         expect(state(denoiser) == before, "a fit that failed changed the estimator")
         return
-    if target is None and not _changes_size(denoiser.noise):
+    if target is None:
         out = attempt(denoiser.predict, images.X, verdict=verdict & EITHER)
         if out is not None:
             same_shape(out, images, dtype=np.dtype("f4"))
@@ -324,7 +313,7 @@ def _fits(images, any_size):
     shape = np.asarray(images.X).shape[1:]
     if len(shape) == 1:
         return SOUND if shape[0] == math.prod(FIT_HWC) else BAD
-    hwc = skdae._images.to_hwc(shape)
+    hwc = tuple(shape) if len(shape) == 3 else (*shape, 1)
     if any_size:
         return SOUND if hwc[2] == FIT_HWC[2] else BAD
     # As many values in another shape: a net of rows may take them.
@@ -374,8 +363,6 @@ def pipeline(draw):
     injector, first, _ = estimator(draw, choose(draw, *NOISES), images.hwc)
     denoiser, second, _ = estimator(draw, choose(draw, *FILTERS), images.hwc)
     verdict = first & second & images.verdict
-    if _changes_size(injector):
-        verdict &= EITHER
     if verdict is SOUND and np.abs(np.asarray(images.X, dtype=np.float64)).max() > 10:
         # Noise that makes images in [0, 1] of counts makes pairs in two units, which are refused.
         verdict = EITHER
@@ -383,7 +370,7 @@ def pipeline(draw):
     if attempt(pipe.fit, images.X, images.X, verdict=verdict) is None:
         return
     out = attempt(pipe.predict, images.X, verdict=verdict)
-    if out is None or _changes_size(injector):
+    if out is None:
         return
     same_shape(out, images)
     score = attempt(pipe.score, images.X, images.X, verdict=verdict & EITHER)

@@ -153,7 +153,7 @@ def bad_images(draw):
         shape = choose(draw, (0, 4), (0, 4, 4), (3, 0), (3, 0, 4), (3, 4, 0), (3, 4, 4, 0), (0, 0))
         return Images(np.zeros(shape), BAD)
     if kind == 4:
-        shape = choose(draw, (), (5,), (2, 3, 4, 1, 1), (1, 2, 3, 1, 1, 1))
+        shape = choose(draw, (), (5,), (2, 3, 4, 1, 1, 2), (1, 2, 3, 1, 1, 1, 1))
         return Images(np.zeros(shape), BAD)
     if kind == 5:
         return Images(choose(draw, None, 3.0, "grey", {}, {"a": 1}, object(), b"grey", set()), BAD)
@@ -260,6 +260,18 @@ PARAMETERS = {
             (3, (), (0.0,), "k", [np.nan]),
         ),
         "axis": (("pixels", "rows", "columns"), (*WORDS, None)),
+    },
+    "BaselineWander": {
+        **NOISE,
+        "std": (LEVELS, NO_LEVELS, (1e30,)),
+        "frequency": ((0.002, 0.5, 1e-9), (0, 0.6, -1, np.nan, "1", None, (0.1, 0.2))),
+        "n_waves": ((1, 5), (0, -1, 1.5, None, "2")),
+    },
+    "LineInterference": {
+        **NOISE,
+        "amplitude": (LEVELS, NO_LEVELS, (1e30,)),
+        "frequency": ((0.2, 0.5, 1e-9, (0.1, 0.3)), (0, 0.6, -1, np.nan, None, (0, 0.2))),
+        "n_harmonics": ((1, 3), (0, -1, 1.5, None, "2")),
     },
     "CameraNoise": {
         **NOISE,
