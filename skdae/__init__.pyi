@@ -12,6 +12,7 @@ from . import (
 from ._files.estimators import load, save
 from ._training.distributed import distributed
 from .denoisers import (
+    AdaptedDenoiser,
     ConformalDenoiser,
     DenoisingAutoencoder,
     Noise2VoidDenoiser,
@@ -70,6 +71,7 @@ from .noise import (
 __version__: str
 __all__ = [
     "SCORERS",
+    "AdaptedDenoiser",
     "BaseFilter",
     "BaseNoise",
     "BaselineWander",

@@ -3,7 +3,9 @@
 import argparse
 import ast
 import os
+import re
 import sys
+import time
 import warnings
 from contextlib import contextmanager, suppress
 from glob import glob, has_magic
@@ -13,6 +15,9 @@ from pathlib import Path
 __all__: list[str] = []
 
 _STEPS = 2000
+
+# For so many minutes, a network is adapted to files.
+_MINUTES = 5.0
 
 # What skdae.noise has beside the noises that numbers describe.
 _NOT_INJECTORS = {"BaseNoise", "NoiseSequence", "OneOf", "estimate_noise"}
@@ -62,7 +67,7 @@ class _Version(argparse.Action):
 
 def _check_not_empty(args):
     """Refuse empty paths, which Python takes for the folder where the command runs."""
-    for name in ("inputs", "folder", "model", "output", "clean"):
+    for name in ("inputs", "folder", "model", "output", "clean", "save"):
         value = getattr(args, name, None)
         if value == "" or (isinstance(value, list) and "" in value):
             raise ValueError(f"{name} is an empty path; pass a name, or . for this folder.")
@@ -94,6 +99,20 @@ def _parser():
     kind = part.add_mutually_exclusive_group()
     kind.add_argument("--model", metavar="FILE", help="a saved denoiser, in place of ours")
     kind.add_argument("--noise", default="estimate", help=f"'estimate' (default), {noise_help}")
+    part.add_argument(
+        "--strength",
+        type=_strength,
+        metavar="S",
+        help="less than 1 leaves some grain, more than 1 smooths more, 0 changes nothing; 0.6,1.0 "
+        "is 0.6 for the luminance and 1.0 for the colors (default: 1.0)",
+    )
+    part.add_argument(
+        "--adapt",
+        type=_minutes,
+        metavar="MINUTES",
+        help="first, go on training our network on the files themselves for so many minutes",
+    )
+    part.add_argument("--save", metavar="MODEL", help="where to keep the adapted network")
 
     part = command(train)
     part.add_argument("folder", metavar="FOLDER", help="noisy images; clean ones with --noise")
@@ -101,7 +120,18 @@ def _parser():
     kind = part.add_mutually_exclusive_group()
     kind.add_argument("--clean", metavar="FOLDER", help="clean images with the same names")
     kind.add_argument("--noise", help=f"noise to add: {noise_help}; or a range '(0.05, 0.2)'")
-    part.add_argument("--steps", type=int, default=_STEPS, help=f"default: {_STEPS}")
+    kind.add_argument(
+        "--scratch", action="store_true", help="learn from the noisy images alone (Noise2Void)"
+    )
+    part.add_argument(
+        "--minutes",
+        type=_minutes,
+        default=_MINUTES,
+        help=f"how long to adapt our network to noisy images (default: {_MINUTES:g})",
+    )
+    part.add_argument(
+        "--steps", type=int, help=f"in place of minutes; of other networks, default: {_STEPS}"
+    )
     part.add_argument("--seed", type=int, help="the same seed gives the same denoiser")
 
     part = command(noise)
@@ -112,16 +142,42 @@ def _parser():
     return parser
 
 
+def _minutes(text):
+    """Minutes of training."""
+    minutes = float(text)
+    if not 0 < minutes < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of minutes greater than 0")
+    return minutes
+
+
+def _strength(text):
+    """A number, or one for the luminance and one for the colors."""
+    try:
+        numbers = tuple(float(part) for part in text.strip("()[] ").split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) not in (1, 2) or not all(0 <= number <= 10 for number in numbers):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number from 0 to 10, such as 0.7, nor a pair of them, such as "
+            "0.6,1.0 for luminance and colors"
+        )
+    return numbers if len(numbers) == 2 else numbers[0]
+
+
 # The commands
 
 
 def denoise(args):
     """Denoise image files; all but the pixels stays as it is."""
-    from ._files.atomic import atomic_write
+    from ._files.atomic import atomic_write, check_place
     from ._files.images import read_image
 
+    if args.save is not None:
+        if args.adapt is None:
+            raise ValueError("--save keeps an adapted network; pass --adapt MINUTES, too.")
+        check_place(args.save)
     outputs = _outputs(args)
-    run = _denoiser(args)
+    run = _denoiser(args, [*outputs])
     written = set()
 
     def work(path):
@@ -130,19 +186,26 @@ def denoise(args):
             # Names that differ in case alone are one file on many disks.
             raise ValueError(f"{output} would be written over, which is the output of another file")
         file = read_image(path)
-        content = file.replaced(run(file))
+        denoised = run(file)
+        is_as_it_was = _are_equal(file.images, denoised)
+        # Whatever would be lost by writing it anew is kept.
+        content = Path(path).read_bytes() if is_as_it_was else file.replaced(denoised)
         with atomic_write(output) as opened:
             opened.write(content)
         written.add(_identity(output))
+        return "it came out as it was, because no noise was seen" if is_as_it_was else None
 
-    return _each(outputs, work)
+    return _each(outputs, work, "denoised")
 
 
 def train(args):
-    """Train a denoiser on noisy images, on noisy and clean ones, or on clean ones and a noise."""
+    """Train a denoiser on noisy images, on noisy and clean ones, or on clean ones and a noise.
+
+    Of noisy images alone, the network of PretrainedDenoiser is adapted to them.
+    """
     from ._files.atomic import check_place
     from ._files.images import find_images
-    from .denoisers import DenoisingAutoencoder, Noise2VoidDenoiser
+    from .denoisers import AdaptedDenoiser, DenoisingAutoencoder, Noise2VoidDenoiser
 
     check_place(args.output)
     paths, clean = find_images(args.folder), None
@@ -152,13 +215,18 @@ def train(args):
         clean = [Path(args.clean, path.name) for path in paths]
     _check_outputs([Path(args.output)], [*paths, *(clean or [])])
     X, y = _images_of(paths), None
+    common = {"random_state": args.seed, "verbose": int(sys.stderr.isatty())}
+    if clean is None and args.noise is None and not args.scratch:
+        denoiser = AdaptedDenoiser(minutes=args.minutes, max_steps=args.steps, **common)
+        _say_gains(denoiser.fit(X))
+        denoiser.save(args.output)
+        return 0
     options = {
-        "max_steps": args.steps,
+        "max_steps": args.steps or _STEPS,
         "batch_size": 8,
         # The memory of denoising is bounded, whatever the size of the images.
         "tile_size": 512,
-        "random_state": args.seed,
-        "verbose": int(sys.stderr.isatty()),
+        **common,
     }
     if clean is not None:
         y = _images_of(clean)
@@ -259,20 +327,50 @@ def _inputs(args):
     """The files that are meant; wildcards are expanded where the shell has left them."""
     from ._files.images import find_images
 
-    names = []
-    for name in args.inputs:
-        is_pattern = has_magic(name) and not os.path.lexists(name)
-        found = sorted(glob(name, recursive=True)) if is_pattern else [name]
-        if not found:
-            raise FileNotFoundError(f"There is no file {name}.")
-        names += found
+    names = [found for name in args.inputs for found in _found(name)]
     if "-" in names and not os.path.lexists("-"):
         raise FileNotFoundError(
             "There is no file named '-': skdae reads files, not the standard input; pass the path "
             "of a file."
         )
-    args.inputs = names
-    return find_images(names)
+    # Once where a file is named twice, as by itself and by its folder.
+    paths, empty = {}, []
+    for name in names:
+        try:
+            paths |= {os.path.abspath(path): path for path in find_images(name)}
+        except ValueError as error:
+            empty.append(error)
+    if not paths:
+        raise empty[0]
+    # A folder without images does not stop the others.
+    for error in empty:
+        _say(f"warning: {error}")
+    return [*paths.values()]
+
+
+def _found(name):
+    """The names that a name stands for; of those that a pattern fits, images where there are."""
+    from ._files.images import FORMATS
+
+    if os.path.lexists(name):
+        return [name]
+    name = os.path.expanduser(name)
+    patterns = _without_braces(name)
+    if patterns == [name] and not has_magic(name):
+        return [name]
+    found = sorted({path for pattern in patterns for path in glob(pattern, recursive=True)})
+    if not found:
+        raise FileNotFoundError(f"There is no file {name}.")
+    return [path for path in found if Path(path).suffix.lower() in FORMATS] or found
+
+
+def _without_braces(pattern):
+    """The patterns that one with braces, as of ``*.{jpg,png}``, stands for in a shell."""
+    match = re.fullmatch(r"(.*?)\{([^{}]*,[^{}]*)\}(.*)", pattern)
+    if match is None:
+        return [pattern]
+    before, words, after = match.groups()
+    return [found for w in words.split(",") for found in _without_braces(before + w + after)]
 
 
 def _outputs(args):
@@ -285,7 +383,10 @@ def _outputs(args):
         return {path: path for path in {os.path.realpath(path): path for path in paths}.values()}
     output = Path(args.output)
     is_file = not output.is_dir() and args.output[-1:] not in (os.sep, "/")
-    if is_file and [*map(Path, args.inputs)] == paths[:1]:
+    # Of a pattern that fits one file, it is the suffix that tells.
+    is_one = len(args.inputs) == len(paths) == 1 and not Path(args.inputs[0]).is_dir()
+    is_typed = [*map(Path, args.inputs)] == paths
+    if is_file and is_one and (is_typed or output.suffix.lower() in FORMATS):
         outputs = [output]
         _check_format(paths[0], output)
     else:
@@ -298,7 +399,7 @@ def _outputs(args):
             )
         output.mkdir(parents=True, exist_ok=True)
         outputs = [output / path.name for path in paths]
-    inputs = paths if args.model is None else [*paths, Path(args.model)]
+    inputs = [*paths, *(Path(name) for name in (args.model, args.save) if name is not None)]
     _check_outputs(outputs, inputs, ", or --in-place to write over them")
     return dict(zip(paths, outputs, strict=True))
 
@@ -341,20 +442,117 @@ def _identity(path):
     return status.st_dev, status.st_ino
 
 
-def _denoiser(args):
+def _denoiser(args, paths):
     """A function that denoises an image file; it gives images in the units of denoisers."""
+    if args.model is None:
+        return _ours(args, paths)
+    if args.adapt is not None:
+        raise ValueError(
+            "--adapt goes on from our network; leave --model away, or --adapt to denoise with it."
+        )
+    return _saved(args)
+
+
+def _ours(args, paths):
+    """A function that denoises with the pretrained network, adapted to the files or not."""
+    from .denoisers import PretrainedDenoiser
+
+    noise = None if args.noise == "estimate" else _parsed_noise(args.noise)
+    options = {"noise": noise, "strength": 1.0 if args.strength is None else args.strength}
+    model = PretrainedDenoiser(**options)
+    adapted = {} if args.adapt is None else _adapted(args, paths, options)
+
+    def denoised(image, kind):
+        if kind in adapted:
+            return adapted[kind].predict(image[None])[0]
+        return model.fit(image[None]).predict(image[None])[0]
+
+    def run(file):
+        images = file.images
+        _check_level(noise, images[0].dtype)
+        return [_joined(file, image, denoised) for image in images]
+
+    return run
+
+
+def _adapted(args, paths, options):
+    """Denoisers that have learned from the files, by kind of image."""
+    from ._files.images import read_image
+    from .denoisers import AdaptedDenoiser
+
+    by_kind = {}
+    for path in paths:
+        # What cannot be read is told when its turn comes.
+        with suppress(Exception):
+            file = read_image(path)
+            _check_level(options["noise"], file.images[0].dtype)
+            for image in file.images:
+                for part, kind, _ in _parts(file, image):
+                    by_kind.setdefault(kind, []).append(part)
+    if args.save is not None and len(by_kind) != 1:
+        raise ValueError(
+            f"--save keeps one network, but the files hold {len(by_kind)} kinds of images, by "
+            "colors and bits; pass files of one kind, or leave --save away."
+        )
+    n_pixels = {kind: sum(part.size for part in parts) for kind, parts in by_kind.items()}
+    verbose = int(sys.stderr.isatty())
+    for kind, parts in by_kind.items():
+        minutes = args.adapt * n_pixels[kind] / sum(n_pixels.values())
+        by_kind[kind] = AdaptedDenoiser(minutes=minutes, verbose=verbose, **options).fit(parts)
+        _say_gains(by_kind[kind])
+    if args.save is not None:
+        next(iter(by_kind.values())).save(args.save)
+    return by_kind
+
+
+def _say_gains(denoiser):
+    """Say which networks are adapted; of the others, a warning has said why they are not."""
+    for kind in denoiser.weights_:
+        _say(
+            f"the adapted network was kept for {kind} images: on parts that were set aside, it is "
+            f"{denoiser.gains_[kind]:.1f} dB better than the pretrained one"
+        )
+
+
+def _parts(file, image):
+    """Parts of an image that the network sees: RGB together, and each other channel alone.
+
+    Each with its kind, by colors and unit, and with its channels.
+    """
+    n = 1 if image.ndim == 2 else image.shape[2]
+    unit = image.dtype == "uint8"
+    if n in (1, 3):
+        return [(image, (n, unit), slice(None))]
+    first = [slice(3)] if file.is_rgb and n > 3 else []
+    channels = [*first, *range(3 * len(first), n)]
+    return [(image[..., c], (3 if c == slice(3) else 1, unit), c) for c in channels]
+
+
+def _joined(file, image, denoise):
+    """An image whose parts are denoised one by one."""
+    import numpy as np
+
+    out = np.empty(image.shape, np.float32)
+    for part, kind, channels in _parts(file, image):
+        out[..., channels] = denoise(part, kind)
+    return out
+
+
+def _saved(args):
+    """A function that denoises with a saved denoiser."""
     import numpy as np
 
     from ._files.estimators import load
-    from .denoisers import PretrainedDenoiser
     from .filters import BaseFilter
 
-    if args.model is not None:
-        model = load(args.model)
-    else:
-        estimated = args.noise == "estimate"
-        model = PretrainedDenoiser(noise="estimate" if estimated else _parsed_noise(args.noise))
-
+    model = load(args.model)
+    if args.strength is not None:
+        if "strength" not in model.get_params():
+            raise ValueError(
+                f"--strength is for our network, but {args.model} is a {type(model).__name__}, "
+                "which has no such parameter; leave it away."
+            )
+        model.set_params(strength=args.strength)
     # It learns nothing, and so may take each image as it comes.
     is_open = isinstance(model, BaseFilter) and not hasattr(model, "n_features_in_")
     # The neighbours of a page are those beside it.
@@ -364,9 +562,6 @@ def _denoiser(args):
         images = file.images
         dtype = images[0].dtype
         _check_unit(model, dtype)
-        if args.model is None:
-            _check_level(model.noise, dtype)
-            return [_by_colours(model, image, file.is_rgb) for image in images]
         if sees_stacks:
             return list(model.predict(np.stack(images)))
         ready = (model.fit(image[None]) if is_open else model for image in images)
@@ -375,16 +570,13 @@ def _denoiser(args):
     return run
 
 
-def _by_colours(model, image, is_rgb):
-    """An image of which the pretrained net sees RGB together, and each other channel alone."""
+def _are_equal(before, after):
+    """Whether no pixel of images has changed, in the units of denoisers."""
     import numpy as np
 
-    n = 1 if image.ndim == 2 else image.shape[2]
-    if n in (1, 3):
-        return model.fit(image[None]).predict(image[None])[0]
-    first = [image[..., :3]] if is_rgb and n > 3 else []
-    parts = [*first, *(image[..., i] for i in range(3 * len(first), n))]
-    return np.dstack([model.fit(part[None]).predict(part[None])[0] for part in parts])
+    from ._images import to_float
+
+    return all(map(np.array_equal, map(to_float, before), after))
 
 
 def _check_unit(model, dtype):
@@ -471,21 +663,30 @@ def _images_of(paths):
     return images
 
 
-def _each(paths, work):
-    """Do work for each file; one that fails is told, and the others are done."""
+def _each(paths, work, done=None):
+    """Do work for each file; one that fails is told, and the others are done.
+
+    Work returns why a file was left alone, or None. Of several, a summary says what was done.
+    """
     from tqdm import tqdm
 
-    n_failed = 0
+    began, n_failed, left = time.monotonic(), 0, {}
     # A bar on a terminal alone.
     for path in tqdm(paths, unit="file", disable=None):
         try:
             with _told(path):
-                work(path)
+                left[path] = work(path)
         except BrokenPipeError:
             raise
         except Exception as error:
             n_failed += 1
-            _say(error, path)
+            left[path] = _say(error, path)
+    left = {path: why for path, why in left.items() if why}
+    if done and len(paths) > 1:
+        seconds = time.monotonic() - began
+        _say(f"{len(paths) - len(left)} of {len(paths)} files {done} in {seconds:.1f} s")
+        for path, why in left.items():
+            _say(f"left alone: {why}", path)
     return int(n_failed > 0)
 
 
@@ -499,7 +700,7 @@ def _told(path=None):
 
 
 def _say(what, path=None):
-    """A message on the standard error, beside the bar; it names the file."""
+    """Write a message to the standard error, beside the bar; it names the file. Returns it."""
     from tqdm import tqdm
 
     text = str(what) or repr(what)
@@ -509,6 +710,7 @@ def _say(what, path=None):
     if path is not None and str(path) not in text:
         text = f"{path}: {text}"
     tqdm.write(f"skdae: {text}", file=sys.stderr)
+    return text
 
 
 def _print_table(title, values):

@@ -21,10 +21,12 @@ from sklearn.pipeline import make_pipeline
 
 import skdae
 from skdae import (
+    AdaptedDenoiser,
     DenoisingAutoencoder,
     GaussianNoise,
     MedianFilter,
     Noise2VoidDenoiser,
+    PretrainedDenoiser,
     SelfEnsembleDenoiser,
     load,
 )
@@ -257,6 +259,114 @@ def test_folder_of_all_formats(here, capsys):
     assert names(here / "out") == ["image.bmp", "image.jfif", "image.tif", "image.webp"]
     assert "warning: the folder all holds 1 image(s) of other formats" in capsys.readouterr().err
     assert_array_equal(pixels("out/image.bmp"), expected("all/image.bmp"))
+
+
+def test_patterns_as_people_type_them(here, monkeypatch):
+    monkeypatch.setenv("HOME", str(here))
+    (here / "noisy" / "notes.txt").write_text("not an image")
+    (here / "noisy" / "empty").mkdir()
+    Image.fromarray(CLEAN[0]).save("noisy/c.bmp")
+    patterns = {
+        "'noisy/*.{png,bmp}'": ["a.png", "b.png", "c.bmp"],
+        "'noisy/{a,b}.p{ng,xx}'": ["a.png", "b.png"],
+        "'~/noisy/[ab].*'": ["a.png", "b.png"],
+        "'noisy/**'": ["a.png", "b.png", "c.bmp"],
+        # A file that is named twice, and a folder without images.
+        "noisy/a.png noisy noisy/empty": ["a.png", "b.png", "c.bmp"],
+        # One file, whose output is not called as one is.
+        "'noisy/*.bmp'": ["c.bmp"],
+    }
+    for i, (pattern, found) in enumerate(patterns.items()):
+        assert run(f"denoise {pattern} -o out{i} --model model") == 0
+        assert names(here / f"out{i}") == found
+
+
+def test_what_has_no_noise_keeps_its_bytes(here, capsys):
+    flat = Image.new("RGB", (64, 64), (200, 30, 90))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    flat.save("noisy/flat.jpg", exif=exif, quality=37)
+    flat.save("noisy/flat.webp", exif=exif, lossless=True)
+    assert run("denoise noisy -o out") == 0
+    for name in ("flat.jpg", "flat.webp"):
+        assert Path("out", name).read_bytes() == Path("noisy", name).read_bytes()
+    message = capsys.readouterr().err
+    assert "skdae: 2 of 4 files denoised in " in message
+    assert "skdae: noisy/flat.jpg: left alone: it came out as it was" in message
+
+
+# Strength and adaptation
+
+
+def test_strength_of_luminance_and_colors_apart(fails):
+    for text in ("0.6,1.0", "'(0.6, 1.0)'"):
+        assert run(f"denoise noisy/a.png -o out.png --strength {text}") == 0
+        denoiser = PretrainedDenoiser(strength=(0.6, 1.0))
+        assert_array_equal(
+            pixels("out.png"), np.rint(255 * denoiser.fit_transform(pixels("noisy/a.png")[None])[0])
+        )
+    assert run("denoise noisy/a.png -o same.png --strength 0") == 0
+    assert_array_equal(pixels("same.png"), pixels("noisy/a.png"))
+    fails("denoise noisy -o out --model model --strength 0.5", "a MedianFilter.* no such parameter")
+
+
+@pytest.mark.parametrize("text", ["11", "-1", "1,2,3", "nan", "much", "(1,)"])
+def test_strength_that_is_none(text, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        run(f"denoise noisy -o out --strength={text}")
+    assert "is not a number from 0 to 10" in capsys.readouterr().err
+
+
+def counts(shape, seed):
+    """Clean and noisy counts of a camera, of discs."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    clean = np.full(shape, 200.0)
+    for _ in range(30):
+        cy, cx, r = rng.uniform(0, shape[0]), rng.uniform(0, shape[1]), rng.uniform(4, 20)
+        clean[np.hypot(y - cy, x - cx) < r] = rng.uniform(300, 4000)
+    return clean, (40 * rng.poisson(clean / 40)).astype(np.uint16)
+
+
+def test_adapting_to_counts_beats_the_pretrained_network(capsys):
+    Path("counts").mkdir()
+    clean, noisy = zip(*(counts((160, 160), seed) for seed in range(3)), strict=True)
+    for i, image in enumerate(noisy):
+        tifffile.imwrite(f"counts/{i}.tif", image)
+    assert run("train counts -o net --steps 40 --seed 0") == 0
+    assert "the adapted network was kept for grey images" in capsys.readouterr().err
+    assert run("denoise counts -o plain") == 0
+    assert run("denoise counts -o adapted --model net") == 0
+    plain, adapted = (
+        np.mean([(tifffile.imread(f"{folder}/{i}.tif") - clean[i]) ** 2 for i in range(3)])
+        for folder in ("plain", "adapted")
+    )
+    assert adapted < 0.9 * plain
+
+
+def test_adapts_by_time_and_keeps_the_network(here):
+    for i in range(2):
+        tifffile.imwrite(f"noisy/{i}.tif", counts((96, 128), i)[1])
+    # Files of two kinds have two networks.
+    assert run("denoise noisy -o out --adapt 0.001") == 0
+    assert names(here / "out") == ["0.tif", "1.tif", "a.png", "b.png"]
+    assert run("denoise 'noisy/*.tif' -o out --adapt 0.001 --save net") == 0
+    assert isinstance(load("net"), AdaptedDenoiser)
+    assert run("denoise 'noisy/*.tif' -o again --model net") == 0
+    for name in ("0.tif", "1.tif"):
+        assert_array_equal(tifffile.imread(f"again/{name}"), tifffile.imread(f"out/{name}"))
+
+
+def test_adapting_where_it_makes_no_sense(here, fails):
+    fails("denoise noisy -o out --save net", "pass --adapt MINUTES")
+    fails("denoise noisy -o out --model model --adapt 1", "goes on from our network")
+    fails("denoise noisy -o out --adapt 1 --save noisy/a.png", "noisy/a.png")
+    fails("denoise noisy -o out --adapt 1 --save no/where", "where")
+    tifffile.imwrite("noisy/c.tif", counts((96, 96), 0)[1])
+    fails("denoise noisy -o out --adapt 1 --save net", "2 kinds of images")
+    for text in ("0", "-1", "nan", "soon"):
+        with pytest.raises(SystemExit, match="2"):
+            run(f"denoise noisy -o out --adapt={text}")
 
 
 def test_a_model_that_sees_neighbours_gets_the_pages_of_a_file_together(capsys):
@@ -533,7 +643,7 @@ def test_noise_to_learn_with_has_the_units_of_the_files(fails):
 
 
 def test_trains_on_noisy_images_alone():
-    assert run("train noisy -o net --steps 3 --seed 0") == 0
+    assert run("train noisy -o net --scratch --steps 3 --seed 0") == 0
     denoiser = load("net")
     assert isinstance(denoiser, Noise2VoidDenoiser)
     assert (denoiser.max_steps, denoiser.random_state, denoiser.tile_size) == (3, 0, 512)
@@ -707,11 +817,15 @@ def program(*words, **options):
 
 def test_runs_as_a_module_without_a_bar_in_a_pipe():
     done = program("denoise", "noisy", "-o", "out", "--model", "model")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert re.fullmatch(r"skdae: 2 of 2 files denoised in \d+\.\d s\n", done.stderr)
     Path("noisy/a.png").write_bytes(b"")
     failed = program("denoise", "noisy", "-o", "out", "--model", "model")
     assert failed.returncode == 1
-    assert failed.stderr == "skdae: noisy/a.png cannot be read: it is empty\n"
+    said, summary, left = failed.stderr.splitlines()
+    assert said == "skdae: noisy/a.png cannot be read: it is empty"
+    assert summary.startswith("skdae: 1 of 2 files denoised in ")
+    assert left == "skdae: left alone: noisy/a.png cannot be read: it is empty"
 
 
 @pytest.mark.parametrize("words", [["noise", "noisy"], ["--help"], ["info", "model"]])

@@ -91,6 +91,8 @@ def expected_failed_checks(estimator):
 @pytest.mark.filterwarnings("ignore:X spans .* makes noisy images:UserWarning")
 @pytest.mark.filterwarnings("ignore:X spans .* counts no light below:UserWarning")
 @pytest.mark.filterwarnings("ignore:Rows of .* values are not square images:UserWarning")
+# They are too few, too.
+@pytest.mark.filterwarnings("ignore:The pretrained network was kept:UserWarning")
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failed_checks)
 def test_scikit_learn_contract(estimator, check):
     check(estimator)

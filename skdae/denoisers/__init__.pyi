@@ -1,3 +1,4 @@
+from .adapted import AdaptedDenoiser
 from .autoencoder import DenoisingAutoencoder
 from .intervals import ConformalDenoiser
 from .noise2void import Noise2VoidDenoiser
@@ -9,6 +10,7 @@ from .self_ensemble import SelfEnsembleDenoiser
 from .variance_stabilized import VarianceStabilized
 
 __all__ = [
+    "AdaptedDenoiser",
     "ConformalDenoiser",
     "DenoisingAutoencoder",
     "Noise2VoidDenoiser",

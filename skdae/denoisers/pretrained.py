@@ -14,7 +14,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import fit_context
+from .._checks import Is, fit_context
 from .._files.onnx import UserImagesAndStrength, export_onnx
 from .._images import (
     MAX_LEVEL,
@@ -57,6 +57,14 @@ _BLUR = 2.0
 # Images of `fit` that `noise_` is seen in.
 _N_SEEN = 16
 
+# How much red, green and blue tell of the luminance, as in JPEG.
+_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def _is_pair(strength):
+    is_pair = isinstance(strength, tuple | list) and len(strength) == 2
+    return is_pair and all(isinstance(s, Real) and 0 <= s <= 10 for s in strength)
+
 
 class PretrainedDenoiser(BaseFilter):
     r"""Denoise images with a pretrained network.
@@ -74,9 +82,11 @@ class PretrainedDenoiser(BaseFilter):
         A number is the standard deviation :math:`\sigma \ge 0` of Gaussian noise, in the units of
         `X`; those of `uint8` are ``value / 255``. An injector is a `GaussianNoise`, `PoissonNoise`,
         `PoissonGaussianNoise` or `SpeckleNoise` of one level.
-    strength : float, default=1.0
+    strength : float or (float, float), default=1.0
         Factor of the noise level that the second network is told, from 0 to 10. Less than 1 leaves
-        some grain, more than 1 smooths more, and 0 changes nothing.
+        some grain, more than 1 smooths more, and 0 changes nothing. Of a pair, the first is for the
+        luminance, the second for the colors, which costs twice the time; grey images have the
+        first.
     image_shape : tuple of int or None, default=None
         Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
         n_channels)`` and so on. None takes rows of a square number of values that look like square
@@ -176,7 +186,7 @@ class PretrainedDenoiser(BaseFilter):
             Interval(Real, 0, MAX_LEVEL, closed="both"),
             BaseNoise,
         ],
-        "strength": [Interval(Real, 0, 10, closed="both")],
+        "strength": [Interval(Real, 0, 10, closed="both"), Is(_is_pair, "a pair of such numbers")],
         "tile_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
         "device": [str, torch.device],
         "precision": [StrOptions({"auto", "float32", "bfloat16", "float16"})],
@@ -191,7 +201,7 @@ class PretrainedDenoiser(BaseFilter):
         weights: str = "photographs",
         *,
         noise: float | str | BaseNoise | None = None,
-        strength: float = 1.0,
+        strength: float | tuple[float, float] = 1.0,
         image_shape: tuple[int, ...] | None = None,
         channel_axis: int | str | None = "auto",
         tile_size: int | str | None = "auto",
@@ -261,7 +271,7 @@ class PretrainedDenoiser(BaseFilter):
         """
         check_is_fitted(self)
         n_channels = 3 if self._geometry.n_channels == 3 else 1
-        module = _load(self.digest_, n_channels, torch.device("cpu"))
+        module = self._module(n_channels, torch.device("cpu"))
         # The size is free; the smallest would be taken for one that is not.
         shape = (64, 64) if n_channels == 1 else (64, 64, n_channels)
         export_onnx(UserImagesAndStrength(module, shape, self.sees_), path, free_size=True)
@@ -295,7 +305,7 @@ class PretrainedDenoiser(BaseFilter):
         images = check_any_images(some, channel_axis=self.channel_axis)
         cameras, squares = [], []
         for image in images[:: -(-len(images) // _N_SEEN)]:
-            planes = _planes(self._geometry.read(to_float(image)[None]))
+            planes = as_planes(self._geometry.read(to_float(image)[None]))
             # Of a volume, the slice in the middle.
             images = planes[len(planes) // 2, None]
             for rows, channels, _ in _parts(images):
@@ -312,7 +322,7 @@ class PretrainedDenoiser(BaseFilter):
         return GaussianNoise(std=square**0.5, clip=None)
 
     def _filter(self, images):
-        planes = _planes(images)
+        planes = as_planes(images)
         out = np.empty(planes.shape, np.float32)
         for rows, channels, places in _parts(planes):
             out[rows, ..., places] = self._denoise(planes[rows][..., channels])
@@ -321,16 +331,33 @@ class PretrainedDenoiser(BaseFilter):
     def _denoise(self, images):
         """Denoised grey or color images."""
         out = np.empty(images.shape, np.float32)
-        given = None if self.sees_ else self.noise_
         for rows in gen_batches(len(images), max(1, _PIXELS // np.prod(images.shape[1:3]))):
-            tones, inputs, level = (
-                self._told(images[rows], given) if given else self._seen(images[rows])
-            )
-            level = np.float32(self.strength) * level
-            denoised = self._run("remove", np.concatenate([inputs, level], axis=3))
+            tones, inputs, level = self._told_or_seen(images[rows])
+            denoised, level = self._remove(inputs, level)
             for i, tone in enumerate(tones):
                 out[rows][i] = tone.invert(images[rows][i], denoised[i], level[i])
         return out
+
+    def _remove(self, inputs, level):
+        """What the second net makes of its inputs, and the map where it has done something."""
+        both = isinstance(self.strength, tuple | list)
+        strengths = list(map(np.float32, self.strength if both else [self.strength]))
+        if inputs.shape[3] != 3 or strengths[0] == strengths[-1]:
+            level = strengths[0] * level
+            return self._run("remove", np.concatenate([inputs, level], axis=3)), level
+        light, colour = (
+            np.where(
+                s * level > 0.5 * LEVEL_STEP,
+                self._run("remove", np.concatenate([inputs, s * level], axis=3)),
+                inputs,
+            )
+            for s in strengths
+        )
+        return colour + ((light - colour) @ _LUMINANCE)[..., None], max(strengths) * level
+
+    def _told_or_seen(self, images):
+        """Tones and inputs of the nets, and the map of the level."""
+        return self._seen(images) if self.sees_ else self._told(images, self.noise_)
 
     def _told(self, images, noise):
         """Tones and inputs of the nets, and the map of a noise that is known."""
@@ -365,12 +392,15 @@ class PretrainedDenoiser(BaseFilter):
         level = [np.mean(noise_stds(image)) for image in inputs]
         return np.zeros_like(inputs[..., :1]) + np.float32(level).reshape(-1, 1, 1, 1)
 
+    def _module(self, n_channels, device):
+        """The nets for grey or color images."""
+        return _load(self.digest_, n_channels, device)
+
     def _run(self, name, images):
         """Images through one of the two nets, in tiles where they are large."""
         device = hardware.resolve_loaded_device(self.device)
         n_channels = images.shape[3] - (name == "remove")
-        module = _load(self.digest_, n_channels, device)
-        net = getattr(module, name)
+        net = getattr(self._module(n_channels, device), name)
         dtype = getattr(
             torch, hardware.resolve_precision(self.precision, device, convolutional=True)
         )
@@ -466,7 +496,7 @@ class _Tones:
         return values if self.clip is None else values.clip(*self.clip)
 
 
-def _planes(images):
+def as_planes(images):
     """A batch as images: the slices of volumes, and signals as images of one row."""
     if images.ndim == 3:
         return images[:, None]

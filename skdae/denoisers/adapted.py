@@ -1,0 +1,443 @@
+"""The pretrained denoiser, which goes on learning from the noisy images themselves."""
+
+import copy
+import math
+import time
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from scipy.ndimage import convolve1d, uniform_filter
+from sklearn.utils._param_validation import Interval
+from torch import nn
+
+from .._checks import fit_context
+from .._files.weights import saved_weights
+from .._images import check_any_images, is_dask, to_float, warn_user
+from .._random import draw_seed, seeded
+from .._training import hardware
+from ..architectures.blind import LEVEL_STEP
+from ..base import unchanged_on_error
+from ..noise import BaseNoise
+from .pretrained import PretrainedDenoiser, _parts, as_planes
+
+# As many pixels are learnt from, and the middle of an image has at most a quarter of them.
+_PIXELS = 2**23
+
+# Sides of the parts that images are cut into; the largest of which there are so many.
+_SIDES, _LEAST = (128, 96, 64, 48, 32), 8
+
+# One of so many parts is set aside, but not more than this.
+_SHARE, _MOST_HELD_OUT = 8, 32
+
+# Crops per step, their side, learning rate, and the share of the training in which it rises.
+_BATCH, _CROP, _LR, _RISE = 8, 64, 5e-4, 0.05
+
+# How much noise is added to the input, in standard deviations; see `RecorruptedDenoiser`.
+_ALPHA = 0.5
+
+# Groups of equal brightness, and the share of the flattest pixels that tell the noise in each.
+_GROUPS, _FLATTEST, _WINDOW = 8, 0.3, 9
+
+# Noise is white where the root mean square of its finest details and of all of it have a ratio
+# like this, and where channels correlate by less.
+_WHITE, _CROSS = (0.9, 1.12), 0.15
+
+
+class AdaptedDenoiser(PretrainedDenoiser):
+    r"""Denoise images with a pretrained network that goes on learning from them.
+
+    `fit` needs noisy images alone. It starts from the network of `PretrainedDenoiser`, and trains
+    it for some minutes to predict one noisy copy of them from another, as `RecorruptedDenoiser`
+    does. Where the noise is that of counted photons, it does so on the generalized Anscombe
+    transform. At the end, both networks denoise parts of the images that were set aside: if the
+    adapted one is not clearly better, the pretrained one is kept, and a warning says so.
+
+    Parameters
+    ----------
+    weights : {"photographs"}, default="photographs"
+        What the networks learned from, as in `PretrainedDenoiser`.
+    minutes : float, default=2.0
+        How long `fit` takes, about.
+    max_steps : int or None, default=None
+        Number of steps, in place of `minutes`: the result does not depend on the speed of the
+        machine then.
+    noise, strength, image_shape, channel_axis, tile_size, device, precision
+        As in `PretrainedDenoiser`.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the parts that are set aside, of crops and of noise.
+    verbose : int, default=0
+        Above 0, a bar shows the time that is left.
+
+    Attributes
+    ----------
+    gains_ : dict of str to float
+        By kind of images, "grey" or "color": by how many dB the adapted network is better on the
+        parts that were set aside; NaN where none was trained.
+    weights_ : dict of str to dict of str to ndarray
+        The weights of the adapted network of each kind that has one; where it is empty, the
+        pretrained networks were kept.
+    n_steps_ : int
+        Number of training steps.
+    noise_ : injector
+        As in `PretrainedDenoiser`.
+    sees_ : bool
+        As in `PretrainedDenoiser`.
+    digest_ : str
+        The name of the pretrained weights.
+    image_shape_ : tuple of int
+        Shape of one image.
+    channel_axis_ : int or None
+        -1 if an axis holds channels, else None.
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where `X` has any.
+
+    See Also
+    --------
+    PretrainedDenoiser : Does not learn.
+    RecorruptedDenoiser : Learns any architecture from noisy images alone.
+    Noise2VoidDenoiser : Learns from noisy images whose noise is not Gaussian.
+
+    Notes
+    -----
+    Adapting pays for images that are not photographs, such as micrographs and scans, and for many
+    images of one kind. The noise has to be white. Its level is measured in what the pretrained
+    network removes, in the flattest parts of each brightness. Noise that is correlated between
+    pixels or channels, as in the JPEG files of a camera, is recognized there, and the pretrained
+    network is kept.
+
+    Of large sets, the middle of at most 8 megapixels of images, spread over all of them, is used.
+
+    References
+    ----------
+    .. [1] Pang, T., Zheng, H., Quan, Y. and Ji, H. (2021). "Recorrupted-to-Recorrupted:
+       Unsupervised deep learning for image denoising". CVPR.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdae import AdaptedDenoiser, GaussianNoise
+    >>> X_clean = np.kron(np.eye(8), np.ones((1, 32, 32)))
+    >>> X_noisy = GaussianNoise(std=0.2, clip=None, random_state=0).fit_transform(X_clean)
+    >>> denoiser = AdaptedDenoiser(max_steps=30, random_state=0).fit(X_noisy)
+    >>> bool(denoiser.gains_["grey"] > 0)
+    True
+    >>> denoiser.predict(X_noisy).shape
+    (1, 256, 256)
+    """
+
+    _parameter_constraints: dict = {
+        **PretrainedDenoiser._parameter_constraints,
+        "minutes": [Interval(Real, 0, None, closed="neither")],
+        "max_steps": [Interval(Integral, 1, None, closed="left"), None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    gains_: dict[str, float]
+    weights_: dict[str, dict[str, np.ndarray]]
+    n_steps_: int
+
+    def __init__(
+        self,
+        weights: str = "photographs",
+        *,
+        minutes: float = 2.0,
+        max_steps: int | None = None,
+        noise: float | str | BaseNoise | None = None,
+        strength: float | tuple[float, float] = 1.0,
+        image_shape: tuple[int, ...] | None = None,
+        channel_axis: int | str | None = "auto",
+        tile_size: int | str | None = "auto",
+        device: str | torch.device = "auto",
+        precision: str = "auto",
+        random_state: Any = None,
+        verbose: int = 0,
+    ):
+        super().__init__(
+            weights,
+            noise=noise,
+            strength=strength,
+            image_shape=image_shape,
+            channel_axis=channel_axis,
+            tile_size=tile_size,
+            device=device,
+            precision=precision,
+        )
+        self.minutes = minutes
+        self.max_steps = max_steps
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fit_context(skip_nested=True)
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Adapt the network to noisy images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images; those of different sizes come as a list of arrays.
+        y : array-like shaped like `X`, or None, default=None
+            Clean images; checked, not used. A 1-D array of labels is ignored.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If values are not finite, a parameter is out of range, or the noise is of another kind.
+            The fitted state from before is kept.
+
+        Warns
+        -----
+        UserWarning
+            If the pretrained network is kept, and why.
+        """
+        began = time.monotonic()
+        with unchanged_on_error(self):
+            # Until the end, it is the pretrained networks that see and remove.
+            self.weights_ = {}
+            super().fit(X, y)
+            seed, device = draw_seed(self.random_state), hardware.resolve_device(self.device)
+            with seeded(seed, device), torch.inference_mode(False), torch.enable_grad():
+                self._adapt(X, began, np.random.default_rng(seed))
+        return self
+
+    def _adapt(self, X, began, rng):
+        """Train a net for each kind of images, and keep those that are better."""
+        by_kind: dict[str, list] = {}
+        for image in self._some(X):
+            for _, channels, _ in _parts(image):
+                part = self._learnable(image[..., channels])
+                by_kind.setdefault("color" if channels == slice(3) else "grey", []).append(part)
+        self.gains_, weights, self.n_steps_ = {}, {}, 0
+        for i, (kind, parts) in enumerate(by_kind.items()):
+            # What is left is shared by the kinds that are left.
+            left = (began + 60 * self.minutes - time.monotonic()) / (len(by_kind) - i)
+            self.gains_[kind] = math.nan
+            reasons = [part for part in parts if isinstance(part, str)]
+            train, held_out = _split([p for p in parts if not isinstance(p, str)], rng)
+            if 2 * len(reasons) > len(parts) or not held_out:
+                why = max(reasons, key=reasons.count, default="they have too few pixels")
+                warn_user(f"The pretrained network was kept for the {kind} images: {why}.")
+                continue
+            before = self._module(3 if kind == "color" else 1, hardware.resolve_device(self.device))
+            after, n_steps = self._train(before, train, max(left, 6 * self.minutes))
+            self.n_steps_ += n_steps
+            self.gains_[kind], is_better = self._compare(before, after, held_out)
+            if is_better:
+                weights[kind] = saved_weights(after.remover)
+            else:
+                warn_user(
+                    f"The pretrained network was kept for the {kind} images: on parts that were "
+                    f"set aside, the adapted one is not clearly better ({self.gains_[kind]:+.2f} "
+                    f"dB after {n_steps} steps)."
+                )
+        self.weights_ = weights
+
+    def _some(self, X):
+        """Images to learn from, evenly spread: ``(1, height, width, n_channels)``."""
+        step = max(1, len(X) * min(math.prod(self.image_shape_), _PIXELS // 4) // _PIXELS)
+        some = X[::step].compute() if is_dask(X) else X
+        images = check_any_images(some, channel_axis=self.channel_axis)
+        side = int((_PIXELS // 4) ** 0.5)
+        for image in images if is_dask(X) else images[::step]:
+            planes = as_planes(self._geometry.read(to_float(image)[None]))
+            # Of a volume, the slices of which memory holds so many.
+            for plane in planes[:: max(1, planes.size // _PIXELS)]:
+                top, left = (max(0, n - side) // 2 for n in plane.shape[:2])
+                yield plane[None, top : top + side, left : left + side]
+
+    def _learnable(self, images):
+        """An image of one kind with what is known of its noise, or why it cannot be learnt from."""
+        if min(images.shape[1:3]) < _SIDES[-1]:
+            return "the images are too small"
+        _, inputs, level = self._told_or_seen(images)
+        seen = level[0] > LEVEL_STEP
+        if seen.mean() < 0.1:
+            return "no noise was seen in them"
+        denoised = self._run("remove", np.concatenate([inputs, level], axis=3))
+        stds, is_white = _noise_of(inputs[0].astype(np.float64), denoised[0], seen[..., 0])
+        if not is_white:
+            return "their noise is correlated between pixels or channels"
+        if not self.sees_:
+            stds = np.broadcast_to(level[0], stds.shape)
+        return np.concatenate([inputs[0], level[0], stds * seen], axis=2, dtype=np.float32)
+
+    def _train(self, before, parts, seconds):
+        """A copy of the nets that has learnt to remove the noise of parts; number of steps."""
+        from tqdm.auto import tqdm
+
+        nets = copy.deepcopy(before).train()
+        nets.level.requires_grad_(False)
+        optimizer = torch.optim.Adam(nets.remover.parameters())
+        began, n_steps, done = time.monotonic(), 0, 0.0
+        n = self.max_steps or seconds
+        bar = tqdm(
+            total=round(n),
+            desc="adapting",
+            bar_format="{desc}|{bar:20}| [{elapsed}<{remaining}]",
+            disable=not self.verbose,
+        )
+        with bar, hardware.threads():
+            while done < 1:
+                rate = _LR * min(1, done / _RISE + 0.1) * (1 + math.cos(math.pi * done)) / 2
+                optimizer.param_groups[0]["lr"] = rate
+                loss = self._errors(nets, _crops(parts)).mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                n_steps += 1
+                now = n_steps if self.max_steps else time.monotonic() - began
+                bar.update(min(n, now) - bar.n)
+                done = now / n
+        return nets.eval(), n_steps
+
+    def _errors(self, nets, batch, added=None):
+        """Squared errors of what nets make of one noisy copy, against another one."""
+        c = nets.n_channels
+        device = next(nets.parameters()).device
+        batch = batch.to(device, memory_format=torch.channels_last)
+        images, level, stds = batch[:, :c], batch[:, c : c + 1], batch[:, c + 1 :]
+        more = stds * (torch.randn_like(images) if added is None else added)
+        told = torch.cat([images + _ALPHA * more, level * (1 + _ALPHA**2) ** 0.5], 1)
+        name = hardware.resolve_precision(self.precision, device, convolutional=True)
+        dtype = getattr(torch, name)
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            output = nets.remove(told)
+        # In units of the noise, so that images count alike.
+        return ((output.float() - images + more / _ALPHA) / _unit(stds)).square()
+
+    @torch.inference_mode()
+    def _compare(self, before, after, parts):
+        """By how many dB nets are better on parts than others were; whether that is certain."""
+        blocks = []
+        for part in parts:
+            batch = part[None]
+            added = torch.randn_like(batch[:, : before.n_channels])
+            errors = [self._errors(nets, batch, added) for nets in (before, after)]
+            # Of both, the same is due to the noise of the target.
+            stds = batch[:, before.n_channels + 1 :]
+            noise = (stds / _unit(stds)).square() * (1 + _ALPHA**-2)
+            means = [x.mean(1, keepdim=True).cpu() for x in (*errors, noise)]
+            blocks.append(nn.functional.avg_pool2d(torch.cat(means), _SIDES[-1]).flatten(1))
+        old, new, noise = torch.cat(blocks, 1).double().numpy()
+        difference = old - new
+        margin = difference.std(ddof=1) / len(difference) ** 0.5
+        ratio = (old - noise).mean() / max((new - noise).mean(), 1e-9)
+        gain = 10 * math.log10(max(ratio, 1e-9))
+        return gain, bool(difference.mean() > 2 * margin)
+
+    def _module(self, n_channels, device):
+        """The nets for grey or color images, adapted where that has paid."""
+        nets = super()._module(n_channels, device)
+        weights = self.weights_.get("color" if n_channels == 3 else "grey")
+        if weights is None:
+            return nets
+        nets = copy.deepcopy(nets)
+        nets.remover.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
+        return nets
+
+    def _truths(self):
+        """See `Persistent`."""
+        yield from super()._truths()
+        yield "n_steps_", self.n_steps_ >= 0
+        yield "gains_", {*self.weights_} <= {*self.gains_} <= {"grey", "color"}
+        for kind, weights in self.weights_.items():
+            nets = super()._module(3 if kind == "color" else 1, torch.device("cpu"))
+            yield "weights_", _shapes(saved_weights(nets.remover)) == _shapes(weights)
+            yield "weights_", all(np.isfinite(value).all() for value in weights.values())
+
+
+def _shapes(weights):
+    return {name: (value.shape, value.dtype.name) for name, value in weights.items()}
+
+
+def _unit(stds):
+    """The level of the noise of each image of a batch."""
+    return stds.mean((1, 2, 3), keepdim=True).clamp(min=LEVEL_STEP)
+
+
+def _finest(image):
+    """The finest details along both axes, in which white noise has its own level."""
+    for axis in (0, 1):
+        image = convolve1d(image, (1.0, -2.0, 1.0), axis=axis, mode="mirror")
+    return image / 6
+
+
+def _noise_of(image, denoised, seen):
+    """Standard deviation of the noise of each value, and whether it is white.
+
+    Of what was removed, the flattest pixels of each brightness tell the noise: there, all of it is
+    removed, and nothing else.
+    """
+    removed = image - denoised
+    finest = _finest(removed)
+    texture = uniform_filter(np.square(_finest(denoised)).mean(axis=2), _WINDOW)
+    stds, chosen = np.empty_like(image), []
+    for c in range(image.shape[2]):
+        light = uniform_filter(denoised[..., c].astype(np.float64), 3)
+        groups = [*_flattest(light, texture, seen)]
+        levels = [np.square(finest[..., c].flat[group]).mean() for group in groups]
+        stds[..., c] = np.sqrt(
+            np.interp(light, [light.flat[group].mean() for group in groups], levels)
+        )
+        chosen.append(np.concatenate(groups))
+    fine, all_ = (
+        sum(np.square(x[..., c].flat[group]).mean() for c, group in enumerate(chosen))
+        for x in (finest, removed)
+    )
+    is_white = _WHITE[0] < (fine / max(all_, 1e-12)) ** 0.5 < _WHITE[1]
+    cross = np.corrcoef(finest.reshape(-1, image.shape[2])[chosen[0]].T)
+    is_white = is_white and np.abs(cross - np.diag(np.diag(np.atleast_2d(cross)))).max() < _CROSS
+    return stds, bool(is_white)
+
+
+def _flattest(light, texture, seen):
+    """Pixels with little texture in groups of equal brightness, as indices of flat arrays."""
+    places = np.flatnonzero(seen)
+    places = places[np.argsort(light.flat[places])]
+    for group in np.array_split(places, _GROUPS):
+        yield group[np.argsort(texture.flat[group])[: math.ceil(_FLATTEST * len(group))]]
+
+
+def _split(images, rng):
+    """Parts of images to learn from, and others that are set aside; tensors, channels first."""
+    for side in _SIDES:
+        parts = [part for image in images for part in _tiles(image, side)]
+        if len(parts) >= _LEAST:
+            break
+    else:
+        return [], []
+    order = rng.permutation(len(parts))
+    n = min(_MOST_HELD_OUT, max(3, len(parts) // _SHARE))
+    return [parts[i] for i in order[n:]], [parts[i] for i in order[:n]]
+
+
+def _tiles(image, side):
+    """Parts of an image that are at least so long and wide, and do not overlap."""
+    for rows in np.array_split(np.arange(image.shape[0]), image.shape[0] // side or 1):
+        for columns in np.array_split(np.arange(image.shape[1]), image.shape[1] // side or 1):
+            if min(len(rows), len(columns)) >= side:
+                part = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+                yield torch.from_numpy(np.ascontiguousarray(part.transpose(2, 0, 1)))
+
+
+def _crops(parts):
+    """A batch of random crops, flipped and turned."""
+    side = min(_CROP, *(n for part in parts for n in part.shape[1:]))
+    crops = []
+    for _ in range(_BATCH):
+        part = parts[int(torch.randint(len(parts), ()))]
+        top, left = (int(torch.randint(n - side + 1, ())) for n in part.shape[1:])
+        crop = part[:, top : top + side, left : left + side]
+        crop = crop.rot90(int(torch.randint(4, ())), (1, 2))
+        crops.append(crop.flip(2) if torch.randint(2, ()) else crop)
+    return torch.stack(crops)

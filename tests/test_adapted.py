@@ -1,0 +1,185 @@
+"""The pretrained denoiser that learns from the noisy images themselves."""
+
+import joblib
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from scipy.ndimage import gaussian_filter
+from skimage.data import astronaut
+
+from skdae import (
+    AdaptedDenoiser,
+    GaussianNoise,
+    PoissonGaussianNoise,
+    PretrainedDenoiser,
+    load,
+)
+from skdae.denoisers.adapted import _noise_of
+from skdae.metrics import peak_signal_noise_ratio
+
+
+def discs(n, side, seed=0):
+    """Discs of one brightness each, `n` images in [0, 1]."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:side, :side]
+    images = np.full((n, side, side), 0.1)
+    for image in images:
+        for _ in range(25):
+            cy, cx = rng.uniform(0, side, 2)
+            image[np.hypot(y - cy, x - cx) < rng.uniform(4, 25)] = rng.uniform(0.1, 1)
+    return images
+
+
+CLEAN = discs(3, 160)
+NOISY = GaussianNoise(std=0.2, clip=None, random_state=0).fit_transform(CLEAN)
+
+
+def gain(denoiser, X_noisy, X_clean):
+    """How many dB it is better than the pretrained denoiser."""
+    data_range = np.ptp(X_clean)
+    plain, adapted = (
+        peak_signal_noise_ratio(X_clean, d.predict(X_noisy), data_range=data_range)
+        for d in (PretrainedDenoiser().fit(X_noisy), denoiser)
+    )
+    return adapted - plain
+
+
+@pytest.fixture(scope="module")
+def adapted():
+    return AdaptedDenoiser(max_steps=40, random_state=0).fit(NOISY)
+
+
+def test_adapting_to_images_unlike_photographs_pays(adapted):
+    assert adapted.gains_["grey"] > 0.2
+    assert adapted.n_steps_ == 40
+    assert gain(adapted, NOISY, CLEAN) > 0.2
+    # It has learned the kind of images, not these.
+    others = discs(2, 128, seed=1)
+    noisy = GaussianNoise(std=0.2, clip=None, random_state=1).fit_transform(others)
+    assert gain(adapted, noisy, others) > 0.2
+
+
+def test_counts_are_learned_from_by_themselves():
+    clean = 100 + 4000 * CLEAN
+    noisy = PoissonGaussianNoise(gain=40.0, std=20.0, random_state=0).fit_transform(clean)
+    denoiser = AdaptedDenoiser(max_steps=40, random_state=0).fit(noisy)
+    assert denoiser.predict(noisy).mean() == pytest.approx(clean.mean(), rel=0.02)
+    assert gain(denoiser, noisy, clean) > 0.2
+
+
+def test_same_seed_same_network(adapted):
+    again = AdaptedDenoiser(max_steps=40, random_state=0).fit(NOISY)
+    assert_array_equal(again.predict(NOISY), adapted.predict(NOISY))
+
+
+def test_global_generators_and_input_are_left_alone():
+    import torch
+
+    before, state, seed = NOISY.copy(), np.random.get_state()[1].copy(), torch.get_rng_state()
+    AdaptedDenoiser(max_steps=1).fit(NOISY)
+    assert_array_equal(NOISY, before)
+    assert_array_equal(np.random.get_state()[1], state)
+    assert_array_equal(torch.get_rng_state(), seed)
+
+
+def test_time_is_the_limit_without_max_steps():
+    denoiser = AdaptedDenoiser(minutes=1e-3, random_state=0)
+    with pytest.warns(UserWarning, match="pretrained network was kept"):
+        # A step or two, in which nothing is learned that could be told from chance.
+        denoiser.fit(NOISY)
+    assert 1 <= denoiser.n_steps_ < 40
+
+
+@pytest.mark.parametrize(
+    ("X", "why"),
+    [
+        (CLEAN, "no noise was seen"),
+        (NOISY[:, :40, :40], "too few pixels"),
+        (NOISY[:, :20, :20], "too small"),
+        (gaussian_filter(NOISY, (0, 1, 1)), "correlated"),
+        (np.repeat(NOISY[..., None], 3, 3) * [1, 0.9, 0.8], "correlated"),
+    ],
+)
+def test_pretrained_network_is_kept_and_says_why(X, why):
+    with pytest.warns(UserWarning, match=f"pretrained network was kept for .*{why}"):
+        denoiser = AdaptedDenoiser(max_steps=2, random_state=0).fit(X)
+    assert denoiser.weights_ == {}
+    assert denoiser.n_steps_ == 0
+    assert_array_equal(denoiser.predict(X), PretrainedDenoiser().fit(X).predict(X))
+
+
+def test_network_that_got_worse_is_not_kept(monkeypatch):
+    monkeypatch.setattr("skdae.denoisers.adapted._LR", 0.3)
+    with pytest.warns(UserWarning, match=r"not clearly better \(-"):
+        denoiser = AdaptedDenoiser(max_steps=3, random_state=0).fit(NOISY)
+    assert denoiser.weights_ == {}
+    assert denoiser.gains_["grey"] < 0
+    assert_array_equal(denoiser.predict(NOISY), PretrainedDenoiser().fit(NOISY).predict(NOISY))
+
+
+def test_noise_is_measured_where_it_depends_on_the_brightness():
+    """Against the truth that made it."""
+    rng = np.random.default_rng(0)
+    clean = gaussian_filter(rng.random((256, 256)), 20)
+    clean = (clean - clean.min()) / np.ptp(clean)
+    std = 0.05 + 0.1 * clean
+    noisy = clean + std * rng.normal(size=clean.shape)
+    seen = np.ones(clean.shape, bool)
+    found, is_white = _noise_of(noisy[..., None], clean[..., None], seen)
+    assert is_white
+    assert found[..., 0] == pytest.approx(std, rel=0.1)
+
+
+@pytest.mark.parametrize("kind", ["file", "pickle"])
+def test_saved_denoiser_predicts_the_same(kind, adapted, tmp_path):
+    path = tmp_path / "adapted"
+    if kind == "file":
+        adapted.save(path)
+        again = load(path)
+    else:
+        joblib.dump(adapted, path)
+        again = joblib.load(path)
+    assert_array_equal(again.predict(NOISY), adapted.predict(NOISY))
+    assert again.gains_ == adapted.gains_
+
+
+def test_file_with_other_weights_is_refused(adapted, tmp_path):
+    for change in ("shape", "nan"):
+        weights = {name: value.copy() for name, value in adapted.weights_["grey"].items()}
+        name = next(iter(weights))
+        weights[name] = weights[name][:1] if change == "shape" else weights[name] * np.nan
+        wrong = AdaptedDenoiser(max_steps=40, random_state=0)
+        vars(wrong).update({**vars(adapted), "weights_": {"grey": weights}})
+        wrong.save(tmp_path / "wrong")
+        with pytest.raises(ValueError, match="weights_ of AdaptedDenoiser"):
+            load(tmp_path / "wrong")
+
+
+def test_images_of_different_sizes_colors_and_rows():
+    color = astronaut()[:128, :128]
+    noisy = GaussianNoise(std=0.15, random_state=0).fit_transform(color[None])[0]
+    with pytest.warns(UserWarning, match="kept for the color"):
+        denoiser = AdaptedDenoiser(max_steps=1, random_state=0).fit([noisy, noisy[:64]])
+    assert [x.shape for x in denoiser.predict([noisy, noisy[:64]])] == [(128, 128, 3), (64, 128, 3)]
+    rows = NOISY.reshape(3, -1)
+    denoiser = AdaptedDenoiser(max_steps=40, random_state=0).fit(rows)
+    whole = AdaptedDenoiser(max_steps=40, random_state=0).fit(NOISY)
+    assert_array_equal(denoiser.predict(rows), whole.predict(NOISY).reshape(3, -1))
+
+
+def test_strength_scales_the_adapted_network(adapted):
+    weak = AdaptedDenoiser(strength=0.0)
+    vars(weak).update({**vars(adapted), "strength": 0.0})
+    assert_array_equal(weak.predict(NOISY), NOISY.astype(np.float32))
+
+
+def test_graph_of_onnx_is_the_adapted_network(adapted, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    clipped = NOISY.clip(0, 1).astype(np.float32)
+    adapted.to_onnx(tmp_path / "net.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
+    inputs = {"X": clipped, "strength": np.ones(3, np.float32)}
+    exact = AdaptedDenoiser(precision="float32")
+    vars(exact).update({**vars(adapted), "precision": "float32"})
+    (out,) = session.run(None, inputs)
+    assert np.abs(out - exact.predict(clipped)).max() < 1e-3
