@@ -41,6 +41,7 @@ from torch import nn
 from skdae import (
     DenoisingAutoencoder,
     Downsample,
+    GaussianFilter,
     GaussianNoise,
     MaskingNoise,
     MeanFilter,
@@ -52,7 +53,7 @@ from skdae import (
 from skdae._training.losses import LOSSES, Loss
 from skdae._training.optimizers import LR_SCHEDULES, OPTIMIZERS
 from skdae.architectures import Conv, Dense, UNet
-from skdae.metrics import psnr_scorer, structural_similarity
+from skdae.metrics import peak_signal_noise_ratio, psnr_scorer, structural_similarity
 
 NOISE = GaussianNoise(std=0.3, clip=None, random_state=0)
 
@@ -190,12 +191,43 @@ def test_what_comes_in_flat_goes_out_flat(digits, architecture, shape):
     assert not dae.module_.training
 
 
-def test_auto_is_conv_for_images_and_dense_for_rows(digits):
-    X = digits[1][:64]
-    rows = X.reshape(64, -1)
-    assert "Conv2d" in str(small(architecture="auto").fit(X, X).module_)
-    assert "Conv2d" in str(small(architecture="auto", image_shape=(8, 8)).fit(rows, rows).module_)
-    assert "Conv2d" not in str(small(architecture="auto").fit(rows, rows).module_)
+def test_auto_chooses_by_geometry_and_code(digits):
+    def chosen(X, **options):
+        net = DenoisingAutoencoder(max_steps=1, max_epochs=1, **options).fit(X, X)
+        return repr(net.net_.plan.architecture)
+
+    rng, X = np.random.default_rng(0), digits[1][:64]
+    large, waves = X.repeat(3, axis=1).repeat(3, axis=2), rng.normal(size=(20, 400)).cumsum(axis=1)
+    assert chosen(X) == chosen(X.reshape(64, -1)) == "UNet()"
+    assert chosen(large) == chosen(X.reshape(8, 8, 8, 8), channel_axis=None)
+    assert chosen(large) == "UNet(filters=(16, 32, 64))"
+    signals = {"image_shape": (400,)}, {"image_shape": (200, 2), "channel_axis": -1}
+    assert {chosen(waves, **each) for each in signals} == {"UNet(filters=(16, 32, 64, 64))"}
+    with pytest.warns(UserWarning, match="taken as 1-D signals"):
+        assert chosen(waves) == "UNet(filters=(16, 32, 64, 64))"
+    # Columns of a table in any order.
+    assert chosen(rng.normal(size=(40, 30))) == chosen(rng.normal(size=(40, 7))) == "Dense()"
+    assert chosen(X, latent_dim=4) == chosen(X.reshape(64, -1), latent_dim=4) == "Dense()"
+    assert chosen(rng.random((4, 72, 72)), latent_dim=4) == "Conv()"
+
+
+@pytest.mark.parametrize(("n", "n_epochs"), [(50, 20), (800, 13), (2500, 6)])
+def test_auto_shows_so_many_values_within_limits(n, n_epochs, monkeypatch):
+    monkeypatch.setattr("skdae.denoisers.learned._VALUES", 13 * 800 * 64)
+    X = np.random.default_rng(0).random((n, 8, 8)).astype(np.float32)
+    dae = DenoisingAutoencoder(noise=NOISE, batch_size=500).fit(X)
+    assert dae.n_iter_ == n_epochs
+    assert DenoisingAutoencoder("linear", noise=NOISE, batch_size=500).fit(X).n_iter_ == 20
+
+
+def test_the_default_is_better_than_its_input_and_than_filters(digits):
+    X, X_test = digits[1][:800], digits[1][800:1000]
+    noise = GaussianNoise(0.1, random_state=0)
+    X_noisy = noise.fit(X).transform(X_test)
+    filters = [GaussianFilter(s) for s in (0.3, 0.5, 0.7)] + [MedianFilter(3)]
+    best = max(peak_signal_noise_ratio(X_test, f.fit_transform(X_noisy)) for f in filters)
+    net = DenoisingAutoencoder(noise=noise, random_state=0).fit(X)
+    assert peak_signal_noise_ratio(X_test, net.predict(X_noisy)) > best + 1
 
 
 @pytest.mark.filterwarnings("ignore:X has values from")

@@ -31,6 +31,7 @@ from .geometry import (
     check_same_shape,
     geometry_of,
     guess_image_shape,
+    has_order,
     shapes_of,
     way_to_one_size,
 )

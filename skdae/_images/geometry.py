@@ -19,7 +19,7 @@ _MOST_CHANNELS = 16
 _LEAST_SIDE = 8
 
 # Rows that are looked at to tell it, and how much more alike neighbours in columns have to be.
-_N_ROWS, _ALIKE = 16, 0.95
+_N_ROWS, _ALIKE, _ORDERED = 16, 0.95, 0.8
 
 
 @dataclass(frozen=True)
@@ -173,13 +173,29 @@ def _look_like_images(X, side):
 
     Rows without any order, in which neighbours are no more alike, tell nothing, and may be images.
     """
+    beside, below, far = _differences(X, (1, side, side // 2))
+    return not beside < _ALIKE * far < below
+
+
+def has_order(X):
+    """Whether neighbours in flat rows are more alike than values half a row apart.
+
+    So they are in signals and images, and not in tables.
+    """
+    n_features = X.shape[1]
+    if n_features < _LEAST_SIDE:
+        return False
+    # In a square, half of a row of it.
+    beside, far = _differences(X, (1, max(2, math.isqrt(n_features) // 2)))
+    return bool(beside < _ORDERED * far)
+
+
+def _differences(X, distances):
+    """Mean squared difference of values in some flat rows, at each distance."""
     places = range(0, len(X), max(1, len(X) // _N_ROWS))
     rows = np.stack([np.asarray(X[i], dtype=np.float64) for i in places])
     with np.errstate(over="ignore", invalid="ignore"):
-        beside, below, far = (
-            np.square(rows[:, n:] - rows[:, :-n]).mean() for n in (1, side, side // 2)
-        )
-        return not beside < _ALIKE * far < below
+        return [float(np.square(rows[:, n:] - rows[:, :-n]).mean()) for n in distances]
 
 
 def _check_image_shape(own_shape, image_shape):

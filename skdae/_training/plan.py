@@ -17,15 +17,20 @@ from .._images import (
     check_tile,
     geometry_of,
     guess_image_shape,
+    has_order,
     in_unit_range,
     union,
     warn_if_far,
 )
-from ..architectures import ARCHITECTURES, BaseArchitecture, Pretrained
+from ..architectures import ARCHITECTURES, BaseArchitecture, Pretrained, UNet
 from ..architectures.variance import RADIUS, WithVariance
 from .batches import as_channels, call, neighbours
 from .fit_data import float32_range, gather, patch_shape, to_images
 from .losses import OUTPUT_ACTIVATIONS
+
+# Values of a sample up to which a bottleneck is best between dense layers, and up to which a
+# U-Net can afford its usual filters.
+_MOST_DENSE, _FEW = 4096, 256
 
 # Values of the largest layer of a net that is tried when it is loaded: 16 MB.
 _TRIAL_VALUES = 2**22
@@ -385,15 +390,18 @@ def plan_net(
     check_stack(X, context)
     ragged = isinstance(X, list)
     takes_rows = not ragged and X.ndim == 2 and image_shape is None
-    architecture = _resolve_architecture(given, latent_dim, takes_rows)
+    first = X[0].reshape(1, *X[0].shape) if ragged else X
+    geometry = None
+    if isinstance(given, str) and given == "auto":
+        given, geometry = _automatic(latent_dim, first, image_shape, channel_axis)
+    architecture = _resolve_architecture(given, latent_dim)
     latent_dim = None if latent_dim is None else int(latent_dim)
     any_size = bool(architecture) and architecture.any_size(latent_dim)
     flat = architecture.flat if architecture else takes_rows
-    first = X[0].reshape(1, *X[0].shape) if ragged else X
     if flat and takes_rows:
         # Nets that take rows need no image, so a guess will do for them.
         geometry = Geometry(guess_image_shape(X.shape[1]))
-    else:
+    elif geometry is None:
         geometry = geometry_of(first, image_shape, channel_axis)
     images = targets = to_images(X, geometry)
     if y is not None:
@@ -445,12 +453,26 @@ def _net_range(architecture, activation):
     return 4.0 if is_free else 1.0
 
 
-def _resolve_architecture(given, latent_dim, takes_rows):
+def _automatic(latent_dim, X, image_shape, channel_axis):
+    """What ``architecture="auto"`` stands for, and the geometry where that was needed."""
+    # Rows without order are those of a table.
+    if len(X.shape) == 2 and image_shape is None and not has_order(X):
+        return "dense", None
+    geometry = geometry_of(X, image_shape, channel_axis)
+    n_values = math.prod(geometry.shape)
+    if latent_dim is not None:
+        return "dense" if n_values <= _MOST_DENSE else "conv", geometry
+    if n_values <= _FEW:
+        return "unet", geometry
+    # Long waves need a net that sees far.
+    return UNet((16, 32, 64, 64) if geometry.rank == 1 else (16, 32, 64)), geometry
+
+
+def _resolve_architecture(given, latent_dim):
     """The parameter object of the architecture, or None where a module takes its place."""
     architecture = given
     if isinstance(architecture, str):
-        name = ("dense" if takes_rows else "conv") if architecture == "auto" else architecture
-        architecture = ARCHITECTURES[name]
+        architecture = ARCHITECTURES[architecture]
     is_class = inspect.isclass(architecture)
     if is_class and issubclass(architecture, BaseArchitecture):
         architecture = architecture()

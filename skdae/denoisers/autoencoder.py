@@ -54,11 +54,12 @@ class DenoisingAutoencoder(LearnedDenoiser):
     architecture : str, architecture object, `torch.nn.Module` or its class, default="auto"
         "linear", "dense", "conv", "unet", "dncnn", or an object of `skdae.architectures` with their
         parameters. "photographs" goes on training the network of `PretrainedDenoiser`.
-        "auto" is "conv" for images and "dense" for flat rows without `image_shape`. A module takes
-        and returns ``(n_samples, n_channels, height, width)`` for images, ``(n_samples,
-        n_features)`` for flat rows without `image_shape`; an instance is copied before training, a
-        class is called without arguments, and methods ``encode`` and ``decode`` become the
-        estimator's.
+        "auto" is a U-Net for images, signals and volumes, and "dense" for tables: rows whose
+        neighbors are no more alike than others. With `latent_dim` it is "dense" for up to 4096
+        values, and "conv" for more. A module takes and returns ``(n_samples, n_channels,
+        *spatial)``, or ``(n_samples, n_features)`` for flat rows without `image_shape`; an instance
+        is copied before training, a class is called without arguments, and methods ``encode`` and
+        ``decode`` become the estimator's.
     latent_dim : int or None, default=None
         Number of values in a code, at least 1. None sets no bottleneck beside the architecture's.
     noise : injector or None, default=None
@@ -95,8 +96,9 @@ class DenoisingAutoencoder(LearnedDenoiser):
         None keeps the rate.
     weight_decay : float, default=1e-4
         Weight decay, at least 0.
-    max_epochs : int, default=20
-        Passes over the images.
+    max_epochs : int or "auto", default="auto"
+        Passes over the images. "auto" is 20; for the U-Net of ``architecture="auto"``, which needs
+        fewer of many images, it is as many as show 8 million values, from 6 to 20.
     max_steps : int or None, default=None
         Number of training steps, of one batch each, in place of `max_epochs`: a budget that depends
         neither on the number of images nor on their size. The last epoch ends where it is spent.
@@ -233,7 +235,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         lr: float = 1e-3,
         lr_schedule: str | None = "cosine",
         weight_decay: float = 1e-4,
-        max_epochs: int = 20,
+        max_epochs: int | str = "auto",
         max_steps: int | None = None,
         batch_size: int = 32,
         validation_fraction: float | None = 0.1,

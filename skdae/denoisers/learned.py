@@ -44,6 +44,10 @@ from ..base import BaseDenoiser
 from ..noise._base import BaseNoise, check_noise
 
 _KINDS = (BaseArchitecture, nn.Module)
+
+# What ``max_epochs="auto"`` stands for: so many, or, for ``architecture="auto"``, as many as show
+# so many values, but not fewer than these.
+_EPOCHS, _VALUES, _FEWEST_EPOCHS = 20, 8e6, 6
 _NETS = Is(
     lambda net: issubclass(net if isinstance(net, type) else type(net), _KINDS),
     "an architecture object, a torch.nn.Module, or a class of these",
@@ -78,7 +82,7 @@ class LearnedDenoiser(BaseDenoiser):
         "lr": [Interval(Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions(set(LR_SCHEDULES)), None],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_steps": [Interval(Integral, 1, None, closed="left"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="left"), None],
@@ -278,7 +282,8 @@ class LearnedDenoiser(BaseDenoiser):
             module = copy.deepcopy(
                 weights.plain(self.module_) if start.going_on else self._new_module(plan)
             )
-            options = self._net_options(device, precision, start.partial)
+            n_values = len(data.images) * math.prod(data.images[0].shape)
+            options = self._net_options(device, precision, start.partial, n_values)
             net = self._build_net(module, plan, options)
             if start.going_on:
                 net.continue_from(self.net_, keep_optimizer=start.partial)
@@ -356,7 +361,16 @@ class LearnedDenoiser(BaseDenoiser):
             return plan.with_variance(own() if inspect.isclass(own) else own)
         return plan.build()
 
-    def _net_options(self, device, precision, partial):
+    def _n_epochs(self, n_values):
+        """The epochs of a fit, which sees so many values in each."""
+        if self.max_epochs != "auto":
+            return int(self.max_epochs)
+        if self._architecture_to_build != "auto" or getattr(self, "latent_dim", None) is not None:
+            return _EPOCHS
+        # A net that starts from the identity has learned most from so many values.
+        return min(_EPOCHS, max(_FEWEST_EPOCHS, round(_VALUES / n_values)))
+
+    def _net_options(self, device, precision, partial, n_values=1):
         """What every skorch net of skdae takes from the parameters."""
         stops = self.early_stopping and not partial
         # The first of several processes speaks for all.
@@ -367,7 +381,7 @@ class LearnedDenoiser(BaseDenoiser):
             "lr_schedule": None if partial else self.lr_schedule,
             "optimizer": optimizer_with_options(self.optimizer, self.weight_decay, precision),
             "lr": self.lr,
-            "max_epochs": 1 if partial else int(self.max_epochs),
+            "max_epochs": 1 if partial else self._n_epochs(n_values),
             "max_steps": None if partial else self.max_steps,
             "purpose": "partial_fit" if partial else "fit",
             "batch_size": int(self.batch_size),
@@ -388,7 +402,7 @@ class LearnedDenoiser(BaseDenoiser):
         error, constant_error, input_error = (value * net_scale**2 for value in errors)
         if error < min(constant_error, input_error):
             return
-        longer = f"Train longer (max_epochs={self.max_epochs})"
+        longer = f"Train longer (max_epochs={net.max_epochs})"
         if not error < constant_error:
             than, other = "one constant image would", f"mean training image {constant_error:.4g}"
             way_out = (
