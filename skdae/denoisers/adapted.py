@@ -38,8 +38,14 @@ _BATCH, _CROP, _LR, _RISE = 8, 64, 5e-4, 0.05
 # How much noise is added to the input, in standard deviations; see `RecorruptedDenoiser`.
 _ALPHA = 0.5
 
+# Gain in dB for which the adapted network is kept.
+_CLEARLY = 0.1
+
+# How much is added to see what is left of it; in float32, more than its rounding.
+_LITTLE = 0.05
+
 # Groups of equal brightness, and the share of the flattest pixels that tell the noise in each.
-_GROUPS, _FLATTEST, _WINDOW = 8, 0.3, 9
+_GROUPS, _FLATTEST, _WINDOW = 8, 0.5, 25
 
 # Noise is white where the root mean square of its finest details and of all of it have a ratio
 # like this, and where channels correlate by less.
@@ -231,7 +237,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
             before = self._module(3 if kind == "color" else 1, hardware.resolve_device(self.device))
             after, n_steps = self._train(before, train, max(left, 6 * self.minutes))
             self.n_steps_ += n_steps
-            self.gains_[kind], is_better = self._compare(before, after, held_out)
+            self.gains_[kind], is_better = _compare(before, after, held_out)
             if is_better:
                 weights[kind] = saved_weights(after.remover)
             else:
@@ -300,40 +306,17 @@ class AdaptedDenoiser(PretrainedDenoiser):
                 done = now / n
         return nets.eval(), n_steps
 
-    def _errors(self, nets, batch, added=None):
+    def _errors(self, nets, batch):
         """Squared errors of what nets make of one noisy copy, against another one."""
-        c = nets.n_channels
-        device = next(nets.parameters()).device
-        batch = batch.to(device, memory_format=torch.channels_last)
-        images, level, stds = batch[:, :c], batch[:, c : c + 1], batch[:, c + 1 :]
-        more = stds * (torch.randn_like(images) if added is None else added)
+        images, level, stds = _layers(nets, batch)
+        more = stds * torch.randn_like(images)
         told = torch.cat([images + _ALPHA * more, level * (1 + _ALPHA**2) ** 0.5], 1)
-        name = hardware.resolve_precision(self.precision, device, convolutional=True)
+        name = hardware.resolve_precision(self.precision, images.device, convolutional=True)
         dtype = getattr(torch, name)
-        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+        with torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32):
             output = nets.remove(told)
         # In units of the noise, so that images count alike.
         return ((output.float() - images + more / _ALPHA) / _unit(stds)).square()
-
-    @torch.inference_mode()
-    def _compare(self, before, after, parts):
-        """By how many dB nets are better on parts than others were; whether that is certain."""
-        blocks = []
-        for part in parts:
-            batch = part[None]
-            added = torch.randn_like(batch[:, : before.n_channels])
-            errors = [self._errors(nets, batch, added) for nets in (before, after)]
-            # Of both, the same is due to the noise of the target.
-            stds = batch[:, before.n_channels + 1 :]
-            noise = (stds / _unit(stds)).square() * (1 + _ALPHA**-2)
-            means = [x.mean(1, keepdim=True).cpu() for x in (*errors, noise)]
-            blocks.append(nn.functional.avg_pool2d(torch.cat(means), _SIDES[-1]).flatten(1))
-        old, new, noise = torch.cat(blocks, 1).double().numpy()
-        difference = old - new
-        margin = difference.std(ddof=1) / len(difference) ** 0.5
-        ratio = (old - noise).mean() / max((new - noise).mean(), 1e-9)
-        gain = 10 * math.log10(max(ratio, 1e-9))
-        return gain, bool(difference.mean() > 2 * margin)
 
     def _module(self, n_channels, device):
         """The nets for grey or color images, adapted where that has paid."""
@@ -360,6 +343,52 @@ def _shapes(weights):
     return {name: (value.shape, value.dtype.name) for name, value in weights.items()}
 
 
+def _layers(nets, batch):
+    """Images, what the nets are told of their noise, and what it is."""
+    n = nets.n_channels
+    batch = batch.to(next(nets.parameters()).device, memory_format=torch.channels_last)
+    return batch[:, :n], batch[:, n : n + 1], batch[:, n + 1 :]
+
+
+@torch.inference_mode()
+def _compare(before, after, parts):
+    """By how many dB nets are better on parts than others were; whether that is certain."""
+    n_draws = max(1, min(_LEAST, _MOST_HELD_OUT // len(parts)))
+    with hardware.threads():
+        old, new = (
+            torch.cat([_unbiased_errors(nets, part, n_draws) for part in parts]).double().numpy()
+            for nets in (before, after)
+        )
+    if not np.isfinite(new).all():
+        return -math.inf, False
+    difference = old - new
+    margin = difference.std(ddof=1) / len(difference) ** 0.5
+    ratio = max(old.mean(), 1e-9) / max(new.mean(), 1e-9)
+    gain = 10 * math.log10(ratio)
+    # The noise is known to about a percent, which may feign some hundredths of a decibel.
+    return gain, bool(difference.mean() > 2 * margin and gain > _CLEARLY)
+
+
+def _unbiased_errors(nets, part, n_draws):
+    """Stein's unbiased estimate of the squared error, in blocks of a part.
+
+    It is the squared error against the noisy image, and twice how much of the noise is left: what
+    more noise, of which there is a little, changes.
+    """
+    images, level, stds = _layers(nets, part[None])
+    # The same numbers for all nets.
+    generator = torch.Generator().manual_seed(0)
+    output = nets.remove(torch.cat([images, level], 1))
+    left = torch.zeros_like(output)
+    for _ in range(n_draws):
+        more = stds * torch.randn(images.shape, generator=generator).to(images.device)
+        change = nets.remove(torch.cat([images + _LITTLE * more, level], 1)) - output
+        left += more * change / (_LITTLE * n_draws)
+    errors = (output - images).square() + 2 * left - stds.square()
+    means = (errors / _unit(stds).square()).mean(1, keepdim=True).cpu()
+    return nn.functional.avg_pool2d(means, _SIDES[-1]).flatten()
+
+
 def _unit(stds):
     """The level of the noise of each image of a batch."""
     return stds.mean((1, 2, 3), keepdim=True).clamp(min=LEVEL_STEP)
@@ -375,29 +404,32 @@ def _finest(image):
 def _noise_of(image, denoised, seen):
     """Standard deviation of the noise of each value, and whether it is white.
 
-    Of what was removed, the flattest pixels of each brightness tell the noise: there, all of it is
-    removed, and nothing else.
+    What denoising takes from the finest details is noise, if it is measured in the flattest pixels
+    of each brightness. That they are flat is told by a wide window, because chance makes small
+    parts of the noise weaker.
     """
-    removed = image - denoised
-    finest = _finest(removed)
-    texture = uniform_filter(np.square(_finest(denoised)).mean(axis=2), _WINDOW)
-    stds, chosen = np.empty_like(image), []
+    finest, left = _finest(image), _finest(denoised)
+    texture = uniform_filter(np.square(left).mean(axis=2), _WINDOW)
+    fine = np.square(finest) - np.square(left)
+    all_ = np.square(image - denoised)
+    stds, ratios = np.empty_like(image), []
     for c in range(image.shape[2]):
         light = uniform_filter(denoised[..., c].astype(np.float64), 3)
         groups = [*_flattest(light, texture, seen)]
-        levels = [np.square(finest[..., c].flat[group]).mean() for group in groups]
-        stds[..., c] = np.sqrt(
-            np.interp(light, [light.flat[group].mean() for group in groups], levels)
+        levels = np.array([fine[..., c].flat[group].mean() for group in groups]).clip(1e-12)
+        ratios.append(
+            levels.mean() / np.mean([all_[..., c].flat[group].mean() for group in groups])
         )
-        chosen.append(np.concatenate(groups))
-    fine, all_ = (
-        sum(np.square(x[..., c].flat[group]).mean() for c, group in enumerate(chosen))
-        for x in (finest, removed)
-    )
-    is_white = _WHITE[0] < (fine / max(all_, 1e-12)) ** 0.5 < _WHITE[1]
-    cross = np.corrcoef(finest.reshape(-1, image.shape[2])[chosen[0]].T)
-    is_white = is_white and np.abs(cross - np.diag(np.diag(np.atleast_2d(cross)))).max() < _CROSS
-    return stds, bool(is_white)
+        # Of neighbours, the finest details are not independent, but of every third pixel.
+        chance = (6 / len(groups[0])) ** 0.5
+        if levels.std() < 2 * chance * levels.mean():
+            levels[:] = levels.mean()
+        centers = [light.flat[group].mean() for group in groups]
+        stds[..., c] = np.sqrt(np.interp(light, centers, levels))
+    is_white = all(_WHITE[0] < ratio**0.5 < _WHITE[1] for ratio in ratios)
+    chosen = np.concatenate(groups)
+    cross = np.atleast_2d(np.corrcoef(finest.reshape(-1, image.shape[2])[chosen].T))
+    return stds, is_white and bool(np.abs(cross - np.diag(np.diag(cross))).max() < _CROSS)
 
 
 def _flattest(light, texture, seen):
