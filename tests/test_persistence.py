@@ -150,6 +150,8 @@ def assert_works_the_same(a, b, X):
 # Round trips
 
 
+# Of small images, AdaptedDenoiser keeps the pretrained network.
+@pytest.mark.filterwarnings("ignore:The pretrained network was kept:UserWarning")
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 def test_every_estimator_comes_back(estimator, tmp_path):
     assert_same(there_and_back(estimator, tmp_path), estimator)
