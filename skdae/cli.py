@@ -343,8 +343,8 @@ def _inputs(args):
     if not paths:
         raise empty[0]
     # A folder without images does not stop the others.
-    for error in empty:
-        _say(f"warning: {error}")
+    for reason in empty:
+        _say(f"warning: {reason}")
     return [*paths.values()]
 
 

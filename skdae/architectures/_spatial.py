@@ -51,7 +51,7 @@ def space_to_depth(x, scale):
     return y.flatten(rank + 1).movedim(-1, 1)
 
 
-class _Subpixel:
+class _Subpixel(nn.Module):
     """A convolution at the low resolution whose channels are spread over blocks of pixels.
 
     With a kernel of one pixel it is the transposed convolution whose kernel and stride are `scale`.
@@ -67,7 +67,7 @@ class _Subpixel:
         return y if self.scale == 1 else depth_to_space(y, self.scale)
 
 
-class _Up:
+class _Up(nn.Module):
     """Nearest-neighbour upsampling by `scale`, then a convolution of the same size.
 
     Computed at the low resolution (Shi et al. 2016, "Is the deconvolution layer the same as a
@@ -75,6 +75,11 @@ class _Up:
     channel, whose kernel sums the taps that fall on the same input pixel. For a 3 × 3 kernel and a
     scale of 2 that is 16 products per input pixel instead of 36, and no enlarged input in memory.
     """
+
+    # Of the convolution that stands beside it.
+    weight: torch.Tensor
+    bias: torch.Tensor | None
+    kernel_size: tuple[int, ...]
 
     def __init__(self, n_in, n_out, kernel, scale, rank):
         super().__init__(n_in, n_out, kernel, padding="same")

@@ -228,7 +228,7 @@ def residual_report(
     measures, flags = [], []
     for pair in zip(noisy_images, denoised_images, strict=True):
         planes = (as_planes(to_float(x).astype(np.float64)[None], geometry) for x in pair)
-        judged = [_judge(*plane, model) for plane in zip(*planes, strict=True)]
+        judged = [_judge(noisy, clear, model) for noisy, clear in zip(*planes, strict=True)]
         measure, flag = (np.mean(values, axis=0) for values in zip(*judged, strict=True))
         measures.append(measure)
         # Of a volume, most slices decide.

@@ -276,7 +276,7 @@ class NoiseDisplay:
             If the images do not tell their noise.
         """
         if noise is None:
-            shape = {"image_shape": image_shape, "channel_axis": channel_axis}
+            shape: dict[str, Any] = {"image_shape": image_shape, "channel_axis": channel_axis}
             noise = estimate_noise(X, y, "poisson-gaussian", **shape)
         return cls(*mean_and_variance(X, y, image_shape, channel_axis), noise).plot(ax=ax)
 
