@@ -27,6 +27,9 @@ from skdae.architectures import Conv, Dense
 from skdae.filters import BaseFilter
 from skdae.noise import BaseNoise
 
+# Of small images, AdaptedDenoiser keeps the pretrained network.
+pytestmark = pytest.mark.filterwarnings("ignore:The pretrained network was kept:UserWarning")
+
 GOOD = np.random.default_rng(0).random((20, 8, 8)).astype(np.float32)
 DAE = DenoisingAutoencoder(Dense(hidden=(8,)), max_epochs=1, noise=GaussianNoise(), random_state=0)
 NOISES = [noise for noise in examples(BaseNoise) if not isinstance(noise, Downsample)]

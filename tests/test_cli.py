@@ -330,7 +330,7 @@ def counts(shape, seed):
 
 def test_adapting_to_counts_beats_the_pretrained_network(capsys):
     Path("counts").mkdir()
-    clean, noisy = zip(*(counts((160, 160), seed) for seed in range(3)), strict=True)
+    clean, noisy = zip(*(counts((288, 288), seed) for seed in range(3)), strict=True)
     for i, image in enumerate(noisy):
         tifffile.imwrite(f"counts/{i}.tif", image)
     assert run("train counts -o net --steps 40 --seed 0") == 0

@@ -31,6 +31,9 @@ from skdae import (
 from skdae.architectures import Conv, Dense, UNet
 from skdae.denoisers.learned import LearnedDenoiser
 
+# Of small images, AdaptedDenoiser keeps the pretrained network.
+pytestmark = pytest.mark.filterwarnings("ignore:The pretrained network was kept:UserWarning")
+
 SMALL_NET = {"max_epochs": 2, "batch_size": 16, "noise": GaussianNoise(std=0.1)}
 
 SPECIAL = {

@@ -253,6 +253,8 @@ def test_code_of_the_chooser_runs_with_two_steps_of_training(monkeypatch):
     for example in doctest.DocTestParser().get_examples(text):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
+            # Of small images, it is.
+            warnings.filterwarnings("ignore", "The pretrained network was kept")
             exec(example.source, namespace)
     assert namespace["X_denoised"].shape == namespace["X_noisy"].shape
 

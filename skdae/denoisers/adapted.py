@@ -15,7 +15,7 @@ from torch import nn
 
 from .._checks import fit_context
 from .._files.weights import saved_weights
-from .._images import check_any_images, is_dask, to_float, warn_user
+from .._images import as_array, check_any_images, is_dask, is_listed, to_float, warn_user
 from .._random import draw_seed, seeded
 from .._training import hardware
 from ..architectures.blind import LEVEL_STEP
@@ -250,6 +250,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
 
     def _some(self, X):
         """Images to learn from, evenly spread: ``(1, height, width, n_channels)``."""
+        X = X if is_dask(X) or is_listed(X) else as_array(X)
         step = max(1, len(X) * min(math.prod(self.image_shape_), _PIXELS // 4) // _PIXELS)
         some = X[::step].compute() if is_dask(X) else X
         images = check_any_images(some, channel_axis=self.channel_axis)
