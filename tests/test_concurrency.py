@@ -33,6 +33,8 @@ MODELS = {
 }
 
 
+# Of small images, AdaptedDenoiser keeps the pretrained network.
+@pytest.mark.filterwarnings("ignore:The pretrained network was kept:UserWarning")
 @pytest.mark.parametrize("name", MODELS)
 def test_eight_threads_at_once_give_what_one_gives(name):
     model = MODELS[name].fit(X)
