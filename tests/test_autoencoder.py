@@ -647,6 +647,9 @@ def test_fit_no_better_than_a_constant_image_says_so(digits):
 def test_fit_without_validation_says_so_too(digits):
     with pytest.warns(ConvergenceWarning, match="its training images no better than one constant"):
         small(noise=NOISE, lr=1e-9, validation_fraction=None).fit(digits[1])
+    # Steps that were asked for come before epochs.
+    with pytest.warns(ConvergenceWarning, match=r"Train longer \(max_steps=3\)"):
+        small(noise=NOISE, lr=1e-9, max_steps=3).fit(digits[1])
 
 
 def raw_table(n=200):

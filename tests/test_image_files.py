@@ -540,7 +540,7 @@ def refused():
         ),
         "palette.bmp": (saved(colours.convert("P"), "BMP"), "palette"),
         "bits.bmp": (saved(grey.convert("1"), "BMP"), "less than 8 bits"),
-        "cut.bmp": (saved(colours, "BMP")[:-9], "damaged|buffer"),
+        "cut.bmp": (saved(colours, "BMP")[:-9], "damaged: its end is missing"),
         "animation.webp": (
             saved(colours, "WEBP", save_all=True, append_images=[Image.new("RGB", (16, 16))]),
             "animation",

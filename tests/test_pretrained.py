@@ -1,6 +1,7 @@
 """The denoiser that has learnt before; its truths hold for any weights that learnt reasonably."""
 
 import shutil
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -423,3 +424,28 @@ def test_noise_is_estimated_in_images_of_different_sizes():
     assert denoiser.noise_.std == pytest.approx(0.1, rel=0.1)
     for x, denoised in zip(X_noisy, denoiser.predict(X_noisy), strict=True):
         assert np.abs(denoised - 0.5).mean() < 0.2 * np.abs(x - 0.5).mean()
+
+
+class Files(Sequence):
+    """Images that are counted when they are read."""
+
+    def __init__(self, images, reads):
+        self.images, self.reads = images, reads
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return Files(self.images[index], self.reads)
+        self.reads.append(index)
+        return self.images[index]
+
+
+def test_noise_is_looked_for_in_some_images_of_many():
+    images = [GREY[0, i : i + 20 + i % 5, :24] for i in range(80)]
+    told, seen = [], []
+    PretrainedDenoiser(noise=0.1).fit(Files(images, told))
+    PretrainedDenoiser().fit(Files(images, seen))
+    # Of 16, each is read to tell the sizes, and again; of all 80, it would be 160.
+    assert len(seen) - len(told) < 40

@@ -188,6 +188,8 @@ def read_bmp(content, pillow):
     modes = ("RGB", "RGBA", "L") if n_grey in (0, 256) else ("RGB", "RGBA")
     if not is_plain or image.mode not in modes:
         raise ValueError(f"it has a palette, is packed, or has less than 8 bits; {CONVERT}")
+    if len(content) < offset + height * rest[0]:
+        raise ValueError("it is damaged: its end is missing; copy it again")
     # Of a pixel, the places of its samples, and perhaps a byte that nobody uses.
     places = [order.index(sample) for sample in image.mode]
 

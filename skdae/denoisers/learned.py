@@ -402,7 +402,9 @@ class LearnedDenoiser(BaseDenoiser):
         error, constant_error, input_error = (value * net_scale**2 for value in errors)
         if error < min(constant_error, input_error):
             return
-        longer = f"Train longer (max_epochs={net.max_epochs})"
+        by_steps = self.max_steps is not None
+        length = f"max_steps={self.max_steps}" if by_steps else f"max_epochs={net.max_epochs}"
+        longer = f"Train longer ({length})"
         if not error < constant_error:
             than, other = "one constant image would", f"mean training image {constant_error:.4g}"
             way_out = (

@@ -12,16 +12,18 @@ from numpy.typing import ArrayLike
 from scipy.ndimage import gaussian_filter
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from .._checks import Is, fit_context
 from .._files.onnx import UserImagesAndStrength, export_onnx
 from .._images import (
     MAX_LEVEL,
+    as_array,
     check_any_images,
     check_tile,
     in_unit_range,
     is_dask,
+    is_listed,
     smallest_tile,
     to_float,
 )
@@ -301,10 +303,11 @@ class PretrainedDenoiser(BaseFilter):
 
     def _seen_noise(self, X):
         """What noise some images of `fit` have together."""
-        some = X[:1].compute() if is_dask(X) else X
+        X = X[:1].compute() if is_dask(X) else X if is_listed(X) else as_array(X)
+        some = X[:: -(-_num_samples(X) // _N_SEEN)]
         images = check_any_images(some, channel_axis=self.channel_axis)
         cameras, squares = [], []
-        for image in images[:: -(-len(images) // _N_SEEN)]:
+        for image in images:
             planes = as_planes(self._geometry.read(to_float(image)[None]))
             # Of a volume, the slice in the middle.
             images = planes[len(planes) // 2, None]
