@@ -99,13 +99,18 @@ class Crops(Dataset):
         self.n_channels, self.first = n_channels, first
 
     def __len__(self):
-        return 2 * self.options.steps * self.options.batch_size - self.first
+        return self.options.steps * crops_per_step(self.options) - self.first
 
     def __getitem__(self, i):
         rng = np.random.default_rng([self.options.seed, self.first + i])
         noisy, clean = pair(self.pictures, self.options.patch_size, self.n_channels, rng)
         crops = (noisy, clean, level_map(noisy, clean).astype(np.float32))
         return tuple(np.ascontiguousarray(crop.transpose(2, 0, 1)) for crop in crops)
+
+
+def crops_per_step(options):
+    """The level's net is small, and learns from twice as many."""
+    return options.batch_size * (1 if options.only == "remover" else 2)
 
 
 class Average:
@@ -140,26 +145,36 @@ def start(path, kind, fresh):
     return module.requires_grad_(True).to(memory_format=torch.channels_last)
 
 
-def losses(module, noisy, clean, level, factor, seen):
+def losses(module, noisy, clean, level, factor, seen, quantile=0.5):
     """Of what sees the level and of what removes the noise, each a mean over the crops.
 
     `seen` says which crops the map is not told for, but seen: the second loss then teaches both.
     """
-    log_level = module.level.log_level(noisy)
-    wanted = torch.log(torch.nn.functional.avg_pool2d(level, 8) + LEVEL_STEP)
-    error = log_level - wanted
-    # Noise that is overlooked stays; noise that is seen where there is none blurs a little.
-    loss_seer = (error.abs() + 0.25 * error.clamp(min=0)).mean()
+    loss_seer, log_level = level_loss(module.level, noisy, level, quantile)
     # The first half is for the remover.
     noisy, clean, level, log_level = (x[: len(factor)] for x in (noisy, clean, level, log_level))
     own = (log_level.exp() - LEVEL_STEP).clamp(min=0)
     own = torch.nn.functional.interpolate(own, scale_factor=8, mode="bilinear")
     told = torch.where(seen, own, level * factor)
+    return loss_seer, remover_loss(module, noisy, clean, level, told)
+
+
+def level_loss(net, noisy, level, quantile=0.5):
+    """Of what sees the level, and its own logarithm of it."""
+    log_level = net.log_level(noisy)
+    wanted = torch.log(torch.nn.functional.avg_pool2d(level, 8) + LEVEL_STEP)
+    error = log_level - wanted
+    # Where several levels are possible, it learns this quantile of them.
+    return 2 * torch.maximum((1 - quantile) * error, -quantile * error).mean(), log_level
+
+
+def remover_loss(module, noisy, clean, level, told):
+    """Of what removes the noise, told a map."""
     denoised = module.remove(torch.cat([noisy, told], 1))
     # Errors of weak noise are small, and count as much.
     weight = (level.square().mean((1, 2, 3)).sqrt() + 2 * LEVEL_STEP) ** -0.7
     charbonnier = ((denoised - clean).square() + 1e-6).sqrt().mean((1, 2, 3)) - 1e-3
-    return loss_seer, (weight * charbonnier).mean()
+    return (weight * charbonnier).mean()
 
 
 def train(kind, options, pictures):
@@ -184,8 +199,8 @@ def train(kind, options, pictures):
             nets[i].load_state_dict(state["nets"][i])
             optimizers[i].load_state_dict(state["optimizers"][i])
             averages[i].values = state["averages"][i]
-    crops = Crops(pictures, options, N_CHANNELS[kind], 2 * step * options.batch_size)
-    loader = DataLoader(crops, 2 * options.batch_size, num_workers=options.workers)
+    crops = Crops(pictures, options, N_CHANNELS[kind], step * crops_per_step(options))
+    loader = DataLoader(crops, crops_per_step(options), num_workers=options.workers)
     began, saved, sums = time.perf_counter(), time.perf_counter(), np.zeros(2)
     rng = np.random.default_rng([options.seed, step])
     print(f"{kind}, from step {step} of {options.steps}, on {device}", flush=True)
@@ -211,15 +226,25 @@ def train(kind, options, pictures):
         for optimizer, lr in zip(optimizers, (options.lr, options.lr_seer), strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = lr * rate
-        n = len(noisy) // 2
+        n = options.batch_size
         factor = torch.tensor(rng.uniform(0.8, 1.3, (n, 1, 1, 1)), dtype=torch.float32)
         seen = torch.tensor(rng.random((n, 1, 1, 1)) < options.joint).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=options.bfloat16):
-            pair_of_losses = losses(module, *batch, factor.to(device), seen)
+            if options.only == "remover":
+                told = batch[2] * factor.to(device)
+                zero = torch.zeros((), device=device)
+                pair_of_losses = zero, remover_loss(module, *batch, told)
+            elif options.only == "level":
+                zero = torch.zeros((), device=device)
+                pair_of_losses = level_loss(seer, batch[0], batch[2], options.quantile)[0], zero
+            else:
+                pair_of_losses = losses(module, *batch, factor.to(device), seen, options.quantile)
         for optimizer in optimizers:
             optimizer.zero_grad()
         (options.seer_weight * pair_of_losses[0] + pair_of_losses[1]).backward()
         for net, optimizer, average in zip(nets, optimizers, averages, strict=True):
+            if next(net.parameters()).grad is None:
+                continue
             torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
             optimizer.step()
             average.update()
@@ -240,7 +265,7 @@ def train(kind, options, pictures):
         "net": kind,
         "stage": options.seed,
         "ended": f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
-        "options": {k: v for k, v in vars(options).items() if isinstance(v, int | float)},
+        "options": {k: v for k, v in vars(options).items() if isinstance(v, int | float | str)},
         "hours": round((seconds + time.perf_counter() - began) / 3600, 2),
         "loss": curve,
         "psnr": judge(module, sets, told=True),
@@ -265,6 +290,8 @@ def main(arguments=None):
     add("--decay", type=float, default=0.998, help="of the average of the weights")
     add("--joint", type=float, default=0.0, help="share of crops whose map the seer tells")
     add("--seer-weight", type=float, default=1.0, help="of the loss of the map itself")
+    add("--only", choices=["remover", "level"], help="train one of the two nets")
+    add("--quantile", type=float, default=0.5, help="of the level that is seen")
     add("--workers", type=int, default=0)
     add("--fresh", action="store_true", help="start from fresh weights")
     add("--bfloat16", action=argparse.BooleanOptionalAction, default=True)
