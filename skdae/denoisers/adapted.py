@@ -39,7 +39,7 @@ _BATCH, _CROP, _LR, _RISE = 8, 64, 5e-4, 0.05
 _ALPHA = 0.5
 
 # Gain in dB for which the adapted network is kept.
-_CLEARLY = 0.1
+_CLEARLY = 0.3
 
 # How much is added to see what is left of it; in float32, more than its rounding.
 _LITTLE = 0.05
@@ -47,9 +47,12 @@ _LITTLE = 0.05
 # Groups of equal brightness, and the share of the flattest pixels that tell the noise in each.
 _GROUPS, _FLATTEST, _WINDOW = 8, 0.5, 25
 
+# Where it has been clipped, its mean in such a window is more than this, in standard deviations.
+_MEAN = 0.12
+
 # Noise is white where the root mean square of its finest details and of all of it have a ratio
 # like this, and where channels correlate by less.
-_WHITE, _CROSS = (0.9, 1.12), 0.15
+_WHITE, _CROSS = (0.9, 1.2), 0.15
 
 
 class AdaptedDenoiser(PretrainedDenoiser):
@@ -266,7 +269,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
         """An image of one kind with what is known of its noise, or why it cannot be learnt from."""
         if min(images.shape[1:3]) < _SIDES[-1]:
             return "the images are too small"
-        _, inputs, level = self._told_or_seen(images)
+        (tone,), inputs, level = self._told_or_seen(images)
         seen = level[0] > LEVEL_STEP
         if seen.mean() < 0.1:
             return "no noise was seen in them"
@@ -276,7 +279,13 @@ class AdaptedDenoiser(PretrainedDenoiser):
             return "their noise is correlated between pixels or channels"
         if not self.sees_:
             stds = np.broadcast_to(level[0], stds.shape)
-        return np.concatenate([inputs[0], level[0], stds * seen], axis=2, dtype=np.float32)
+        # Where noise was clipped, its mean is not 0: there, the pretrained network is the teacher.
+        is_fair = seen & _has_no_mean(inputs[0] - denoised[0], stds)
+        if is_fair.mean() < 0.1:
+            return "their noise was clipped, as at black"
+        aims = np.where(is_fair, inputs[0], denoised[0])
+        layers = [inputs[0], level[0], stds * is_fair, aims, _slope(tone, denoised[0])]
+        return np.concatenate(layers, axis=2, dtype=np.float32)
 
     def _train(self, before, parts, seconds):
         """A copy of the nets that has learnt to remove the noise of parts; number of steps."""
@@ -309,15 +318,17 @@ class AdaptedDenoiser(PretrainedDenoiser):
 
     def _errors(self, nets, batch):
         """Squared errors of what nets make of one noisy copy, against another one."""
-        images, level, stds = _layers(nets, batch)
+        images, level, stds, aims, _ = _layers(nets, batch)
         more = stds * torch.randn_like(images)
-        told = torch.cat([images + _ALPHA * more, level * (1 + _ALPHA**2) ** 0.5], 1)
+        # Without more noise, it is what the net will be told.
+        told = level * (1 + _ALPHA**2 * (stds.amax(1, keepdim=True) > 0)).sqrt()
+        noisier = torch.cat([images + _ALPHA * more, told], 1)
         name = hardware.resolve_precision(self.precision, images.device, convolutional=True)
         dtype = getattr(torch, name)
         with torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32):
-            output = nets.remove(told)
+            output = nets.remove(noisier)
         # In units of the noise, so that images count alike.
-        return ((output.float() - images + more / _ALPHA) / _unit(stds)).square()
+        return ((output.float() - aims + more / _ALPHA) / _unit(level)).square()
 
     def _module(self, n_channels, device):
         """The nets for grey or color images, adapted where that has paid."""
@@ -345,10 +356,10 @@ def _shapes(weights):
 
 
 def _layers(nets, batch):
-    """Images, what the nets are told of their noise, and what it is."""
+    """Images, what is told of their noise, what it is, targets before it, and the tone's slope."""
     n = nets.n_channels
     batch = batch.to(next(nets.parameters()).device, memory_format=torch.channels_last)
-    return batch[:, :n], batch[:, n : n + 1], batch[:, n + 1 :]
+    return batch.split((n, 1, n, n, 1), dim=1)
 
 
 @torch.inference_mode()
@@ -360,13 +371,13 @@ def _compare(before, after, parts):
             torch.cat([_unbiased_errors(nets, part, n_draws) for part in parts]).double().numpy()
             for nets in (before, after)
         )
-    if not np.isfinite(new).all():
+    # An error below 0 says that the noise is of another kind.
+    if not new.mean() > 0 or not old.mean() > 0:
         return -math.inf, False
     difference = old - new
     margin = difference.std(ddof=1) / len(difference) ** 0.5
-    ratio = max(old.mean(), 1e-9) / max(new.mean(), 1e-9)
-    gain = 10 * math.log10(ratio)
-    # The noise is known to about a percent, which may feign some hundredths of a decibel.
+    gain = 10 * math.log10(old.mean() / new.mean())
+    # The noise is known to a percent or two, which may feign tenths of a decibel.
     return gain, bool(difference.mean() > 2 * margin and gain > _CLEARLY)
 
 
@@ -376,7 +387,7 @@ def _unbiased_errors(nets, part, n_draws):
     It is the squared error against the noisy image, and twice how much of the noise is left: what
     more noise, of which there is a little, changes.
     """
-    images, level, stds = _layers(nets, part[None])
+    images, level, stds, aims, slope = _layers(nets, part[None])
     # The same numbers for all nets.
     generator = torch.Generator().manual_seed(0)
     output = nets.remove(torch.cat([images, level], 1))
@@ -385,14 +396,15 @@ def _unbiased_errors(nets, part, n_draws):
         more = stds * torch.randn(images.shape, generator=generator).to(images.device)
         change = nets.remove(torch.cat([images + _LITTLE * more, level], 1)) - output
         left += more * change / (_LITTLE * n_draws)
-    errors = (output - images).square() + 2 * left - stds.square()
-    means = (errors / _unit(stds).square()).mean(1, keepdim=True).cpu()
+    # In the units of the images, in which the light parts of counts have the larger errors.
+    errors = slope.square() * ((output - aims).square() + 2 * left - stds.square())
+    means = (errors / _unit(level).square()).mean(1, keepdim=True).cpu()
     return nn.functional.avg_pool2d(means, _SIDES[-1]).flatten()
 
 
-def _unit(stds):
+def _unit(level):
     """The level of the noise of each image of a batch."""
-    return stds.mean((1, 2, 3), keepdim=True).clamp(min=LEVEL_STEP)
+    return level.mean((1, 2, 3), keepdim=True).clamp(min=LEVEL_STEP)
 
 
 def _finest(image):
@@ -431,6 +443,21 @@ def _noise_of(image, denoised, seen):
     chosen = np.concatenate(groups)
     cross = np.atleast_2d(np.corrcoef(finest.reshape(-1, image.shape[2])[chosen].T))
     return stds, is_white and bool(np.abs(cross - np.diag(np.diag(cross))).max() < _CROSS)
+
+
+def _has_no_mean(removed, stds):
+    """Where the mean of what was removed is 0, up to chance."""
+    means = uniform_filter(removed.astype(np.float64), (_WINDOW, _WINDOW, 0))
+    return (np.abs(means) < _MEAN * stds).all(axis=2, keepdims=True)
+
+
+def _slope(tone, denoised):
+    """How much the values of an image change with those of the nets, about 1 on average."""
+    if tone.camera is None:
+        return np.ones_like(denoised[..., :1])
+    # The square of the transform grows as the light does.
+    slope = (denoised * tone.width + tone.start).mean(axis=2, keepdims=True).clip(0)
+    return slope / np.sqrt(np.square(slope).mean())
 
 
 def _flattest(light, texture, seen):
