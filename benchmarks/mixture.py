@@ -267,8 +267,9 @@ def tinted(field, rng):
 
 
 def exposed(field, rng):
-    """A nonnegative field as a microscope records it: out of focus a little, dim or bright."""
-    field = gaussian_filter(field, rng.uniform(0.5, 2.0))
+    """A nonnegative field as a microscope records it: out of focus, dim or bright."""
+    blur = rng.uniform(0.5, 2.0) if rng.random() < 0.7 else rng.uniform(2, 12)
+    field = gaussian_filter(field, blur)
     if rng.random() < 0.5:
         field = field + rng.uniform(0.2, 1) * gaussian_filter(field, rng.uniform(4, 15))
     peak = np.percentile(field, 99.8) or field.max() or 1.0

@@ -130,10 +130,11 @@ class AdaptedDenoiser(PretrainedDenoiser):
     --------
     >>> import numpy as np
     >>> from skdae import AdaptedDenoiser, GaussianNoise
-    >>> X_clean = np.kron(np.eye(8), np.ones((1, 32, 32)))
+    >>> y, x = np.mgrid[:256, :256]
+    >>> X_clean = (np.sin(x / 2 + y / 5) > 0)[np.newaxis].astype(float)
     >>> X_noisy = GaussianNoise(std=0.2, clip=None, random_state=0).fit_transform(X_clean)
-    >>> denoiser = AdaptedDenoiser(max_steps=30, random_state=0).fit(X_noisy)
-    >>> bool(denoiser.gains_["grey"] > 0)
+    >>> denoiser = AdaptedDenoiser(max_steps=30, noise=0.2, random_state=0).fit(X_noisy)
+    >>> bool(denoiser.gains_["grey"] > 0.5)
     True
     >>> denoiser.predict(X_noisy).shape
     (1, 256, 256)
@@ -275,10 +276,10 @@ class AdaptedDenoiser(PretrainedDenoiser):
             return "no noise was seen in them"
         denoised = self._run("remove", np.concatenate([inputs, level], axis=3))
         stds, is_white = _noise_of(inputs[0].astype(np.float64), denoised[0], seen[..., 0])
-        if not is_white:
-            return "their noise is correlated between pixels or channels"
         if not self.sees_:
             stds = np.broadcast_to(level[0], stds.shape)
+        elif not is_white:
+            return "their noise is correlated between pixels or channels"
         # Where noise was clipped, its mean is not 0: there, the pretrained network is the teacher.
         is_fair = seen & _has_no_mean(inputs[0] - denoised[0], stds)
         if is_fair.mean() < 0.1:
