@@ -309,7 +309,7 @@ def test_several_estimators_find_their_common_noise(named, options):
         ({"a": Shrink(), "b": Shrink()}, "Shrink, Shrink has no noise"),
         ({"a": Shrink(noise=Brighten()), "b": Shrink(noise=Brighten(0.5))}, "more than one noise"),
         ({"a": make_pipeline(Brighten(), Shrink()), "b": Shrink()}, "do not denoise the same"),
-        ({}, "no noise"),
+        ({}, "without denoisers"),
     ],
 )
 def test_several_estimators_without_a_common_noise_say_so(named, message):

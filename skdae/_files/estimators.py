@@ -120,7 +120,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike) -> None:
     """Save an estimator of skdae, or a Pipeline of such, as a safetensors file without code.
 
     A Pipeline may also hold scikit-learn's scalers (`StandardScaler` and the like), `PCA`,
-    `SimpleImputer` and `FrozenEstimator`.
+    `TruncatedSVD`, `SimpleImputer` and `FrozenEstimator`.
 
     The file holds the parameters and the fitted attributes, `history_` among them. It is written
     whole or not at all: a failure leaves an older file at `path` as it was.

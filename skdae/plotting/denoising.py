@@ -178,11 +178,13 @@ class DenoisingDisplay:
         Raises
         ------
         ValueError
-            If there is no noise to show, or more than one, or the shapes do not fit.
+            If there is no denoiser, no noise to show, or more than one, or the shapes do not fit.
         """
         if noise is not None and X_noisy is not None:
             raise ValueError("Both noise and X_noisy were passed; pass the one you want to see.")
         named = estimator if isinstance(estimator, Mapping) else {name: estimator}
+        if not named:
+            raise ValueError("estimator is a dict without denoisers; pass one denoiser at least.")
         named = {name: getattr(each, "best_estimator_", each) for name, each in named.items()}
         X_clean = _first(X_clean, n_images)
         if channel_axis == "auto":

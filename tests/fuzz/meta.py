@@ -70,18 +70,21 @@ def holders(draw):
     # The innermost of holders in holders.
     prefix = "denoiser__" * _depth(holder)
     for _ in range(choose(draw, 1, 2, 3)):
-        before, change = _results(holder, N), choose(draw, "another", "fitted", "frozen", "refit")
+        before = _results(holder, N)
+        change = choose(draw, "another", "fitted", "assigned", "frozen", "refit")
         denoiser = _denoiser(draw)
-        if change in ("fitted", "frozen"):
+        if change in ("fitted", "assigned", "frozen"):
             denoiser.fit(N)
         if change == "refit":
             given = holder.get_params()[f"{prefix}denoiser"]
             attempt(given.fit, *((N, X) if choose(draw, True, False) else (X, N)))
+        elif change == "assigned" and not prefix:
+            holder.denoiser = denoiser
         else:
             denoiser = FrozenEstimator(denoiser) if change == "frozen" else denoiser
             attempt(holder.set_params, **{f"{prefix}denoiser": denoiser})
         expect(np.array_equal(_results(holder, N), before), f"{change}: changed before a fit")
-        if change == "fitted" and not prefix and _calibrated(holder):
+        if change in ("fitted", "assigned") and not prefix and _calibrated(holder):
             attempt(holder.conformalize, N, X)
             fresh = skdae.ConformalDenoiser(denoiser, holder.coverage).conformalize(N, X)
             _same(holder, fresh, N, "conformalize kept another denoiser")
