@@ -117,7 +117,7 @@ def test_time_is_the_limit_without_max_steps():
         (NOISY[:2, :40, :40], "too few pixels"),
         (NOISY[:, :20, :20], "too small"),
         (gaussian_filter(NOISY, (0, 1, 1)), "correlated"),
-        (np.repeat(NOISY[..., None], 3, 3) * [1, 0.9, 0.8], "correlated"),
+        (np.stack([NOISY, NOISY - CLEAN / 2, NOISY - CLEAN[:, ::-1] / 3], 3), "correlated"),
     ],
 )
 def test_pretrained_network_is_kept_and_says_why(X, why):

@@ -298,6 +298,27 @@ def test_grey_in_three_channels_is_grey(noise):
     np.testing.assert_allclose(denoiser.fit(mixed).predict(mixed)[0], three[0], atol=1e-6)
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+@pytest.mark.parametrize("as_bytes", [True, False])
+def test_a_toned_scan_is_as_good_as_the_grey_one(order, as_bytes):
+    slopes, offsets = np.array([0.9, -0.7, 0.5])[[*order]], np.array([0, 0.9, 0.1])[[*order]]
+    X = noisy(GREY).clip(0, 1)[..., None]
+    toned, clean = X * slopes + offsets, np.asarray(GREY)[..., None] * slopes + offsets
+    toned = (toned * 255).round().astype(np.uint8) if as_bytes else toned
+    denoised = PretrainedDenoiser().fit_transform(toned)
+    grey = PretrainedDenoiser().fit_transform(X[..., 0])
+    assert error(denoised, clean) < 1.15 * np.abs(slopes).mean() * error(grey, GREY)
+    assert denoised.min() >= 0
+    assert denoised.max() <= 1
+
+
+def test_a_toned_page_without_noise_comes_out_as_it_was():
+    page = np.where(np.indices((128, 128)).sum(0) % 23 < 3, 20, 235)[None, ..., None]
+    toned = (page * [0.9, 0.8, 0.6] + [0, 5, 20]).round().astype(np.uint8)
+    denoised = PretrainedDenoiser().fit_transform(toned)
+    np.testing.assert_array_equal(denoised, (toned / 255).astype(np.float32))
+
+
 @pytest.mark.parametrize("X", [GREY, COLOUR], ids=["grey", "color"])
 def test_strength_is_how_much_of_the_noise_goes(X):
     X_noisy = noisy(X)

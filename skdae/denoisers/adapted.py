@@ -224,7 +224,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
         """Train a net for each kind of images, and keep those that are better."""
         by_kind: dict[str, list] = {}
         for image in self._some(X):
-            for _, channels, _ in _parts(image):
+            for _, channels, _ in _parts(image, self.sees_):
                 part = self._learnable(image[..., channels])
                 by_kind.setdefault("color" if channels == slice(3) else "grey", []).append(part)
         self.gains_, weights, self.n_steps_ = {}, {}, 0

@@ -53,6 +53,9 @@ _DARK, _REACH = 0.25, 0.75
 # Where a side is shorter, a net cannot tell noise from the border.
 _SMALLEST = 16
 
+# Pixels of an image that tell whether its channels lie on a line, up to the rounding to 8 bits.
+_N_SAMPLED, _ROUNDED = 2**16, 1.5 / 255
+
 # Width of the Gaussian that tells the local brightness, in pixels.
 _BLUR = 2.0
 
@@ -144,8 +147,9 @@ class PretrainedDenoiser(BaseFilter):
     inverse [1]_ transforms the result back. What noise there is, they see on the transform.
 
     Pixels whose level is below half of 1 / 255 of the range are returned as they were, bit by bit,
-    and those below 1 / 255 are changed only in part. Where three channels are equal, the network
-    for grey images denoises one of them. Images with another number of channels are denoised
+    and those below 1 / 255 are changed only in part. Where three channels are equal, or
+    linear in one of them, as in a toned scan, the network for grey images denoises that one, and
+    the others change with it. Images with another number of channels are denoised
     channel by channel. In images with a side below 16 pixels, and in signals, the level is that of
     `estimate_noise_std`.
 
@@ -311,7 +315,7 @@ class PretrainedDenoiser(BaseFilter):
             planes = as_planes(self._geometry.read(to_float(image)[None]))
             # Of a volume, the slice in the middle.
             images = planes[len(planes) // 2, None]
-            for rows, channels, _ in _parts(images):
+            for rows, channels, _ in _parts(images, sees=True):
                 (tones,), _, level = self._seen(images[rows][..., channels])
                 cameras.append(tones.camera)
                 squares.append(np.square(tones.width * level.astype(np.float64)).mean())
@@ -327,8 +331,13 @@ class PretrainedDenoiser(BaseFilter):
     def _filter(self, images):
         planes = as_planes(images)
         out = np.empty(planes.shape, np.float32)
-        for rows, channels, places in _parts(planes):
-            out[rows, ..., places] = self._denoise(planes[rows][..., channels])
+        for rows, channels, slopes in _parts(planes, self.sees_):
+            before = planes[rows][..., channels]
+            after = self._denoise(before)
+            if slopes is None:
+                out[rows, ..., channels] = after
+            else:
+                out[rows] = _follow(planes[rows], before, after, slopes)
         return out.reshape(images.shape)
 
     def _denoise(self, images):
@@ -517,14 +526,54 @@ def _curve(image, width):
     return noise.set_params(offset=min(noise.offset, float(image.min())))
 
 
-def _parts(images):
-    """What one net denoises: which images, which of their channels, and for which channels."""
+def _parts(images, sees):
+    """What one net denoises: which images, which of their channels, and what follows it.
+
+    What follows is None, or how much each channel changes where the one that is denoised does.
+    """
     n_channels = images.shape[3]
-    if n_channels == 3:
-        is_grey = (images == images[..., :1]).all(axis=(1, 2, 3))
-        parts = [(~is_grey, slice(3), slice(3)), (is_grey, slice(1), slice(3))]
-        return [part for part in parts if part[0].any()]
-    return [(slice(None), slice(c, c + 1), slice(c, c + 1)) for c in range(n_channels)]
+    if n_channels != 3:
+        return [(slice(None), slice(c, c + 1), None) for c in range(n_channels)]
+    lines = [_line(image, sees) for image in images]
+    parts = []
+    for c in (None, 0, 1, 2):
+        rows = [i for i, (first, _) in enumerate(lines) if first == c]
+        if rows and c is None:
+            parts.append((rows, slice(3), None))
+        elif rows:
+            slopes = np.stack([lines[i][1] for i in rows]).reshape(-1, 1, 1, 3)
+            parts.append((rows, slice(c, c + 1), slopes))
+    return parts
+
+
+def _follow(images, before, after, slopes):
+    """Images in which one channel was denoised, and the others change with it."""
+    changed = np.where(after == before, images, slopes * after + (images - slopes * before))
+    is_unit = (images.min(axis=(1, 2, 3)) >= 0) & (images.max(axis=(1, 2, 3)) <= 1)
+    changed[is_unit] = changed[is_unit].clip(0, 1)
+    return changed
+
+
+def _line(image, sees):
+    """Which channel the others of an image are linear in, and their slopes; None if there is none.
+
+    That is so in a grey scan that was stored in color, or toned.
+    """
+    pixels = image.reshape(-1, 3)
+    pixels = pixels[:: -(-len(pixels) // _N_SAMPLED)].astype(np.float64)
+    if (pixels == pixels[:, :1]).all():
+        return 0, np.ones(3, np.float32)
+    if not sees:
+        return None, None
+    low, high = pixels.min(), pixels.max()
+    inside = ((pixels > low) & (pixels < high)).all(axis=1)
+    # What was clipped is off the line.
+    pixels = pixels[inside] if inside.sum() >= _SMALLEST**2 else pixels
+    pixels = pixels - pixels.mean(axis=0)
+    c = int(np.square(pixels).sum(axis=0).argmax())
+    slopes = pixels[:, c] @ pixels / np.square(pixels[:, c]).sum().clip(1e-300)
+    is_line = np.abs(pixels - pixels[:, c : c + 1] * slopes).max() <= _ROUNDED * (high - low)
+    return (c, slopes.astype(np.float32)) if is_line else (None, None)
 
 
 def _inputs(tones, images):
