@@ -116,9 +116,6 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
         """
         return self.predict(X)
 
-    #: Whether ``predict(X, return_std=True)`` gives standard deviations, too.
-    _gives_std = False
-
     def predict_to(
         self, source: Any, target: Any, *, tile_size: int | str | None = "auto", verbose: int = 0
     ) -> Any:

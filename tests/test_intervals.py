@@ -34,15 +34,6 @@ class Nothing(BaseEstimator):
         return True
 
 
-class Even(Nothing):
-    """One that says that all pixels are equally uncertain."""
-
-    _gives_std = True
-
-    def predict(self, X, return_std=False):
-        return (X, np.ones_like(X)) if return_std else X
-
-
 def share_inside(intervals, X):
     return (intervals[0] <= X) & (intervals[1] >= X)
 
@@ -81,7 +72,7 @@ def test_factor_is_the_conformal_quantile_of_the_relative_errors():
     # All widths are equal, and each image has one error, so that the quantile is told by hand.
     errors = np.random.default_rng(0).permutation(np.arange(1.0, 41.0))
     X = np.zeros((40, 4, 4))
-    denoiser = ConformalDenoiser(Even(), 0.8).conformalize(X, X + errors[:, None, None])
+    denoiser = ConformalDenoiser(Nothing(), 0.8).conformalize(X, X + errors[:, None, None])
     X_denoised, (low, high) = denoiser.predict_interval(X)
     kept = np.sort(np.delete(errors, slice(None, None, 4)))
     # ceil(0.8 * 31) is 25.
@@ -125,7 +116,7 @@ def test_ends_hold_equal_errors_to_the_last_bit():
     rng = np.random.default_rng(0)
     for error in rng.uniform(1, 2, 50):
         X = np.full((40, 4, 4), -error)
-        assert covered(X, rng.choice([0, -0.5 * error], X.shape), 0.9, Even()) == 1
+        assert covered(X, rng.choice([0, -0.5 * error], X.shape), 0.9, Nothing()) == 1
 
 
 def test_images_too_large_to_square_are_refused():

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.ndimage import correlate1d
-from sklearn import config_context
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import Ridge
@@ -136,15 +135,6 @@ def test_bytes_reach_a_regressor_of_scikit_learn_in_the_units_of_predict():
     expected = denoiser.fit(X / np.float32(255), y / np.float32(255)).predict(X)
     for held in (X, [*X]):
         np.testing.assert_allclose(denoiser.fit(held, y).predict(held), expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("routing", [False, True])
-def test_deviations_pass_a_pipeline_whatever_scikit_learn_routes(routing):
-    net = DenoisingAutoencoder(Dense((4,)), loss="gaussian_nll", max_epochs=1, random_state=0)
-    denoiser = SelfEnsembleDenoiser(make_pipeline(MeanFilter(), net)).fit(images(), images())
-    with config_context(enable_metadata_routing=routing):
-        _, std = denoiser.predict(images(), return_std=True)
-    assert std.shape == images().shape
 
 
 def test_mean_of_huge_values_is_finite():

@@ -66,9 +66,9 @@ class Persistent:
             CLASSES[cls.__name__] = cls
 
     @classmethod
-    def _upgraded(cls, state):
-        """The state that this version saves, of that, still as JSON, of an earlier one."""
-        return state
+    def _upgraded(cls, parameters, state):
+        """What this version saves, of what, still as JSON, an earlier one saved."""
+        return parameters, state
 
     def _get_saved_state(self):
         """Attributes to save beside the parameters, by name, as values that a file can hold."""
@@ -481,7 +481,7 @@ class Reader:
         name, parameters, state = content["class"], content["params"], content["state"]
         cls = _class_of(name)
         if cls is not None and issubclass(cls, Persistent):
-            state = cls._upgraded(state)
+            parameters, state = cls._upgraded(parameters, state)
         unknown = f"the class {name!r}" if cls is None else _unknown(cls, parameters, state)
         if unknown:
             raise ValueError(

@@ -20,8 +20,6 @@ class Graph(nn.Module):
 
     Attributes
     ----------
-    outputs : sequence of str
-        Names of what `forward` returns.
     sides : sequence of str
         Names of the spatial axes.
     range : (float, float)
@@ -45,7 +43,6 @@ class UserImagesAndStrength(Graph):
         Whether the level is seen, and multiplied by the strength; otherwise it is told.
     """
 
-    outputs = ("X_denoised",)
     sides = ("height", "width")
     range = (0.0, 1.0)
 
@@ -114,7 +111,7 @@ def export_onnx(net, path, free_size):
             (*example.values(),),
             dynamo=True,
             input_names=[*example],
-            output_names=[*net.outputs],
+            output_names=["X_denoised"],
             dynamic_shapes=(free, *[{0: free[0]} for _ in range(len(example) - 1)]),
             verbose=False,
         )

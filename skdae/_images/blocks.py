@@ -174,11 +174,6 @@ def lazily(estimator, method, X, params):
     import dask.array as da
 
     check_is_fitted(estimator)
-    if params.get("return_std"):
-        raise ValueError(
-            "return_std=True is for arrays in memory; pass X.blocks[i].compute(), or leave it out "
-            "for a dask array."
-        )
     shape, dtype = output_of(estimator, X)
     field = field_of(estimator, shape)
     context = getattr(estimator, "_sees_stacks", None) or 0

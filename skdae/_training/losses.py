@@ -37,17 +37,6 @@ def one_minus_ssim(prediction: Tensor, target: Tensor, window: int = 7) -> Tenso
     return 1 - ssim.mean()
 
 
-def gaussian_nll(prediction: Tensor, target: Tensor, log_variance: Tensor) -> Tensor:
-    """Squared error, plus the negative log-likelihood of a normal error of that variance.
-
-    The likelihood is a matter of the variance alone, because its gradient would let the prediction
-    off wherever the variance is large.
-    """
-    error = torch.square(prediction - target)
-    deviance = (error.detach() * torch.exp(-log_variance) + log_variance) / 2
-    return error.mean() + deviance.mean()
-
-
 LOSSES: dict[str, Callable[..., Tensor]] = {
     "mse": F.mse_loss,
     "mae": F.l1_loss,
@@ -57,7 +46,6 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
     # Of logits: log(sigmoid) overflows where they are large.
     "bce": F.binary_cross_entropy_with_logits,
     "ssim": one_minus_ssim,
-    "gaussian_nll": gaussian_nll,
 }
 
 # Their constants are those of images in [0, 1].
@@ -94,13 +82,9 @@ class Loss(nn.Module):
         self.activation = OUTPUT_ACTIVATIONS["identity" if loss == "bce" else activation]
         self.rows_shape = rows_shape if loss == "ssim" else None
         self.unit = net_range if loss in _OF_UNIT_RANGE else 1.0
-        self.has_variance = loss == "gaussian_nll"
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Loss of one batch, a tensor with one value."""
-        log_variance = ()
-        if self.has_variance:
-            output, *log_variance = output.split(target.shape[1], 1)
         if getattr(output, "shape", None) != target.shape:
             got = f"of shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output)
             raise ValueError(
@@ -114,7 +98,7 @@ class Loss(nn.Module):
             )
         if self.unit != 1:
             prediction, target = prediction / self.unit, target / self.unit
-        loss = self.function(prediction, target, *log_variance)
+        loss = self.function(prediction, target)
         if loss.ndim:
             raise ValueError(
                 f"The loss returned a tensor of shape {tuple(loss.shape)}; return its mean."

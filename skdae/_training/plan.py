@@ -23,7 +23,6 @@ from .._images import (
     warn_if_far,
 )
 from ..architectures import ARCHITECTURES, BaseArchitecture, Pretrained, UNet
-from ..architectures.variance import RADIUS, WithVariance
 from .batches import as_channels, call, neighbours
 from .fit_data import float32_range, gather, patch_shape, to_images
 from .losses import OUTPUT_ACTIVATIONS
@@ -60,8 +59,6 @@ class NetPlan(Persistent):
     context: int
     #: Name of the output activation.
     activation: str
-    #: Whether the net has a second output, the logarithm of the variance of its error.
-    gives_std: bool
     #: Smallest and largest value of all targets seen, and of all that entered the net.
     target_range: tuple[float, float]
     input_range: tuple[float, float]
@@ -116,11 +113,15 @@ class NetPlan(Persistent):
         return (self.n_features,) if self.ndim == 2 else self.image_shape
 
     @classmethod
-    def _upgraded(cls, state):
+    def _upgraded(cls, parameters, state):
         """See `Persistent`."""
-        if "input_hwc" not in state:
-            return state
         state = dict(state)
+        if state.pop("gives_std", False):
+            stride, radius = state["receptive_field"]["tuple"]
+            # Without the net that saw 7 pixels of what the first one made.
+            state["receptive_field"] = {"tuple": [stride, radius - 7]}
+        if "input_hwc" not in state:
+            return parameters, state
         if state.pop("input_hwc") != state.pop("target_hwc"):
             raise ValueError(
                 "its network enlarges images; since skdae 0.8, a denoiser keeps their size, and "
@@ -131,7 +132,7 @@ class NetPlan(Persistent):
         if len(shape) == 1 and code is not None and len(code["tuple"]) == 3:
             # A signal was an image of height 1.
             state["code_shape"] = {"tuple": [code["tuple"][0], code["tuple"][2]]}
-        return {**state, "has_channels": len(shape) == 3}
+        return parameters, {**state, "has_channels": len(shape) == 3}
 
     def _truths(self):
         """See `Persistent`."""
@@ -151,7 +152,7 @@ class NetPlan(Persistent):
         yield "scaling", math.isfinite(offset) and 0 < scale < math.inf
         if net is not None:
             yield "flat", self.flat == net.flat
-            field = _receptive_field(net, self.latent_dim, self.gives_std)
+            field = _receptive_field(net, self.latent_dim)
             yield "receptive_field", self.receptive_field == field
 
     def check_module(self, module):
@@ -185,15 +186,7 @@ class NetPlan(Persistent):
 
     def build(self):
         """A net with fresh weights."""
-        return self.with_variance(
-            self.architecture.build(self.input_shape, self.shape, self.latent_dim)
-        )
-
-    def with_variance(self, module):
-        """A net with a second output where the plan has one."""
-        if not self.gives_std:
-            return module
-        return WithVariance(module, self.shape, self.flat)
+        return self.architecture.build(self.input_shape, self.shape, self.latent_dim)
 
     def code_shape_of(self, module):
         """Shape of one code of a module, or None where it has none."""
@@ -224,22 +217,7 @@ class NetPlan(Persistent):
 
     def prediction(self, output):
         """From the output of the net to what its loss compares with targets."""
-        if self.gives_std:
-            output = output[:, : self._n_channels]
         return OUTPUT_ACTIVATIONS[self.activation](output)
-
-    def std_from_net(self, output):
-        """From both of the net's outputs to a batch of standard deviations."""
-        log_variance = output[:, self._n_channels :]
-        images = replace(self, scaling=(0.0, self.scaling[1])).to_images(
-            torch.exp(log_variance / 2)
-        )
-        return images
-
-    @property
-    def _n_channels(self):
-        """Number of channels, or values in a row, of a prediction."""
-        return math.prod(self.shape) if self.flat else self.shape[-1]
 
     def to_images(self, batch):
         """From the units and the layout of the net to a batch of images."""
@@ -321,8 +299,7 @@ class NetPlan(Persistent):
         sizes: tuple = (self.input_shape, self.shape)
         if self.any_size:
             sizes = (self.input_shape[-1], self.geometry.rank)
-        variance = ("a second output",) if self.gives_std else ()
-        return (self.architecture_name, self.latent_dim, self.flat, *sizes, *variance)
+        return (self.architecture_name, self.latent_dim, self.flat, *sizes)
 
 
 def check_stack(X, context):
@@ -348,7 +325,6 @@ def plan_net(
     noise,
     seed,
     context,
-    gives_std=False,
     min_images=2,
 ):
     """Plan a network for checked images.
@@ -374,8 +350,6 @@ def plan_net(
         Of the noise.
     context : int
         How many neighbours in the stack enter the network on each side of an image.
-    gives_std : bool, default=False
-        Whether the network has a second output.
     min_images : int, default=2
         Number of images that are enough to learn from.
 
@@ -427,22 +401,19 @@ def plan_net(
         has_channels=geometry.has_channels,
         context=int(context),
         activation=activation,
-        gives_std=gives_std,
         target_range=data.target_range,
         input_range=data.image_range,
         scaling=data.scaling(_net_range(architecture, activation)),
-        receptive_field=_receptive_field(architecture, latent_dim, gives_std),
+        receptive_field=_receptive_field(architecture, latent_dim),
         code_shape=None,
     )
     return plan, noise, data
 
 
-def _receptive_field(architecture, latent_dim, gives_std):
+def _receptive_field(architecture, latent_dim):
     """Stride and radius of a net for images of any size; else None."""
-    if not (architecture and architecture.any_size(latent_dim)):
-        return None
-    stride, radius = architecture.receptive_field()
-    return stride, radius + RADIUS * gives_std
+    is_free = architecture and architecture.any_size(latent_dim)
+    return architecture.receptive_field() if is_free else None
 
 
 def _net_range(architecture, activation):

@@ -12,7 +12,7 @@ from . import hardware, tiles
 from .batches import image_tensor
 
 
-def denoise(net, images, tile_size, compiled=False, with_std=False):
+def denoise(net, images, tile_size, compiled=False):
     """Denoise images with a trained net.
 
     Parameters
@@ -25,8 +25,6 @@ def denoise(net, images, tile_size, compiled=False, with_std=False):
         Images with a longer side go through the net in tiles.
     compiled : bool, default=False
         Whether to run the net compiled.
-    with_std : bool, default=False
-        Whether standard deviations follow, as further channels.
 
     Returns
     -------
@@ -34,25 +32,20 @@ def denoise(net, images, tile_size, compiled=False, with_std=False):
     """
     plan = net.plan
     if not plan.context:
-        return _whole_or_in_tiles(net, images, tile_size, compiled, with_std)
+        return _whole_or_in_tiles(net, images, tile_size, compiled)
     stack = image_tensor(images)
     index = torch.arange(len(stack), device="cpu")
     # Some at a time: with their neighbours, all would take a multiple of the memory.
     parts = (plan.with_neighbours(stack, index[rows]).numpy() for rows in batches(images))
-    return np.concatenate(
-        [_whole_or_in_tiles(net, part, tile_size, compiled, with_std) for part in parts]
-    )
+    return np.concatenate([_whole_or_in_tiles(net, part, tile_size, compiled) for part in parts])
 
 
-def _whole_or_in_tiles(net, images, tile_size, compiled, with_std):
+def _whole_or_in_tiles(net, images, tile_size, compiled):
     """Denoise what enters the net."""
     plan, side = net.plan, max(images.shape[1:-1])
 
-    # Without standard deviations, the second output need not be computed.
-    function = "predict" if plan.gives_std and not with_std else "forward"
-
     def run(batch):
-        return run_net(net, function, batch, plan.to_net, compiled, with_std)
+        return run_net(net, "forward", batch, plan.to_net, compiled)
 
     if tile_size is None or side <= tile_size:
         try:
@@ -61,34 +54,27 @@ def _whole_or_in_tiles(net, images, tile_size, compiled, with_std):
             if not plan.any_size:
                 raise
             tile_size = tiles.smaller_tile(side, *plan.receptive_field)
-    n_channels = plan.shape[-1] * (2 if with_std else 1)
-    return tiles.in_tiles(run, images, n_channels, tile_size, *plan.receptive_field)
+    return tiles.in_tiles(run, images, plan.shape[-1], tile_size, *plan.receptive_field)
 
 
 @hardware.threads()
-def run_net(net, function, X, enter, compiled=False, with_std=False):
+def run_net(net, function, X, enter, compiled=False):
     """Run a net and bring its output into the range of images; a channels-last batch."""
     low, high = net.plan.clip or (-math.inf, math.inf)
     result, n_done = None, 0
     for output in net.map_batches(function, X, enter, compiled):
         images = net.plan.from_net(output)
-        *shape, n_channels = images.shape[1:]
         if result is None:
             # Joining the batches afterwards would take the memory twice.
-            size = (len(X), *shape, n_channels * (2 if with_std else 1))
+            size = (len(X), *images.shape[1:])
             result = torch.empty(size, dtype=torch.float32, device="cpu")
-        part = result[n_done : n_done + len(images)]
-        torch.clamp(images, low, high, out=part[..., :n_channels])
-        if with_std:
-            part[..., n_channels:] = net.plan.std_from_net(output)
+        torch.clamp(images, low, high, out=result[n_done : n_done + len(images)])
         n_done += len(images)
     return result.numpy()
 
 
 class UserImages(Graph):
     """A network from float32 images as users hold them to what `predict` returns.
-
-    One that learnt standard deviations returns them as a second output.
 
     Parameters
     ----------
@@ -103,7 +89,6 @@ class UserImages(Graph):
         self.plan = plan
         self.range = plan.input_range
         self.sides = ("depth", "height", "width")[-plan.geometry.rank :]
-        self.outputs = ["X_denoised", "X_std"] if plan.gives_std else ["X_denoised"]
         self.eval()
 
     def example(self):
@@ -111,7 +96,7 @@ class UserImages(Graph):
         return {"X": torch.zeros(2, *self.plan.users_shape, dtype=torch.float32)}
 
     def forward(self, X):
-        """Denoised images of a batch shaped like those at fit, and their standard deviations."""
+        """Denoised images of a batch shaped like those at fit."""
         plan = self.plan
         if plan.ndim == 2:
             X = X.unflatten(1, plan.shape)
@@ -119,17 +104,9 @@ class UserImages(Graph):
             X = X.unsqueeze(-1)
         if plan.context:
             X = plan.with_neighbours(X, torch.arange(X.shape[0]))
-        output = self.module(plan.to_net(X))
-        images = plan.from_net(output)
+        images = plan.from_net(self.module(plan.to_net(X)))
         if plan.clip:
             images = images.clip(*plan.clip)
-        images = self._like_users(images)
-        if not plan.gives_std:
-            return images
-        return images, self._like_users(plan.std_from_net(output))
-
-    def _like_users(self, images):
-        """Images of the layout that `predict` returns."""
-        if self.plan.ndim == 2:
+        if plan.ndim == 2:
             return images.flatten(1)
-        return images if self.plan.has_channels else images.squeeze(-1)
+        return images if plan.has_channels else images.squeeze(-1)

@@ -4,7 +4,7 @@ import math
 import os
 from collections.abc import Callable
 from numbers import Integral
-from typing import Any, Literal, overload
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import nn
 
 from .._checks import FUNCTION
-from .._images import batches, image_by_image, image_list, in_unit_range, squared_errors
+from .._images import batches, image_by_image, in_unit_range, squared_errors
 from .._training.losses import LOSSES, OUTPUT_ACTIVATIONS, Loss
 from .._training.net import ImageNet
 from .._training.prediction import run_net
@@ -72,14 +72,9 @@ class DenoisingAutoencoder(LearnedDenoiser):
         -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
         four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
         signals with several leads ``(n_samples, length, n_channels)``, -1.
-    loss : {"mse", "mae", "huber", "charbonnier", "bce", "ssim", "gaussian_nll"} or callable, \
-            default="mse"
+    loss : {"mse", "mae", "huber", "charbonnier", "bce", "ssim"} or callable, default="mse"
         Training loss. A callable takes ``(prediction, target)``, tensors in the network's layout,
         and returns a tensor with one value. "bce" needs targets in [0, 1], and the sigmoid.
-        "gaussian_nll" is "mse" with a second, small network beside the first, which learns the
-        variance of its error per pixel by the Gaussian likelihood [3]_, for ``predict(X,
-        return_std=True)``. Its gradient stays in the second network, so that the predictions are
-        those of "mse"; [4]_ says what happens otherwise.
     output_activation : {"auto", "identity", "sigmoid", "tanh"}, default="auto"
         "auto" is the sigmoid with ``loss="bce"``. Otherwise it is the identity, and predictions are
         clipped to [0, 1] where the training targets lie in it.
@@ -194,10 +189,6 @@ class DenoisingAutoencoder(LearnedDenoiser):
        composing robust features with denoising autoencoders". ICML.
     .. [2] Jordan, K. et al. (2024). "Muon: An optimizer for hidden layers in neural networks".
        https://kellerjordan.github.io/posts/muon/
-    .. [3] Nix, D. A. and Weigend, A. S. (1994). "Estimating the mean and variance of the target
-       probability distribution". IEEE International Conference on Neural Networks.
-    .. [4] Seitzer, M., Tavakoli, A., Antic, D. and Martius, G. (2022). "On the pitfalls of
-       heteroscedastic uncertainty estimation with probabilistic neural networks". ICLR.
 
     Examples
     --------
@@ -311,56 +302,13 @@ class DenoisingAutoencoder(LearnedDenoiser):
         loss = Loss(self.loss, plan.activation, rows_shape, plan.net_range)
         return ImageNet(in_float32(module, plan), loss, **options).initialize()
 
-    # Prediction
-
-    @property
-    def _gives_std(self):
-        return self._plan.gives_std
-
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> np.ndarray: ...
-
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
-
-    @image_by_image(image_list)
-    def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
-        """Denoise images.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
-                (n_samples, height, width, n_channels)
-            Noisy images. They may have another size than at fit where the architecture is a `UNet`,
-            a `DnCNN`, or a `Conv` without `latent_dim`; images of different sizes then come as a
-            list of arrays.
-        return_std : bool, default=False
-            Whether to return the standard deviation of the error of each pixel. Needs
-            ``loss="gaussian_nll"``.
-
-        Returns
-        -------
-        X_denoised : ndarray of float32, shaped like `X`
-            A list of arrays for a list of images of different sizes.
-        X_std : ndarray of float32, shaped like `X_denoised`
-            In the units of the images; only with `return_std`. `ConformalDenoiser` makes intervals
-            of it that hold what they promise.
-
-        Raises
-        ------
-        ValueError
-            If `return_std` is True, and the network was trained by another loss.
-        """
-        images = self._check_input(X)
-        if not return_std:
-            return self._predict(images)
-        if not self._gives_std:
-            raise ValueError(
-                f"return_std=True needs a network that was fitted with loss='gaussian_nll', but "
-                f"loss={self.loss!r}; ConformalDenoiser makes intervals for any denoiser."
-            )
-        denoised = self._denoise(images, with_std=True)
-        return tuple(part.reshape(images.shape) for part in np.split(denoised, 2, axis=-1))
+    @classmethod
+    def _upgraded(cls, parameters, state):
+        """See `Persistent`."""
+        if parameters.get("loss") == "gaussian_nll":
+            # Its images were those of the squared error.
+            parameters = {**parameters, "loss": "mse"}
+        return parameters, state
 
     # Codes
 

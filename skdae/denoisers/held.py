@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn import config_context, get_config
+from sklearn import get_config
 from sklearn.base import BaseEstimator, clone
-from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
@@ -162,21 +160,3 @@ def with_validation(fit_params, function):
                 error.add_note(f"X and y are those of {name}.")
                 raise
     return changed
-
-
-def predict_with_std(denoiser, X):
-    """Denoised images and standard deviations of a fitted denoiser that `gives_std`."""
-    # A Pipeline would ask for a request of the user's for the option, which is not metadata.
-    with config_context(enable_metadata_routing=False):
-        # A search hands no options on.
-        return getattr(denoiser, "best_estimator_", denoiser).predict(X, return_std=True)
-
-
-def gives_std(denoiser):
-    """Whether ``predict(X, return_std=True)`` of a fitted denoiser tells standard deviations."""
-    if isinstance(denoiser, FrozenEstimator):
-        return gives_std(denoiser.estimator)
-    denoiser = getattr(denoiser, "best_estimator_", denoiser)
-    if isinstance(denoiser, Pipeline):
-        return gives_std(denoiser[-1])
-    return bool(getattr(denoiser, "_gives_std", False))

@@ -34,7 +34,7 @@ from .._images import (
 )
 from ..base import unchanged_on_error
 from ..metrics.scorers import learnt_noise
-from .held import MetaDenoiser, detached, gives_std, predict_with_std
+from .held import MetaDenoiser, detached
 
 # Every so many-th calibration image shapes the widths, and the others calibrate them.
 _SHAPING = 4
@@ -98,7 +98,6 @@ class ConformalDenoiser(MetaDenoiser):
 
     See Also
     --------
-    DenoisingAutoencoder : With ``loss="gaussian_nll"``, it learns a standard deviation per pixel.
     skdae.plotting.IntervalDisplay : Shows the intervals.
     skdae.metrics.residual_report : What was removed, judged without clean images.
 
@@ -107,9 +106,8 @@ class ConformalDenoiser(MetaDenoiser):
     The guarantee concerns the mean over images and pixels. In a single image, or along its edges,
     more or fewer pixels may lie inside. It holds for every denoiser; the intervals of a
     bad one are wide. A regression on the calibration images predicts how errors grow with the
-    brightness of the denoised image, as noise of counted photons does, with its local variance,
-    which is large at edges and in texture, and with the standard deviation, where the denoiser
-    predicts one (``predict(X, return_std=True)``).
+    brightness of the denoised image, as noise of counted photons does, and with its local variance,
+    which is large at edges and in texture.
 
     With :math:`n` calibration images, the factor is the :math:`(1 + 1/n)` `coverage` quantile of
     the relative errors, where all images have equal weight [2]_. That takes at least `coverage` /
@@ -270,12 +268,11 @@ class ConformalDenoiser(MetaDenoiser):
                 "image of each image of X."
             )
         self._rank(len(X) - -(-len(X) // _SHAPING), len(X))
-        denoised, stds, errors = [], [], []
+        denoised, errors = [], []
         for images, targets in _batches(X, y):
-            pixels, std = self._denoise(images)
+            pixels = self._denoise(images)
             target = self._geometry.read(_float64(targets))
             denoised += [*pixels]
-            stds += [None] * len(pixels) if std is None else [*std]
             errors += [*np.abs(target - pixels.astype(np.float64))]
         seen, expected = value_range(y), union(value_range(X), value_range(denoised))
         if is_far(seen, expected):
@@ -285,11 +282,10 @@ class ConformalDenoiser(MetaDenoiser):
                 "the same units."
             )
         self.range_ = value_range(X)
-        shaping = (images[::_SHAPING] for images in (denoised, stds, errors))
-        self.widths_ = Widths.learn(*shaping, self.coverage)
-        triples = [*zip(denoised, stds, errors, strict=True)]
-        del triples[::_SHAPING]
-        rows = [_quantiles(error / self.widths_(image, std)) for image, std, error in triples]
+        self.widths_ = Widths.learn(denoised[::_SHAPING], errors[::_SHAPING], self.coverage)
+        pairs = [*zip(denoised, errors, strict=True)]
+        del pairs[::_SHAPING]
+        rows = [_quantiles(error / self.widths_(image)) for image, error in pairs]
         self.n_calibration_ = len(rows)
         # The k-th of them is the least above which lies a share of 1 - k / 1000.
         self.errors_ = np.sort(rows, axis=None)[len(rows) - 1 :: len(rows)]
@@ -327,10 +323,9 @@ class ConformalDenoiser(MetaDenoiser):
         factor = self.factor_
         images = validate_images(self, X, reset=False, any_size=True)
         warn_if_far(value_range(images), self.range_)
-        pixels, stds = self._denoise(images)
-        stds = [None] * len(pixels) if stds is None else stds
-        widths = [self.widths_(image, std) for image, std in zip(pixels, stds, strict=True)]
-        half = (factor * _ROUNDING * np.stack(widths)).reshape(images.shape)
+        pixels = self._denoise(images)
+        widths = np.stack([*map(self.widths_, pixels)])
+        half = (factor * _ROUNDING * widths).reshape(images.shape)
         X_denoised = pixels.reshape(images.shape)
         ends = (_rounded_outward(X_denoised, step * half) for step in (-1, 1))
         return X_denoised, np.stack([*ends])
@@ -360,19 +355,11 @@ class ConformalDenoiser(MetaDenoiser):
         return min(_N_STEPS, math.ceil(share * _N_STEPS - 1e-6))
 
     def _denoise(self, X):
-        """Denoised images, (*spatial, n_channels), and standard deviations or None."""
-        if gives_std(self.denoiser_):
-            denoised = predict_with_std(self.denoiser_, X)
-        else:
-            denoised = [self._predict(X)]
+        """Denoised images, ``(n_samples, *spatial, n_channels)``."""
+        denoised = check_images(self._predict(X), name="X_denoised", channel_axis=None)
+        check_kept_shape(self.denoiser_, X, denoised)
         # Bytes could hold no interval.
-        denoised = [
-            to_float(check_images(part, name="X_denoised", channel_axis=None)) for part in denoised
-        ]
-        for part in denoised:
-            check_kept_shape(self.denoiser_, X, part)
-        pixels, *std = map(self._geometry.read, denoised)
-        return pixels, std[0] if std else None
+        return self._geometry.read(to_float(denoised))
 
     def _truths(self):
         """See `Persistent`."""
@@ -386,18 +373,17 @@ class ConformalDenoiser(MetaDenoiser):
             yield "errors_", is_rising and errors[0] >= 0 and math.isfinite(errors[-1])
             yield "n_calibration_", self.n_calibration_ > 0
             yield "range_", self.range_[0] <= self.range_[1]
-            yield "widths_", len(self.widths_.weights) == 3 + gives_std(self.denoiser_)
 
 
 @dataclass(frozen=True, eq=False)
 class Widths(Persistent):
-    """How the width of a pixel follows from its standard deviation, or else from the image.
+    """How the width of a pixel follows from the denoised image.
 
-    The logarithm of a first guess is a weighted sum of those of brightness, local variance and, if
-    there is one, standard deviation; a table corrects it.
+    The logarithm of a first guess is a weighted sum of those of brightness and local variance; a
+    table corrects it.
     """
 
-    #: Of brightness, local variance, standard deviation if there is one, and 1.
+    #: Of brightness, local variance and 1.
     weights: np.ndarray
     #: The brightness of which counts as none.
     low: float
@@ -407,18 +393,18 @@ class Widths(Persistent):
     table: np.ndarray
 
     @classmethod
-    def learn(cls, images, stds, errors, coverage):
-        """Learn from denoised images, their standard deviations or Nones, and their errors."""
+    def learn(cls, images, errors, coverage):
+        """Learn from denoised images and their errors."""
         tiny = np.finfo(np.float32).tiny
         low = min(float(image.min()) for image in images)
         step = -(-sum(error.size for error in errors) // _N_PIXELS)
-        clues = [_clues(image, std, low) for image, std in zip(images, stds, strict=True)]
-        clues = np.concatenate([clue.reshape(len(clue), -1) for clue in clues], axis=1)[:, ::step]
+        features = [_features(image, low).reshape(2, -1) for image in images]
+        features = np.concatenate(features, axis=1)[:, ::step]
         errors = np.concatenate([error.ravel() for error in errors])[::step]
         # An error of 0 is luck.
         errors = errors + 0.05 * errors.mean() + tiny
-        floors = 0.01 * clues.mean(axis=1) + tiny
-        logs = np.log(clues + floors[:, None])
+        floors = 0.01 * features.mean(axis=1) + tiny
+        logs = np.log(features + floors[:, None])
         design = np.vstack([logs, np.ones_like(errors)])
         weights = np.linalg.lstsq(design.T, np.log(errors), rcond=None)[0]
         guess = weights @ design
@@ -427,32 +413,31 @@ class Widths(Persistent):
         widths = np.array([np.quantile(errors[group], coverage) for group in groups])
         return cls(weights, low, floors, np.stack([centres, widths / np.exp(centres)]))
 
-    def __call__(self, image, std=None):
+    def __call__(self, image):
         """The widths of the pixels of a denoised image."""
         floors = self.floors.reshape(-1, *[1] * image.ndim)
-        logs = np.log(_clues(image, std, self.low) + floors)
+        logs = np.log(_features(image, self.low) + floors)
         guess = np.tensordot(self.weights[:-1], logs, 1) + self.weights[-1]
         return np.exp(guess) * np.interp(guess, *self.table)
 
     def _truths(self):
         """See `Persistent`."""
-        yield "weights", self.weights.shape in ((3,), (4,))
+        yield "weights", self.weights.shape == (3,)
         yield "floors", len(self.floors) == len(self.weights) - 1
         yield "floors", bool((self.floors > 0).all())
         yield "table", self.table.ndim == 2 and len(self.table) == 2
         yield "table", bool((np.diff(self.table[0]) >= 0).all() and (self.table[1] > 0).all())
 
 
-def _clues(image, std, low):
-    """What tells of the error of each pixel: brightness, texture, and a standard deviation."""
+def _features(image, low):
+    """What tells of the error of each pixel: brightness and texture."""
     image = image - np.float64(low)
     sigma = (*[_WINDOW] * (image.ndim - 1), 0)
     with np.errstate(over="ignore", invalid="ignore"):
         mean, squares = (gaussian_filter(x, sigma, mode="nearest") for x in (image, image**2))
-        clues = [image.clip(0), (squares - mean**2).clip(0)]
-    clues = np.stack(clues if std is None else [*clues, std])
-    refuse_overflow(clues, image, "ConformalDenoiser")
-    return clues
+        features = np.stack([image.clip(0), (squares - mean**2).clip(0)])
+    refuse_overflow(features, image, "ConformalDenoiser")
+    return features
 
 
 def _quantiles(values):

@@ -240,7 +240,6 @@ class LearnedDenoiser(BaseDenoiser):
             None if self.noise is None else check_noise(self.noise),
             start.seeds[0],
             getattr(self, "context", 0),
-            getattr(self, "loss", None) == "gaussian_nll",
             self._min_images,
         )
         plan.check_sizes(self.tile_size, data.patch_size, data.images)
@@ -358,7 +357,7 @@ class LearnedDenoiser(BaseDenoiser):
         """A net with fresh weights, or the user's own."""
         own = self._architecture_to_build
         if plan.architecture is None:
-            return plan.with_variance(own() if inspect.isclass(own) else own)
+            return own() if inspect.isclass(own) else own
         return plan.build()
 
     def _n_epochs(self, n_values):
@@ -519,14 +518,10 @@ class LearnedDenoiser(BaseDenoiser):
 
     def _predict(self, X):
         """Denoise checked images."""
-        return self._denoise(X).reshape(X.shape)
-
-    def _denoise(self, X, with_std=False):
-        """Denoise checked images; standard deviations follow as further channels."""
         net = self.net_
         net.plan.check_sizes(self.tile_size, self.patch_size)
         images = net.plan.batch_of(X)
-        return denoise(net, images, self.tile_size, self.compile, with_std)
+        return denoise(net, images, self.tile_size, self.compile).reshape(X.shape)
 
     # Files
 
@@ -594,6 +589,13 @@ class LearnedDenoiser(BaseDenoiser):
             # Where the hardware has it; else float32.
             self.precision_ = hardware.resolve_precision("auto", self.device_, convolutional=True)
         plan = net["plan"]
+        if any(name.startswith("log_variance.") for name in net["weights"]):
+            # Earlier versions had a second net beside this one.
+            net["weights"] = {
+                name.removeprefix("mean."): value
+                for name, value in net["weights"].items()
+                if name.startswith("mean.")
+            }
         if plan.geometry.rank == 1:
             net["weights"] = {name: _of_signals(value) for name, value in net["weights"].items()}
         module = weights.rebuild(plan.build, net["weights"])

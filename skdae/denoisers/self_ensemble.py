@@ -1,22 +1,18 @@
 """Average a denoiser over all turned and flipped copies of an image."""
 
 from itertools import product
-from typing import Any, Literal, Self, overload
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
 
 from .._checks import fit_context
 from .._images import (
-    image_by_image,
-    image_list,
     to_float,
-    validate_images,
 )
 from ..base import unchanged_on_error
 from ..metrics.scorers import learnt_noise
-from .held import MetaDenoiser, gives_std, predict_with_std
+from .held import MetaDenoiser
 
 
 class SelfEnsembleDenoiser(MetaDenoiser):
@@ -117,60 +113,14 @@ class SelfEnsembleDenoiser(MetaDenoiser):
         """The noise with which the denoiser learnt, if it learnt with one of its own."""
         return learnt_noise(self.denoiser_)
 
-    @property
-    def _gives_std(self):
-        return gives_std(self.denoiser_)
-
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> np.ndarray: ...
-
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
-
-    @image_by_image(image_list)
-    def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
-        """Denoise images in all their poses.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
-                (n_samples, height, width, n_channels)
-            Noisy images. What sizes they may have, and whether they may come as a list, is up to
-            the denoiser.
-        return_std : bool, default=False
-            Whether to return standard deviations, too: the means of those that the denoiser
-            predicts, which has to be fitted with ``loss="gaussian_nll"``.
-
-        Returns
-        -------
-        X_denoised : ndarray, shaped like what the denoiser returns
-        X_std : ndarray, shaped like `X_denoised`
-            Only with `return_std`.
-        """
-        check_is_fitted(self)
-        X = validate_images(self, X, reset=False, any_size=True)
-        if not return_std:
-            return self._predict(X)
-        if not self._gives_std:
-            raise ValueError(
-                f"return_std=True needs a denoiser that predicts standard deviations, such as "
-                f"DenoisingAutoencoder(loss='gaussian_nll'), not {self.denoiser!r}."
-            )
-        return self._predict(X), self._predict(X, self._std)
-
-    def _std(self, X):
-        """What the denoiser says of its error."""
-        return predict_with_std(self.denoiser_, X)[1]
-
-    def _predict(self, X, function=None):
-        """The mean of a function of checked images, by default the denoiser, over the poses."""
-        function = function or self.denoiser_.predict
+    def _predict(self, X):
+        """The mean of what the denoiser makes of checked images, over the poses."""
         images = self._geometry.read(to_float(X))
         poses, total = _poses(images.shape[1:-1]), 0
         for n_turns, flips in poses:
             turned = np.rot90(images, n_turns, (-3, -2)) if n_turns else images
             posed = np.ascontiguousarray(np.flip(turned, flips)).reshape(X.shape)
-            denoised = np.asarray(function(posed))
+            denoised = np.asarray(self.denoiser_.predict(posed))
             if denoised.shape != X.shape:
                 raise ValueError(
                     f"denoiser={self.denoiser!r} turned images of shape {X.shape} into "
