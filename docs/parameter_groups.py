@@ -8,7 +8,7 @@ GROUPS = {
         *("transform_to",),
     ),
     "Training": (
-        *("loss", "l1_weight", "masked_fraction", "mask_radius", "mask_shape", "context"),
+        *("loss", "l1_weight", "masked_fraction", "mask_radius", "mask_shape"),
         *("std", "alpha", "optimizer", "lr"),
         *("lr_schedule", "weight_decay", "max_epochs", "max_steps", "early_stopping", "patience"),
         *("callbacks", "checkpoint", "warm_start", "random_state", "verbose"),

@@ -181,11 +181,6 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
         """
         return None
 
-    @property
-    def _sees_stacks(self):
-        """How many images on each side an image is denoised with; None where it stands alone."""
-        return None
-
     def score(
         self, X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> float:
@@ -228,4 +223,4 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
                 X_denoised = self._predict(noise.add_noise(images[rows]))
             return squared_errors(X_denoised, target[rows])
 
-        return np.concatenate([errors(rows) for rows in batches(images, self._sees_stacks)])
+        return np.concatenate([errors(rows) for rows in batches(images)])

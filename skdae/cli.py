@@ -540,8 +540,6 @@ def _joined(file, image, denoise):
 
 def _saved(args):
     """A function that denoises with a saved denoiser."""
-    import numpy as np
-
     from ._files.estimators import load
     from .filters import BaseFilter
 
@@ -555,15 +553,11 @@ def _saved(args):
         model.set_params(strength=args.strength)
     # It learns nothing, and so may take each image as it comes.
     is_open = isinstance(model, BaseFilter) and not hasattr(model, "n_features_in_")
-    # The neighbours of a page are those beside it.
-    sees_stacks = getattr(model, "_sees_stacks", None)
 
     def run(file):
         images = file.images
         dtype = images[0].dtype
         _check_unit(model, dtype)
-        if sees_stacks:
-            return list(model.predict(np.stack(images)))
         ready = (model.fit(image[None]) if is_open else model for image in images)
         return [m.predict(image[None])[0] for m, image in zip(ready, images, strict=True)]
 

@@ -371,20 +371,6 @@ def test_adapting_where_it_makes_no_sense(here, fails):
             run(f"denoise noisy -o out --adapt={text}")
 
 
-def test_a_model_that_sees_neighbours_gets_the_pages_of_a_file_together(capsys):
-    stack = np.stack([NOISY[0][..., 0]] * 4) + np.arange(4)[:, None, None] / np.float32(10)
-    net = UNet(filters=(2, 4), residual=False)
-    options = {"max_epochs": 1, "random_state": 0}
-    model = Noise2VoidDenoiser(net, context=1, **options).fit(stack)
-    model.save("net")
-    tifffile.imwrite("stack.tif", stack, photometric="minisblack")
-    tifffile.imwrite("page.tif", stack[:1], photometric="minisblack")
-    assert run("denoise stack.tif -o out.tif --model net") == 0
-    assert_array_equal(tifffile.imread("out.tif"), model.predict(stack))
-    assert run("denoise page.tif -o out.tif --model net") == 1
-    assert "a stack of at least 2" in capsys.readouterr().err
-
-
 def test_files_of_more_pixels_than_pillow_reads_are_not_called_damaged(monkeypatch, capsys):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     assert run("denoise noisy/a.png -o a.png") == 1

@@ -12,7 +12,6 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
 from sklearn.pipeline import make_pipeline
 
@@ -24,7 +23,6 @@ from skdae import (
     GaussianNoise,
     MeanFilter,
     MedianFilter,
-    Noise2VoidDenoiser,
     Pix2PixDenoiser,
     PoissonNoise,
     SelfEnsembleDenoiser,
@@ -60,7 +58,6 @@ LOCAL = [
     BilateralFilter(0.2),
     VarianceStabilized(GaussianFilter(), PoissonNoise(30)),
     small(),
-    Noise2VoidDenoiser(UNet((2, 4), residual=False), context=1, max_epochs=1),
 ]
 WHOLE = [
     BilateralFilter(),
@@ -105,17 +102,6 @@ def test_an_array_is_denoised_block_by_block_into_another(denoiser, tile_size):
     target = np.empty(whole.shape, np.float32)
     assert denoiser.predict_to(X, target, tile_size=tile_size) is target
     np.testing.assert_allclose(target, whole, rtol=0, atol=1e-6)
-
-
-def test_slices_of_a_stack_are_denoised_with_those_of_the_next_block():
-    stack = np.random.default_rng(1).random((30, 40, 60)).astype(np.float32)
-    own = Noise2VoidDenoiser(UNet((2, 4), residual=False), context=2, max_epochs=1).fit(stack)
-    for denoiser in (own, SelfEnsembleDenoiser(FrozenEstimator(own)).fit(stack)):
-        whole = denoiser.predict(stack)
-        target = denoiser.predict_to(stack, np.zeros_like(stack))
-        np.testing.assert_allclose(target, whole, atol=1e-6)
-        lazy = denoiser.predict(da.from_array(stack, chunks=(1, 40, 20)))
-        np.testing.assert_allclose(lazy, whole, atol=1e-6)
 
 
 def test_blocks_are_as_small_as_asked_for(net):

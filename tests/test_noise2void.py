@@ -13,14 +13,10 @@ from skdae import (
     GaussianNoise,
     Noise2VoidDenoiser,
     RecorruptedDenoiser,
-    SelfEnsembleDenoiser,
     StripeNoise,
     StructuredNoise,
-    load,
-    mse_scorer,
 )
 from skdae._random import TorchGenerator
-from skdae._training.batches import neighbours
 from skdae.architectures import Conv, Dense, DnCNN, UNet
 from skdae.datasets import load_digits_images
 from skdae.denoisers.noise2void import BlindSpots, MaskedLoss
@@ -284,121 +280,12 @@ def test_windows_remove_noise_that_is_correlated_along_them(smooth):
 # Stacks
 
 
-@pytest.fixture(scope="module")
-def stack():
+def test_slices_of_a_stack_help_each_other():
     z, y, x = np.indices((40, 16, 16)) / 6
-    clean = (np.sin(z / 2 + y) * np.cos(x + np.sin(z)) + 1) / 2
-    return clean.astype(np.float32)
-
-
-def test_neighbours_are_mirrored_at_the_ends_of_a_stack():
-    expected = [[0, 1, 1, 2, 2], [1, 0, 2, 1, 3], [2, 1, 3, 0, 2], [3, 2, 2, 1, 1]]
-    assert neighbours(torch.arange(4), 4, 2).tolist() == expected
-    assert neighbours(torch.arange(5), 5, 0).tolist() == [[0], [1], [2], [3], [4]]
-
-
-@pytest.mark.parametrize("n_channels", [1, 2])
-def test_pixels_of_the_centre_alone_are_hidden(n_channels):
-    X = torch.rand(2, 8, 8, 3 * n_channels, generator=torch.Generator().manual_seed(0))
-    hidden, targets = BlindSpots(0.2, 2, (1, 3), context=1)(X, rng())
-    assert targets.shape == (2, 8, 8, n_channels)
-    asked = ~targets.isnan()
-    torch.testing.assert_close(targets[asked], X[..., :n_channels][asked])
-    assert (hidden[..., :n_channels][asked] != X[..., :n_channels][asked]).all()
-    torch.testing.assert_close(hidden[..., n_channels:], X[..., n_channels:])
-
-
-def test_neighbouring_slices_help(stack):
+    stack = ((np.sin(z / 2 + y) * np.cos(x + np.sin(z)) + 1) / 2).astype(np.float32)
     X_noisy = GaussianNoise(0.3, clip=None, random_state=0).fit_transform(stack)
-    params = {"max_epochs": 30, "batch_size": 8, "lr": 5e-3, "masked_fraction": 0.05}
-    alone, together = (
-        -small(context=context, **params).fit(X_noisy).score(X_noisy, stack) for context in (0, 1)
-    )
-    assert together < 0.9 * alone
-
-
-ARCHITECTURES = [UNet((4, 8)), UNet((4, 8), residual=False), DnCNN(3, 4), Conv((4,)), Dense((8,))]
-
-
-@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=repr)
-@pytest.mark.parametrize("shape", [(6, 12, 12), (6, 12, 12, 2), (6, 144)])
-def test_stacks_go_out_as_they_came(architecture, shape, tmp_path):
-    X = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    denoiser = small(architecture=architecture, context=2, max_epochs=1).fit(X)
-    X_denoised = denoiser.predict(X)
-    assert X_denoised.shape == shape
-    assert denoiser.n_features_in_ == X[0].size
-    # Each slice depends on the two on both of its sides, and on no other.
-    other = X.copy()
-    other[0] *= -1
-    changed = (denoiser.predict(other) != X_denoised).reshape(6, -1).any(1)
-    assert changed.tolist() == [True, True, True, False, False, False]
-    denoiser.save(tmp_path / "denoiser")
-    np.testing.assert_array_equal(load(tmp_path / "denoiser").predict(X), X_denoised)
-
-
-def test_residual_nets_correct_the_slice_itself():
-    X = np.random.default_rng(0).random((6, 12, 12, 2), dtype=np.float32)
-    denoiser = small(architecture=UNet((4, 8)), context=1, max_epochs=1, lr=1e-9).fit(X)
-    assert np.abs(denoiser.predict(X) - X).max() < 0.1
-
-
-def test_stacks_by_crops_and_tiles_in_any_units(stack):
-    X = (1000 + 400 * np.repeat(stack, 8, 1)[:6]).astype(np.uint16)
-    X = np.repeat(X, 8, 2)
-    denoiser = small(architecture=UNet((4, 8), residual=False), context=1, max_steps=20).fit(X)
-    whole = denoiser.predict(X)
-    assert whole.shape == X.shape == (6, 128, 128)
-    assert np.abs(whole.mean() - X.mean()) < 200
-    tiled = denoiser.set_params(tile_size=64).predict(X)
-    np.testing.assert_allclose(tiled, whole, rtol=1e-4)
-
-
-def test_large_stacks_are_predicted_and_scored_as_wholes():
-    X = np.random.default_rng(0).random((40, 256, 256), dtype=np.float32)
-    denoiser = small(architecture=UNet((2, 2)), context=1, max_steps=1, tile_size=None).fit(X)
-    X_denoised = denoiser.predict(X)
-    start, end = denoiser.predict(X[:20]), denoiser.predict(X[18:])
-    np.testing.assert_allclose(X_denoised, np.concatenate([start[:19], end[1:]]), atol=1e-5)
-    error = np.square(X_denoised - X).mean(dtype=np.float64)
-    assert -denoiser.score(X, X) == pytest.approx(error)
-    assert -mse_scorer(denoiser, X, X) == pytest.approx(error)
-
-
-def test_wrappers_pass_whole_stacks(stack):
-    X = np.tile(stack[:33].reshape(33, 1, 256), 256)
-    denoiser = small(architecture=UNet((2, 2)), context=1, max_steps=1).fit(X)
-    ensemble = SelfEnsembleDenoiser(denoiser).fit(X)
-    error = np.square(ensemble.predict(X) - X).mean(dtype=np.float64)
-    assert -ensemble.score(X, X) == pytest.approx(error)
-
-
-def test_stacks_go_on_where_they_stopped(stack, tmp_path):
-    params = {"context": 1, "max_epochs": 2, "architecture": UNet((2, 4))}
-    whole = small(**params).fit(stack)
-    path = tmp_path / "checkpoint"
-    small(**params, checkpoint=path).fit(stack)
-    np.testing.assert_array_equal(
-        small(**params, checkpoint=path).fit(stack).predict(stack), whole.predict(stack)
-    )
-    warm = small(**params, warm_start=True).fit(stack).fit(stack)
-    assert len(warm.history_) == 4
-    assert len(warm.partial_fit(stack[:9]).history_) == 5
-    with pytest.raises(ValueError, match="goes on training was built for"):
-        warm.set_params(context=2).fit(stack)
-
-
-@pytest.mark.parametrize("context", [-1, 0.5, "1", None])
-def test_context_out_of_range_is_refused(context, stack):
-    with pytest.raises(ValueError, match="context"):
-        small(context=context).fit(stack)
-
-
-def test_what_is_not_a_stack_is_refused(stack):
-    with pytest.raises(ValueError, match="context=2 takes X for a stack of at least 3 .* has 2;"):
-        small(context=2).fit(stack[:2])
-    with pytest.raises(ValueError, match="context=1 takes X for .* has several sizes;"):
-        small(context=1, patch_size=8).fit([stack[0], stack[1, :9]])
-    denoiser = small(context=1, max_epochs=1, architecture=UNet((2, 4))).fit(stack)
-    with pytest.raises(ValueError, match="at least 2 slices .* has 1;"):
-        denoiser.predict(stack[:1])
+    params = {"architecture": UNet((8, 16), residual=False), "max_steps": 100, "lr": 5e-3}
+    alone = small(batch_size=8, **params).fit(X_noisy)
+    together = small(batch_size=2, patch_size=16, channel_axis=None, **params).fit(X_noisy[None])
+    errors = -alone.score(X_noisy, stack), -together.score(X_noisy[None], stack[None])
+    assert errors[1] < 0.8 * errors[0]

@@ -18,7 +18,6 @@ from skdae import (
     DenoisingAutoencoder,
     GaussianNoise,
     MedianFilter,
-    Noise2VoidDenoiser,
     PoissonGaussianNoise,
     PoissonNoise,
     PretrainedDenoiser,
@@ -148,14 +147,6 @@ def test_missing_library_names_the_extra(tmp_path, monkeypatch):
     with pytest.raises(NotFittedError):
         DenoisingAutoencoder().to_onnx(tmp_path / "net.onnx")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_graph_takes_stacks_of_any_number_of_slices(tmp_path):
-    params = {"precision": "float32", "max_epochs": 1, "random_state": 0}
-    denoiser = Noise2VoidDenoiser(UNet((2, 4)), context=2, **params).fit(COLOUR)
-    run = exported(denoiser, tmp_path / "stack.onnx")
-    for n in (12, 5, 3):
-        assert_equal_predictions(run, denoiser, COLOUR[:n])
 
 
 @pytest.mark.parametrize("color", [False, True])

@@ -176,16 +176,12 @@ def lazily(estimator, method, X, params):
     check_is_fitted(estimator)
     shape, dtype = output_of(estimator, X)
     field = field_of(estimator, shape)
-    context = getattr(estimator, "_sees_stacks", None) or 0
     chunks = dict.fromkeys(range(1, X.ndim), -1)
-    depth = {0: context}
-    if field is None:
-        chunks |= {0: -1} if context else {}
-    else:
+    depth = {}
+    if field is not None:
         axes = axes_of(estimator, shape)
-        strides = {0: (1, context)} | dict.fromkeys(axes, field)
-        depth |= dict.fromkeys(axes, overlap(*field))
-        chunks |= {i: _whole_strides(X.chunks[i], *strides[i]) for i in strides}
+        depth = dict.fromkeys(axes, overlap(*field))
+        chunks |= {i: _whole_strides(X.chunks[i], *field) for i in axes}
     X = X.rechunk(chunks)
     starts = [np.cumsum([0, *sizes]).tolist() for sizes in X.chunks]
     options = {
@@ -196,7 +192,7 @@ def lazily(estimator, method, X, params):
         "stores": dask.delayed(stores_of(X), traverse=False),
         "method": method,
         "starts": starts,
-        "overlaps": depth if field else {},
+        "overlaps": depth,
         "as_type": dtype,
         "params": params,
     }
@@ -313,7 +309,6 @@ def _check_target(source, target, shape, dtype):
 def _places(estimator, source, target, field, tile_size):
     """Along each axis, start and stop of a block, and of its part of the output; all blocks."""
     n_samples, *sides = source.shape
-    context = getattr(estimator, "_sees_stacks", None) or 0
     axes = [[(0, n, 0, n)] for n in sides]
     if field is not None:
         margins = 2 * overlap(*field)
@@ -333,7 +328,7 @@ def _places(estimator, source, target, field, tile_size):
             axes[axis - 1] = tiles(length, tile, *field)
     n_values = math.prod(max(stop - start for start, stop, *_ in axis) for axis in axes)
     n_images = max(1, _VALUES // n_values)
-    return list(product(tiles(n_samples, n_images + 2 * context, 1, context), *axes))
+    return list(product(tiles(n_samples, n_images, 1, 0), *axes))
 
 
 def _stored(values, dtype):

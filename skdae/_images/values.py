@@ -130,13 +130,8 @@ def refuse_overflow(result, X, maker):
         )
 
 
-def batches(images, whole=False):
-    """Slices of a batch for what takes much more memory than the images do.
-
-    `whole` makes it one, for what denoises an image with the help of those beside it.
-    """
-    if whole:
-        return [slice(None)]
+def batches(images):
+    """Slices of a batch for what takes much more memory than the images do."""
     n_values = math.prod(images.shape[1:])
     # Whole steps of the nets keep every bit.
     step = max(1, VALUES_A_STEP // n_values)

@@ -7,39 +7,6 @@ from torch.utils.data import Dataset
 from .._random import TorchGenerator
 
 
-def neighbours(index, n, context):
-    """Indices of images and of those beside them in a stack of `n`, mirrored at its ends.
-
-    Mirrored rather than repeated: behind its own copy, no hidden pixel would be hidden.
-
-    Parameters
-    ----------
-    index : Tensor of int64 of shape (n_images,)
-    n : int
-        More than `context`.
-    context : int
-        How many before an image, and how many behind it.
-
-    Returns
-    -------
-    indices : Tensor of int64 of shape (n_images, 2 * context + 1)
-        The image itself comes first.
-
-    Examples
-    --------
-    >>> neighbours(torch.arange(3), 3, 1).tolist()
-    [[0, 1, 1], [1, 0, 2], [2, 1, 1]]
-    """
-    steps = [0, *(step for k in range(1, context + 1) for step in (-k, k))]
-    around = index[:, None] + torch.tensor(steps, device=index.device)
-    return n - 1 - (n - 1 - around.abs()).abs()
-
-
-def as_channels(images):
-    """From ``(n_images, n_neighbours, *spatial, n_channels)`` to neighbours as channels."""
-    return images.movedim(1, -2).flatten(-2)
-
-
 class ImageDataset(Dataset):
     """Images of a fit as one tensor; a batch is one `index_select`.
 
@@ -61,8 +28,6 @@ class ImageDataset(Dataset):
         The images that belong to this data set.
     seed : int
         Of order and noise.
-    context : int, default=0
-        How many images before and behind each enter the net with it, as channels.
     weights : Tensor or None, default=None
         Of all images, how often each is drawn compared with others; None draws each once per epoch.
     """
@@ -78,7 +43,6 @@ class ImageDataset(Dataset):
         *,
         indices,
         seed,
-        context=0,
         weights=None,
     ):
         self.images = images
@@ -88,7 +52,6 @@ class ImageDataset(Dataset):
         self.to_net = to_net
         self.noise = noise
         self.pretext = pretext
-        self.context = context
         self.weights = None if weights is None else weights[indices]
         if weights is not None and not self.weights.any():
             raise ValueError(
@@ -178,13 +141,6 @@ class ImageDataset(Dataset):
     def _pixels(self, rows):
         """Input and target of one batch, before the noise."""
         y = self._take(self.targets, rows)
-        if self.context:
-            # A row is an image, or begins with it.
-            index = rows.view(len(rows), -1)[:, 0]
-            indices = neighbours(index, len(self.images), self.context)
-            beside = rows.repeat_interleave(indices.shape[1], 0)
-            beside.view(len(beside), -1)[:, 0] = indices.flatten()
-            return as_channels(self._take(self.images, beside).unflatten(0, indices.shape)), y
         # A net or a noise that works in place must not reach the target.
         return y.clone() if self.targets is self.images else self._take(self.images, rows), y
 

@@ -25,7 +25,7 @@ class PatchDataset(ImageDataset):
     least : int, default=1
         An epoch shows as many crops at least.
     **options : dict
-        ``indices``, ``seed``, ``context`` and ``weights``, as in `ImageDataset`.
+        ``indices``, ``seed`` and ``weights``, as in `ImageDataset`.
     """
 
     def __init__(

@@ -379,17 +379,11 @@ def datasets(
     return train, make(indices=order[is_valid], seed=seeds[1])
 
 
-def _maker(data, batch_size, context, device, **options):
+def _maker(data, batch_size, device, **options):
     """What makes a data set of some of the images."""
     images, targets = data.images, data.targets
     is_stream = streams.streamed(images) is not None
-    options |= {"context": context, "device": device}
-    if is_stream and context:
-        raise ValueError(
-            f"context={context} needs the whole stack in memory, but X is larger than the half of "
-            "scikit-learn's working_memory, and read in parts; raise it by "
-            "sklearn.set_config(working_memory=...), or pass context=0."
-        )
+    options["device"] = device
     if data.patch_size is None:
         if is_stream:
             stores = streams.window_stores(images, targets, by_pixels=False)

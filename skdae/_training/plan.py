@@ -23,7 +23,7 @@ from .._images import (
     warn_if_far,
 )
 from ..architectures import ARCHITECTURES, BaseArchitecture, Pretrained, UNet
-from .batches import as_channels, call, neighbours
+from .batches import call
 from .fit_data import float32_range, gather, patch_shape, to_images
 from .losses import OUTPUT_ACTIVATIONS
 
@@ -55,8 +55,6 @@ class NetPlan(Persistent):
     #: Shape of one sample, in the user's terms, and whether its last axis holds channels.
     image_shape: tuple[int, ...]
     has_channels: bool
-    #: How many images of a stack enter the net before and behind each, as channels.
-    context: int
     #: Name of the output activation.
     activation: str
     #: Smallest and largest value of all targets seen, and of all that entered the net.
@@ -81,14 +79,8 @@ class NetPlan(Persistent):
 
     @property
     def shape(self):
-        """Sides and channels of what leaves the net."""
+        """Sides and channels of what enters the net, and leaves it."""
         return self.geometry.shape
-
-    @property
-    def input_shape(self):
-        """Sides and channels of what enters the net: images with their neighbours."""
-        *sides, n_channels = self.shape
-        return (*sides, n_channels * (2 * self.context + 1))
 
     @property
     def clip(self):
@@ -120,11 +112,16 @@ class NetPlan(Persistent):
             stride, radius = state["receptive_field"]["tuple"]
             # Without the net that saw 7 pixels of what the first one made.
             state["receptive_field"] = {"tuple": [stride, radius - 7]}
+        if state.pop("context", 0):
+            raise ValueError(
+                "its network sees the slices beside each; in this version, stacks are volumes, of "
+                "which networks of three axes learn: pass X[None] with channel_axis=None"
+            )
         if "input_hwc" not in state:
             return parameters, state
         if state.pop("input_hwc") != state.pop("target_hwc"):
             raise ValueError(
-                "its network enlarges images; since skdae 0.8, a denoiser keeps their size, and "
+                "its network enlarges images; in this version, a denoiser keeps their size, and "
                 "small images are enlarged first"
             )
         del state["n_clean_features"]
@@ -140,7 +137,6 @@ class NetPlan(Persistent):
         yield "image_shape", min(shape, default=0) > 0
         yield "has_channels", 0 < len(shape) - self.has_channels < 4
         yield "ndim", self.ndim in (2, len(shape) + 1)
-        yield "context", self.context >= 0
         yield "architecture_name", bool(self.architecture_name)
         yield "latent_dim", self.latent_dim is None or self.latent_dim > 0
         yield "code_shape", self.code_shape is None or min(self.code_shape) > 0
@@ -163,7 +159,7 @@ class NetPlan(Persistent):
         ValueError
             If it gives NaN or infinity, or codes of another shape than the plan's.
         """
-        *sides, n_channels = self.input_shape
+        *sides, n_channels = self.shape
         stride = 1 if self.flat else self.architecture.receptive_field()[0]
         widest = max(len(weight) for weight in module.parameters())
         sizes = [sides, [min(n, 8) for n in sides]] if self.any_size else [sides]
@@ -186,7 +182,7 @@ class NetPlan(Persistent):
 
     def build(self):
         """A net with fresh weights."""
-        return self.architecture.build(self.input_shape, self.shape, self.latent_dim)
+        return self.architecture.build(self.shape, self.shape, self.latent_dim)
 
     def code_shape_of(self, module):
         """Shape of one code of a module, or None where it has none."""
@@ -194,7 +190,7 @@ class NetPlan(Persistent):
             return None
         # Nets of skdae tell shapes without computing: an image may be large.
         module = copy.deepcopy(module).to("meta" if self.architecture else "cpu").eval()
-        image = torch.zeros((1, *self.input_shape), device="meta" if self.architecture else "cpu")
+        image = torch.zeros((1, *self.shape), device="meta" if self.architecture else "cpu")
         with torch.inference_mode():
             return tuple(call(module, "encode", self.to_net(image)).shape[1:])
 
@@ -228,7 +224,6 @@ class NetPlan(Persistent):
 
     def batch_of(self, X):
         """Checked images as a batch, if the net takes their number, size and values."""
-        check_stack(X, self.context)
         warn_if_far(float32_range(X), self.input_range)
         images = self.geometry.read(X)
         self.check_shape(images.shape[1:])
@@ -237,11 +232,6 @@ class NetPlan(Persistent):
     def check_shape(self, shape):
         """Refuse samples of sides and channels that the net does not take."""
         check_fitted_shape(shape, self.shape, self.any_size)
-
-    def with_neighbours(self, images, index):
-        """Some images of a stack, with those beside them as channels; tensors."""
-        # Not len(), of which torch.export would make a constant.
-        return as_channels(images[neighbours(index, images.shape[0], self.context)])
 
     # What parameters and other plans fit to it
 
@@ -296,21 +286,8 @@ class NetPlan(Persistent):
     @property
     def _built(self):
         """What the weights of the net depend on."""
-        sizes: tuple = (self.input_shape, self.shape)
-        if self.any_size:
-            sizes = (self.input_shape[-1], self.geometry.rank)
-        return (self.architecture_name, self.latent_dim, self.flat, *sizes)
-
-
-def check_stack(X, context):
-    """Refuse images that have no neighbours where those are asked for."""
-    n = 1 if isinstance(X, list) else len(X)
-    if n <= context:
-        raise ValueError(
-            f"context={context} takes X for a stack of at least {context + 1} slices or frames of "
-            f"one size, but it has {'several sizes' if isinstance(X, list) else n}; pass a whole "
-            "stack, or context=0 to take each image by itself."
-        )
+        size = (self.shape[-1], self.geometry.rank) if self.any_size else self.shape
+        return (self.architecture_name, self.latent_dim, self.flat, size)
 
 
 def plan_net(
@@ -324,7 +301,6 @@ def plan_net(
     patch_size,
     noise,
     seed,
-    context,
     min_images=2,
 ):
     """Plan a network for checked images.
@@ -348,8 +324,6 @@ def plan_net(
     noise : BaseNoise or None
     seed : int
         Of the noise.
-    context : int
-        How many neighbours in the stack enter the network on each side of an image.
     min_images : int, default=2
         Number of images that are enough to learn from.
 
@@ -361,7 +335,6 @@ def plan_net(
     data : FitData
         Of `X` and `y`.
     """
-    check_stack(X, context)
     ragged = isinstance(X, list)
     takes_rows = not ragged and X.ndim == 2 and image_shape is None
     first = X[0].reshape(1, *X[0].shape) if ragged else X
@@ -399,7 +372,6 @@ def plan_net(
         ndim=len(first.shape),
         image_shape=geometry.image_shape,
         has_channels=geometry.has_channels,
-        context=int(context),
         activation=activation,
         target_range=data.target_range,
         input_range=data.image_range,

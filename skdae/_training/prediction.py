@@ -3,13 +3,10 @@
 import copy
 import math
 
-import numpy as np
 import torch
 
 from .._files.onnx import Graph
-from .._images import batches
 from . import hardware, tiles
-from .batches import image_tensor
 
 
 def denoise(net, images, tile_size, compiled=False):
@@ -30,18 +27,6 @@ def denoise(net, images, tile_size, compiled=False):
     -------
     denoised : ndarray of float32 of shape (n_samples, *spatial, n_channels)
     """
-    plan = net.plan
-    if not plan.context:
-        return _whole_or_in_tiles(net, images, tile_size, compiled)
-    stack = image_tensor(images)
-    index = torch.arange(len(stack), device="cpu")
-    # Some at a time: with their neighbours, all would take a multiple of the memory.
-    parts = (plan.with_neighbours(stack, index[rows]).numpy() for rows in batches(images))
-    return np.concatenate([_whole_or_in_tiles(net, part, tile_size, compiled) for part in parts])
-
-
-def _whole_or_in_tiles(net, images, tile_size, compiled):
-    """Denoise what enters the net."""
     plan, side = net.plan, max(images.shape[1:-1])
 
     def run(batch):
@@ -102,8 +87,6 @@ class UserImages(Graph):
             X = X.unflatten(1, plan.shape)
         elif not plan.has_channels:
             X = X.unsqueeze(-1)
-        if plan.context:
-            X = plan.with_neighbours(X, torch.arange(X.shape[0]))
         images = plan.from_net(self.module(plan.to_net(X)))
         if plan.clip:
             images = images.clip(*plan.clip)

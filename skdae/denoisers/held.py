@@ -122,11 +122,6 @@ class MetaDenoiser(BaseDenoiser):
         """Denoise checked images."""
         return np.asarray(self.denoiser_.predict(to_float(X)))
 
-    @property
-    def _sees_stacks(self):
-        """See `BaseDenoiser`."""
-        return fitted_attribute(self.denoiser_, "_sees_stacks")
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         own = get_tags(self.denoiser).transformer_tags

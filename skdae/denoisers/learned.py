@@ -239,7 +239,6 @@ class LearnedDenoiser(BaseDenoiser):
             self.patch_size,
             None if self.noise is None else check_noise(self.noise),
             start.seeds[0],
-            getattr(self, "context", 0),
             self._min_images,
         )
         plan.check_sizes(self.tile_size, data.patch_size, data.images)
@@ -308,7 +307,6 @@ class LearnedDenoiser(BaseDenoiser):
                 to_net=plan.pair_to_net,
                 noise=noise,
                 pretext=pretext,
-                context=plan.context,
                 device=device,
             )
             plan = replace(
@@ -472,11 +470,6 @@ class LearnedDenoiser(BaseDenoiser):
     def _takes_rows(self):
         """Whether the net has learnt from flat rows."""
         return self._plan.ndim == 2
-
-    @property
-    def _sees_stacks(self):
-        """See `BaseDenoiser`."""
-        return self._plan.context or None
 
     @property
     def _geometry(self):

@@ -3,7 +3,7 @@
 import os
 from itertools import product
 from math import prod
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import torch
@@ -50,11 +50,6 @@ class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
         noise that is correlated over four pixels along the rows, ``(9, 1)`` along columns. Of
         signals the last one counts; volumes take three, or two for windows within a slice. Only the
         centre of a window has to be predicted.
-    context : int, default=0
-        How many neighbours on each side of an image enter the network with it, as further channels.
-        `X` is then one stack ``(z, height, width)`` or time series, in its order, both at `fit` and
-        at `predict`, of more than `context` slices or frames. Only pixels of the centre are hidden
-        and predicted. At its ends a stack is mirrored: the slice before the first is the second.
     image_shape, channel_axis
         As in `DenoisingAutoencoder`.
     optimizer, lr, lr_schedule, weight_decay, max_epochs, max_steps, batch_size
@@ -107,10 +102,6 @@ class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
     Few pixels tell the loss of a batch, so that gradients vary much: those of a norm above 1 are
     cut to it.
 
-    With `context`, slices that are set aside for validation are never predicted in training, but
-    enter it as neighbours of others. Cross-validation should leave the order as it is
-    (``KFold(shuffle=False)``): neighbours are those in the array.
-
     References
     ----------
     .. [1] Krull, A., Buchholz, T.-O. and Jug, F. (2019). "Noise2Void: Learning denoising from
@@ -137,7 +128,6 @@ class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
         "masked_fraction": [Interval(Real, 0, 0.5, closed="right")],
         "mask_radius": [POSITIVE_INT],
         "mask_shape": [WINDOW],
-        "context": [Interval(Integral, 0, None, closed="left")],
     }
 
     def __init__(
@@ -147,7 +137,6 @@ class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
         masked_fraction: float = 0.1,
         mask_radius: int = 2,
         mask_shape: tuple[int, ...] = (1, 1),
-        context: int = 0,
         image_shape: tuple[int, ...] | None = None,
         channel_axis: int | str | None = "auto",
         optimizer: str | type[torch.optim.Optimizer] = "adamw",
@@ -175,7 +164,6 @@ class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
         self.masked_fraction = masked_fraction
         self.mask_radius = mask_radius
         self.mask_shape = mask_shape
-        self.context = context
         self.image_shape = image_shape
         self.channel_axis = channel_axis
         self.optimizer = optimizer
@@ -205,7 +193,7 @@ class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
 
     def _pretext(self, data):
         window = tuple(self.mask_shape)
-        return BlindSpots(self.masked_fraction, self.mask_radius, window, self.context)
+        return BlindSpots(self.masked_fraction, self.mask_radius, window)
 
     def _build_net(self, module, plan, options):
         # Few pixels make a loss, and so gradients vary much.
@@ -224,20 +212,16 @@ class BlindSpots:
         How far away from the window around a hidden pixel its neighbour is at most.
     window : tuple of int, default=(1, 1)
         Sides around such a pixel that are hidden with it, of the last axes.
-    context : int, default=0
-        How many images on each side enter with one, as the channels behind its own.
     """
 
-    def __init__(self, fraction, radius, window=(1, 1), context=0):
+    def __init__(self, fraction, radius, window=(1, 1)):
         self.fraction = fraction
         self.radius = radius
         self.window = window
-        self.context = context
 
     def __call__(self, images, rng):
         """Images with hidden pixels, and their targets, ``(n, *spatial, n_channels)``."""
         n, *sides, n_channels = images.shape
-        n_channels //= 2 * self.context + 1
         window, n_pixels = self._window(len(sides)), prod(sides)
         shifts = self._shifts(sides, window).to(images.device)
         count = max(1, round(self.fraction * n_pixels / prod(window)))
@@ -259,7 +243,7 @@ class BlindSpots:
             ]
             source.append(_number(there, sides))
 
-        pixels = images[..., :n_channels].flatten(1, -2)
+        pixels = images.flatten(1, -2)
         index = torch.arange(n_pixels, device=images.device).expand(n, -1)
         # Of windows that overlap, the same one is on top on every device.
         place, source = torch.cat(place, 1), torch.cat(source, 1)
@@ -267,9 +251,7 @@ class BlindSpots:
         hidden = pixels.gather(1, index[..., None].expand(-1, -1, n_channels))
         centre = centre[..., None].expand(-1, -1, n_channels)
         targets = torch.full_like(pixels, torch.nan).scatter(1, centre, pixels.gather(1, centre))
-        hidden = hidden.reshape(*images.shape[:-1], -1)
-        hidden = torch.cat([hidden, images[..., n_channels:]], -1)
-        return hidden, targets.reshape(n, *sides, n_channels)
+        return hidden.reshape(images.shape), targets.reshape(images.shape)
 
     def _window(self, n_axes):
         """The sides of a window along so many axes."""

@@ -23,7 +23,7 @@ from .._images import (
 )
 from ..architectures import Dense
 from ..base import unchanged_on_error
-from ..metrics.scorers import fitted_attribute, knows_images
+from ..metrics.scorers import knows_images
 from ..noise import GaussianNoise
 from .autoencoder import DenoisingAutoencoder
 from .held import detached
@@ -218,8 +218,7 @@ class ReconstructionOutlierDetector(SaveMixin, OutlierMixin, CheckedEstimator):
         check_is_fitted(self)
         images = validate_images(self, X, reset=False)
         check_fitted_shape(images.shape[1:], self._image_shape)
-        whole = fitted_attribute(self.denoiser_, "_sees_stacks")
-        parts = (to_float(images[rows]) for rows in batches(images, whole))
+        parts = (to_float(images[rows]) for rows in batches(images))
         return np.concatenate([self._scores(part, self._reconstruct(part)) for part in parts])
 
     def _truths(self):

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -36,7 +36,7 @@ from ..filters import BaseFilter
 from ..filters.noise_level import noise_stds
 from ..noise import BaseNoise, GaussianNoise, PoissonGaussianNoise, SpeckleNoise
 from ..noise.anscombe import AnscombeTransform, as_camera, noise_variance
-from ..noise.estimate import choose_noise
+from ..noise.estimate import noise_of_planes
 
 # The nets learned levels up to this one, of images in [0, 1].
 _MOST = 75 / 255
@@ -469,7 +469,7 @@ class _Tones:
         clip = (0.0, 1.0) if in_unit_range((float(image.min()), float(image.max()))) else None
         mean = float(getattr(noise, "mean", 0.0))
         some = image.ravel()[:: -(-image.size // 2**20)]
-        low, high = (float(v) - mean for v in np.percentile(some, (0.1, 99.9)))
+        low, high = (np.percentile(some, (0.1, 99.9)) - mean).tolist()
         is_unit = low >= -_REACH and _DARK < high <= 1 + _REACH
         camera = _curve(image, high - low) if noise is None else None
         if noise is not None and not isinstance(noise, SpeckleNoise):
@@ -517,7 +517,9 @@ def as_planes(images):
 
 def _curve(image, width):
     """The camera whose tone curve suits an image: one whose noise grows with the light, or None."""
-    noise = choose_noise(image[None])
+    if min(image.shape[:2]) < _SMALLEST:
+        return None
+    noise = noise_of_planes([*np.moveaxis(image, -1, 0)])
     if not isinstance(noise, PoissonGaussianNoise):
         return None
     # Hundreds of thousands of photons need no curve, and less than one is no light.
@@ -584,6 +586,7 @@ def _inputs(tones, images):
     return np.stack(scaled).astype(np.float32)
 
 
+@cache
 def _fields():
     """Stride and radius of the receptive field of the two nets, by what they do."""
     level, remover = BlindNet().nets()

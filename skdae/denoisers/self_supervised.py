@@ -34,7 +34,7 @@ class _SelfSupervisedDenoiser(LearnedDenoiser):
         X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
                 (n_samples, height, width, n_channels)
             Noisy images. One is enough for an architecture that takes images of any size. Images of
-            different sizes come as a list of arrays. With ``context=``, one stack.
+            different sizes come as a list of arrays.
         y : Ignored
         sample_weight : array-like of shape (n_samples,) or None, default=None
             As in `DenoisingAutoencoder`.
@@ -51,7 +51,7 @@ class _SelfSupervisedDenoiser(LearnedDenoiser):
         ------
         ValueError
             If shapes do not fit, values are not finite, a parameter is out of range, images are too
-            few or too small for one (such as ``mask_shape=`` or ``context=``), or the loss diverges
+            few or too small for one (such as ``mask_shape=``), or the loss diverges
             in the first epoch.
         """
         return super().fit(X, None, sample_weight, validation_data=validation_data, groups=groups)

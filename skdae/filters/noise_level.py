@@ -4,8 +4,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
-from .._images import check_images, geometry_of, image_by_image
-from ._base import plane_of
+from .._images import check_images, geometry_of, image_by_image, to_float
 
 
 @image_by_image(np.concatenate)
@@ -79,7 +78,8 @@ _DB2 = np.array([1 - 3**0.5, 3**0.5 - 3, 3 + 3**0.5, -1 - 3**0.5]) / 32**0.5
 
 def noise_stds(image):
     """Estimated standard deviation of the noise in each channel of an image."""
-    return [noise_std(plane_of(image, channel)) for channel in range(image.shape[-1])]
+    channels = np.moveaxis(to_float(image), -1, 0)
+    return [noise_std(np.atleast_1d(channel.squeeze())) for channel in channels]
 
 
 def noise_std(plane):

@@ -117,7 +117,7 @@ class _DenoisingScorer:
         if callable(self.metric):
             return float(metric.function(*compared(slice(None))))
         options = {"per_image": True, **geometry_options(estimator, target, metric)}
-        rows_of_each = batches(values, fitted_attribute(estimator, "_sees_stacks"))
+        rows_of_each = batches(values)
         each = [metric.function(*compared(rows), **options) for rows in rows_of_each]
         return metric.sign * float(np.concatenate(each).mean())
 

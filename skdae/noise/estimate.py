@@ -160,7 +160,11 @@ def choose_noise(X, image_shape=None, channel_axis="auto"):
     noise : GaussianNoise, PoissonGaussianNoise or SpeckleNoise
         Without clipping.
     """
-    planes, _ = _planes(X, None, image_shape, channel_axis)
+    return noise_of_planes(_planes(X, None, image_shape, channel_axis)[0])
+
+
+def noise_of_planes(planes):
+    """The same, of checked images, each channel a plane ``(height, width)``."""
     try:
         means, variances = _mean_and_variance(planes, None)
     except ValueError:
