@@ -112,11 +112,7 @@ class NetPlan(Persistent):
             stride, radius = state["receptive_field"]["tuple"]
             # Without the net that saw 7 pixels of what the first one made.
             state["receptive_field"] = {"tuple": [stride, radius - 7]}
-        if state.pop("context", 0):
-            raise ValueError(
-                "its network sees the slices beside each; in this version, stacks are volumes, of "
-                "which networks of three axes learn: pass X[None] with channel_axis=None"
-            )
+        state.pop("context", 0)
         if "input_hwc" not in state:
             return parameters, state
         if state.pop("input_hwc") != state.pop("target_hwc"):

@@ -191,6 +191,17 @@ class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
     def _architecture_to_build(self):
         return UNet(residual=False) if self.architecture is None else self.architecture
 
+    @classmethod
+    def _upgraded(cls, parameters, state):
+        """See `Persistent`."""
+        parameters = dict(parameters)
+        if parameters.pop("context", 0):
+            raise ValueError(
+                "its network sees the slices beside each; in this version, stacks are volumes, of "
+                "which networks of three axes learn: pass X[None] with channel_axis=None"
+            )
+        return parameters, state
+
     def _pretext(self, data):
         window = tuple(self.mask_shape)
         return BlindSpots(self.masked_fraction, self.mask_radius, window)
