@@ -19,7 +19,6 @@ from .._files.arrays import read_arrays, saying_why, write_arrays
 from .._files.estimators import Reader, Writer, versions
 from .._images import is_ragged, warn_user
 from . import distributed
-from .streams import streamed
 
 # Parameters that cannot change the weights, or are compared as what they resolve to.
 _FREE_PARAMETERS = {
@@ -248,10 +247,7 @@ def _describe(value):
 
 
 def _describe_data(X):
-    """Dtype, shape and hash of an array, a stream, or of a list of images."""
-    source = streamed(X)
-    if source is not None:
-        return source.describe()
+    """Dtype, shape and hash of an array, or of a list of images."""
     if is_ragged(X):
         digest = _digest(_describe_data(image).encode() for image in X)
         return f"{len(X)} images with hash {digest}"

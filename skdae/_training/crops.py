@@ -101,19 +101,16 @@ class PixelStore:
 
     def crop(self, image, corner, pose, shape):
         """Crops of one size, flipped and turned: ``(n_crops, *spatial, n_channels)``."""
-        pixels, starts = self._rows_of(image)
         # How many pixels lie between neighbours along each axis.
         steps = self.sizes[image].flip(1).cumprod(1).flip(1).roll(-1, 1)
         steps[:, -1] = 1
-        index = starts[image] + (corner * steps).sum(1)
+        index = self._starts[image] + (corner * steps).sum(1)
         index = index.reshape(-1, *[1] * len(shape))
         for places, step in zip(_poses(shape).unbind(1), steps.unbind(1), strict=True):
             index = index + places[pose] * step.reshape(index.shape[:1] + (1,) * len(shape))
-        return pixels.index_select(0, index.flatten().to(self.device)).unflatten(0, index.shape)
-
-    def _rows_of(self, images):
-        """Where the pixels of some images are: a tensor, and the first row of each image."""
-        return self.pixels, self._starts
+        return self.pixels.index_select(0, index.flatten().to(self.device)).unflatten(
+            0, index.shape
+        )
 
 
 def pixel_stores(images, targets, device):
@@ -131,7 +128,20 @@ def _pixel_rows(images):
     """All pixels, one row per pixel."""
     if isinstance(images, np.ndarray):
         return images.reshape(-1, images.shape[-1])
+    whole = images[0]
+    while isinstance(whole.base, np.ndarray):
+        whole = whole.base
+    if whole.nbytes == sum(image.nbytes for image in images) and _follow(images):
+        # One file holds all of them, and memory may not.
+        return np.asarray(whole).view(images[0].dtype).reshape(-1, images[0].shape[-1])
     return np.concatenate([image.reshape(-1, image.shape[-1]) for image in images])
+
+
+def _follow(images):
+    """Whether the memory of each image begins where that of the one before ends."""
+    starts = np.array([image.__array_interface__["data"][0] for image in images])
+    are_whole = all(image.flags.c_contiguous for image in images)
+    return are_whole and np.array_equal(np.diff(starts), [x.nbytes for x in images[:-1]])
 
 
 @lru_cache

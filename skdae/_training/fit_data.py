@@ -22,8 +22,12 @@ from .._images import (
     warn_if_far,
     warn_user,
 )
-from . import crops, streams
 from .batches import ImageDataset, data_tensors, is_same_memory
+from .crops import PatchDataset, pixel_stores
+from .lazy import open_images
+
+# More values than this tell no more of where most of them lie.
+_MOST_VALUES = 2**20
 
 # Rows that tell columns of a table from pixels.
 _LEAST_ROWS = 16
@@ -88,34 +92,27 @@ def read(
     -------
     given : FitInput
     """
-    X, y = streams.open_images(X, y)
+    X, y = open_images(X, y)
     channel_axis = draft.channel_axis
-    # Streams have been checked for what their values are.
-    shapes = streams.stand_in(X)
-    if is_ragged(shapes):
+    if is_ragged(X):
         if patch_size is None:
             raise ValueError(
                 "X holds images of different sizes; pass patch_size=, such as patch_size=64, "
                 "to train on crops of them, or make all images of one size."
             )
-        checked = check_image_list(shapes, channel_axis=channel_axis)
+        checked = check_image_list(X, channel_axis=channel_axis)
     else:
-        is_rows = getattr(as_array(shapes), "ndim", 2) <= 2
+        is_rows = getattr(as_array(X), "ndim", 2) <= 2
         can_crop = patch_size and not (patch_size == "auto" and is_rows)
         min_samples = 1 if can_crop else min_images
         checked = validate_images(
-            draft, shapes, reset=reset, min_samples=min_samples, any_size=patch_size is not None
+            draft, X, reset=reset, min_samples=min_samples, any_size=patch_size is not None
         )
-    targets = check_targets(checked, streams.stand_in(y), channel_axis)
-    is_stream = streams.streamed(X) is not None
+    targets = check_targets(checked, y, channel_axis)
     is_rows = isinstance(checked, np.ndarray) and checked.ndim == 2
-    if reset and is_rows and not is_stream and draft.image_shape is None:
+    if reset and is_rows and draft.image_shape is None:
         _warn_of_raw_columns(checked)
-    given = FitInput(
-        X if is_stream else checked,
-        y if is_stream and targets is not None else targets,
-        getattr(draft, "feature_names_in_", None),
-    )
+    given = FitInput(checked, targets, getattr(draft, "feature_names_in_", None))
     if groups is not None:
         check_consistent_length(checked, groups)
         given = given._replace(groups=np.unique(column_or_1d(groups), return_inverse=True)[1])
@@ -232,11 +229,8 @@ class FitData(NamedTuple):
 
 def _some_values(images):
     """Values of images, evenly spread over all of them."""
-    source = streams.streamed(images)
-    if source is not None:
-        return source.values
     images = [image.ravel() for image in images]
-    step = -(-sum(image.size for image in images) // streams.MOST_VALUES)
+    step = -(-sum(image.size for image in images) // _MOST_VALUES)
     return np.concatenate([image[::step] for image in images])
 
 
@@ -299,8 +293,7 @@ def float32_range(X):
     ValueError
         If a value does not fit into the float32 of the nets.
     """
-    source = streams.streamed(X)
-    values = value_range(X) if source is None else source.range
+    values = value_range(X)
     if not np.isfinite(values).all():
         raise ValueError(
             "Input X contains infinity or a value too large for dtype('float32'), in which "
@@ -358,10 +351,6 @@ def datasets(
     n_validation = 0 if validation else n_validation
     generator = torch.Generator().manual_seed(split_seed if n_validation else seeds[0])
     order = torch.randperm(len(data.images), generator=generator)
-    source = streams.streamed(data.images)
-    if groups is None and source is not None:
-        # Blocks are set aside whole, so that each is read for one of the two.
-        groups = source.block_of(np.arange(len(order)))
     make = _maker(data, **options)
     weights = None if weights is None else torch.from_numpy(weights)
     if validation:
@@ -381,23 +370,12 @@ def datasets(
 
 def _maker(data, batch_size, device, **options):
     """What makes a data set of some of the images."""
-    images, targets = data.images, data.targets
-    is_stream = streams.streamed(images) is not None
-    options["device"] = device
     if data.patch_size is None:
-        if is_stream:
-            stores = streams.window_stores(images, targets, by_pixels=False)
-        else:
-            stores = data_tensors(images, targets, device)
-        kind = streams.StreamedDataset if is_stream else ImageDataset
-        return partial(kind, *stores, **options)
-    if is_stream:
-        stores = streams.window_stores(images, targets, by_pixels=True)
-    else:
-        stores = crops.pixel_stores(images, targets, device)
-    least = _BATCHES_OF_CROPS * batch_size
-    kind = streams.StreamedPatches if is_stream else crops.PatchDataset
-    return partial(kind, *stores, patch_shape=data.patch_size, least=least, **options)
+        stores = data_tensors(data.images, data.targets, device)
+        return partial(ImageDataset, *stores, device=device, **options)
+    stores = pixel_stores(data.images, data.targets, device)
+    options |= {"patch_shape": data.patch_size, "least": _BATCHES_OF_CROPS * batch_size}
+    return partial(PatchDataset, *stores, device=device, **options)
 
 
 def _in_some_groups(groups, n_validation, generator):

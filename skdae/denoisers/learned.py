@@ -187,11 +187,10 @@ class LearnedDenoiser(BaseDenoiser):
 
         Notes
         -----
-        Images on a disk are read into memory where they take at most half of scikit-learn's
+        Images on a disk are read into memory if they take at most half of scikit-learn's
         ``working_memory``, which is 1024 MiB unless ``sklearn.set_config`` says otherwise. Larger
-        ones are read once to learn their range, and then in each epoch, in windows of many blocks
-        in random order, whose images are shuffled; the two windows in memory take that half. Blocks
-        are set aside whole for validation.
+        ones are copied once to a temporary file, as `uint8` or `float32`, and each batch is read
+        from it. Memory maps of these dtypes are used as they are.
         """
         going_on = self.warm_start and hasattr(self, "net_")
         options = {"validation_data": validation_data, "groups": groups}
