@@ -18,12 +18,12 @@ from skdae.noise import CameraNoise
 # Shares of the crops that come from each folder of photographs, and from rendered pictures.
 # Most have grain of their own, which shrinking takes away.
 SHARES = {
-    "cid22": 0.24,
+    "cid22": 0.20,
     "cid22/2": 0.12,
-    "bsds400/2": 0.20,
+    "bsds400/2": 0.16,
     "bsds400": 0.10,
     "yang91": 0.06,
-    "rendered": 0.28,
+    "rendered": 0.36,
 }
 N_RENDERED = 360
 SIDE = 288
@@ -485,10 +485,10 @@ def camera(clean, rng):
 
 
 NOISES = {
-    white: 0.30,
+    white: 0.27,
     photons: 0.11,
-    camera: 0.27,
-    coloured: 0.21,
+    camera: 0.25,
+    coloured: 0.26,
     speckle: 0.04,
     stripes: 0.03,
     impulses: 0.04,
