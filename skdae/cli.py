@@ -7,7 +7,7 @@ import re
 import sys
 import time
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from glob import glob, has_magic
 from pathlib import Path
 
@@ -215,10 +215,10 @@ def train(args):
         clean = [Path(args.clean, path.name) for path in paths]
     _check_outputs([Path(args.output)], [*paths, *(clean or [])])
     X, y = _images_of(paths), None
-    common = {"random_state": args.seed, "verbose": int(sys.stderr.isatty())}
+    common = {"random_state": args.seed, "verbose": 1}
     if clean is None and args.noise is None and not args.scratch:
         denoiser = AdaptedDenoiser(minutes=args.minutes, max_steps=args.steps, **common)
-        _say_gains(denoiser.fit(X))
+        _say_gains(_fitted(denoiser, X))
         denoiser.save(args.output)
         return 0
     options = {
@@ -241,7 +241,7 @@ def train(args):
     if len(X) == 1:
         # Crops are many, where one image is not.
         denoiser.set_params(patch_size=min(48, *X[0].shape[:2]))
-    denoiser.fit(X, y).save(args.output)
+    _fitted(denoiser, X, y).save(args.output)
     return 0
 
 
@@ -495,14 +495,22 @@ def _adapted(args, paths, options):
             "colors and bits; pass files of one kind, or leave --save away."
         )
     n_pixels = {kind: sum(part.size for part in parts) for kind, parts in by_kind.items()}
-    verbose = int(sys.stderr.isatty())
     for kind, parts in by_kind.items():
         minutes = args.adapt * n_pixels[kind] / sum(n_pixels.values())
-        by_kind[kind] = AdaptedDenoiser(minutes=minutes, verbose=verbose, **options).fit(parts)
+        by_kind[kind] = _fitted(AdaptedDenoiser(minutes=minutes, verbose=1, **options), parts)
         _say_gains(by_kind[kind])
     if args.save is not None:
         next(iter(by_kind.values())).save(args.save)
     return by_kind
+
+
+def _fitted(denoiser, *data):
+    """A denoiser after its fit: with a bar on a terminal, and elsewhere a line a minute."""
+    from ._training.progress import in_lines
+
+    with nullcontext() if sys.stderr.isatty() else in_lines():
+        # Whoever loads it decides anew.
+        return denoiser.fit(*data).set_params(verbose=0)
 
 
 def _say_gains(denoiser):

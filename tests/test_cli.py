@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from textwrap import dedent
 
@@ -31,6 +32,7 @@ from skdae import (
     SelfEnsembleDenoiser,
     load,
 )
+from skdae._training import progress
 from skdae.architectures import UNet
 from skdae.cli import main
 from skdae.datasets import ImageFiles
@@ -853,6 +855,28 @@ def test_a_bar_on_a_terminal(here, capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     assert run("denoise noisy -o out --model model") == 0
     assert "2/2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["--scratch", "--clean clean", ""])
+def test_training_shows_a_bar_on_a_terminal_and_lines_elsewhere(kind, capsys, monkeypatch):
+    # The time from line to line, which is a minute, is over at once.
+    monkeypatch.setattr(progress.in_lines.__wrapped__, "__defaults__", (0.0,))
+    if not kind:
+        # Images of which parts can be set aside.
+        large = load_sample_images().images[0][None, :128, :128]
+        write("noisy/a.png", GaussianNoise(std=0.1, random_state=0).fit_transform(large)[0])
+        Path("noisy/b.png").unlink()
+    line = f"train noisy {kind} -o net --steps 3 --seed 0"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert run(line) == 0
+        said = capsys.readouterr().err
+        assert "\r" not in said
+        assert "loss=" in said
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+        assert run(line) == 0
+    assert "\r" in capsys.readouterr().err
+    assert load("net").verbose == 0
 
 
 # The page of the guide

@@ -70,5 +70,6 @@ from .values import (
 from .warn import (
     callers,
     is_inside_of_a_library,
+    verbose_of_search,
     warn_user,
 )

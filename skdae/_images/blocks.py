@@ -252,7 +252,7 @@ def _whole_strides(sizes, stride, radius):
 
 def predict_blocks(estimator, source, target, tile_size, verbose):
     """Denoise an array block by block into another one; see `BaseDenoiser.predict_to`."""
-    from tqdm import tqdm
+    from tqdm.auto import tqdm
 
     check_is_fitted(estimator)
     for name, array in (("source", source), ("target", target)):

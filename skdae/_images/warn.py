@@ -22,6 +22,18 @@ def is_inside_of_a_library():
     return any(name.partition(".")[0] in {"sklearn", "joblib"} for name in names)
 
 
+def verbose_of_search():
+    """`verbose` of the search or cross-validation that is calling; 0 where none is."""
+    for frame in callers():
+        if frame.f_globals.get("__name__", "").startswith("sklearn.model_selection"):
+            # Of one candidate, or of the fit of the best one.
+            named = frame.f_locals
+            verbose = named.get("verbose", getattr(named.get("self"), "verbose", None))
+            if verbose is not None:
+                return verbose
+    return 0
+
+
 def callers():
     """The frames from the one that asks outwards."""
     frame = inspect.currentframe()

@@ -4,6 +4,8 @@ import torch
 from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, PrintLog
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from .progress import progress_bar
+
 
 class StopEarly(EarlyStopping):
     """skorch's early stopping, which a checkpoint can hold."""
@@ -64,37 +66,35 @@ class ProgressBar(Callback):
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         """Open the bar."""
-        from tqdm.auto import tqdm
-
-        n_batches, self.n_epochs_ = len(X.split(net.batch_size)), net.plan_epochs(X)
-        self.bar_ = tqdm(
-            total=net.n_steps(X),
-            bar_format="{desc}|{bar:20}| {n_fmt}/{total_fmt} steps [{elapsed}<{remaining}]",
-            desc=f"epoch 1/{self.n_epochs_}",
-            # Where each refresh is a new line, as in a log, they should be few.
-            mininterval=0.5,
-        )
-        self.n_batches_, self.n_before_ = n_batches, len(net.history)
+        self.n_batches_, self.n_epochs_ = len(X.split(net.batch_size)), net.plan_epochs(X)
+        self.n_before_ = len(net.history)
+        self.bar_ = progress_bar(net.n_steps(X), unit="step", mininterval=0.5)
 
     def on_epoch_begin(self, net, **kwargs):
         """Catch up with training that resumes from a checkpoint."""
-        done = (len(net.history) - 1 - self.n_before_) * self.n_batches_
-        self.bar_.update(done - self.bar_.n)
+        n_done = len(net.history) - 1 - self.n_before_
+        self.bar_.set_description(f"epoch {n_done + 1}/{self.n_epochs_}", refresh=False)
+        self.bar_.update(n_done * self.n_batches_ - self.bar_.n)
+        self.total_, self.n_seen_ = 0.0, 0
 
-    def on_batch_end(self, net, training=False, **kwargs):
-        """Move the bar on."""
-        if training:
-            self.bar_.update()
+    def on_batch_end(self, net, batch, loss, training=False, **kwargs):
+        """Move the bar on; show the mean loss of the epoch, and the validation loss before it."""
+        if not training:
+            return
+        self.total_ += float(loss) * len(batch[0])
+        self.n_seen_ += len(batch[0])
+        self._show(net, {"train_loss": self.total_ / self.n_seen_})
+        self.bar_.update()
 
     def on_epoch_end(self, net, **kwargs):
-        """Show the losses."""
-        row = net.history[-1]
-        losses = [
-            f"{name[:5]} {row[name]:.5f}" for name in ("train_loss", "valid_loss") if name in row
-        ]
-        epoch = len(net.history) - self.n_before_
-        text = f"epoch {epoch}/{self.n_epochs_}  {'  '.join(losses)}"
-        self.bar_.set_description(text, refresh=False)
+        """Show the losses of the whole epoch."""
+        self._show(net, net.history[-1])
+
+    def _show(self, net, row):
+        """Show the losses of a row of the history, and of the one before where it lacks one."""
+        row = {**dict(*net.history[-2:-1]), **row}
+        names = [name for name in ("train_loss", "valid_loss") if name in row]
+        self.bar_.set_postfix({name: f"{row[name]:.4g}" for name in names}, refresh=False)
 
     def on_train_end(self, net, **kwargs):
         """Close the bar."""

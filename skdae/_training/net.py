@@ -247,6 +247,7 @@ class ImageNet(NeuralNet):
                 totals[name] = totals.get(name, 0) + loss.detach() * (len(rows) * processes.share)
             if listens:
                 self._notify_batch_end((x, y), losses["train_loss"], output, training=True)
+            training.pace.step(training.steps_left)
         return {name: total / n_seen for name, total in totals.items()}
 
     def _train_step(self, x, y, scaler, listens):

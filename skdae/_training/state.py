@@ -4,8 +4,10 @@ import numpy as np
 import torch
 from torch.optim import lr_scheduler
 
-from .callbacks import StopEarly
+from . import distributed
+from .callbacks import ProgressBar, StopEarly
 from .optimizers import load_optimizer, start_schedule
+from .progress import Pace
 
 
 class Training:
@@ -32,6 +34,9 @@ class Training:
             self.generators.append(torch.cuda.default_generators[net.device.index])
         if valid is not None:
             self.generators += valid.generators
+        # A bar tells it already, and of several processes the first.
+        has_bar = any(isinstance(callback, ProgressBar) for _, callback in net.callbacks_)
+        self.pace = Pace(is_silent=has_bar or distributed.current().rank > 0)
 
     @property
     def steps_left(self):

@@ -18,6 +18,7 @@ from .._files.weights import saved_weights
 from .._images import as_array, check_any_images, is_dask, is_listed, to_float, warn_user
 from .._random import draw_seed, seeded
 from .._training import hardware
+from .._training.progress import Pace, progress_bar
 from ..architectures.blind import LEVEL_STEP
 from ..base import unchanged_on_error
 from ..noise import BaseNoise
@@ -78,7 +79,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
     random_state : int, RandomState instance or None, default=None
         Seed of the parts that are set aside, of crops and of noise.
     verbose : int, default=0
-        Above 0, a bar shows the time that is left.
+        Above 0, a bar shows the time that is left, and the loss.
 
     Attributes
     ----------
@@ -290,19 +291,19 @@ class AdaptedDenoiser(PretrainedDenoiser):
 
     def _train(self, before, parts, seconds):
         """A copy of the nets that has learnt to remove the noise of parts; number of steps."""
-        from tqdm.auto import tqdm
-
         nets = copy.deepcopy(before).train()
         nets.level.requires_grad_(False)
         optimizer = torch.optim.Adam(nets.remover.parameters())
         began, n_steps, done = time.monotonic(), 0, 0.0
         n = self.max_steps or seconds
-        bar = tqdm(
-            total=round(n),
+        bar = progress_bar(
+            round(n),
             desc="adapting",
-            bar_format="{desc}|{bar:20}| [{elapsed}<{remaining}]",
+            bar_format="{desc}|{bar:20}| [{elapsed}<{remaining}{postfix}]",
             disable=not self.verbose,
         )
+        # The time is a parameter, but the number of steps does not tell it.
+        pace = Pace(is_silent=self.verbose or not self.max_steps)
         with bar, hardware.threads():
             while done < 1:
                 rate = _LR * min(1, done / _RISE + 0.1) * (1 + math.cos(math.pi * done)) / 2
@@ -312,6 +313,9 @@ class AdaptedDenoiser(PretrainedDenoiser):
                 loss.backward()
                 optimizer.step()
                 n_steps += 1
+                pace.step(n)
+                if self.verbose:
+                    bar.set_postfix(loss=f"{loss.item():.4g}", refresh=False)
                 now = n_steps if self.max_steps else time.monotonic() - began
                 bar.update(min(n, now) - bar.n)
                 done = now / n

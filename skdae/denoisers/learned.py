@@ -26,6 +26,7 @@ from .._images import (
     image_list,
     union,
     validate_images,
+    verbose_of_search,
     warn_user,
 )
 from .._random import seeded
@@ -370,7 +371,8 @@ class LearnedDenoiser(BaseDenoiser):
         """What every skorch net of skdae takes from the parameters."""
         stops = self.early_stopping and not partial
         # The first of several processes speaks for all.
-        verbose = 0 if distributed.current().rank else self.verbose
+        verbose = self.verbose or min(1, verbose_of_search())
+        verbose = 0 if distributed.current().rank else verbose
         callbacks = standard_callbacks(verbose, stops, self.patience)
         return {
             "precision": precision,
