@@ -17,6 +17,7 @@ from .._images import (
     check_targets,
     in_unit_range,
     is_ragged,
+    refuse_gaps,
     validate_images,
     value_range,
     warn_if_far,
@@ -106,6 +107,8 @@ def read(
         checked = validate_images(
             draft, shapes, reset=reset, min_samples=min_samples, any_size=patch_size is not None
         )
+    for image in checked if isinstance(checked, list) else [checked]:
+        refuse_gaps(image, draft.missing_values)
     targets = check_targets(checked, streams.stand_in(y), channel_axis)
     is_stream = streams.streamed(X) is not None
     is_rows = isinstance(checked, np.ndarray) and checked.ndim == 2

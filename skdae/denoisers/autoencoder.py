@@ -15,7 +15,14 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import nn
 
 from .._checks import FUNCTION
-from .._images import batches, image_by_image, image_list, in_unit_range, squared_errors
+from .._images import (
+    around_gaps,
+    batches,
+    image_by_image,
+    image_list,
+    in_unit_range,
+    squared_errors,
+)
 from .._training.losses import LOSSES, OUTPUT_ACTIVATIONS, Loss
 from .._training.net import ImageNet
 from .._training.prediction import run_net
@@ -72,6 +79,9 @@ class DenoisingAutoencoder(LearnedDenoiser):
         -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
         four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
         signals with several leads ``(n_samples, length, n_channels)``, -1.
+    missing_values : float, default=nan
+        What stands for a missing value, such as -9999, besides NaN and masked values. `predict`
+        fills them from those around them, and returns them as they were; `fit` refuses them.
     loss : {"mse", "mae", "huber", "charbonnier", "bce", "ssim", "gaussian_nll"} or callable, \
             default="mse"
         Training loss. A callable takes ``(prediction, target)``, tensors in the network's layout,
@@ -229,6 +239,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         noise: Any = None,
         image_shape: tuple[int, ...] | None = None,
         channel_axis: int | str | None = "auto",
+        missing_values: float = math.nan,
         loss: str | Callable = "mse",
         output_activation: str = "auto",
         optimizer: str | type[torch.optim.Optimizer] = "adamw",
@@ -258,6 +269,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         self.noise = noise
         self.image_shape = image_shape
         self.channel_axis = channel_axis
+        self.missing_values = missing_values
         self.loss = loss
         self.output_activation = output_activation
         self.optimizer = optimizer
@@ -323,6 +335,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
     @overload
     def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
 
+    @around_gaps
     @image_by_image(image_list)
     def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
         """Denoise images.

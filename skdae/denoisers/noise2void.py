@@ -1,5 +1,6 @@
 """Learning from noisy images alone: a net that never sees the pixel it has to predict."""
 
+import math
 import os
 from itertools import product
 from math import prod
@@ -55,7 +56,7 @@ class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
         `X` is then one stack ``(z, height, width)`` or time series, in its order, both at `fit` and
         at `predict`, of more than `context` slices or frames. Only pixels of the centre are hidden
         and predicted. At its ends a stack is mirrored: the slice before the first is the second.
-    image_shape, channel_axis
+    image_shape, channel_axis, missing_values
         As in `DenoisingAutoencoder`.
     optimizer, lr, lr_schedule, weight_decay, max_epochs, max_steps, batch_size
         As in `DenoisingAutoencoder`.
@@ -150,6 +151,7 @@ class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
         context: int = 0,
         image_shape: tuple[int, ...] | None = None,
         channel_axis: int | str | None = "auto",
+        missing_values: float = math.nan,
         optimizer: str | type[torch.optim.Optimizer] = "adamw",
         lr: float = 1e-3,
         lr_schedule: str | None = "cosine",
@@ -178,6 +180,7 @@ class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
         self.context = context
         self.image_shape = image_shape
         self.channel_axis = channel_axis
+        self.missing_values = missing_values
         self.optimizer = optimizer
         self.lr = lr
         self.lr_schedule = lr_schedule

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._checks import fit_context
 from .._images import (
+    around_gaps,
     image_by_image,
     image_list,
     to_float,
@@ -127,6 +128,7 @@ class SelfEnsembleDenoiser(MetaDenoiser):
     @overload
     def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
 
+    @around_gaps
     @image_by_image(image_list)
     def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
         """Denoise images in all their poses.
