@@ -17,6 +17,7 @@ GROUPS = {
         "noise",
         "image_shape",
         "channel_axis",
+        "missing_values",
         "batch_size",
         "patch_size",
         "validation_fraction",

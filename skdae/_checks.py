@@ -4,7 +4,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from importlib import import_module
 from inspect import isclass
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from sklearn.base import BaseEstimator, _fit_context
@@ -54,6 +54,8 @@ GEOMETRY: dict = {
     "image_shape": [tuple, list, None],
     "channel_axis": [StrOptions({"auto"}), Options(Integral, {-1}), None],
 }
+#: That of denoisers which tells what is missing; a NaN is one, too.
+MISSING: dict = {"missing_values": [Real]}
 FUNCTION = Is(lambda f: callable(f) and not isclass(f), "a callable that is not a class")
 
 

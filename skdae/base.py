@@ -1,5 +1,6 @@
 """The contract of every denoiser, and what it shares with noises and detectors."""
 
+import math
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from functools import wraps
@@ -85,6 +86,12 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
     `predict` and `transform` give the denoised images, in the shape that came in, so that a
     denoiser stands at the end of a Pipeline or before a classifier.
     """
+
+    #: That of a subclass without the parameter: NaN and masked values are missing.
+    missing_values: float = math.nan
+
+    #: Whether `fit`, which learns nothing of single pixels, takes missing values.
+    _fits_gaps = False
 
     @abstractmethod
     def predict(self, X: ArrayLike) -> np.ndarray:
@@ -180,6 +187,12 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
         border as wide as the radius. None where images have to be whole.
         """
         return None
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        # Of those that learn, `predict` does.
+        tags.input_tags.allow_nan = True
+        return tags
 
     def score(
         self, X: ArrayLike, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None

@@ -7,6 +7,7 @@ signals, two for images and three for volumes. This folder converts to and from 
 from .arrays import (
     as_array,
     is_listed,
+    like,
     refuse_mixed_units,
     to_float,
 )
@@ -22,6 +23,7 @@ from .checks import (
     check_images,
     check_sample_weight,
     check_target,
+    refuse_gaps,
     validate_images,
 )
 from .geometry import (
@@ -46,6 +48,12 @@ from .lists import (
     images_of_fit,
     is_ragged,
     mean_score,
+)
+from .missing import (
+    around_gaps,
+    gaps_in,
+    masks_of,
+    without_gaps,
 )
 from .stores import (
     check_stores,

@@ -42,8 +42,10 @@ def as_array(X, name="X"):
     if isinstance(X, np.ndarray) and X.dtype != object:
         if np.ma.is_masked(X):
             raise ValueError(
-                f"{np.ma.count_masked(X)} values of the images are masked, and so missing; fill "
-                "them first, such as by X.filled(X.mean())."
+                f"{np.ma.count_masked(X)} values of the images are masked, and so missing. Filters "
+                "and pretrained denoisers take them, and predict of networks does; for all else, "
+                "leave out images that have them, crop them, or fill them first, as by "
+                "X.filled(X.mean())."
             )
         return X
     if is_listed(X):
@@ -129,6 +131,21 @@ def joined(X):
             "images of different sizes as a list of arrays (height, width) or (height, width, "
             "n_channels)."
         ) from error
+
+
+def like(X, values):
+    """`values` as a table where `X` is one, and of the same shape."""
+    if getattr(X, "shape", None) != getattr(values, "shape", ()):
+        return values
+    if hasattr(X, "iloc"):
+        return type(X)(values, index=X.index, columns=X.columns)
+    if hasattr(X, "get_columns"):
+        # Of polars.
+        return type(X)(values, schema=X.columns)
+    if hasattr(X, "column_names"):
+        # Of pyarrow.
+        return type(X).from_arrays([*values.T], names=X.column_names)
+    return values
 
 
 def of_one_kind(images):

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .arrays import float_dtype, refuse_groups
 from .geometry import check_kept_shape, geometry_of
+from .missing import Gaps, gaps_in, without_gaps
 from .stores import check_stores, share_pixels, stores_of
 from .values import part_of_images, value_range
 
@@ -18,15 +19,30 @@ from .values import part_of_images, value_range
 _SIDES, _VALUES = {1: 2**16, 2: 256, 3: 64}, 2**16
 
 
-def range_of_chunks(X):
-    """Smallest and largest value of a dask array, as `value_range` has them."""
+def range_of_chunks(X, missing_values=None):
+    """Smallest and largest value of a dask array, as `value_range` has them.
+
+    Missing values are left out, unless `missing_values` is None.
+    """
     import dask
 
-    low, high = dask.compute(X.min(), X.max())
+    options = {"missing_values": missing_values, "dtype": X.dtype, "meta": X._meta}
+    low, high = dask.compute(
+        X.map_blocks(_known, instead=math.inf, **options).min(),
+        X.map_blocks(_known, instead=-math.inf, **options).max(),
+    )
     check_stores("X", stores_of(X))
     if not np.isfinite([low, high]).all():
-        raise ValueError("X contains NaN or infinity; pass finite images.")
+        raise ValueError(
+            "X contains NaN or infinity; pass finite images, some of whose pixels are known."
+        )
     return value_range(np.array([low, high], X.dtype))
+
+
+def _known(block, missing_values, instead):
+    """A block with another value in place of those that are missing."""
+    gaps = None if missing_values is None else gaps_in(block, missing_values)
+    return block if gaps is None else np.where(gaps, instead, np.ma.getdata(block))
 
 
 # Tiles of an axis
@@ -134,14 +150,17 @@ def run(block, estimator, method, start, **params):
     """
     try:
         with part_of_images():
-            result = np.asarray(getattr(estimator, method)(block, **params))
+            result = np.asanyarray(getattr(estimator, method)(block, **params))
         check_kept_shape(estimator, block, result)
     except ValueError as error:
-        bad = np.argwhere(~np.isfinite(block))
+        # Of what takes missing values, infinite ones alone.
+        takes_gaps = hasattr(estimator, "missing_values")
+        bad = np.argwhere(np.isinf(block) if takes_gaps else ~np.isfinite(block))
         if len(bad):
             index = [int(first + i) for first, i in zip(start, bad[0], strict=False)]
             raise ValueError(
-                f"X{index} is not finite; pass images without NaN and infinity."
+                f"X{index} is not finite; pass images without "
+                f"{'infinity' if takes_gaps else 'NaN and infinity'}."
             ) from None
         where = ", ".join(f"{i}:{i + n}" for i, n in zip(start, block.shape, strict=False))
         raise ValueError(f"X[{where}]: {error}") from error
@@ -182,7 +201,9 @@ def lazily(estimator, method, X, params):
         axes = axes_of(estimator, shape)
         depth = dict.fromkeys(axes, overlap(*field))
         chunks |= {i: _whole_strides(X.chunks[i], *field) for i in axes}
-    X = X.rechunk(chunks)
+    X = given = X.rechunk(chunks)
+    if field is not None and (may_miss := _may_miss(estimator, X)):
+        X = _filled_lazily(estimator, X, field)
     starts = [np.cumsum([0, *sizes]).tolist() for sizes in X.chunks]
     options = {
         "dtype": dtype,
@@ -198,9 +219,55 @@ def lazily(estimator, method, X, params):
     }
     if field is None:
         return da.map_blocks(_run_chunk, X, chunks=X.chunks, is_whole=True, **options)
-    return da.map_overlap(
+    result = da.map_overlap(
         _run_chunk, X, depth=depth, boundary="none", allow_rechunk=False, **options
     )
+    if not may_miss:
+        return result
+    missing = estimator.missing_values
+    return da.map_blocks(_put_back, given, result, missing, dtype=dtype, meta=result._meta)
+
+
+def _may_miss(estimator, X):
+    """Whether a lazy array may hold missing values that an estimator takes."""
+    if not hasattr(estimator, "missing_values"):
+        return False
+    is_masked = np.ma.isMaskedArray(X._meta)
+    return X.dtype.kind == "f" or is_masked or not math.isnan(estimator.missing_values)
+
+
+def _filled_lazily(estimator, X, field):
+    """A dask array whose missing values are filled, before blocks of it overlap."""
+    import dask
+    import dask.array as da
+
+    reach = _reach(estimator, X.shape, field)
+    return da.map_overlap(
+        _filled,
+        X,
+        depth=dict.fromkeys(axes_of(estimator, X.shape), reach),
+        boundary="none",
+        dtype=X.dtype,
+        meta=np.empty((0,) * X.ndim, X.dtype),
+        estimator=dask.delayed(copy.copy(estimator), traverse=False),
+    ).rechunk(X.chunks)
+
+
+def _reach(estimator, shape, field):
+    """How far off, along an axis, values lie that fill what pixels of a block see."""
+    # Not further from what is missing than the pixel that sees it.
+    return 1 + math.ceil(field[1] * len(axes_of(estimator, shape)) ** 0.5)
+
+
+def _filled(block, estimator):
+    """A block whose missing values are filled."""
+    return without_gaps(estimator, block)[0]
+
+
+def _put_back(block, result, missing_values):
+    """What was made of a filled block, with the missing values as they were."""
+    gaps = gaps_in(block, missing_values)
+    return result if gaps is None else Gaps(block, gaps).put_back(result)
 
 
 def _run_chunk(
@@ -269,10 +336,10 @@ def predict_blocks(estimator, source, target, tile_size, verbose):
     stores = stores_of(source)
     try:
         for place in tqdm(places, unit="block", disable=not verbose):
-            block = np.asarray(source[tuple(slice(*p[:2]) for p in place)])
+            start, stop, *_ = zip(*place, strict=True)
+            block = np.asanyarray(source[tuple(map(slice, start, stop))])
             check_stores("source", stores)
-            start = [p[0] for p in place]
-            result = (run if field is None else run_part)(block, estimator, "predict", start)
+            result = _predicted(estimator, source, block, field, start)
             inner = tuple(slice(first - start, last - start) for start, _, first, last in place)
             outer = tuple(slice(first, last) for *_, first, last in place)
             target[outer] = _stored(result[inner], np.dtype(target.dtype))
@@ -282,6 +349,25 @@ def predict_blocks(estimator, source, target, tile_size, verbose):
         error.add_note(f"target is incomplete: {n_written} of {len(places)} blocks are written.")
         raise
     return target
+
+
+def _predicted(estimator, source, block, field, start):
+    """What `predict` makes of a block of an array."""
+    if field is None:
+        return run(block, estimator, "predict", start)
+    gaps = gaps_in(block, estimator.missing_values)
+    if gaps is None:
+        return run_part(block, estimator, "predict", start)
+    # More of the array tells what fills them.
+    reach = [0] * block.ndim
+    for axis in axes_of(estimator, source.shape):
+        reach[axis] = _reach(estimator, source.shape, field)
+    first = [max(0, i - n) for i, n in zip(start, reach, strict=True)]
+    last = [i + n + k for i, n, k in zip(start, block.shape, reach, strict=True)]
+    wide = _filled(np.asanyarray(source[tuple(map(slice, first, last))]), estimator)
+    inner = (slice(i - k, i - k + n) for i, k, n in zip(start, first, block.shape, strict=True))
+    result = run_part(wide[tuple(inner)], estimator, "predict", start)
+    return Gaps(block, gaps).put_back(result)
 
 
 def _check_target(source, target, shape, dtype):

@@ -15,6 +15,7 @@ from sklearn.utils.validation import (
 
 from .arrays import as_array, float_dtype, is_listed, joined, to_float
 from .geometry import geometry_of, way_to_one_size
+from .missing import gaps_in
 from .values import refuse_other_units
 from .warn import warn_user
 
@@ -58,7 +59,7 @@ def check_images(X, *, name="X", min_samples=1, estimator=None, channel_axis="au
         # Without the name of the estimator, for which scikit-learn would advise another one; what
         # is assumed to be finite would be refused later, as an overflow.
         with config_context(assume_finite=False):
-            assert_all_finite(X, input_name=name)
+            _check_finite(X, name)
     if X.ndim > 5:
         geometry_of(X)
     if X.ndim > 2 and 0 in X.shape:
@@ -72,6 +73,37 @@ def check_images(X, *, name="X", min_samples=1, estimator=None, channel_axis="au
             f"{name}[..., None] if they are {n} grey images."
         )
     return X
+
+
+def _check_finite(X, name):
+    """Refuse NaN and infinity."""
+    try:
+        assert_all_finite(X, input_name=name)
+    except ValueError as error:
+        if not np.isnan(X).any():
+            raise
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"{reason} {way_without_gaps(X, name)}") from None
+
+
+def way_without_gaps(X, name="X"):
+    """What to do where missing values are refused."""
+    axes = tuple(range(1, X.ndim)) if X.ndim != 2 else 1
+    return (
+        "Filters and pretrained denoisers take missing values, and predict of networks does; for "
+        "all else, leave out the images that have them, as in "
+        f"{name}[~np.isnan({name}).any(axis={axes})], crop them, or fill them first."
+    )
+
+
+def refuse_gaps(X, missing_values, name="X"):
+    """Raise a ValueError where checked images hold the value that stands for missing ones."""
+    gaps = gaps_in(X, missing_values)
+    if gaps is not None:
+        raise ValueError(
+            f"{name} holds {gaps.sum()} missing values, missing_values={missing_values:g}. "
+            f"{way_without_gaps(X, name)}"
+        )
 
 
 def _is_clean(X):

@@ -12,6 +12,7 @@ from .arrays import as_array, holds_array, is_listed, of_one_kind
 from .blocks import lazily, range_of_chunks
 from .checks import check_images, check_target, validate_images
 from .geometry import way_to_one_size
+from .missing import without_gaps
 from .stores import is_dask
 from .values import refuse_other_units, value_range
 
@@ -120,7 +121,11 @@ def first_image(X, channel_axis="auto"):
 def images_of_fit(estimator, X):
     """Checked images of a fit, and the range of all; of lists and dask arrays, the first alone."""
     if is_dask(X):
-        return validate_images(estimator, X[:1].compute(), reset=True), range_of_chunks(X)
+        first, missing_values = X[:1].compute(), getattr(estimator, "missing_values", None)
+        if missing_values is not None:
+            first, _ = without_gaps(estimator, first, reset=True)
+        images = validate_images(estimator, first, reset=True)
+        return images, range_of_chunks(X, missing_values)
     if not is_ragged(X):
         images = validate_images(estimator, X, reset=True)
         return images, value_range(images)

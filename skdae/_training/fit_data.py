@@ -17,6 +17,7 @@ from .._images import (
     check_targets,
     in_unit_range,
     is_ragged,
+    refuse_gaps,
     validate_images,
     value_range,
     warn_if_far,
@@ -108,6 +109,8 @@ def read(
         checked = validate_images(
             draft, X, reset=reset, min_samples=min_samples, any_size=patch_size is not None
         )
+    for image in checked if isinstance(checked, list) else [checked]:
+        refuse_gaps(image, draft.missing_values)
     targets = check_targets(checked, y, channel_axis)
     is_rows = isinstance(checked, np.ndarray) and checked.ndim == 2
     if reset and is_rows and draft.image_shape is None:

@@ -15,7 +15,16 @@ from torch import nn
 
 from .._checks import fit_context
 from .._files.weights import saved_weights
-from .._images import as_array, check_any_images, is_dask, is_listed, to_float, warn_user
+from .._images import (
+    as_array,
+    check_any_images,
+    is_dask,
+    is_listed,
+    masks_of,
+    to_float,
+    warn_user,
+    without_gaps,
+)
 from .._random import draw_seed, seeded
 from .._training import hardware
 from .._training.progress import Pace, progress_bar
@@ -74,7 +83,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
     max_steps : int or None, default=None
         Number of steps, in place of `minutes`: the result does not depend on the speed of the
         machine then.
-    noise, strength, image_shape, channel_axis, tile_size, device, precision
+    noise, strength, image_shape, channel_axis, missing_values, tile_size, device, precision
         As in `PretrainedDenoiser`.
     random_state : int, RandomState instance or None, default=None
         Seed of the parts that are set aside, of crops and of noise.
@@ -163,6 +172,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
         strength: float | tuple[float, float] = 1.0,
         image_shape: tuple[int, ...] | None = None,
         channel_axis: int | str | None = "auto",
+        missing_values: float = math.nan,
         tile_size: int | str | None = "auto",
         device: str | torch.device = "auto",
         precision: str = "auto",
@@ -175,6 +185,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
             strength=strength,
             image_shape=image_shape,
             channel_axis=channel_axis,
+            missing_values=missing_values,
             tile_size=tile_size,
             device=device,
             precision=precision,
@@ -224,9 +235,9 @@ class AdaptedDenoiser(PretrainedDenoiser):
     def _adapt(self, X, began, rng):
         """Train a net for each kind of images, and keep those that are better."""
         by_kind: dict[str, list] = {}
-        for image in self._some(X):
+        for image, gaps in self._some(X):
             for _, channels, _ in _parts(image, self.sees_):
-                part = self._learnable(image[..., channels])
+                part = self._learnable(image[..., channels], gaps[..., channels])
                 by_kind.setdefault("color" if channels == slice(3) else "grey", []).append(part)
         self.gains_, weights, self.n_steps_ = {}, {}, 0
         for i, (kind, parts) in enumerate(by_kind.items()):
@@ -254,25 +265,34 @@ class AdaptedDenoiser(PretrainedDenoiser):
         self.weights_ = weights
 
     def _some(self, X):
-        """Images to learn from, evenly spread: ``(1, height, width, n_channels)``."""
-        X = X if is_dask(X) or is_listed(X) else as_array(X)
+        """Images to learn from, evenly spread, and what of them is missing.
+
+        Both are ``(1, height, width, n_channels)``.
+        """
+        X = X if is_dask(X) or is_listed(X) or np.ma.isMaskedArray(X) else as_array(X)
         step = max(1, len(X) * min(math.prod(self.image_shape_), _PIXELS // 4) // _PIXELS)
         some = X[::step].compute() if is_dask(X) else X
-        images = check_any_images(some, channel_axis=self.channel_axis)
-        side = int((_PIXELS // 4) ** 0.5)
-        for image in images if is_dask(X) else images[::step]:
-            planes = as_planes(self._geometry.read(to_float(image)[None]))
+        step = 1 if is_dask(X) else step
+        given, gaps = without_gaps(self, some)
+        images = check_any_images(given, channel_axis=self.channel_axis)
+        masks, side = masks_of(gaps, images), int((_PIXELS // 4) ** 0.5)
+        for i in range(0, len(images), step):
+            planes, gap_planes = (
+                as_planes(self._geometry.read(x[i][None])) for x in (images, masks)
+            )
             # Of a volume, the slices of which memory holds so many.
-            for plane in planes[:: max(1, planes.size // _PIXELS)]:
-                top, left = (max(0, n - side) // 2 for n in plane.shape[:2])
-                yield plane[None, top : top + side, left : left + side]
+            for k in range(0, len(planes), max(1, planes.size // _PIXELS)):
+                top, left = (max(0, n - side) // 2 for n in planes.shape[1:3])
+                middle = k, None, slice(top, top + side), slice(left, left + side)
+                yield to_float(planes[middle]), gap_planes[middle]
 
-    def _learnable(self, images):
+    def _learnable(self, images, gaps):
         """An image of one kind with what is known of its noise, or why it cannot be learnt from."""
         if min(images.shape[1:3]) < _SIDES[-1]:
             return "the images are too small"
         (tone,), inputs, level = self._told_or_seen(images)
-        seen = level[0] > LEVEL_STEP
+        # Of missing pixels, nothing is learned.
+        seen = (level[0] > LEVEL_STEP) & ~gaps[0].any(axis=2, keepdims=True)
         if seen.mean() < 0.1:
             return "no noise was seen in them"
         denoised = self._run("remove", np.concatenate([inputs, level], axis=3))

@@ -72,6 +72,9 @@ class DenoisingAutoencoder(LearnedDenoiser):
         -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
         four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
         signals with several leads ``(n_samples, length, n_channels)``, -1.
+    missing_values : float, default=nan
+        What stands for a missing value, such as -9999, besides NaN and masked values. `predict`
+        fills them from those around them, and returns them as they were; `fit` refuses them.
     loss : {"mse", "mae", "huber", "charbonnier", "bce", "ssim"} or callable, default="mse"
         Training loss. A callable takes ``(prediction, target)``, tensors in the network's layout,
         and returns a tensor with one value. "bce" needs targets in [0, 1], and the sigmoid.
@@ -220,6 +223,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         noise: Any = None,
         image_shape: tuple[int, ...] | None = None,
         channel_axis: int | str | None = "auto",
+        missing_values: float = math.nan,
         loss: str | Callable = "mse",
         output_activation: str = "auto",
         optimizer: str | type[torch.optim.Optimizer] = "adamw",
@@ -249,6 +253,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         self.noise = noise
         self.image_shape = image_shape
         self.channel_axis = channel_axis
+        self.missing_values = missing_values
         self.loss = loss
         self.output_activation = output_activation
         self.optimizer = optimizer

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._images import (
     Geometry,
+    around_gaps,
     as_array,
     first_image,
     geometry_of,
@@ -24,10 +25,11 @@ from .._images import (
     is_ragged,
     to_float,
     validate_images,
+    without_gaps,
 )
 from .._training.net import ImageNet
 from ..base import BaseDenoiser
-from ..metrics.scorers import channel_axis_of, fitted_attribute, knows_images
+from ..metrics.scorers import channel_axis_of, fitted_attribute, knows_images, missing_values_of
 
 
 class MetaDenoiser(BaseDenoiser):
@@ -51,8 +53,18 @@ class MetaDenoiser(BaseDenoiser):
         """That of the denoiser, by which `X` is read."""
         return channel_axis_of(self.denoiser)
 
+    @property
+    def missing_values(self):
+        """That of the denoiser, by which `predict` tells what is missing."""
+        return missing_values_of(self.denoiser)
+
+    @property
+    def _fits_gaps(self):
+        return bool(fitted_attribute(self.denoiser, "_fits_gaps"))
+
     def _hold_given(self, X, y, fit_params):
         """Check images that may have several sizes, and fit a clone of the denoiser to them."""
+        X, _ = without_gaps(self, X, reset=True) if self._fits_gaps else (X, None)
         images = validate_images(self, first_image(X, self.channel_axis), reset=True)
         if not is_ragged(X):
             # Of a DataFrame the values alone: its names are checked here. Regressors of
@@ -100,6 +112,7 @@ class MetaDenoiser(BaseDenoiser):
             )
         self.image_shape_, self.channel_axis_ = own.image_shape, own.channel_axis
 
+    @around_gaps
     @image_by_image(image_list)
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Denoise images.

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._checks import fit_context
 from .._files.estimators import Persistent
 from .._images import (
+    around_gaps,
     check_image_list,
     check_images,
     check_kept_shape,
@@ -290,6 +291,7 @@ class ConformalDenoiser(MetaDenoiser):
         # The k-th of them is the least above which lies a share of 1 - k / 1000.
         self.errors_ = np.sort(rows, axis=None)[len(rows) - 1 :: len(rows)]
 
+    @around_gaps
     @image_by_image(lambda parts: tuple(map(list, zip(*map(_first, parts), strict=True))))
     def predict_interval(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Denoise images, and return an interval for each pixel.

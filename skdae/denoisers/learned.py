@@ -18,10 +18,11 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from .._checks import GEOMETRY, SIZES, Is, fit_context
+from .._checks import GEOMETRY, MISSING, SIZES, Is, fit_context
 from .._files import weights
 from .._files.onnx import export_onnx
 from .._images import (
+    around_gaps,
     image_by_image,
     image_list,
     union,
@@ -79,6 +80,7 @@ class LearnedDenoiser(BaseDenoiser):
         "architecture": [StrOptions({"auto", *ARCHITECTURES}), _NETS],
         "noise": "no_validation",
         **GEOMETRY,
+        **MISSING,
         "optimizer": [StrOptions(OPTIMIZERS.keys()), _OPTIMIZER],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions(set(LR_SCHEDULES)), None],
@@ -482,6 +484,7 @@ class LearnedDenoiser(BaseDenoiser):
         """Stride and radius of the network in pixels; None where it takes images of one size."""
         return self._plan.receptive_field
 
+    @around_gaps
     @image_by_image(image_list)
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Denoise images.

@@ -1,5 +1,6 @@
 """Learning from noisy images alone: a net that never sees the pixel it has to predict."""
 
+import math
 import os
 from itertools import product
 from math import prod
@@ -50,7 +51,7 @@ class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
         noise that is correlated over four pixels along the rows, ``(9, 1)`` along columns. Of
         signals the last one counts; volumes take three, or two for windows within a slice. Only the
         centre of a window has to be predicted.
-    image_shape, channel_axis
+    image_shape, channel_axis, missing_values
         As in `DenoisingAutoencoder`.
     optimizer, lr, lr_schedule, weight_decay, max_epochs, max_steps, batch_size
         As in `DenoisingAutoencoder`.
@@ -139,6 +140,7 @@ class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
         mask_shape: tuple[int, ...] = (1, 1),
         image_shape: tuple[int, ...] | None = None,
         channel_axis: int | str | None = "auto",
+        missing_values: float = math.nan,
         optimizer: str | type[torch.optim.Optimizer] = "adamw",
         lr: float = 1e-3,
         lr_schedule: str | None = "cosine",
@@ -166,6 +168,7 @@ class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
         self.mask_shape = mask_shape
         self.image_shape = image_shape
         self.channel_axis = channel_axis
+        self.missing_values = missing_values
         self.optimizer = optimizer
         self.lr = lr
         self.lr_schedule = lr_schedule

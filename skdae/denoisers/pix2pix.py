@@ -1,5 +1,6 @@
 """Image-to-image translation with an adversary: sharp images instead of averages."""
 
+import math
 import os
 from itertools import pairwise
 from numbers import Real
@@ -46,7 +47,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
         patch has 18 × 18 pixels.
     noise : injector or None, default=None
         An object of `skdae.noise`, as in `DenoisingAutoencoder`.
-    image_shape, channel_axis
+    image_shape, channel_axis, missing_values
         As in `DenoisingAutoencoder`.
     lr : float, default=5e-4
         Learning rate of both networks, greater than 0. The optimizers are Adam with
@@ -136,6 +137,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
         noise: Any = None,
         image_shape: tuple[int, ...] | None = None,
         channel_axis: int | str | None = "auto",
+        missing_values: float = math.nan,
         lr: float = 5e-4,
         lr_schedule: str | None = "cosine",
         max_epochs: int = 20,
@@ -161,6 +163,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
         self.noise = noise
         self.image_shape = image_shape
         self.channel_axis = channel_axis
+        self.missing_values = missing_values
         self.lr = lr
         self.lr_schedule = lr_schedule
         self.max_epochs = max_epochs

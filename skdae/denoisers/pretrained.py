@@ -1,5 +1,6 @@
 """A pretrained denoiser for images of many kinds."""
 
+import math
 import os
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
@@ -26,6 +27,7 @@ from .._images import (
     is_listed,
     smallest_tile,
     to_float,
+    without_gaps,
 )
 from .._training import hardware, tiles
 from ..architectures import Pretrained
@@ -100,6 +102,9 @@ class PretrainedDenoiser(BaseFilter):
         -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
         four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
         signals with several leads ``(n_samples, length, n_channels)``, -1.
+    missing_values : float, default=nan
+        What stands for a missing value in `X`, such as -9999, besides NaN and masked values. They
+        are filled from those around them, and returned as they were.
     tile_size : int, "auto" or None, default="auto"
         Side in pixels of the tiles that larger images are denoised in, with an overlap that makes
         the result the same; it bounds the memory of `predict`. "auto" is 1024. None denoises
@@ -210,6 +215,7 @@ class PretrainedDenoiser(BaseFilter):
         strength: float | tuple[float, float] = 1.0,
         image_shape: tuple[int, ...] | None = None,
         channel_axis: int | str | None = "auto",
+        missing_values: float = math.nan,
         tile_size: int | str | None = "auto",
         device: str | torch.device = "auto",
         precision: str = "auto",
@@ -219,6 +225,7 @@ class PretrainedDenoiser(BaseFilter):
         self.strength = strength
         self.image_shape = image_shape
         self.channel_axis = channel_axis
+        self.missing_values = missing_values
         self.tile_size = tile_size
         self.device = device
         self.precision = precision
@@ -307,8 +314,9 @@ class PretrainedDenoiser(BaseFilter):
 
     def _seen_noise(self, X):
         """What noise some images of `fit` have together."""
-        X = X[:1].compute() if is_dask(X) else X if is_listed(X) else as_array(X)
-        some = X[:: -(-_num_samples(X) // _N_SEEN)]
+        X = X[:1].compute() if is_dask(X) else X
+        X = X if is_listed(X) or np.ma.isMaskedArray(X) else as_array(X)
+        some, _ = without_gaps(self, X[:: -(-_num_samples(X) // _N_SEEN)])
         images = check_any_images(some, channel_axis=self.channel_axis)
         cameras, squares = [], []
         for image in images:

@@ -50,7 +50,7 @@ class RecorruptedDenoiser(_SelfSupervisedDenoiser):
     alpha : float, default=0.5
         How much noise is added to the input, in :math:`\sigma`, greater than 0. Less of it comes
         nearer to the noise that `predict` gets, but leaves more in the targets.
-    image_shape, channel_axis
+    image_shape, channel_axis, missing_values
         As in `DenoisingAutoencoder`.
     optimizer, lr, lr_schedule, weight_decay, max_epochs, max_steps, batch_size
         As in `DenoisingAutoencoder`.
@@ -146,6 +146,7 @@ class RecorruptedDenoiser(_SelfSupervisedDenoiser):
         alpha: float = 0.5,
         image_shape: tuple[int, ...] | None = None,
         channel_axis: int | str | None = "auto",
+        missing_values: float = math.nan,
         optimizer: str | type[torch.optim.Optimizer] = "adamw",
         lr: float = 1e-3,
         lr_schedule: str | None = "cosine",
@@ -172,6 +173,7 @@ class RecorruptedDenoiser(_SelfSupervisedDenoiser):
         self.alpha = alpha
         self.image_shape = image_shape
         self.channel_axis = channel_axis
+        self.missing_values = missing_values
         self.optimizer = optimizer
         self.lr = lr
         self.lr_schedule = lr_schedule

@@ -22,6 +22,7 @@ from .._images import (
     to_float,
     validate_images,
     warn_if_far,
+    without_gaps,
 )
 from .._training.fit_data import float32_range
 from .._training.prediction import UserImages
@@ -148,6 +149,7 @@ class VarianceStabilized(MetaDenoiser):
             or estimated, or the denoiser refuses the images. The fitted state from before is kept.
         """
         with unchanged_on_error(self):
+            X, _ = without_gaps(self, X, reset=True) if self._fits_gaps else (X, None)
             images = validate_images(self, first_image(X, self.channel_axis), reset=True)
             X = check_image_list(X, channel_axis=self.channel_axis) if is_ragged(X) else images
             self._fit(images, X, check_targets(X, y, self.channel_axis), fit_params)

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from .._checks import GEOMETRY, fit_context
+from .._checks import GEOMETRY, MISSING, fit_context
 from .._images import (
     FLOAT_DTYPES,
+    around_gaps,
     check_kept_shape,
     check_targets,
     geometry_of,
@@ -23,6 +24,7 @@ from .._images import (
     validate_images,
     value_range,
     warn_if_far,
+    without_gaps,
 )
 from ..base import BaseDenoiser, unchanged_on_error
 
@@ -52,10 +54,12 @@ class BaseFilter(BaseDenoiser):
     array([[0. , 0.5, 0. , 0.9]])
     """
 
-    _parameter_constraints: dict = dict(GEOMETRY)
+    _parameter_constraints: dict = {**GEOMETRY, **MISSING}
 
     # That of a subclass without the parameter.
     channel_axis: int | str | None = "auto"
+
+    _fits_gaps = True
 
     image_shape_: tuple[int, ...]
     channel_axis_: int | None
@@ -79,6 +83,7 @@ class BaseFilter(BaseDenoiser):
         """
         with unchanged_on_error(self):
             self._check()
+            X, _ = without_gaps(self, X, reset=True)
             images, self.range_ = images_of_fit(self, X)
             if is_dask(X) and y is not None:
                 check_consistent_length(X, y)
@@ -89,6 +94,7 @@ class BaseFilter(BaseDenoiser):
             self.image_shape_, self.channel_axis_ = geometry.image_shape, geometry.channel_axis
         return self
 
+    @around_gaps
     @image_by_image(image_list)
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Filter images.

@@ -3,6 +3,7 @@
 They are imported when such a filter is fitted, not here.
 """
 
+import math
 import threading
 import warnings
 from numbers import Real
@@ -57,6 +58,9 @@ class NLMeansFilter(_BaselineFilter):
         -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
         four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
         signals with several leads ``(n_samples, length, n_channels)``, -1.
+    missing_values : float, default=nan
+        What stands for a missing value in `X`, such as -9999, besides NaN and masked values. They
+        are filled from those around them, and returned as they were.
 
     Attributes
     ----------
@@ -112,6 +116,7 @@ class NLMeansFilter(_BaselineFilter):
         std: float | None = None,
         image_shape: tuple[int, ...] | None = None,
         channel_axis: int | str | None = "auto",
+        missing_values: float = math.nan,
     ):
         self.patch_size = patch_size
         self.patch_distance = patch_distance
@@ -119,6 +124,7 @@ class NLMeansFilter(_BaselineFilter):
         self.std = std
         self.image_shape = image_shape
         self.channel_axis = channel_axis
+        self.missing_values = missing_values
 
     def _filter_plane(self, plane):
         std = noise_std(plane) if self.std is None else self.std
@@ -149,6 +155,9 @@ class TVFilter(_BaselineFilter):
         -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
         four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
         signals with several leads ``(n_samples, length, n_channels)``, -1.
+    missing_values : float, default=nan
+        What stands for a missing value in `X`, such as -9999, besides NaN and masked values. They
+        are filled from those around them, and returned as they were.
 
     Attributes
     ----------
@@ -199,10 +208,12 @@ class TVFilter(_BaselineFilter):
         *,
         image_shape: tuple[int, ...] | None = None,
         channel_axis: int | str | None = "auto",
+        missing_values: float = math.nan,
     ):
         self.weight = weight
         self.image_shape = image_shape
         self.channel_axis = channel_axis
+        self.missing_values = missing_values
 
     def _filter_plane(self, plane):
         weight = 0.75 * noise_std(plane) if self.weight is None else self.weight
@@ -239,6 +250,9 @@ class WaveletFilter(_BaselineFilter):
         -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
         four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
         signals with several leads ``(n_samples, length, n_channels)``, -1.
+    missing_values : float, default=nan
+        What stands for a missing value in `X`, such as -9999, besides NaN and masked values. They
+        are filled from those around them, and returned as they were.
 
     Attributes
     ----------
@@ -297,6 +311,7 @@ class WaveletFilter(_BaselineFilter):
         levels: int | None = None,
         image_shape: tuple[int, ...] | None = None,
         channel_axis: int | str | None = "auto",
+        missing_values: float = math.nan,
     ):
         self.wavelet = wavelet
         self.std = std
@@ -305,6 +320,7 @@ class WaveletFilter(_BaselineFilter):
         self.levels = levels
         self.image_shape = image_shape
         self.channel_axis = channel_axis
+        self.missing_values = missing_values
 
     def _check(self):
         super()._check()

@@ -43,11 +43,13 @@ class _SquareWindowFilter(BaseFilter):
         mode: str = "reflect",
         image_shape: tuple[int, ...] | None = None,
         channel_axis: int | str | None = "auto",
+        missing_values: float = math.nan,
     ):
         self.size = size
         self.mode = mode
         self.image_shape = image_shape
         self.channel_axis = channel_axis
+        self.missing_values = missing_values
 
     def _radius(self):
         return self.size // 2
@@ -72,6 +74,9 @@ class MeanFilter(_SquareWindowFilter):
         -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
         four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
         signals with several leads ``(n_samples, length, n_channels)``, -1.
+    missing_values : float, default=nan
+        What stands for a missing value in `X`, such as -9999, besides NaN and masked values. They
+        are filled from those around them, and returned as they were.
 
     Attributes
     ----------
@@ -129,6 +134,9 @@ class MedianFilter(_SquareWindowFilter):
         -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
         four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
         signals with several leads ``(n_samples, length, n_channels)``, -1.
+    missing_values : float, default=nan
+        What stands for a missing value in `X`, such as -9999, besides NaN and masked values. They
+        are filled from those around them, and returned as they were.
 
     Attributes
     ----------
@@ -184,6 +192,9 @@ class GaussianFilter(BaseFilter):
         -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
         four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
         signals with several leads ``(n_samples, length, n_channels)``, -1.
+    missing_values : float, default=nan
+        What stands for a missing value in `X`, such as -9999, besides NaN and masked values. They
+        are filled from those around them, and returned as they were.
 
     Attributes
     ----------
@@ -229,11 +240,13 @@ class GaussianFilter(BaseFilter):
         mode: str = "reflect",
         image_shape: tuple[int, ...] | None = None,
         channel_axis: int | str | None = "auto",
+        missing_values: float = math.nan,
     ):
         self.sigma = sigma
         self.mode = mode
         self.image_shape = image_shape
         self.channel_axis = channel_axis
+        self.missing_values = missing_values
 
     def _radius(self):
         return int(4 * self.sigma + 0.5)
@@ -267,6 +280,9 @@ class BilateralFilter(BaseFilter):
         -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
         four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
         signals with several leads ``(n_samples, length, n_channels)``, -1.
+    missing_values : float, default=nan
+        What stands for a missing value in `X`, such as -9999, besides NaN and masked values. They
+        are filled from those around them, and returned as they were.
 
     Attributes
     ----------
@@ -323,12 +339,14 @@ class BilateralFilter(BaseFilter):
         mode: str = "reflect",
         image_shape: tuple[int, ...] | None = None,
         channel_axis: int | str | None = "auto",
+        missing_values: float = math.nan,
     ):
         self.sigma_color = sigma_color
         self.sigma_spatial = sigma_spatial
         self.mode = mode
         self.image_shape = image_shape
         self.channel_axis = channel_axis
+        self.missing_values = missing_values
 
     def _radius(self):
         # The noise is estimated from the whole channel.

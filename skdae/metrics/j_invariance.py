@@ -15,10 +15,11 @@ from .._images import (
     check_kept_shape,
     geometry_of,
     image_by_image,
+    like,
     mean_score,
     to_float,
 )
-from .scorers import channel_axis_of, fitted_image_shape, like
+from .scorers import channel_axis_of, fitted_image_shape
 
 
 class JInvariantScorer:

@@ -24,6 +24,7 @@ from .._images import (
     check_target,
     check_targets,
     image_by_image,
+    like,
     mean_score,
     warn_user,
 )
@@ -180,21 +181,6 @@ def corrupted(X, noise):
     return like(X, clone(noise).fit(X).add_noise(X, warn=True))
 
 
-def like(X, values):
-    """`values` as a table where `X` is one, and of the same shape."""
-    if getattr(X, "shape", None) != getattr(values, "shape", ()):
-        return values
-    if hasattr(X, "iloc"):
-        return type(X)(values, index=X.index, columns=X.columns)
-    if hasattr(X, "get_columns"):
-        # Of polars.
-        return type(X)(values, schema=X.columns)
-    if hasattr(X, "column_names"):
-        # Of pyarrow.
-        return type(X).from_arrays([*values.T], names=X.column_names)
-    return values
-
-
 def parts(estimator):
     """The estimators inside of another that images pass when it predicts, in their order.
 
@@ -281,10 +267,19 @@ def fitted_image_shape(estimator, n_features):
 
 def channel_axis_of(estimator):
     """The parameter `channel_axis` of an estimator, or of the last of what it is made of."""
-    if hasattr(estimator, "channel_axis"):
-        return estimator.channel_axis
+    return _parameter_of(estimator, "channel_axis", "auto")
+
+
+def missing_values_of(estimator):
+    """The parameter `missing_values` of an estimator, or of the last of what it is made of."""
+    return _parameter_of(estimator, "missing_values", math.nan)
+
+
+def _parameter_of(estimator, name, default):
+    if hasattr(estimator, name):
+        return getattr(estimator, name)
     inner = parts(estimator)
-    return channel_axis_of(inner[-1]) if inner else "auto"
+    return _parameter_of(inner[-1], name, default) if inner else default
 
 
 def geometry_options(estimator, X, metric):

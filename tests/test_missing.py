@@ -1,0 +1,303 @@
+"""Missing pixels: what is known of an image is denoised as if nothing were missing."""
+
+import dask.array as da
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+from scipy import ndimage
+from skimage import data
+from sklearn.base import clone
+from sklearn.utils import get_tags
+
+from skdae import (
+    AdaptedDenoiser,
+    BilateralFilter,
+    DenoisingAutoencoder,
+    GaussianFilter,
+    GaussianNoise,
+    MeanFilter,
+    MedianFilter,
+    NLMeansFilter,
+    Noise2VoidDenoiser,
+    PretrainedDenoiser,
+    SelfEnsembleDenoiser,
+    TVFilter,
+    VarianceStabilized,
+    WaveletFilter,
+)
+from skdae.noise import PoissonGaussianNoise
+
+FILTERS = [
+    MeanFilter(),
+    MedianFilter(),
+    GaussianFilter(),
+    BilateralFilter(),
+    NLMeansFilter(),
+    TVFilter(),
+    WaveletFilter(),
+]
+CLEAN = data.camera()[100:228, 60:188] / 255
+NOISY = CLEAN + np.random.default_rng(0).normal(0, 0.1, CLEAN.shape)
+GAPS = np.random.default_rng(1).random(CLEAN.shape) < 0.1
+
+
+def rmse(denoised, clean=CLEAN, gaps=GAPS):
+    """Of the pixels that are known."""
+    return np.sqrt(np.mean(np.square(np.asarray(denoised - clean)[~gaps])))
+
+
+def with_gaps(images, gaps, kind, scale=1):
+    """Images in which pixels are missing, and parameters that say so."""
+    if kind == "masked":
+        return np.ma.masked_array(np.where(gaps, 77 * scale, images), gaps), {}
+    value = {"NaN": np.nan, "sentinel": -9999.0, "infinity": np.inf}[kind]
+    options = {} if kind == "NaN" else {"missing_values": value}
+    return np.where(gaps, value, images), options
+
+
+@pytest.mark.parametrize("kind", ["NaN", "masked", "infinity"])
+@pytest.mark.parametrize(
+    "denoiser", [*FILTERS, PretrainedDenoiser()], ids=lambda d: type(d).__name__
+)
+def test_known_pixels_are_denoised_as_without_the_missing_ones(denoiser, kind):
+    X, options = with_gaps(NOISY[None], GAPS[None], kind)
+    found = clone(denoiser).set_params(**options).fit(X).predict(X)
+    whole = clone(denoiser).fit(NOISY[None]).predict(NOISY[None])
+    assert rmse(np.asarray(found)[0]) < 1.05 * rmse(whole[0])
+    if kind == "masked":
+        assert_array_equal(found.mask, X.mask)
+        found, X = found.data, X.data
+    assert_array_equal(found[0][GAPS], X[0][GAPS].astype(found.dtype))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float16, ">f4"])
+def test_any_dtype_has_sentinels(dtype):
+    value = 0 if np.dtype(dtype).kind == "u" else -9999
+    scale = 1 if np.dtype(dtype).itemsize < 2 else 100
+    X = (scale * (50 + 100 * NOISY.clip(0, 1))).astype(dtype)
+    X_gaps = np.where(GAPS, np.asarray(value, dtype), X)[None]
+    found = PretrainedDenoiser(missing_values=value).fit_transform(X_gaps)[0]
+    whole = PretrainedDenoiser().fit_transform(X[None])[0]
+    unit = 255 if dtype == np.uint8 else 1
+    clean = scale * (50 + 100 * CLEAN) / unit
+    assert rmse(found, clean) < 1.05 * rmse(whole, clean)
+    assert_array_equal(found[GAPS], np.float32(np.asarray(value, dtype)))
+
+
+def test_a_sentinel_counts_in_the_dtype_of_the_images():
+    """As GDAL writes the least number of float32."""
+    lowest = -3.4028234663852886e38
+    X = np.where(GAPS, lowest, NOISY).astype(np.float32)[None]
+    found = MedianFilter(missing_values=lowest).fit(X)
+    assert found.range_[0] > -1
+    assert_array_equal(found.predict(X)[0][GAPS], np.float32(lowest))
+
+
+@pytest.mark.parametrize("kind", ["NaN", "sentinel", "masked"])
+@pytest.mark.parametrize(
+    ("sample", "options"),
+    [
+        ((300,), {"image_shape": (300,)}),
+        ((300, 3), {"channel_axis": -1}),
+        ((40, 50), {}),
+        ((40, 50, 3), {}),
+        ((1600,), {}),
+        ((12, 20, 24), {"channel_axis": None}),
+        ((12, 20, 24, 2), {}),
+    ],
+    ids=str,
+)
+def test_any_geometry(sample, options, kind):
+    n_axes = 1 if "image_shape" in options else min(len(sample), 3)
+    side = 40 if sample == (1600,) else None
+    rng = np.random.default_rng(0)
+    shape = (2, side, side) if side else (2, *sample)
+    clean = ndimage.gaussian_filter(rng.normal(size=shape), (0, *[6] * (len(shape) - 1)))
+    clean = (clean / clean.std()).reshape(2, *sample)
+    noisy = clean + rng.normal(0, 0.3, clean.shape)
+    gaps = rng.random(clean.shape) < 0.1
+    X, missing = with_gaps(noisy, gaps, kind)
+    for denoiser in (GaussianFilter(sigma=1.5), PretrainedDenoiser()):
+        found = clone(denoiser).set_params(**options, **missing).fit(X).predict(X)
+        whole = clone(denoiser).set_params(**options).fit(noisy).predict(noisy)
+        assert found.shape == X.shape
+        limit = 1.1 if n_axes == 1 else 1.07
+        assert rmse(np.asarray(found), clean, gaps) < limit * rmse(whole, clean, gaps)
+        assert_array_equal(np.asarray(found)[gaps], np.asarray(X, found.dtype)[gaps])
+
+
+def test_large_gaps_have_the_nearest_values():
+    X = np.tile(np.linspace(0, 1, 40), (1, 40, 1))
+    X[0, 10:30, 10:30] = np.nan
+    found = GaussianFilter().fit_transform(X)[0]
+    whole = GaussianFilter().fit_transform(np.tile(np.linspace(0, 1, 40), (1, 40, 1)))[0]
+    known = ~np.isnan(X[0])
+    assert np.isfinite(found[known]).all()
+    # Beside a gap, as at a border.
+    assert abs(found - whole)[known].max() < 0.06
+    assert_array_equal(found[:, :5], whole[:, :5])
+
+
+def test_a_channel_and_an_image_without_any_value():
+    X = np.random.default_rng(0).normal(1000, 5, (3, 32, 32, 3))
+    X[0, ..., 1] = np.nan
+    X[2] = np.nan
+    for denoiser in (MedianFilter(), PretrainedDenoiser()):
+        found = denoiser.fit_transform(X)
+        assert_array_equal(np.isnan(found), np.isnan(X))
+        np.testing.assert_allclose(found[1], denoiser.predict(X[1][None])[0], rtol=1e-6)
+        # No warning tells of a range that nothing has.
+        assert np.isnan(denoiser.predict(X[2][None])).all()
+        with pytest.raises(ValueError, match="contains NaN or other missing values alone"):
+            denoiser.fit(X[2][None])
+
+
+def test_infinity_is_refused_beside_missing_values():
+    X = np.where(GAPS, np.nan, NOISY)[None]
+    X[0, 5, 5] = np.inf
+    for denoiser in (MedianFilter(), PretrainedDenoiser()):
+        with pytest.raises(ValueError, match="infinity"):
+            denoiser.fit(X)
+        with pytest.raises(ValueError, match="infinity"):
+            denoiser.fit(NOISY[None]).predict(X)
+
+
+def test_lists_tables_and_the_callers_arrays():
+    X = np.where(GAPS, np.nan, NOISY)
+    before, denoiser = X.copy(), MedianFilter()
+    images = [X[:40], np.ma.masked_array(NOISY, GAPS), NOISY[:50, :60]]
+    found = denoiser.fit(images).predict(images)
+    for i in range(3):
+        assert_array_equal(found[i], denoiser.predict([images[i]])[0])
+    assert np.ma.isMaskedArray(found[1])
+    assert not np.ma.isMaskedArray(found[2])
+    assert_array_equal(np.isnan(found[0]), np.isnan(images[0]))
+    assert_array_equal(X, before)
+    assert_array_equal(denoiser.predict([X, NOISY]), denoiser.predict(np.stack([X, NOISY])))
+    assert_array_equal(denoiser.predict([[list(row) for row in X]]), denoiser.predict(X[None]))
+    table = pd.DataFrame(X[:, :64]).rename(columns="pixel {}".format)
+    rows = MedianFilter(image_shape=(8, 8)).set_output(transform="pandas").fit(table)
+    assert_array_equal(rows.transform(table).isna(), table.isna())
+    assert [*rows.transform(table)] == [*table]
+
+
+NETS = [
+    DenoisingAutoencoder("dncnn", noise=GaussianNoise(std=0.1), max_steps=2, random_state=0),
+    Noise2VoidDenoiser("dncnn", max_steps=2, random_state=0),
+]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("net", NETS, ids=lambda d: type(d).__name__)
+@pytest.mark.parametrize("kind", ["NaN", "sentinel", "masked"])
+def test_networks_take_missing_values_at_predict_and_refuse_them_at_fit(net, kind):
+    whole = np.stack([NOISY[:64, :64], NOISY[64:, :64]])
+    gaps = np.stack([GAPS[:64, :64], GAPS[64:, :64]])
+    X, options = with_gaps(whole, gaps, kind)
+    net = clone(net).set_params(**options)
+    for method in (net.fit, net.partial_fit):
+        with pytest.raises(ValueError, match=r"missing|NaN") as caught:
+            method(X)
+        assert "leave out" in str(caught.value)
+    found, expected = net.fit(whole).predict(X), net.predict(whole)
+    assert_array_equal(np.asarray(found)[gaps], np.asarray(X, np.float32)[gaps])
+    assert rmse(found, whole, gaps) < 1.1 * rmse(expected, whole, gaps) + 0.01
+
+
+def test_noise_is_for_clean_images():
+    X = np.where(GAPS, np.nan, NOISY)[None]
+    for method in (GaussianNoise().fit, GaussianNoise().fit(NOISY[None]).transform):
+        with pytest.raises(ValueError, match="leave out the images that have them"):
+            method(X)
+    with pytest.raises(ValueError, match="NaN"):
+        GaussianNoise().fit(da.from_array(X))
+
+
+def test_tags_tell_who_takes_nan():
+    assert get_tags(MedianFilter()).input_tags.allow_nan
+    assert get_tags(PretrainedDenoiser()).input_tags.allow_nan
+    assert get_tags(SelfEnsembleDenoiser(MedianFilter())).input_tags.allow_nan
+    assert not get_tags(GaussianNoise()).input_tags.allow_nan
+
+
+def test_denoisers_around_others_take_what_these_take():
+    X = np.where(GAPS, -9999.0, NOISY)[None]
+    inner = TVFilter(missing_values=-9999)
+    found = SelfEnsembleDenoiser(inner).fit(X).predict(X)[0]
+    whole = SelfEnsembleDenoiser(TVFilter()).fit(NOISY[None]).predict(NOISY[None])[0]
+    assert rmse(found) < 1.05 * rmse(whole)
+    assert (found[GAPS] == -9999).all()
+    counts = PoissonGaussianNoise(gain=4, std=2, clip=None, random_state=0)
+    clean = 100 + 900 * CLEAN[None]
+    noisy = counts.fit_transform(clean)
+    X = np.where(GAPS, -9999.0, noisy)
+    found = VarianceStabilized(inner).fit(X).predict(X)
+    whole = VarianceStabilized(TVFilter()).fit(noisy).predict(noisy)
+    assert rmse(found[0], clean[0]) < 1.05 * rmse(whole[0], clean[0])
+    assert (found[0][GAPS] == -9999).all()
+    with pytest.raises(ValueError, match="leave out"):
+        SelfEnsembleDenoiser(NETS[0]).fit(np.where(GAPS, np.nan, NOISY)[None])
+
+
+def test_adapting_learns_nothing_of_missing_pixels():
+    y, x = np.mgrid[:192, :192]
+    clean = (np.sin(x / 2 + y / 5) > 0).astype(float)
+    noisy = clean + np.random.default_rng(0).normal(0, 0.2, clean.shape)
+    gaps = np.random.default_rng(1).random(clean.shape) < 0.1
+    gaps[:64, :64] = True
+    options = {"max_steps": 30, "noise": 0.2, "random_state": 0}
+    whole = AdaptedDenoiser(**options).fit(noisy[None])
+    for kind in ("NaN", "sentinel", "masked"):
+        X, missing = with_gaps(noisy[None], gaps[None], kind)
+        adapted = AdaptedDenoiser(**options, **missing).fit(X)
+        assert adapted.weights_
+        found = np.asarray(adapted.predict(X))[0]
+        assert rmse(found, clean, gaps) < 1.1 * rmse(whole.predict(noisy[None])[0], clean, gaps)
+
+
+@pytest.mark.parametrize("kind", ["NaN", "sentinel", "masked"])
+@pytest.mark.parametrize(
+    "denoiser",
+    [MeanFilter(5), PretrainedDenoiser()],
+    ids=lambda d: type(d).__name__,
+)
+def test_lazy_arrays_and_blocks_are_as_the_whole(denoiser, kind):
+    gaps = GAPS.copy()
+    gaps[20:60, 30:70] = True
+    X, options = with_gaps(NOISY[None].astype(np.float32), gaps[None], kind)
+    whole = clone(denoiser).set_params(**options).fit(X)
+    expected = whole.predict(X)
+    chunks = (1, 40, 50)
+    lazy = da.from_array(np.ma.getdata(X), chunks)
+    if kind == "masked":
+        lazy = da.ma.masked_array(lazy, da.from_array(gaps[None], chunks))
+    fitted = clone(denoiser).set_params(**options).fit(lazy)
+    if hasattr(whole, "range_"):
+        assert fitted.range_ == whole.range_
+    found = fitted.predict(lazy).compute()
+    np.testing.assert_allclose(np.ma.getdata(found), np.ma.getdata(expected), rtol=1e-6)
+    assert np.ma.isMaskedArray(found) == (kind == "masked")
+    target = np.empty(X.shape, np.float32)
+    whole.predict_to(X, target, tile_size=40 if whole.receptive_field_ else "auto")
+    np.testing.assert_allclose(target, np.ma.getdata(expected), rtol=1e-6)
+
+
+def test_integers_on_a_disk_keep_their_sentinel():
+    X = np.where(GAPS, -9999, 1000 * NOISY).astype(np.int16)[None]
+    median = MedianFilter(missing_values=-9999).fit(X)
+    target = median.predict_to(X, np.empty_like(X), tile_size=40)
+    assert_array_equal(target, np.rint(median.predict(X)))
+    assert (target[0][GAPS] == -9999).all()
+
+
+def test_what_is_saved_knows_what_is_missing(tmp_path):
+    from skdae import load
+
+    X = np.where(GAPS, -9999, NOISY)[None]
+    for value in (-9999, np.nan):
+        median = MedianFilter(missing_values=value).fit(NOISY[None])
+        median.save(tmp_path / "median.skdae")
+        loaded = load(tmp_path / "median.skdae")
+        assert repr(loaded.missing_values) == repr(value)
+    assert (MedianFilter(missing_values=-9999).fit(X).predict(X)[0][GAPS] == -9999).all()
