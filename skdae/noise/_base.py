@@ -427,12 +427,12 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
 
         Parameters
         ----------
-        images : ndarray or torch.Tensor of shape (n_samples, *spatial, n_channels)
+        images : ndarray or torch.Tensor of shape (n_samples, ..., n_channels)
         rng : object with methods normal, uniform, integers and poisson
 
         Returns
         -------
-        images : ndarray or torch.Tensor of shape (n_samples, *spatial, n_channels)
+        images : ndarray or torch.Tensor of shape (n_samples, ..., n_channels)
         """
         noisy = self._corrupt(images, rng)
         return noisy if self.clip_ is None else noisy.clip(*self.clip_)

@@ -258,10 +258,10 @@ class StripeNoise(BaseNoise):
 
 
 class StructuredNoise(BaseNoise):
-    r"""Add Gaussian noise that is correlated between neighbours, :math:`\tilde x = x + k * n`.
+    r"""Add Gaussian noise that is correlated between neighbors, :math:`\tilde x = x + k * n`.
 
     White noise :math:`n` is convolved with a kernel :math:`k`, which is scaled so that each pixel
-    has the standard deviation that is asked for. Interpolated colours, scanning detectors and
+    has the standard deviation that is asked for. Interpolated colors, scanning detectors and
     resampled images have such noise; with an `axis`, whole rows or columns are shifted, as by the
     amplifiers of a detector, and it is the shifts that are correlated.
 
@@ -270,9 +270,8 @@ class StructuredNoise(BaseNoise):
     std : float or (float, float), default=0.1
         Standard deviation :math:`\sigma \ge 0` of each pixel, in the units of `X`. A pair draws one
         level per image, uniformly from the range.
-    kernel : array-like of shape (length,), (height, width) or (depth, height, width), \
-            default=(1.0, 1.0, 1.0)
-        Weights of the neighbours; only their ratios matter. One of shape ``(length,)`` lies along
+    kernel : array-like of one, two or three axes, default=(1.0, 1.0, 1.0)
+        Weights of the neighbors; only their ratios matter. One of shape ``(length,)`` lies along
         the rows of the image; with ``axis="rows"`` it reaches from row to row, with
         ``axis="columns"`` from column to column. ``(1.0,)`` is noise without correlation.
     axis : {"pixels", "rows", "columns"}, default="pixels"
