@@ -82,7 +82,7 @@ def section(rows):
 
     for net, row in last.items():
         for name, values in row["psnr"].items():
-            images = f"{TITLES.get(name, name)}, {'grey' if net == 'grey' else 'color'}"
+            images = f"{TITLES.get(name, name)}, {'gray' if net == 'grey' else 'color'}"
             for method, figures in PUBLISHED[name.lower()].items() if name == "Set12" else ():
                 add(images, f"{method}, as published", figures)
             add(images, "PretrainedDenoiser", row["psnr, seen"][name])

@@ -65,8 +65,8 @@ PSNR in dB; higher is better.
 {table}
 
 - *Best Gaussian* is the Gaussian filter that is best for each image. Only the clean image tells
-  which one that is, so nobody can use it; it is the strongest simple opponent that there is.
-- *NL means* is the best filter of skdae, at a strength that suits the estimated noise.
+  which one that is, so nobody can use it: a hard opponent.
+- *NL means* is `NLMeansFilter`, at a strength that suits the estimated noise.
 - *Worse* counts the images that came out with at least 0.05 dB less than they went in, of
   `PretrainedDenoiser`.
 
@@ -128,10 +128,10 @@ def real_noise():
         n_noisy=n_noisy,
         n_worse=len(worse),
         n_changed=len(changed),
-        changed=f" ({', '.join(changed)})" if changed else "",
+        changed=f" ({', '.join(map(spaced, changed))})" if changed else "",
         worse=table(
             ("picture", "σ of 255", "gain in dB"),
-            [(name, str(level), f"{gain:+.2f}") for name, level, gain in sorted(worse)],
+            [(spaced(name), str(level), f"{gain:+.2f}") for name, level, gain in sorted(worse)],
         ),
     )
 
@@ -139,6 +139,11 @@ def real_noise():
 def read(name):
     """The rows of a file of results."""
     return [json.loads(line) for line in (RESULTS / name).read_text("utf-8").splitlines()]
+
+
+def spaced(name):
+    """A name without underscores."""
+    return name.replace("_", " ")
 
 
 def psnr(row, method):
@@ -183,9 +188,9 @@ def real_table(sets):
 def losses(sets):
     """Where the network loses, in words."""
     lost = [
-        f"On the {SETS[name][0]} of {name.partition(',')[0].upper()}, the network loses "
-        f"{psnr(row, best) - psnr(row, 'PretrainedDenoiser'):.1f} dB against it: their blur is wide, "
-        "so a wide Gaussian filter removes noise and hardly anything else."
+        f"On the {SETS[name][0]} of {name.partition(',')[0].upper()}, it is "
+        f"{psnr(row, best) - psnr(row, 'PretrainedDenoiser'):.1f} dB better than the network: "
+        "these images are so blurred that a wide filter takes away noise and hardly anything else."
         for name, row in sets.items()
         for best in ["best Gaussian of each image"]
         if psnr(row, best) > psnr(row, "PretrainedDenoiser")

@@ -231,7 +231,7 @@ def guide():
 
 
 def without_clean_data():
-    """Digits, denoised by networks that learnt from one copy, two copies and clean images."""
+    """Digits, denoised by networks that learned from one copy, two copies and clean images."""
     X_train, X_test = train_test_split(load_digits_images().images, random_state=0)
     noises = [GaussianNoise(0.3, clip=None, random_state=seed) for seed in (1, 2)]
     first, second = (noise.fit_transform(X_train) for noise in noises)

@@ -64,7 +64,7 @@ display = NoiseDisplay.from_images(X, noise=found)
 # A filter for Gaussian noise blurs the dark parts too much or the bright parts too little. It
 # works well after a transform that makes the noise level constant:
 # :class:`~skdae.VarianceStabilized` puts it around any denoiser. The pretrained network does so by
-# itself, but it learnt from photographs.
+# itself, but it learned from photographs.
 #
 # The other networks have only the 10 noisy images, of which they take crops.
 # :class:`~skdae.Noise2VoidDenoiser` starts with fresh weights: at half resolution and with small

@@ -211,13 +211,15 @@ def numbers_of_noise(page):
 NOISES = ("PolyU", "FMD", "W2S", "Set12")
 
 
-def test_textbook_noise_of_the_first_pages_is_that_of_the_benchmarks(monkeypatch):
-    """Of real noise, they have the same numbers, for which `make real` needs data."""
+@pytest.fixture
+def results(monkeypatch):
+    """What the benchmarks have kept, as docs/pages.py reads it."""
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    import photographs
-    import quality
-    import weights
+    return docs_module("pages")
 
+
+def test_textbook_noise_of_the_first_pages_is_that_of_the_benchmarks(results):
+    photographs, quality, weights = results.photographs, results.quality, results.weights
     readme = numbers_of_noise(ROOT / "README.md")
     assert readme == numbers_of_noise(DOCS / "index.rst")
     assert {len(numbers) for numbers in readme.values()} == {4}
@@ -230,6 +232,43 @@ def test_textbook_noise_of_the_first_pages_is_that_of_the_benchmarks(monkeypatch
         nets["grey"]["psnr, seen"]["Set12"][place],
     ]
     assert [float(number) for number in readme["Set12"]] == pytest.approx(expected, abs=0.006)
+
+
+def test_real_noise_of_the_first_pages_is_that_of_the_benchmarks(results):
+    rows = {row["set"]: row for row in results.read("real.jsonl")}
+    methods = ("noisy", "NL means", "PretrainedDenoiser")
+    for page in (ROOT / "README.md", DOCS / "index.rst"):
+        told = numbers_of_noise(page)
+        for name, (noisy, filtered, _, denoised) in list(told.items())[:3]:
+            expected = [results.psnr(rows[name.lower()], method) for method in methods]
+            found = [float(x) for x in (noisy, filtered, denoised)]
+            assert found == pytest.approx(expected, abs=0.006)
+        oracles = re.search(r"reaches\s+([\d.]+),\s+([\d.]+)\s+and\s+([\d.]+)", page.read_text())
+        assert [float(number) for number in oracles.groups()] == pytest.approx(
+            [
+                results.psnr(rows[name], "best Gaussian of each image")
+                for name in ("polyu", "fmd", "w2s")
+            ],
+            abs=0.006,
+        )
+    text = (ROOT / "README.md").read_text()
+    wide = rows["fmd, wide field"]
+    for pattern, method in (
+        (r"and\s+([\d.]+)\s+on\s+three\s+wide-field", "best Gaussian of each image"),
+        (r"where\s+skdae\s+reaches\s+([\d.]+)", "PretrainedDenoiser"),
+    ):
+        assert float(re.search(pattern, text)[1]) == pytest.approx(
+            results.psnr(wide, method), abs=0.006
+        )
+
+
+def test_harm_of_readme_is_that_of_the_benchmarks(results):
+    pictures = results.read("harm.jsonl")
+    worse, changed, n_noisy = results.harm.count(pictures)
+    text = " ".join((ROOT / "README.md").read_text().split())
+    assert f"of {n_noisy} pictures" in text
+    assert f", {len(worse)} come out worse than they went in" in text
+    assert f", and {len(changed)} of {len(pictures)} clean ones are changed" in text
 
 
 def test_the_front_page_runs_as_written():

@@ -78,7 +78,7 @@ print(psnr.round(1).to_string())
 #
 # .. dropdown:: Answer
 #
-#     A white pixel on a dark ground has no similar neighbours, so the average consists of the pixel
+#     A white pixel on a dark ground has no similar neighbors, so the average consists of the pixel
 #     itself. The filter takes it for an edge.
 #
 # 2. What do you know about stripes that none of these filters uses?

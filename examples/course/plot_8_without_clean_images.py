@@ -31,7 +31,7 @@ X_noisy = third.fit_transform(X_test)
 # Five targets for one network
 # ----------------------------
 # If the noise is Gaussian, and of a known strength, more of it makes two noisy copies of one.
-# Noise2Void hides single pixels and predicts them from their neighbours.
+# Noise2Void hides single pixels and predicts them from their neighbors.
 
 net = UNet((8, 16), residual=False)
 shared = {"max_epochs": 12, "lr": 2e-3, "random_state": 0}
@@ -90,6 +90,6 @@ for name, X in {"noisy": X_noisy, **X_denoised}.items():
 #
 # .. dropdown:: Answer
 #
-#     Two copies with different stripes still do. Noise2Void does not: the neighbours in the same
+#     Two copies with different stripes still do. Noise2Void does not: the neighbors in the same
 #     stripe reveal the noise of a hidden pixel. Nor does more Gaussian noise, which leaves the
 #     stripes the same in both copies.
