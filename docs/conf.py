@@ -13,6 +13,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import guide_links
 import try_it
 from alternative_texts import set_texts
 from parameter_groups import group_parameters
@@ -42,6 +43,9 @@ exclude_patterns = ["_build", "**/GALLERY_HEADER.rst", "**sg_execution_times.rst
 
 # In docstrings `X` is a name in code, not a link.
 default_role = "literal"
+
+# Which pages of the guide an API page links to (_templates/autosummary).
+autosummary_context = {"guide": guide_links.links()}
 
 # A class page lists the methods by itself (_templates/autosummary/class.rst).
 numpydoc_show_class_members = False

@@ -5,8 +5,7 @@ Look at the latent space
 What does a network encode about an image if it has only two numbers?
 
 An autoencoder with codes of two values learns to denoise digits. It never sees the labels, but
-its codes form
-groups.
+its codes form groups.
 """
 
 import warnings

@@ -5,9 +5,8 @@ A photograph: crops and tiles
 How do you denoise a large image if there are only two to learn from?
 
 Train on crops. Here the network learns from small parts of one photograph and of the right half
-of another. Then it
-denoises the left half, which it has not seen. A network that looks only at neighbors takes
-images of any size.
+of another. Then it denoises the left half, which it has not seen. A network that looks only at
+neighbors takes images of any size.
 """
 
 import matplotlib.pyplot as plt

@@ -2,9 +2,8 @@
 Denoise a photograph without training
 =====================================
 
-:class:`~skdae.PretrainedDenoiser` was trained on photographs, and its weights come with skdae. It
-denoises
-photographs of any size, in color or gray, and estimates the noise level by itself.
+:class:`~skdae.PretrainedDenoiser` comes with its networks. It denoises photographs of any size, in
+color or gray, and sees the noise level by itself.
 """
 
 # %%

@@ -306,7 +306,7 @@ def _parameters(model):
 
 
 def _print_net(denoiser):
-    """What a net learnt from, how well, and for which images."""
+    """What a net learned from, how well, and for which images."""
     last, plan = denoiser.history_[-1], denoiser.net_.plan
     size = "any size" if plan.any_size else "x".join(map(str, denoiser.image_shape_))
     print(f"image size: {size}")
@@ -555,7 +555,7 @@ def _saved(args):
         model.set_params(strength=args.strength)
     # It learns nothing, and so may take each image as it comes.
     is_open = isinstance(model, BaseFilter) and not hasattr(model, "n_features_in_")
-    # The neighbours of a page are those beside it.
+    # The neighbors of a page are those beside it.
     sees_stacks = getattr(model, "_sees_stacks", None)
 
     def run(file):
@@ -580,20 +580,20 @@ def _are_equal(before, after):
 
 
 def _check_unit(model, dtype):
-    """Refuse counts where a network learnt values in [0, 1], or the other way round."""
+    """Refuse counts where a network learned values in [0, 1], or the other way round."""
     if dtype.kind not in "iu" or not hasattr(model, "scaling_"):
         return
     learnt_unit, is_unit = model.scaling_ == (0.0, 1.0), dtype == "uint8"
     if learnt_unit != is_unit:
         learnt = "values in [0, 1], as 8 bits are read" if learnt_unit else "counts"
         raise ValueError(
-            f"the model learnt from {learnt}, but this file has {8 * dtype.itemsize} bits "
+            f"the model learned from {learnt}, but this file has {8 * dtype.itemsize} bits "
             "per value; train a model on files like it."
         )
 
 
 def _check_unit_of_pairs(noisy, clean):
-    """Refuse 8 bits beside 16 bits, from which nothing is learnt that denoises either."""
+    """Refuse 8 bits beside 16 bits, from which nothing is learned that denoises either."""
     are_counts = noisy.kind in "iu" and clean.kind in "iu"
     if are_counts and (noisy == "uint8") != (clean == "uint8"):
         raise ValueError(

@@ -490,9 +490,9 @@ def test_model_of_another_bit_depth_is_refused(fails):
     tifffile.imwrite("deep.tif", counts[0], photometric="rgb")
     assert run("denoise noisy/a.png -o out.png --model net8") == 0
     assert run("denoise deep.tif -o out.tif --model net16") == 0
-    learnt = r"deep.tif: the model learnt from values in \[0, 1\], .* has 16 bits"
+    learnt = r"deep.tif: the model learned from values in \[0, 1\], .* has 16 bits"
     fails("denoise deep.tif -o no.tif --model net8", learnt)
-    learnt = "a.png: the model learnt from counts, but this file has 8 bits"
+    learnt = "a.png: the model learned from counts, but this file has 8 bits"
     fails("denoise noisy/a.png -o no.png --model net16", learnt)
     assert not Path("no.tif").exists()
     assert not Path("no.png").exists()

@@ -262,6 +262,56 @@ def test_real_noise_of_the_first_pages_is_that_of_the_benchmarks(results):
         )
 
 
+def test_mnist_of_the_pages_is_that_of_the_benchmarks(results):
+    """The net that is the better one, and how long it has learned."""
+    rows = results.quality.read_results(results.quality.RESULTS)
+    net = rows["mnist / Gaussian / skdae"]["figures"]
+    for page in (ROOT / "README.md", DOCS / "guide/mnist.rst", DOCS / "guide/architectures.rst"):
+        text = " ".join(page.read_text().split())
+        assert f"{net['psnr']:.1f} dB" in text, page
+        assert re.search(rf"\b{net['seconds']:.0f} s\b|\b{net['seconds']:.0f} seconds", text), page
+        assert "6,000" in text
+    noisy = rows["mnist / Gaussian / noisy input"]["figures"]["psnr"]
+    assert f"from {noisy:.1f} dB" in " ".join((DOCS / "guide/mnist.rst").read_text().split())
+
+
+@pytest.mark.slow
+def test_the_page_on_mnist_runs_as_written(tmp_path, capsys):
+    """With the data, which the doctests of the page leave out."""
+    if not Path(os.environ.get("SKDAE_DATA", ""), "mnist.npz").is_file():
+        pytest.skip("MNIST is not in SKDAE_DATA")
+    text = (DOCS / "guide" / "mnist.rst").read_text().replace("# doctest: +SKIP", "")
+    namespace: dict = {}
+    for example in doctest.DocTestParser().get_examples(text):
+        exec(compile(example.source, "mnist.rst", "single"), namespace)
+        printed = capsys.readouterr().out
+        if re.fullmatch(r"[\d.]+ dB\n[\d.]+ dB\n", example.want):
+            numbers = [
+                [float(x) for x in re.findall(r"[\d.]+", y)] for y in (printed, example.want)
+            ]
+            assert numbers[0] == pytest.approx(numbers[1], abs=0.3)
+        elif example.want:
+            assert printed == example.want
+    plt.close("all")
+
+
+NUMBERS = {5: "five", 7: "seven", 9: "nine"}
+
+
+def test_counts_in_words_are_those_of_the_code():
+    n_filters = len([name for name in skdae.filters.__all__ if name.endswith("Filter")]) - 1
+    n_studies = len(list((ROOT / "examples" / "studies").glob("[a-e]_*.py")))
+    for page, count, noun in (
+        ("index.rst", len(LESSONS), "lessons"),
+        ("compared.rst", n_filters, ""),
+        ("../examples/course/index.rst", len(LESSONS), "short lessons"),
+        ("../examples/studies/index.rst", n_studies, "studies"),
+        ("../README.md", n_studies, "studies"),
+    ):
+        text = " ".join((DOCS / page).read_text().lower().split())
+        assert f"{NUMBERS.get(count, '')} {noun}".strip() in text, page
+
+
 def test_harm_of_readme_is_that_of_the_benchmarks(results):
     pictures = results.read("harm.jsonl")
     worse, changed, n_noisy = results.harm.count(pictures)

@@ -4,7 +4,7 @@
 
 **You will learn** how a network learns to denoise from noisy images alone, and what that takes.
 
-Nobody has ever seen some images without noise. What can take the place of the clean target?
+Some scenes have never been seen without noise. What can take the place of the clean target?
 """
 
 import matplotlib.pyplot as plt
@@ -74,7 +74,7 @@ for name, X in {"noisy": X_noisy, **X_denoised}.items():
 #     The noise of the second copy cannot be predicted from the first. The best that the network can
 #     do under the squared error is to predict the mean of the target, which is the clean image.
 #
-# 2. Set ``clip=(0, 1)`` in all four noises. How far behind clean targets is the second copy now,
+# 2. Set ``clip=(0, 1)`` in all four noise models. How far behind clean targets is the second copy now,
 #    and can you still trust the noisy judge?
 #
 # .. dropdown:: Answer

@@ -18,7 +18,7 @@ _HIDDEN = 128
 RADIUS = sum(_DILATIONS)
 
 # Logarithms of the variance stay in this range, in the units of the net: standard deviations from
-# 1 / 1000 to 50. They vary much, and are learnt faster as multiples.
+# 1 / 1000 to 50. They vary much, and are learned faster as multiples.
 _LOW, _HIGH, _START, _GAIN = -14.0, 8.0, -3.0, 4.0
 
 
@@ -42,7 +42,7 @@ class WithVariance(nn.Module):
         super().__init__()
         self.mean = mean
         self.n_out = math.prod(output_shape) if flat else output_shape[-1]
-        # Normalised, because the scale of what is seen matters for how soon it is learnt.
+        # Normalized, because the scale of what is seen matters for how soon it is learned.
         if flat:
             layers = hidden_layer(
                 nn.Linear(self.n_out, _HIDDEN), nn.LayerNorm(_HIDDEN), "relu", 0.0

@@ -33,7 +33,7 @@ class ImageFiles(Sequence):
         If a file is missing.
     ValueError
         If a folder holds no image files; when an image is used, if its file is damaged, or is not
-        one with 8 to 16 bits or floats in grey or RGB.
+        one with 8 to 16 bits or floats in gray or RGB.
 
     Warns
     -----

@@ -236,7 +236,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
 
     # Whether it makes images in [0, 1], whatever their units are.
     _is_unit = False
-    # Whether flat rows must be seen as images, because neighbours or channels matter.
+    # Whether flat rows must be seen as images, because neighbors or channels matter.
     _spatial = False
 
     @fit_context(skip_nested=True)
@@ -290,7 +290,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         """Fit to a batch, and to the range of its values."""
         given = self._given_image_shape()
         if given is None and not self._spatial and X.ndim == 2:
-            # Where neighbours do not matter, flat rows are signals of any length.
+            # Where neighbors do not matter, flat rows are signals of any length.
             given = X.shape[1:]
         if self._spatial or X.ndim == 2 or given is not None:
             geometry = geometry_of(X, given, self.channel_axis)

@@ -31,7 +31,7 @@ class GaussianNoise(BaseNoise):
     Parameters
     ----------
     std : float or (float, float), default=0.1
-        Standard deviation :math:`\sigma \ge 0`, in the units of `X` (25 of 255 grey levels is
+        Standard deviation :math:`\sigma \ge 0`, in the units of `X` (25 of 255 gray levels is
         ``25 / 255``). A pair draws one level per image, uniformly from the range.
     mean : float, default=0.0
         Mean :math:`\mu`, in the units of `X`.
@@ -107,7 +107,7 @@ class GaussianNoise(BaseNoise):
 class UniformNoise(BaseNoise):
     r"""Add uniform noise, :math:`\tilde x = x + n` with :math:`n \sim \mathcal U(-a, a)`.
 
-    Rounding to grey levels adds such noise. Its standard deviation is :math:`a / \sqrt 3`.
+    Rounding to gray levels adds such noise. Its standard deviation is :math:`a / \sqrt 3`.
 
     Parameters
     ----------

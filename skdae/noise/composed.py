@@ -111,7 +111,7 @@ class NoiseSequence(_ComposedNoise):
         Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
         n_channels)`` and so on. None takes rows of a square number of values that look like square
         images for such, and all others for signals.
-        Matters only where one of the noises looks at neighbours.
+        Matters only where one of the noises looks at neighbors.
     channel_axis : {"auto", -1, None}, default="auto"
         -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
         four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
@@ -172,7 +172,7 @@ class OneOf(_ComposedNoise):
         Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
         n_channels)`` and so on. None takes rows of a square number of values that look like square
         images for such, and all others for signals.
-        Matters only where one of the noises looks at neighbours.
+        Matters only where one of the noises looks at neighbors.
     channel_axis : {"auto", -1, None}, default="auto"
         -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
         four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of

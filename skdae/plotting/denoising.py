@@ -119,7 +119,7 @@ class DenoisingDisplay:
         n_channels = self._geometry.n_channels
         if n_channels not in (1, 3) and self._geometry.rank > 1:
             raise ValueError(
-                f"Images of {n_channels} channels cannot be shown; pass grey images, or three "
+                f"Images of {n_channels} channels cannot be shown; pass gray images, or three "
                 "channels, such as X[..., :3]."
             )
 
