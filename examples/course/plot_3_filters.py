@@ -68,7 +68,7 @@ print(psnr.round(1).to_string())
 
 # %%
 # No filter is the best everywhere. The median ignores extreme values, so it is far ahead on
-# salt and pepper, and behind the mean on the other noise models. The bilateral filter averages similar
+# salt and pepper, and behind the mean on the other three. The bilateral filter averages similar
 # pixels only: it keeps edges, and salt and pepper as well. Stripes look like structure, and the
 # filters gain least.
 #

@@ -74,8 +74,8 @@ for name, X in {"noisy": X_noisy, **X_denoised}.items():
 #     The noise of the second copy cannot be predicted from the first. The best that the network can
 #     do under the squared error is to predict the mean of the target, which is the clean image.
 #
-# 2. Set ``clip=(0, 1)`` in all four noise models. How far behind clean targets is the second copy now,
-#    and can you still trust the noisy judge?
+# 2. Set ``clip=(0, 1)`` in all four noise models. How far behind clean targets is the second copy
+#    now, and can you still trust the noisy judge?
 #
 # .. dropdown:: Answer
 #
