@@ -88,7 +88,7 @@ def _parser():
 
     noise_help = (
         "a standard deviation (values of 8-bit files are read as 0 to 1, so that 25 of 255 is "
-        "0.098; values of 16-bit files as 0 to 65535), or an injector as in Python, such as "
+        "0.098; values of 16-bit files as 0 to 65535), or a noise model as in Python, such as "
         "'PoissonGaussianNoise(gain=2.0, std=5.0)'"
     )
     part = command(denoise)
@@ -110,7 +110,7 @@ def _parser():
         "--adapt",
         type=_minutes,
         metavar="MINUTES",
-        help="first, go on training our network on the files themselves for so many minutes",
+        help="first, fine-tune our network on the files themselves for so many minutes",
     )
     part.add_argument("--save", metavar="MODEL", help="where to keep the adapted network")
 
@@ -199,7 +199,7 @@ def denoise(args):
 
 
 def train(args):
-    """Train a denoiser on noisy images, on noisy and clean ones, or on clean ones and a noise.
+    """Train a denoiser on noisy images, noisy and clean ones, or clean ones and a noise model.
 
     Of noisy images alone, the network of PretrainedDenoiser is adapted to them.
     """
@@ -448,7 +448,7 @@ def _denoiser(args, paths):
         return _ours(args, paths)
     if args.adapt is not None:
         raise ValueError(
-            "--adapt goes on from our network; leave --model away, or --adapt to denoise with it."
+            "--adapt fine-tunes our network; leave --model away, or --adapt to denoise with it."
         )
     return _saved(args)
 

@@ -361,7 +361,7 @@ def test_adapts_by_time_and_keeps_the_network(here):
 
 def test_adapting_where_it_makes_no_sense(here, fails):
     fails("denoise noisy -o out --save net", "pass --adapt MINUTES")
-    fails("denoise noisy -o out --model model --adapt 1", "goes on from our network")
+    fails("denoise noisy -o out --model model --adapt 1", "fine-tunes our network")
     fails("denoise noisy -o out --adapt 1 --save noisy/a.png", "noisy/a.png")
     fails("denoise noisy -o out --adapt 1 --save no/where", "where")
     tifffile.imwrite("noisy/c.tif", counts((96, 96), 0)[1])

@@ -1,4 +1,4 @@
-"""What all noise injectors share: checks, seeds, clipping, and one verb for arrays and tensors."""
+"""What all noise models share: checks, seeds, clipping, and one verb for arrays and tensors."""
 
 import copy
 import inspect
@@ -130,9 +130,9 @@ def description(noise):
 
 
 class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstimator, ABC):
-    """Base class of the noise injectors; define `_corrupt` to write your own.
+    """Base class of noise models; define `_corrupt` to write your own.
 
-    A subclass has the verb ``_corrupt(images, rng)`` and, for parameters of its own, an
+    A subclass has the verb ``_corrupt(images, rng)`` and, for its own parameters, an
     ``__init__`` that remembers them and ``_parameter_constraints``. Every noise also takes the
     parameters below, whether its ``__init__`` names them or not. In the verb, `images` has shape
     ``(n_samples, *spatial, n_channels)``, with one spatial axis for signals, two for images and
@@ -155,8 +155,8 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
     when : {"always", "fit"}, default="always"
         "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
     random_state : int, RandomState instance or None, default=None
-        Seed. With the pixels of an image it decides its noise; noises of another class, or with
-        parameters of its own, draw other numbers. None draws a seed in `fit`.
+        Seed. With the pixels of an image it decides its noise; noise models of another class, or
+        with other parameters, draw other numbers. None draws a seed in `fit`.
 
     Attributes
     ----------

@@ -275,7 +275,7 @@ class StructuredNoise(BaseNoise):
         the rows of the image; with ``axis="rows"`` it reaches from row to row, with
         ``axis="columns"`` from column to column. ``(1.0,)`` is noise without correlation.
     axis : {"pixels", "rows", "columns"}, default="pixels"
-        What has an offset of its own. Channels share those of rows and columns, not of pixels.
+        What has its own offset. Channels share those of rows and columns, not of pixels.
     image_shape : tuple of int or None, default=None
         Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
         n_channels)`` and so on. None takes rows of a square number of values that look like square

@@ -50,7 +50,7 @@ def estimate_noise(
     image_shape: tuple[int, ...] | None = None,
     channel_axis: int | str | None = "auto",
 ) -> BaseNoise:
-    r"""Estimate the noise of images, and return it as an injector.
+    r"""Estimate the noise of images, and return it as a noise model.
 
     It uses noisy images alone, pairs of noisy and clean images, or two frames of each scene. It
     assumes that all images come from the same camera with the same settings, and that the noise is
@@ -61,7 +61,7 @@ def estimate_noise(
     X : array-like of shape (n_samples, n_features) or (n_samples, height, width[, n_channels])
         Noisy images, one or more; images of different sizes may come as a list of arrays.
     y : array-like shaped like `X`, or None, default=None
-        The same scenes, clean, or noisy with noise of its own. Of frames of one scene, `X` is
+        The same scenes, clean, or with other noise. Of frames of one scene, `X` is
         ``frames[:-1]`` and `y` is ``frames[1:]``. None, or a 1-D array of labels, means that there
         are only noisy images.
     model : {"gaussian", "poisson-gaussian"}, default="gaussian"
