@@ -3,18 +3,22 @@
 Clean pictures of many kinds, those of scikit-image and rendered ones that no net has learned from,
 as they are and with white noise of several levels, clipped and rounded to 8 bits. Counts files that
 come out further from the clean picture than they went in, and clean ones that were changed by more
-than 45 dB allow.
+than 45 dB allow. Unless the denoiser is told the level, results/harm.jsonl is renewed.
 """
 
 import argparse
+from datetime import UTC, datetime
+from pathlib import Path
 
 import mixture
 import numpy as np
+from real import keep
 from skimage import data
 from sklearn.datasets import load_sample_image
 
 from skdae import PretrainedDenoiser
 
+RESULTS = Path(__file__).parent / "results" / "harm.jsonl"
 LEVELS = (0, 2, 5, 10, 25)
 NAMES = (
     *("astronaut", "brick", "camera", "cell", "chelsea", "coffee", "coins", "grass", "gravel"),
@@ -93,26 +97,39 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--told", action="store_true", help="tell the denoiser the level")
     options = parser.parse_args(arguments)
-    worse, changed, n_noisy = [], [], 0
-    found = pictures()
-    for name, clean in found.items():
-        cells = []
-        for level in LEVELS:
-            noise = np.random.default_rng(level).normal(0, level, clean.shape)
-            noisy = (clean + noise).clip(0, 255).round().astype(np.uint8)
-            noise = level / 255 if options.told else None
-            denoiser = PretrainedDenoiser(**({"noise": noise} if options.told else {}))
-            after = psnr(denoiser.fit_transform(noisy[None])[0], clean)
-            before = psnr(noisy / 255, clean)
-            cells.append(f"{after - before:+6.1f}" if level else f"{after:5.1f}")
-            if level == 0:
-                changed += [name] * int(after < 45)
-            else:
-                n_noisy += 1
-                worse += [(name, level, round(after - before, 2))] * int(after < before)
-        print(f"{name:24s} clean {cells[0]}  gain {' '.join(cells[1:])}", flush=True)
+    rows = []
+    for name, clean in pictures().items():
+        rows.append(measure(name, clean, options.told))
+        gains = " ".join(f"{gain:+6.1f}" for gain in rows[-1]["gain"].values())
+        print(f"{name:24s} clean {rows[-1]['clean']:5.1f}  gain {gains}", flush=True)
+    worse, changed, n_noisy = count(rows)
     print(f"worse than they went in: {len(worse)} of {n_noisy}: {worse}")
-    print(f"clean files changed by more than 45 dB: {len(changed)} of {len(found)}: {changed}")
+    print(f"clean files changed by more than 45 dB: {len(changed)} of {len(rows)}: {changed}")
+    if not options.told:
+        keep(RESULTS, rows)
+
+
+def measure(name, clean, told=False):
+    """The PSNR of a clean picture after denoising, and what noisy ones gain, in dB."""
+    row = {"name": name, "gain": {}, "date": datetime.now(UTC).date().isoformat()}
+    for level in LEVELS:
+        noise = np.random.default_rng(level).normal(0, level, clean.shape)
+        noisy = (clean + noise).clip(0, 255).round().astype(np.uint8)
+        denoiser = PretrainedDenoiser(**({"noise": level / 255} if told else {}))
+        after = psnr(denoiser.fit_transform(noisy[None])[0], clean)
+        if level == 0:
+            row["clean"] = round(float(after), 2)
+        else:
+            row["gain"][str(level)] = round(float(after - psnr(noisy / 255, clean)), 2)
+    return row
+
+
+def count(rows):
+    """What came out worse by picture and level, clean pictures that changed, noisy pictures."""
+    gains = [(row["name"], *pair) for row in rows for pair in row["gain"].items()]
+    worse = [(name, int(level), gain) for name, level, gain in gains if gain < 0]
+    changed = [row["name"] for row in rows if row["clean"] < 45]
+    return worse, changed, len(gains)
 
 
 if __name__ == "__main__":

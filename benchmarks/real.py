@@ -2,12 +2,15 @@
 
 Pairs of noisy and clean files are read from ``real.npz`` of SKDAE_DATA, whose README says where
 they come from; nothing was trained on them. Of microscopes (W2S), each image is compared after the
-affine map that fits it best, as the set's authors do.
+affine map that fits it best, as the set's authors do. A run over all sets and methods renews
+results/real.jsonl, of which docs/pages.py makes the page on real noise.
 """
 
 import argparse
+import json
 import os
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,7 @@ from skdae import NLMeansFilter, PretrainedDenoiser
 from skdae.filters import estimate_noise_std
 from skdae.metrics import peak_signal_noise_ratio, structural_similarity
 
+RESULTS = Path(__file__).parent / "results" / "real.jsonl"
 WIDTHS = (0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.2, 3.0, 4.0, 6.0)
 
 
@@ -94,16 +98,45 @@ def main(arguments=None):
         rows.setdefault(group(name), []).append(found)
         if options.each:
             print(name, {m: np.round(v, 3).tolist() for m, v in found.items()}, flush=True)
-    for name, of_set in rows.items():
-        print(f"\n{name}: {len(of_set)} images{', after an affine fit' if 'w2s' in name else ''}")
-        for method in methods:
-            psnr, ssim, seconds = np.mean([found[method] for found in of_set], axis=0)
-            worse = sum(f[method][0] < f["noisy"][0] - 0.05 for f in of_set)
+    summaries = [summary(name, of_set) for name, of_set in rows.items()]
+    for row in summaries:
+        affine = ", after an affine fit" if row["affine"] else ""
+        print(f"\n{row['set']}: {row['images']} images{affine}")
+        for method, found in row["methods"].items():
             print(
-                f"  {method:28s} {psnr:6.2f} dB  SSIM {ssim:.4f}  worse: {worse}"
-                f"  {seconds:.2f} s per image",
+                "  {:28s} {psnr:6.2f} dB  SSIM {ssim:.4f}  worse: {worse}"
+                "  {seconds:.2f} s per image".format(method, **found),
                 flush=True,
             )
+    if not (options.sets or options.quick):
+        keep(RESULTS, summaries)
+
+
+def summary(name, of_set):
+    """Means over the images of a set, and how many became worse by more than 0.05 dB."""
+    methods = {}
+    for method in of_set[0]:
+        psnr, ssim, seconds = np.mean([found[method] for found in of_set], axis=0)
+        worse = sum(found[method][0] < found["noisy"][0] - 0.05 for found in of_set)
+        methods[method] = {
+            "psnr": round(float(psnr), 3),
+            "ssim": round(float(ssim), 4),
+            "worse": worse,
+            "seconds": round(float(seconds), 2),
+        }
+    date = datetime.now(UTC).date().isoformat()
+    return {
+        "set": name,
+        "images": len(of_set),
+        "affine": name.startswith("w2s"),
+        "methods": methods,
+        "date": date,
+    }
+
+
+def keep(path, rows):
+    """Write rows, one of JSON per line."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
 if __name__ == "__main__":

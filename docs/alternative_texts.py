@@ -24,10 +24,10 @@ TEXTS = {
         "the networks and the narrowest Gaussian filter are better than the noisy images."
     ],
     "plot_06_latent_space": [
-        "Codes of noisy digits as points in a plane, coloured by label. Some digits, such as 0 and "
+        "Codes of noisy digits as points in a plane, colored by label. Some digits, such as 0 and "
         "6, form clusters; others overlap in the middle.",
         "A grid of 12 by 12 images, decoded from points of the plane. Each digit changes smoothly "
-        "into its neighbours.",
+        "into its neighbors.",
     ],
     "plot_07_blind_denoising": [
         "PSNR against the noise level. Each network trained at one level is best near it. The "
@@ -65,9 +65,9 @@ TEXTS = {
         "The share of pixels inside against the coverage asked for. The line lies above the "
         "diagonal.",
         "Residual of the network and its autocorrelation. The residual looks like noise, and only "
-        "the middle of the autocorrelation is coloured.",
+        "the middle of the autocorrelation is colored.",
         "Residual of the Gaussian filter and its autocorrelation. The residual shows the edges of "
-        "the roof, and the autocorrelation is coloured around the middle.",
+        "the roof, and the autocorrelation is colored around the middle.",
     ],
     # The course.
     "plot_1_pca": [

@@ -13,6 +13,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import guide_links
 import try_it
 from alternative_texts import set_texts
 from parameter_groups import group_parameters
@@ -42,6 +43,9 @@ exclude_patterns = ["_build", "**/GALLERY_HEADER.rst", "**sg_execution_times.rst
 
 # In docstrings `X` is a name in code, not a link.
 default_role = "literal"
+
+# Which pages of the guide an API page links to (_templates/autosummary).
+autosummary_context = {"guide": guide_links.links()}
 
 # A class page lists the methods by itself (_templates/autosummary/class.rst).
 numpydoc_show_class_members = False
@@ -119,9 +123,16 @@ html_sidebars = {
         *(
             "index",
             "start",
+            "try_it",
             "results",
+            "real_noise",
+            "compared",
             "reliability",
+            "model_card",
             "glossary",
+            "cite",
+            "help",
+            "license",
             "changes",
             "contributing",
         ),
@@ -166,6 +177,14 @@ def name_cells(app, doctree):
                         text.insert(0, nodes.inline("", f"{word}: ", classes=["column"]))
 
 
+def group_gallery(app, page, source):
+    """Leave the sheet of all examples out of the gallery, whose header has them by topic."""
+    if page == "gallery/index":
+        place = source[0].index('<div class="sphx-glr-thumbnails">')
+        start, end = source[0].rindex(".. raw::", 0, place), source[0].index(".. toctree::", place)
+        source[0] = source[0][:start] + source[0][end:]
+
+
 def describe(app, page, template, context, doctree):
     """Say in the head of a page what the site is, for search engines and for links to it."""
     # A title is HTML: without its tags, all that it lacks for an attribute is escaped quotes.
@@ -197,6 +216,7 @@ def setup(app):
     """Add the renderer, breaks of titles, texts of figures, and groups of parameters."""
     app.connect("config-inited", add_try_it)
     app.connect("source-read", set_texts)
+    app.connect("source-read", group_gallery)
     app.connect("doctree-read", name_cells)
     app.connect("html-page-context", break_title)
     app.connect("html-page-context", describe)

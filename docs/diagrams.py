@@ -8,17 +8,17 @@ IMAGES = Path(__file__).parent / "images"
 # Questions, answers and the section of docs/guide/choose.rst that each answer opens. The last
 # answer of a list has no question: it is left where every answer was no.
 QUESTIONS = [
-    (("Photographs, and", "no time to train?"), ("Pretrained", "network"), "pretrained"),
+    (("Photos, micrographs or", "scans, and no time?"), ("Pretrained", "network"), "pretrained"),
     (("Pairs of a noisy", "and a clean image?"), ("Learn from", "pairs"), "pairs"),
     (("Clean images", "of this kind?"), ("Learn from", "clean images"), "clean-images"),
     (("Two noisy images", "of each scene?"), ("Learn from", "two copies"), "two-copies"),
-    (("Many noisy images,", "or a large one?"), ("Learn from", "noisy images"), "noisy-images"),
+    (("Many noisy images,", "or a large one?"), ("Fine-tune on", "noisy images"), "noisy-images"),
     (None, ("Filter", ""), "filters"),
 ]
 SIZES = [
-    (("Larger than 64 × 64,", "or of several sizes?"), ("U-Net", "on crops"), "size"),
-    (("At most 32 × 32,", "and aligned?"), ("Dense", "network"), "size"),
-    (None, ("Convolutional", "network or U-Net"), "size"),
+    (("Larger than 96 × 96,", "or of several sizes?"), ("U-Net", "on crops"), "size"),
+    (("About 8 × 8,", "and aligned?"), ("Dense", "network"), "size"),
+    (None, ("U-Net", "(default)"), "size"),
 ]
 TIME = (("How long may", "training take?"), ("Seconds", "to hours"), "time")
 WIDTH, STEP, HEIGHT = 400, 84, 56
@@ -51,7 +51,7 @@ def text(x, y, words, kind="note"):
 
 
 def svg(height, label, parts):
-    """The picture, which takes its colours from the page."""
+    """The picture, which takes its colors from the page."""
     role = "group" if any("<a " in part for part in parts) else "img"
     return (
         f'<svg class="diagram" viewBox="0 0 {WIDTH} {height}" role="{role}" '

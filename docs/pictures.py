@@ -3,11 +3,13 @@
 The digits of the front page are those of ``make demo``.
 """
 
+import textwrap
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from PIL import Image
+from matplotlib import font_manager
+from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter
 from sklearn.base import clone
 from sklearn.datasets import load_sample_image, load_sample_images
@@ -111,8 +113,125 @@ def thumbnails():
     return cards
 
 
+def page_of_text(height=200, width=280):
+    """Lines of a page, dark on light."""
+    page = Image.new("L", (width, height), 244)
+    words = "the noise of a scanner lies on paper and ink alike and hides thin strokes of letters"
+    lines = textwrap.wrap(f"{words}; {words}.", 24)
+    font = ImageFont.truetype(font_manager.findfont("DejaVu Serif"), 19)
+    for i, line in enumerate(lines):
+        ImageDraw.Draw(page).text((10, 8 + 26 * i), line, fill=40, font=font)
+    return np.asarray(page) / 255
+
+
+def volume(tau=2 * np.pi):
+    """Slices of a ball with a pattern, one behind the other."""
+    z, y, x = np.mgrid[-0.6:0.6:7j, -1:1:70j, -1:1:90j]
+    inside = np.sqrt(z**2 + y**2 + (0.8 * x) ** 2) < 0.9
+    stack = inside * (0.55 + 0.35 * np.sin(tau * (x + z)) * np.cos(tau * y))
+    sheet = np.ones((200, 280))
+    # The last is the farthest, and those before it hide a part of it.
+    for i, image in reversed([*enumerate(stack)]):
+        row, column = 12 + 17 * (6 - i), 20 + 24 * i
+        sheet[row - 2 : row + 72, column - 2 : column + 92] = 1
+        sheet[row : row + 70, column : column + 90] = image
+    return sheet
+
+
+def drawing(plot):
+    """The pixels of a chart that a function draws on axes without numbers."""
+    figure, ax = plt.subplots(figsize=(2.8, 2), dpi=200, layout="constrained")
+    plot(ax)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.set(xticks=[], yticks=[])
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3] / 255
+    plt.close(figure)
+    return pixels
+
+
+def plot_signals(ax):
+    """Heartbeats, noisy above and clean below."""
+    time = np.arange(500)
+    beats = np.exp(-(((time % 125) - 50) ** 2) / 12)
+    waves = beats + 0.3 * np.exp(-(((time % 125) - 85) ** 2) / 160)
+    noisy = waves + np.random.default_rng(0).normal(0, 0.13, time.size)
+    ax.plot(time, noisy + 1.7, color="0.5", linewidth=0.8)
+    ax.plot(time, waves, color="#0072B2", linewidth=1.6)
+
+
+def plot_loss(ax):
+    """A loss that falls."""
+    steps = np.arange(1, 60)
+    loss = steps**-0.6
+    noise = np.random.default_rng(0).normal(0, 0.03, steps.size)
+    ax.plot(steps, loss * (1 + noise) - 0.03, color="#D55E00")
+    ax.plot(steps, loss + 0.04, color="#0072B2", linewidth=2)
+    ax.set(xlabel="epoch", ylabel="loss")
+
+
+def plot_scores(ax):
+    """PSNR of noisy images, two filters and a network, as on the front page."""
+    values = {"network": 16.6, "Gaussian": 12.3, "median": 11.2, "noisy": 10.8}
+    colors = ["#0072B2", *["0.6"] * 3]
+    ax.barh([*reversed(values)], [*reversed(values.values())], color=[*reversed(colors)])
+    ax.tick_params(left=False)
+    ax.set_xlabel("PSNR in dB")
+
+
+def in_tiles(image, side=70):
+    """An image that is cut into tiles."""
+    rows = [
+        np.pad(image[y : y + side, x : x + side], ((3, 3), (3, 3), (0, 0)), constant_values=1)
+        for y in range(0, 3 * side, side)
+        for x in range(0, 4 * side, side)
+    ]
+    return np.vstack([np.hstack(rows[i : i + 4]) for i in range(0, 12, 4)])
+
+
+def digits():
+    """Four digits, noisy above and denoised below."""
+    X_train, X_test = train_test_split(load_digits_images().images, random_state=0)
+    noise = GaussianNoise(0.25, random_state=0)
+    X_noisy = noise.fit_transform(X_test)
+    dae = DenoisingAutoencoder("dense", noise=noise, max_epochs=60, random_state=0).fit(X_train)
+    rows = [X[4:8].repeat(8, axis=1).repeat(8, axis=2) for X in (X_noisy, dae.predict(X_noisy))]
+    framed = [np.pad(X, ((0, 0), (18, 18), (3, 3)), constant_values=1) for X in rows]
+    return np.vstack([np.hstack([*X]) for X in framed])
+
+
+def plot_choice(ax):
+    """A question with two answers, each of which leads to a box."""
+    box = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": "0.3"}
+    arrow = {"arrowstyle": "->", "color": "0.3", "linewidth": 1.5}
+    for x, name, color in ((0.22, "yes", "#0072B2"), (0.78, "no", "#D55E00")):
+        answer = {**box, "edgecolor": color, "linewidth": 2}
+        ax.annotate("", (x, 0.34), (0.5, 0.72), arrowprops=arrow)
+        ax.text(x, 0.2, name, ha="center", va="center", bbox=answer, color=color, size=13)
+    ax.text(0.5, 0.8, "Clean images?", ha="center", va="center", bbox=box, size=13)
+    ax.spines[:].set_visible(False)
+
+
+def guide():
+    """Pictures of the cards of the guide."""
+    china, _ = (image / 255 for image in load_sample_images().images)
+    camera = GaussianNoise(25 / 255, random_state=0)
+    page = GaussianNoise(0.16, random_state=0).fit_transform(page_of_text()[None])
+    return {
+        "choose": drawing(plot_choice),
+        "denoisers": half_denoised(camera.fit_transform(china[None, 40:220, 60:312])),
+        "documents": half_denoised(page),
+        "signals": drawing(plot_signals),
+        "volumes": volume(),
+        "digits": digits(),
+        "train": drawing(plot_loss),
+        "evaluate": drawing(plot_scores),
+        "scale": in_tiles(china[100:310, 160:440]),
+    }
+
+
 def without_clean_data():
-    """Digits, denoised by networks that learnt from one copy, two copies and clean images."""
+    """Digits, denoised by networks that learned from one copy, two copies and clean images."""
     X_train, X_test = train_test_split(load_digits_images().images, random_state=0)
     noises = [GaussianNoise(0.3, clip=None, random_state=seed) for seed in (1, 2)]
     first, second = (noise.fit_transform(X_train) for noise in noises)
@@ -171,10 +290,11 @@ if __name__ == "__main__":
         pixels = (X[0][WINDOW] * 255).round().astype("uint8")
         Image.fromarray(pixels).save(IMAGES / f"photograph_{name}.jpg", quality=90, subsampling=0)
         print(f"{name}: {peak_signal_noise_ratio(X_clean, X):.1f} dB")
-    for name, card in thumbnails().items():
+    cards = {f"card_{name}": card for name, card in thumbnails().items()}
+    for name, card in {**cards, **{f"guide_{name}": x for name, x in guide().items()}}.items():
         pixels = Image.fromarray((card.clip(0, 1) * 255).round().astype("uint8"))
-        pixels.resize((560, 400)).save(IMAGES / f"card_{name}.jpg", quality=90)
-        print(f"card_{name}.jpg is drawn.")
+        pixels.resize((560, 400)).save(IMAGES / f"{name}.jpg", quality=85)
+        print(f"{name}.jpg is drawn.")
     wide = Image.fromarray((half_denoised(images["noisy"])[:336] * 255).round().astype("uint8"))
     wide.save(IMAGES.parent / "_static" / "social.jpg", quality=85)
     for draw in (folder, without_clean_data, intervals):

@@ -60,16 +60,16 @@ def _left_out(why):
     return False
 
 
-def fetch(folder):
-    """The folder of the package, whose hash is the one that this file names."""
-    command = ["npm", "pack", PACKAGE, "--json", "--prefer-offline", "--fetch-retries=1"]
+def fetch(folder, package=PACKAGE, integrity=INTEGRITY):
+    """The folder of a package of npm, if it has the hash that it should have."""
+    command = ["npm", "pack", package, "--json", "--prefer-offline", "--fetch-retries=1"]
     printed = subprocess.run(
         command, cwd=folder, check=True, capture_output=True, text=True, timeout=300
     ).stdout
     (archive,) = folder.glob("*.tgz")
     digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
-    if f"sha512-{digest}" != INTEGRITY:
-        raise RuntimeError(f"{PACKAGE} has the hash sha512-{digest}, not {INTEGRITY}: {printed}")
+    if f"sha512-{digest}" != integrity:
+        raise RuntimeError(f"{package} has the hash sha512-{digest}, not {integrity}: {printed}")
     with tarfile.open(archive) as opened:
         opened.extractall(folder, filter="data")
     return folder / "package"

@@ -29,8 +29,8 @@ options, _ = parser.parse_known_args()  # a notebook has arguments of its own
 # %%
 # Corrupt
 # -------
-# A noise is a transformer. It gives the same image the same noise every time, so all denoisers are
-# judged on the same noisy images.
+# Noise models are transformers. They give the same image the same noise every time, so all
+# denoisers are judged on the same noisy images.
 
 if options.data == "mnist":
     mnist = fetch_images("mnist")
@@ -60,9 +60,9 @@ print(f"Trained on {len(X_train)} images in {time.perf_counter() - start:.0f} s.
 # %%
 # Denoise and compare
 # -------------------
-# Filters have the same methods as the network and learn nothing. The width of the Gaussian filter
-# is the one with the highest PSNR on the training images. The peak signal-to-noise ratio (PSNR) is
-# in decibels, averaged over the test images; higher is better.
+# Filters have the same methods as the network but need no training. The width of the Gaussian
+# filter is the one with the highest PSNR on the training images. The peak signal-to-noise ratio
+# (PSNR) is in decibels, averaged over the test images; higher is better.
 
 X_denoised = {type(f).__name__: f.fit(X_train).predict(X_noisy) for f in filters}
 X_denoised["DenoisingAutoencoder"] = dae.predict(X_noisy)
@@ -80,6 +80,7 @@ print(f"\nThe autoencoder gains {gain:.1f} dB on the better filter.")
 # Look
 # ----
 
+# sphinx_gallery_thumbnail_path = "images/guide_digits.jpg"
 _, ax = plt.subplots(figsize=(5.4, 4.6))
 columns = dict(zip(["Gaussian", "median", "network"], X_denoised.values(), strict=True))
 DenoisingDisplay.from_predictions(X_test, X_noisy, columns, n_images=4, ax=ax)

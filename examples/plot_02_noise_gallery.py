@@ -2,7 +2,7 @@
 Noise gallery
 =============
 
-What does each noise do to an image, and what do its levels mean?
+What does noise do to an image, and what do its levels mean?
 
 There is one row per noise model, from weak to strong noise. The image is a small part of a color
 photograph. It shows that salt-and-pepper noise changes whole pixels, while masking noise changes

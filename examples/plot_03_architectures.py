@@ -3,12 +3,10 @@ Architectures side by side
 ==========================
 
 Which network suits which images? We train all five on the same digits, with the same noise and
-the same
-number of epochs.
+the same number of epochs.
 
 On such small images the dense network does well, because it sees all pixels at once and learns
-what a digit
-looks like. On large images the order changes.
+what a digit looks like. On large images the order changes.
 """
 
 import time

@@ -6,8 +6,7 @@ How many numbers does a network need to encode a digit, so that it can reconstru
 without noise?
 
 A grid search gives the answer. It scores each code size by cross-validation, for a network with a
-hidden layer
-and for a linear network, which can do no better than PCA.
+hidden layer and for a linear network, which can do no better than PCA.
 """
 
 import warnings

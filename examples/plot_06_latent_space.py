@@ -5,8 +5,7 @@ Look at the latent space
 What does a network encode about an image if it has only two numbers?
 
 An autoencoder with codes of two values learns to denoise digits. It never sees the labels, but
-its codes form
-groups.
+its codes form groups.
 """
 
 import warnings
@@ -35,7 +34,7 @@ dae.fit(X_train)
 # %%
 # Codes of noisy digits
 # ---------------------
-# The colours show the labels, which the network has not seen.
+# The colors show the labels, which the network has not seen.
 
 LatentSpaceDisplay.from_estimator(dae, noise.fit_transform(X_test), y_test)
 plt.show()
@@ -52,7 +51,7 @@ side = 12
 columns, rows = np.meshgrid(np.linspace(left, right, side), np.linspace(top, bottom, side))
 drawn = dae.decode(np.column_stack([columns.ravel(), rows.ravel()]))
 
-# A grey line between the images; then (row, column, y, x) becomes (row, y, column, x), one image.
+# A gray line between the images; then (row, column, y, x) becomes (row, y, column, x), one image.
 framed = np.pad(drawn, [(0, 0), (1, 0), (1, 0)], constant_values=0.5)
 chart = framed.reshape(side, side, 9, 9).swapaxes(1, 2).reshape(side * 9, side * 9)
 # sphinx_gallery_thumbnail_number = 2

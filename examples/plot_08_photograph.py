@@ -5,9 +5,8 @@ A photograph: crops and tiles
 How do you denoise a large image if there are only two to learn from?
 
 Train on crops. Here the network learns from small parts of one photograph and of the right half
-of another. Then it
-denoises the left half, which it has not seen. A network that looks only at neighbours takes
-images of any size.
+of another. Then it denoises the left half, which it has not seen. A network that looks only at
+neighbors takes images of any size.
 """
 
 import matplotlib.pyplot as plt
@@ -26,7 +25,7 @@ print("to train:", [image.shape for image in train], "to test:", test.shape)
 # Train on crops
 # --------------
 # ``patch_size`` is the side of the crops, which are drawn anew in every epoch. Pass images of
-# different sizes as a list. The noise level is 25 grey levels out of 255.
+# different sizes as a list. The noise level is 25 gray levels out of 255.
 
 noise = GaussianNoise(std=25 / 255, random_state=0)
 dae = DenoisingAutoencoder(

@@ -29,8 +29,8 @@ warnings.filterwarnings("ignore", category=ConvergenceWarning)
 # %%
 # Sound digits to learn from, and stained ones to find
 # ----------------------------------------------------
-# Every fifth test digit gets a grey stain of 3 × 3 pixels. The values of the stain are not
-# unusual: digits have grey pixels everywhere.
+# Every fifth test digit gets a gray stain of 3 × 3 pixels. The values of the stain are not
+# unusual: digits have gray pixels everywhere.
 
 X_train, X_test = train_test_split(load_digits_images().images, random_state=0)
 is_stained = np.arange(len(X_test)) % 5 == 0

@@ -1,12 +1,11 @@
 """
-Your own noise and network
-==========================
+Your own noise model and network
+================================
 
 What if skdae does not have your noise?
 
-Here a scratch runs across each image. The noise is a class with one method, and the network is an
-ordinary
-PyTorch module. Use them like those of skdae.
+Here a scratch runs across each image. The noise model is a class with one method, and the network
+is an ordinary PyTorch module. Use them like those of skdae.
 """
 
 import matplotlib.pyplot as plt
@@ -23,7 +22,7 @@ from skdae.plotting import DenoisingDisplay
 # ------------
 # ``_corrupt`` gets images of shape ``(n, height, width, channels)``: arrays in ``transform``, and
 # tensors during training. Use only methods that both have, and take random numbers from ``rng``.
-# Every noise also has the parameters ``clip``, ``when`` and ``random_state``.
+# Every noise model also has the parameters ``clip``, ``when`` and ``random_state``.
 
 
 class Scratch(BaseNoise):

@@ -2,13 +2,12 @@
 Denoise a photograph without training
 =====================================
 
-:class:`~skdae.PretrainedDenoiser` was trained on photographs, and its weights come with skdae. It
-denoises
-photographs of any size, in colour or grey, and estimates the noise level by itself.
+:class:`~skdae.PretrainedDenoiser` comes with its networks. It denoises photographs of any size, in
+color or gray, and sees the noise level by itself.
 """
 
 # %%
-# The photograph comes with scikit-learn. We add noise with a standard deviation of 35 grey levels
+# The photograph comes with scikit-learn. We add noise with a standard deviation of 35 gray levels
 # out of 255.
 import argparse
 import time

@@ -71,8 +71,8 @@ for name, X in {"PretrainedDenoiser": X_denoised, "GaussianFilter": blurred}.ite
     print(name, report, *(f"UserWarning: {warning.message}" for warning in caught), "", sep="\n")
 
 # %%
-# The picture shows why: the residual of the filter contains the roof. Its neighbouring pixels are
-# correlated, which the second picture shows as colour around the middle.
+# The picture shows why: the residual of the filter contains the roof. Its neighboring pixels are
+# correlated, which the second picture shows as color around the middle.
 
 ResidualDisplay.from_images(X_noisy, X_denoised).figure_.suptitle("PretrainedDenoiser")
 ResidualDisplay.from_images(X_noisy, blurred).figure_.suptitle("GaussianFilter")

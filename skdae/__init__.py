@@ -1,12 +1,13 @@
-"""Learned image denoising with the scikit-learn contract.
+"""Remove noise from images, with the scikit-learn API.
 
-Noise injectors (`skdae.noise`), denoising autoencoders (`skdae.DenoisingAutoencoder`), classical
-baselines (`skdae.filters`), image metrics and scorers (`skdae.metrics`), honest evaluation
-(`skdae.model_selection`), data sets (`skdae.datasets`), displays (`skdae.plotting`), and files
-without code (`skdae.save`, `skdae.load`).
+A pretrained network (`skdae.PretrainedDenoiser`), networks that you train
+(`skdae.DenoisingAutoencoder` and others), filters (`skdae.filters`), noise models (`skdae.noise`),
+image metrics and scorers (`skdae.metrics`), comparisons (`skdae.model_selection`), data sets
+(`skdae.datasets`), displays (`skdae.plotting`), and files without code (`skdae.save`,
+`skdae.load`).
 
-A name is imported when it is first used: `import skdae` takes no time, and noises, filters and
-metrics do not import torch.
+A name is imported when it is first used: `import skdae` takes no time, and noise models,
+filters and metrics do not import torch.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""The contract of every denoiser, and what it shares with noises and detectors."""
+"""What every denoiser offers, and what it shares with noise models and detectors."""
 
 import math
 from abc import ABC, abstractmethod
@@ -206,7 +206,7 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
             Noisy images; clean ones when `y` is None.
         y : array-like shaped like `X`, or None, default=None
             Clean images. With None, or a 1-D array of labels, `X` is clean; where the denoiser
-            learnt with a noise of its own, ``noise_`` corrupts it first, alike at every call.
+            learned with its own noise model, ``noise_`` corrupts it first, alike at every call.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             How much each image counts in the mean.
 

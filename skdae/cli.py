@@ -88,7 +88,7 @@ def _parser():
 
     noise_help = (
         "a standard deviation (values of 8-bit files are read as 0 to 1, so that 25 of 255 is "
-        "0.098; values of 16-bit files as 0 to 65535), or an injector as in Python, such as "
+        "0.098; values of 16-bit files as 0 to 65535), or a noise model as in Python, such as "
         "'PoissonGaussianNoise(gain=2.0, std=5.0)'"
     )
     part = command(denoise)
@@ -110,7 +110,7 @@ def _parser():
         "--adapt",
         type=_minutes,
         metavar="MINUTES",
-        help="first, go on training our network on the files themselves for so many minutes",
+        help="first, fine-tune our network on the files themselves for so many minutes",
     )
     part.add_argument("--save", metavar="MODEL", help="where to keep the adapted network")
 
@@ -199,7 +199,7 @@ def denoise(args):
 
 
 def train(args):
-    """Train a denoiser on noisy images, on noisy and clean ones, or on clean ones and a noise.
+    """Train a denoiser on noisy images, noisy and clean ones, or clean ones and a noise model.
 
     Of noisy images alone, the network of PretrainedDenoiser is adapted to them.
     """
@@ -306,7 +306,7 @@ def _parameters(model):
 
 
 def _print_net(denoiser):
-    """What a net learnt from, how well, and for which images."""
+    """What a net learned from, how well, and for which images."""
     last, plan = denoiser.history_[-1], denoiser.net_.plan
     size = "any size" if plan.any_size else "x".join(map(str, denoiser.image_shape_))
     print(f"image size: {size}")
@@ -448,7 +448,7 @@ def _denoiser(args, paths):
         return _ours(args, paths)
     if args.adapt is not None:
         raise ValueError(
-            "--adapt goes on from our network; leave --model away, or --adapt to denoise with it."
+            "--adapt fine-tunes our network; leave --model away, or --adapt to denoise with it."
         )
     return _saved(args)
 
@@ -582,20 +582,20 @@ def _are_equal(before, after):
 
 
 def _check_unit(model, dtype):
-    """Refuse counts where a network learnt values in [0, 1], or the other way round."""
+    """Refuse counts where a network learned values in [0, 1], or the other way round."""
     if dtype.kind not in "iu" or not hasattr(model, "scaling_"):
         return
     learnt_unit, is_unit = model.scaling_ == (0.0, 1.0), dtype == "uint8"
     if learnt_unit != is_unit:
         learnt = "values in [0, 1], as 8 bits are read" if learnt_unit else "counts"
         raise ValueError(
-            f"the model learnt from {learnt}, but this file has {8 * dtype.itemsize} bits "
+            f"the model learned from {learnt}, but this file has {8 * dtype.itemsize} bits "
             "per value; train a model on files like it."
         )
 
 
 def _check_unit_of_pairs(noisy, clean):
-    """Refuse 8 bits beside 16 bits, from which nothing is learnt that denoises either."""
+    """Refuse 8 bits beside 16 bits, from which nothing is learned that denoises either."""
     are_counts = noisy.kind in "iu" and clean.kind in "iu"
     if are_counts and (noisy == "uint8") != (clean == "uint8"):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Honest evaluation: comparisons, scorers that corrupt clean images, pipelines without noise."""
+"""Fair evaluation: comparisons, scorers that corrupt clean images, pipelines without noise."""
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
@@ -47,7 +47,7 @@ def compare(
 
     The clean images are corrupted once. In each fold, a clone of every denoiser learns from the
     training images and is scored on the others, which it has not seen. Filters and networks get
-    ``fit(X_noisy, X_clean)``; a network with a ``noise=`` of its own gets ``fit(X_clean)`` and
+    ``fit(X_noisy, X_clean)``; a network with its own ``noise=`` gets ``fit(X_clean)`` and
     corrupts the training images itself. Needs pandas (the extra ``pandas``).
 
     Parameters
@@ -68,7 +68,7 @@ def compare(
     groups : array-like of shape (n_samples,) or None, default=None
         Group of each image, for a splitter such as `sklearn.model_selection.GroupKFold`.
     per_fold : bool, default=False
-        Whether each fold has a row of its own. Otherwise, the scores are means over the folds.
+        Whether each fold has its own row. Otherwise, the scores are means over the folds.
 
     Returns
     -------
@@ -219,7 +219,7 @@ def denoising_scorer(
 
 
 def without_noise(pipeline: Any) -> Any:
-    """Return a fitted Pipeline without its noise injectors, ready to denoise real images.
+    """Return a fitted Pipeline without its noise models, ready to denoise real images.
 
     Parameters
     ----------

@@ -173,7 +173,7 @@ def test_pictures_of_every_kind_can_be_judged_for_harm(load):
     assert harm.psnr(pictures["moon"] / 255, pictures["moon"]) == 99
 
 
-@pytest.mark.parametrize("name", ["results.md"])
+@pytest.mark.parametrize("name", ["results.md", "real_noise.md", "images/results.svg"])
 def test_generated_pages_are_what_their_generator_writes(load, name, monkeypatch):
     pages = load("pages")
     page = pages.PAGES[name]()

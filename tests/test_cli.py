@@ -363,7 +363,7 @@ def test_adapts_by_time_and_keeps_the_network(here):
 
 def test_adapting_where_it_makes_no_sense(here, fails):
     fails("denoise noisy -o out --save net", "pass --adapt MINUTES")
-    fails("denoise noisy -o out --model model --adapt 1", "goes on from our network")
+    fails("denoise noisy -o out --model model --adapt 1", "fine-tunes our network")
     fails("denoise noisy -o out --adapt 1 --save noisy/a.png", "noisy/a.png")
     fails("denoise noisy -o out --adapt 1 --save no/where", "where")
     tifffile.imwrite("noisy/c.tif", counts((96, 96), 0)[1])
@@ -478,9 +478,9 @@ def test_model_of_another_bit_depth_is_refused(fails):
     tifffile.imwrite("deep.tif", counts[0], photometric="rgb")
     assert run("denoise noisy/a.png -o out.png --model net8") == 0
     assert run("denoise deep.tif -o out.tif --model net16") == 0
-    learnt = r"deep.tif: the model learnt from values in \[0, 1\], .* has 16 bits"
+    learnt = r"deep.tif: the model learned from values in \[0, 1\], .* has 16 bits"
     fails("denoise deep.tif -o no.tif --model net8", learnt)
-    learnt = "a.png: the model learnt from counts, but this file has 8 bits"
+    learnt = "a.png: the model learned from counts, but this file has 8 bits"
     fails("denoise noisy/a.png -o no.png --model net16", learnt)
     assert not Path("no.tif").exists()
     assert not Path("no.png").exists()

@@ -211,13 +211,15 @@ def numbers_of_noise(page):
 NOISES = ("PolyU", "FMD", "W2S", "Set12")
 
 
-def test_textbook_noise_of_the_first_pages_is_that_of_the_benchmarks(monkeypatch):
-    """Of real noise, they have the same numbers, for which `make real` needs data."""
+@pytest.fixture
+def results(monkeypatch):
+    """What the benchmarks have kept, as docs/pages.py reads it."""
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    import photographs
-    import quality
-    import weights
+    return docs_module("pages")
 
+
+def test_textbook_noise_of_the_first_pages_is_that_of_the_benchmarks(results):
+    photographs, quality, weights = results.photographs, results.quality, results.weights
     readme = numbers_of_noise(ROOT / "README.md")
     assert readme == numbers_of_noise(DOCS / "index.rst")
     assert {len(numbers) for numbers in readme.values()} == {4}
@@ -230,6 +232,93 @@ def test_textbook_noise_of_the_first_pages_is_that_of_the_benchmarks(monkeypatch
         nets["grey"]["psnr, seen"]["Set12"][place],
     ]
     assert [float(number) for number in readme["Set12"]] == pytest.approx(expected, abs=0.006)
+
+
+def test_real_noise_of_the_first_pages_is_that_of_the_benchmarks(results):
+    rows = {row["set"]: row for row in results.read("real.jsonl")}
+    methods = ("noisy", "NL means", "PretrainedDenoiser")
+    for page in (ROOT / "README.md", DOCS / "index.rst"):
+        told = numbers_of_noise(page)
+        for name, (noisy, filtered, _, denoised) in list(told.items())[:3]:
+            expected = [results.psnr(rows[name.lower()], method) for method in methods]
+            found = [float(x) for x in (noisy, filtered, denoised)]
+            assert found == pytest.approx(expected, abs=0.006)
+        oracles = re.search(r"reaches\s+([\d.]+),\s+([\d.]+)\s+and\s+([\d.]+)", page.read_text())
+        assert [float(number) for number in oracles.groups()] == pytest.approx(
+            [
+                results.psnr(rows[name], "best Gaussian of each image")
+                for name in ("polyu", "fmd", "w2s")
+            ],
+            abs=0.006,
+        )
+    text = (ROOT / "README.md").read_text()
+    wide = rows["fmd, wide field"]
+    for pattern, method in (
+        (r"and\s+([\d.]+)\s+on\s+three\s+wide-field", "best Gaussian of each image"),
+        (r"where\s+skdae\s+reaches\s+([\d.]+)", "PretrainedDenoiser"),
+    ):
+        assert float(re.search(pattern, text)[1]) == pytest.approx(
+            results.psnr(wide, method), abs=0.006
+        )
+
+
+def test_mnist_of_the_pages_is_that_of_the_benchmarks(results):
+    """The net that is the better one, and how long it has learned."""
+    rows = results.quality.read_results(results.quality.RESULTS)
+    net = rows["mnist / Gaussian / skdae"]["figures"]
+    for page in (ROOT / "README.md", DOCS / "guide/mnist.rst", DOCS / "guide/architectures.rst"):
+        text = " ".join(page.read_text().split())
+        assert f"{net['psnr']:.1f} dB" in text, page
+        assert re.search(rf"\b{net['seconds']:.0f} s\b|\b{net['seconds']:.0f} seconds", text), page
+        assert "6,000" in text
+    noisy = rows["mnist / Gaussian / noisy input"]["figures"]["psnr"]
+    assert f"from {noisy:.1f} dB" in " ".join((DOCS / "guide/mnist.rst").read_text().split())
+
+
+@pytest.mark.slow
+def test_the_page_on_mnist_runs_as_written(tmp_path, capsys):
+    """With the data, which the doctests of the page leave out."""
+    if not Path(os.environ.get("SKDAE_DATA", ""), "mnist.npz").is_file():
+        pytest.skip("MNIST is not in SKDAE_DATA")
+    text = (DOCS / "guide" / "mnist.rst").read_text().replace("# doctest: +SKIP", "")
+    namespace: dict = {}
+    for example in doctest.DocTestParser().get_examples(text):
+        exec(compile(example.source, "mnist.rst", "single"), namespace)
+        printed = capsys.readouterr().out
+        if re.fullmatch(r"[\d.]+ dB\n[\d.]+ dB\n", example.want):
+            numbers = [
+                [float(x) for x in re.findall(r"[\d.]+", y)] for y in (printed, example.want)
+            ]
+            assert numbers[0] == pytest.approx(numbers[1], abs=0.3)
+        elif example.want:
+            assert printed == example.want
+    plt.close("all")
+
+
+NUMBERS = {5: "five", 7: "seven", 9: "nine"}
+
+
+def test_counts_in_words_are_those_of_the_code():
+    n_filters = len([name for name in skdae.filters.__all__ if name.endswith("Filter")]) - 1
+    n_studies = len(list((ROOT / "examples" / "studies").glob("[a-e]_*.py")))
+    for page, count, noun in (
+        ("index.rst", len(LESSONS), "lessons"),
+        ("compared.rst", n_filters, ""),
+        ("../examples/course/index.rst", len(LESSONS), "short lessons"),
+        ("../examples/studies/index.rst", n_studies, "studies"),
+        ("../README.md", n_studies, "studies"),
+    ):
+        text = " ".join((DOCS / page).read_text().lower().split())
+        assert f"{NUMBERS.get(count, '')} {noun}".strip() in text, page
+
+
+def test_harm_of_readme_is_that_of_the_benchmarks(results):
+    pictures = results.read("harm.jsonl")
+    worse, changed, n_noisy = results.harm.count(pictures)
+    text = " ".join((ROOT / "README.md").read_text().split())
+    assert f"of {n_noisy} pictures" in text
+    assert f", {len(worse)} come out worse than they went in" in text
+    assert f", and {len(changed)} of {len(pictures)} clean ones are changed" in text
 
 
 def test_the_front_page_runs_as_written():

@@ -532,7 +532,7 @@ def refused():
         "start.jpg": (b"\xff\xd8\xff\xe0", "damaged, or of a kind"),
         "half.jpg": (saved(colours, "JPEG")[:40], "damaged, or of a kind"),
         "lossless.jpg": (imagecodecs.ljpeg_encode(pixels_of(16, 16)), "damaged, or of a kind"),
-        "cmyk.jpg": (saved(colours.convert("CMYK"), "JPEG"), "colours are CMYK"),
+        "cmyk.jpg": (saved(colours.convert("CMYK"), "JPEG"), "colors are CMYK"),
         "bits.jpg": (
             # The frame says 12 bits; Pillow's own message would name a buffer.
             saved(colours, "JPEG").replace(b"\xff\xc0\0\x11\x08", b"\xff\xc1\0\x11\x0c"),
@@ -548,8 +548,8 @@ def refused():
         "sound.webp": (b"RIFF" + bytes(40), "damaged, or of a kind"),
         "start.tif": (b"II*\0", "damaged"),
         "cut.tif": (tiffs(pixels_of(16, 16))[:-100], "damaged|corrupt|failed|expected"),
-        "cmyk.tif": (tiffs(pixels_of(8, 8, 4), photometric="separated"), "colours are SEPARATED"),
-        "palette.tif": (saved(colours.convert("P"), "TIFF"), "colours are PALETTE"),
+        "cmyk.tif": (tiffs(pixels_of(8, 8, 4), photometric="separated"), "colors are SEPARATED"),
+        "palette.tif": (saved(colours.convert("P"), "TIFF"), "colors are PALETTE"),
         "int32.tif": (tiffs(pixels_of(8, 8).astype(np.int32)), "pixels are int32 of 32 bits"),
         "uint32.tif": (tiffs(pixels_of(8, 8).astype(np.uint32)), "pixels are uint32 of 32 bits"),
         "packed.tif": (tiffs(**packed(pixels_of(8, 8) >> 4, 4)), "uint8 of 4 bits"),

@@ -487,7 +487,7 @@ COLOUR = np.random.default_rng(0).random((12, 16, 3))
 )
 @pytest.mark.parametrize("image", [COLOUR, torch.from_numpy(COLOUR), COLOUR[..., [0, 1, 2, 2]]])
 def test_one_colour_image_is_refused_where_a_batch_belongs(estimator, image):
-    with pytest.raises(ValueError, match=r"one colour image, .* Pass X\[None\].* X\[..., None\]"):
+    with pytest.raises(ValueError, match=r"one color image, .* Pass X\[None\].* X\[..., None\]"):
         clone(estimator).fit(image)
 
 

@@ -190,7 +190,7 @@ def test_masking_fraction_out_of_range_is_refused(masked_fraction):
 
 
 def test_bad_images_are_refused():
-    with pytest.raises(ValueError, match="one pixel has no neighbours"):
+    with pytest.raises(ValueError, match="one pixel has no neighbo"):
         small().fit(np.zeros((4, 1, 1)))
     with pytest.raises(ValueError, match="minimum of 2 is required"):
         small(architecture=Dense((4,))).fit(np.zeros((1, 8, 8)))

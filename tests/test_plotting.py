@@ -609,7 +609,7 @@ def test_noise_of_images_lies_on_the_line_of_its_estimate(pairs):
 
 
 def test_noise_that_is_not_a_line_is_refused():
-    with pytest.raises(ValueError, match="cannot be stabilised"):
+    with pytest.raises(ValueError, match="cannot be stabilized"):
         NoiseDisplay([1.0], [1.0], Brighten())
     with pytest.raises(ValueError, match="variances has shape"):
         NoiseDisplay([1.0, 2.0], [1.0], GaussianNoise())

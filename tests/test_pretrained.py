@@ -381,7 +381,7 @@ def test_a_mean_without_noise_keeps_the_range():
         ({"weights": "photograph"}, "Did you mean 'photographs'"),
         ({"noise": -0.1}, "noise"),
         ({"noise": "estimated"}, "Did you mean 'estimate'"),
-        ({"noise": SaltPepper()}, "cannot be stabilised"),
+        ({"noise": SaltPepper()}, "cannot be stabilized"),
         ({"noise": GaussianNoise((0, 0.1))}, "not a range"),
         ({"noise": SpeckleNoise((0, 0.1))}, "not a range"),
         ({"tile_size": 8}, "tile_size=8 is no larger than the overlap"),

@@ -183,7 +183,7 @@ def test_signals_and_tiny_images_are_judged_too():
     [
         ("gaussian", ValueError, "'noise' parameter"),
         (-0.1, ValueError, "'noise' parameter"),
-        (SpeckleNoise(0.1), ValueError, "cannot be stabilised"),
+        (SpeckleNoise(0.1), ValueError, "cannot be stabilized"),
         (GaussianNoise((0.1, 0.2)), ValueError, "of one level"),
         (PoissonNoise, ValueError, "'noise' parameter"),
     ],

@@ -325,7 +325,7 @@ def test_what_is_no_array_names_the_ways(images):
         (OnDisk(X[:1].repeat(400, 0)[..., 0]), X[:, :5, 0], r"y has shape \(400, 5\)"),
         (OnDisk(X), X[:200], r"y has shape \(200, 8, 8\)"),
         (OnDisk(X), np.arange(300), "inconsistent numbers"),
-        (OnDisk(RNG.random((60, 70, 3), np.float32)), None, "looks like one colour image"),
+        (OnDisk(RNG.random((60, 70, 3), np.float32)), None, "looks like one color image"),
         (OnDisk(X.astype(complex)), None, "not numbers"),
     ],
 )

@@ -215,7 +215,7 @@ def test_other_units_are_warned_about():
     [
         ("guess", "'noise' parameter"),
         (0.1, "'noise' parameter"),
-        (NoiseSequence([PoissonNoise()]), "cannot be stabilised"),
+        (NoiseSequence([PoissonNoise()]), "cannot be stabilized"),
         (PoissonNoise(peak=(5, 10)), "of one level, not a range"),
         (PoissonGaussianNoise(gain=-1), "'gain' parameter"),
     ],

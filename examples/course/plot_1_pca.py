@@ -70,8 +70,6 @@ print("variances of components 8 and 9: {:.3f} and {:.3f}".format(*variances))
 #
 # Reconstructions from 8 values
 
-# sphinx_gallery_thumbnail_number = 2
-
 DenoisingDisplay.from_predictions(X_test, X_test, X_rebuilt, metric="mse", input_label="input")
 plt.show()
 

@@ -6,7 +6,7 @@
 against noise, and what lies between two codes.
 
 A dense network connects every pixel with every hidden value. A convolutional network first looks
-at small neighbourhoods, with the same weights everywhere, and then makes the code.
+at small neighborhoods, with the same weights everywhere, and then makes the code.
 """
 
 import matplotlib.pyplot as plt

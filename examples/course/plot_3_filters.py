@@ -30,8 +30,8 @@ photographs = np.stack(load_sample_images().images)[:, 150:406, 200:584].mean(ax
 X = photographs.reshape(2, 4, 64, 6, 64).swapaxes(2, 3).reshape(-1, 64, 64)
 
 # %%
-# Four noises
-# -----------
+# Four noise models
+# -----------------
 # Speckle multiplies the image, salt and pepper replaces pixels, and stripes shift whole rows.
 
 noises = {
@@ -68,7 +68,7 @@ print(psnr.round(1).to_string())
 
 # %%
 # No filter is the best everywhere. The median ignores extreme values, so it is far ahead on
-# salt and pepper, and behind the mean on the other noises. The bilateral filter averages similar
+# salt and pepper, and behind the mean on the other three. The bilateral filter averages similar
 # pixels only: it keeps edges, and salt and pepper as well. Stripes look like structure, and the
 # filters gain least.
 #
@@ -78,7 +78,7 @@ print(psnr.round(1).to_string())
 #
 # .. dropdown:: Answer
 #
-#     A white pixel on a dark ground has no similar neighbours, so the average consists of the pixel
+#     A white pixel on a dark ground has no similar neighbors, so the average consists of the pixel
 #     itself. The filter takes it for an edge.
 #
 # 2. What do you know about stripes that none of these filters uses?

@@ -5,7 +5,7 @@
 **You will learn** how to train a network that enlarges images, why it beats interpolation, and
 what it cannot know.
 
-Lower resolution is one more way to spoil an image, so it is an injector, too: ``Downsample``
+Lower resolution is one more way to spoil an image, so it is a noise model, too: ``Downsample``
 replaces each pixel of a block of 2 × 2 by their mean. The image keeps its size, so enlarging is
 denoising: a small image is first enlarged by repeating its pixels, and a network then does better.
 """

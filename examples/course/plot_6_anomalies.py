@@ -59,6 +59,7 @@ plt.show()
 # The errors of all test digits
 # -----------------------------
 
+# sphinx_gallery_thumbnail_number = 2
 figure, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
 for ax, (name, score) in zip(axes, scores.items(), strict=True):
     bins = np.linspace(0, -score.min(), 30)

@@ -43,7 +43,7 @@ plt.show()
 # %%
 # Error and sharpness
 # -------------------
-# As a measure of sharpness we take the mean difference of neighbouring rows, relative to that of
+# As a measure of sharpness we take the mean difference of neighboring rows, relative to that of
 # the clean digits.
 
 

@@ -4,7 +4,7 @@
 
 **You will learn** how a network learns to denoise from noisy images alone, and what that takes.
 
-Nobody has ever seen some images without noise. What can take the place of the clean target?
+Some scenes have never been seen without noise. What can take the place of the clean target?
 """
 
 import matplotlib.pyplot as plt
@@ -31,7 +31,7 @@ X_noisy = third.fit_transform(X_test)
 # Five targets for one network
 # ----------------------------
 # If the noise is Gaussian, and of a known strength, more of it makes two noisy copies of one.
-# Noise2Void hides single pixels and predicts them from their neighbours.
+# Noise2Void hides single pixels and predicts them from their neighbors.
 
 net = UNet((8, 16), residual=False)
 shared = {"max_epochs": 12, "lr": 2e-3, "random_state": 0}
@@ -74,8 +74,8 @@ for name, X in {"noisy": X_noisy, **X_denoised}.items():
 #     The noise of the second copy cannot be predicted from the first. The best that the network can
 #     do under the squared error is to predict the mean of the target, which is the clean image.
 #
-# 2. Set ``clip=(0, 1)`` in all four noises. How far behind clean targets is the second copy now,
-#    and can you still trust the noisy judge?
+# 2. Set ``clip=(0, 1)`` in all four noise models. How far behind clean targets is the second copy
+#    now, and can you still trust the noisy judge?
 #
 # .. dropdown:: Answer
 #
@@ -90,6 +90,6 @@ for name, X in {"noisy": X_noisy, **X_denoised}.items():
 #
 # .. dropdown:: Answer
 #
-#     Two copies with different stripes still do. Noise2Void does not: the neighbours in the same
+#     Two copies with different stripes still do. Noise2Void does not: the neighbors in the same
 #     stripe reveal the noise of a hidden pixel. Nor does more Gaussian noise, which leaves the
 #     stripes the same in both copies.

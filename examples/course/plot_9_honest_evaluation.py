@@ -95,7 +95,7 @@ print(pd.DataFrame({name: table["psnr"] for name, table in scores.items()}).roun
 # .. dropdown:: Answer
 #
 #     ``GroupKFold``, with the number of the photograph as group. Patches of one photograph share
-#     texture, light and camera, and neighbouring ones may overlap.
+#     texture, light and camera, and neighboring ones may overlap.
 #
 # 2. The noise of your images lies between σ = 0.05 and 0.6. How do you train, and how do you
 #    report?

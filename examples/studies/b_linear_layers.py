@@ -14,7 +14,7 @@ digits that are correct but blurred. Noise and layer sizes are not stated. Here 
 layers have 512, 256, 128, 64 and 32 units.
 
 Then it enlarged small digits without noise, with fewer layers and ReLU, and reports a loss below
-0.02. This cannot be the BCE of grey digits, which is at least the entropy of their pixels. It can
+0.02. This cannot be the BCE of gray digits, which is at least the entropy of their pixels. It can
 be a mean squared error.
 """
 

@@ -3,12 +3,12 @@
 =====================================
 
 .. figure:: /images/studies/d_gaussian.png
-    :alt: Six small colour photographs with Gaussian noise, and the results of two filters and three
+    :alt: Six small color photographs with Gaussian noise, and the results of two filters and three
         networks. The network with a code is blurred, U-Net and pix2pix are sharper.
 
     Gaussian noise, and the mean absolute error of each result.
 
-The study took 4,000 faces (CelebA) of 28 × 28 pixels in colour, three quarters of them to train
+The study took 4,000 faces (CelebA) of 28 × 28 pixels in color, three quarters of them to train
 on, and four noises. Its convolutional network with a code of 100 values was **worse than the mean
 and the median filter on all four**, by mean absolute error (MAE). With pix2pix the blur was gone;
 on salt and pepper, the error was up to 12 times smaller. Other numbers are not stated.

@@ -136,8 +136,8 @@ def save(estimator: BaseEstimator, path: str | os.PathLike) -> None:
     ------
     TypeError
         If the estimator holds what would need code from outside skdae to come back: a module,
-        loss, optimizer class, callback or noise of your own, or another estimator of scikit-learn.
-        The message names it.
+        loss, optimizer class, callback or noise model of yours, or another estimator of
+        scikit-learn. The message names it.
     ValueError
         If a parameter is out of range.
     OSError
@@ -150,7 +150,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike) -> None:
     Notes
     -----
     Weights are stored as they are; the state of the optimizer is not, so `partial_fit` on a loaded
-    denoiser begins with a fresh one. `joblib.dump` keeps estimators with code of your own, but its
+    denoiser begins with a fresh one. `joblib.dump` keeps estimators with your own code, but its
     files run code when they are loaded, and should only be loaded from those you trust.
 
     Examples

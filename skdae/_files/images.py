@@ -108,7 +108,7 @@ def read_image(path):
     Raises
     ------
     ValueError
-        If it is damaged, is not a PNG, JPEG, TIFF, BMP or WebP file, or holds what pixels in grey
+        If it is damaged, is not a PNG, JPEG, TIFF, BMP or WebP file, or holds what pixels in gray
         or RGB, of 8 to 16 bits or floats, cannot stand for.
     OSError
         If it cannot be read.
@@ -198,13 +198,13 @@ class ImageFile:
     def images(self):
         """The pages without alpha, ``(height, width)`` or ``(height, width, n_channels)``.
 
-        What is transparent has the colours of the nearest pixel that is not.
+        What is transparent has the colors of the nearest pixel that is not.
         """
         images = [_filled(page[..., self._colours], self._hidden(page)) for page in self.pages]
         return [image[..., 0] if self.n_colours == 1 else image for image in images]
 
     def _hidden(self, page):
-        """Which pixels are transparent, whatever their colours are."""
+        """Which pixels are transparent, whatever their colors are."""
         return (page[..., self.alpha] == 0).any(axis=-1)
 
     def replaced(self, images):

@@ -1,7 +1,7 @@
 """PNG, JPEG, BMP and WebP: their pixels, and the same file with others.
 
 What is written is the file as it was, chunk by chunk and segment by segment, with other pixels in
-it. So size, bit depth, colour profile, EXIF, alpha and whatever else it has are kept.
+it. So size, bit depth, color profile, EXIF, alpha and whatever else it has are kept.
 """
 
 import io
@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-CONVERT = "convert it to grey or RGB with 8 or 16 bits first"
+CONVERT = "convert it to gray or RGB with 8 or 16 bits first"
 
 
 def _with_samples(array):
@@ -44,7 +44,7 @@ def read_png(content, pillow, imagecodecs):
     if b"acTL" in kinds:
         raise ValueError("it is an animation; save its frames as files of their own")
     if colour not in (0, 2, 4, 6) or b"tRNS" in kinds:
-        raise ValueError(f"it has a palette, or one transparent colour; {CONVERT}")
+        raise ValueError(f"it has a palette, or one transparent color; {CONVERT}")
     if depth < 8:
         raise ValueError(f"it has {depth} bit(s) per value; {CONVERT}")
     if width * height > 2 * (pillow.MAX_IMAGE_PIXELS or np.inf):
@@ -99,7 +99,7 @@ _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
 def read_jpeg(content, pillow):
-    """JPEG in grey, YCbCr or RGB; the segments of applications, its tables and sampling are kept.
+    """JPEG in gray, YCbCr or RGB; the segments of applications, its tables and sampling are kept.
 
     Of several pictures, as cameras and telephones store them, it is the first.
     """
@@ -108,7 +108,7 @@ def read_jpeg(content, pillow):
         raise ValueError(f"it is a JPEG of {bits} bits, which Pillow does not read; {CONVERT}")
     image = pillow.open(io.BytesIO(content))
     if image.mode not in ("L", "RGB"):
-        raise ValueError(f"its colours are {image.mode}, those of print; {CONVERT}")
+        raise ValueError(f"its colors are {image.mode}, those of print; {CONVERT}")
     options = {
         "qtables": _tables(image),
         "subsampling": _sampling(image.layer),
@@ -158,7 +158,7 @@ def _encode_jpeg(content, pillow, options, pages):
 
 def _is_kept(marker, data):
     """Whether a segment says nothing about how the pixels are stored."""
-    # Adobe's, which tells the colours as they were, and the list of other pictures.
+    # Adobe's, which tells the colors as they were, and the list of other pictures.
     is_other = marker == _ADOBE or data[4:8] == b"MPF\0"
     return marker == _COMMENT or (marker in _APPLICATIONS and not is_other)
 
@@ -179,12 +179,12 @@ def _segments(content):
 
 
 def read_bmp(content, pillow):
-    """BMP in grey or RGB that is not packed; everything but the values of its colours is kept."""
+    """BMP in gray or RGB that is not packed; everything but the values of its colors is kept."""
     image = pillow.open(io.BytesIO(content))
     packing, (*_, width, height), offset, (order, *rest) = image.tile[0]
     bits, n_grey = (int.from_bytes(content[i : i + 2], "little") for i in (28, 46))
     is_plain = packing == "raw" and content[14] >= 40 and bits == 8 * len(order)
-    # Of a palette of fewer grey values, the others do not exist.
+    # Of a palette of fewer gray values, the others do not exist.
     modes = ("RGB", "RGBA", "L") if n_grey in (0, 256) else ("RGB", "RGBA")
     if not is_plain or image.mode not in modes:
         raise ValueError(f"it has a palette, is packed, or has less than 8 bits; {CONVERT}")

@@ -33,7 +33,7 @@ def read_tiff(content, tifffile, imagecodecs):
         n_values = sum(series.size for series in tiff.series) if is_stack else 0
         if len(kinds) != 1 or n_values > sum(page.size for page in pages):
             raise ValueError(
-                "it has no pages, pages in grey and in colour, or a stack behind its first "
+                "it has no pages, pages in gray and in color, or a stack behind its first "
                 "page; save it as a TIFF file with plain pages"
             )
         [(n_samples, alpha, is_rgb)] = kinds
@@ -53,7 +53,7 @@ def _kind(page):
     is_jpeg = page.compression in _JPEG
     if page.photometric not in ((0, 1, _RGB, _YCBCR) if is_jpeg else (0, 1, _RGB)):
         name = getattr(page.photometric, "name", page.photometric)
-        raise ValueError(f"its colours are {name}; {CONVERT}")
+        raise ValueError(f"its colors are {name}; {CONVERT}")
     if not _is_known(page.dtype, page.bitspersample):
         raise ValueError(
             f"its pixels are {page.dtype} of {page.bitspersample} bits; expected integers of 8 to "

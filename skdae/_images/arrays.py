@@ -64,7 +64,7 @@ def as_array(X, name="X"):
         is_short = X.is_floating_point() and X.element_size() < 4
         return (X.float() if is_short else X).numpy(force=True)
     if hasattr(type(X), "getbands"):
-        # A PIL image; of one with a palette, the colours.
+        # A PIL image; of one with a palette, the colors.
         return np.asarray(X.convert() if X.mode == "P" else X)
     has_dtype = hasattr(type(X), "dtype") and isinstance(X.dtype, np.dtype)
     if has_dtype or not holds_array(X):

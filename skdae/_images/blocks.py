@@ -79,7 +79,7 @@ def tiles(length: int, tile: int, stride: int, radius: int) -> list[tuple[int, i
 
 
 def overlap(stride, radius):
-    """How far tiles reach into their neighbours: the radius, up to a multiple of the stride."""
+    """How far tiles reach into their neighbors: the radius, up to a multiple of the stride."""
     return -(-radius // stride) * stride
 
 
@@ -300,13 +300,13 @@ def run_part(block, estimator, method, start, **params):
 
 
 def _whole_strides(sizes, stride, radius):
-    """Sizes of chunks that begin at multiples of a stride and hold the overlap of neighbours."""
+    """Sizes of chunks that begin at multiples of a stride and hold the overlap of neighbors."""
     length, margin = sum(sizes), overlap(stride, radius)
     if all(n % stride == 0 and n >= margin for n in sizes[:-1]) and sizes[-1] >= margin:
         return sizes
     n_chunks = max(1, length // max(*sizes, margin, 1))
     while True:
-        # Of one size, as zarr has it, but for the last, which lends its neighbour the overlap, too.
+        # Of one size, as zarr has it, but for the last, which lends its neighbor the overlap, too.
         size = -(-length // (n_chunks * stride)) * stride
         rest = length - (n_chunks - 1) * size
         if n_chunks == 1 or rest >= max(margin, 1):

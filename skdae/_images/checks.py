@@ -68,9 +68,9 @@ def check_images(X, *, name="X", min_samples=1, estimator=None, channel_axis="au
     if may_be_one and X.shape[2] in (3, 4) and X.shape[2] < min(X.shape[:2]):
         n, height, width = X.shape
         raise ValueError(
-            f"{name} has shape {X.shape}, which looks like one colour image, not {n} grey ones of "
+            f"{name} has shape {X.shape}, which looks like one color image, not {n} gray ones of "
             f"{height} × {width}. Pass {name}[None] for a batch of that one image, or "
-            f"{name}[..., None] if they are {n} grey images."
+            f"{name}[..., None] if they are {n} gray images."
         )
     return X
 

@@ -18,7 +18,7 @@ _MOST_CHANNELS = 16
 # Rows of fewer values than a square of this side do not tell whether they are images.
 _LEAST_SIDE = 8
 
-# Rows that are looked at to tell it, and how much more alike neighbours in columns have to be.
+# Rows that are looked at to tell it, and how much more alike neighbors in columns have to be.
 _N_ROWS, _ALIKE, _ORDERED = 16, 0.95, 0.8
 
 
@@ -171,14 +171,14 @@ def _shape_of_rows(X):
 def _look_like_images(X, side):
     """Whether values one row of an image apart are more alike than those half a row apart.
 
-    Rows without any order, in which neighbours are no more alike, tell nothing, and may be images.
+    Rows without any order, in which neighbors are no more alike, tell nothing, and may be images.
     """
     beside, below, far = _differences(X, (1, side, side // 2))
     return not beside < _ALIKE * far < below
 
 
 def has_order(X):
-    """Whether neighbours in flat rows are more alike than values half a row apart.
+    """Whether neighbors in flat rows are more alike than values half a row apart.
 
     So they are in signals and images, and not in tables.
     """
@@ -226,7 +226,7 @@ def _check_image_shape(own_shape, image_shape):
 
 
 def guess_image_shape(n_features):
-    """A square grey image where that is possible, otherwise a signal."""
+    """A square gray image where that is possible, otherwise a signal."""
     side = math.isqrt(n_features)
     return (side, side) if side * side == n_features else (n_features,)
 

@@ -159,7 +159,7 @@ def check_image_list(X, name="X", channel_axis="auto"):
     if len(shapes) > 1:
         raise ValueError(
             f"{name} mixes images of different kinds, of shapes {[*shapes.values()][:2]}; pass "
-            "only grey ones (height, width), or only colour ones (height, width, n_channels) with "
+            "only gray ones (height, width), or only color ones (height, width, n_channels) with "
             "the same number of channels."
         )
     return of_one_kind(images)

@@ -68,7 +68,7 @@ def is_far(seen, fitted):
     (low, high), (least, most) = seen, fitted
     width = most - least
     if _IS_PART.get():
-        # Its neighbours may be lighter or darker.
+        # Its neighbors may be lighter or darker.
         low, high = min(low, least), max(high, most)
     # Noise may reach far beyond the images; other units are further away than that. Images of one
     # value have none, and smooth ones may be narrow, but not of small values alone.

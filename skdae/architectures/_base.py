@@ -105,7 +105,7 @@ class Autoencoder(nn.Module):
 
 
 class Float32(nn.Module):
-    """Run a layer in float32 under autocast, so that the output keeps its fine grey levels."""
+    """Run a layer in float32 under autocast, so that the output keeps its fine gray levels."""
 
     def __init__(self, layer: nn.Module):
         super().__init__()

@@ -68,7 +68,7 @@ class _Subpixel(nn.Module):
 
 
 class _Up(nn.Module):
-    """Nearest-neighbour upsampling by `scale`, then a convolution of the same size.
+    """Nearest-neighbor upsampling by `scale`, then a convolution of the same size.
 
     Computed at the low resolution (Shi et al. 2016, "Is the deconvolution layer the same as a
     convolutional layer?"): each output pixel of a block of ``scale × scale`` becomes an output

@@ -203,7 +203,7 @@ class _BlindModule(nn.Module):
     def remove(self, x):
         """Denoised batch of images with a map."""
         images, level = x[:, : self.n_channels], x[:, self.n_channels :]
-        # From half a grey level to a whole one.
+        # From half a gray level to a whole one.
         share = (2 * level / LEVEL_STEP - 1).clamp(0, 1)
         return images + share * (self.remover(x) - images)
 

@@ -41,7 +41,7 @@ def weights_folder(digest: str) -> Path:
 class Pretrained(_ResidualArchitecture):
     r"""A network with pretrained weights, to start from.
 
-    It takes noisy images in [0, 1], grey or with three colors, and returns denoised ones. It sees
+    It takes noisy images in [0, 1], gray or with three colors, and returns denoised ones. It sees
     the level of the noise by itself; or an optional further channel contains the standard deviation
     :math:`\sigma` of the noise of each pixel. ``skdae/weights/README.md`` says what it was trained
     on, and how well it does.
@@ -49,7 +49,7 @@ class Pretrained(_ResidualArchitecture):
     Parameters
     ----------
     weights : str or path, default="photographs"
-        "photographs", which are two networks, for grey and for colour images; the name of one of
+        "photographs", which are two networks, for gray and for color images; the name of one of
         them, "photographs-grey" or "photographs-colour"; or the path of a file like theirs without
         ``.safetensors``.
 
@@ -97,10 +97,10 @@ class Pretrained(_ResidualArchitecture):
         *sides, n_channels = output_shape
         if n_channels not in (1, 3) or len(sides) != 2 or tuple(sides) != tuple(input_shape[:2]):
             raise ValueError(
-                "The pretrained networks are for grey and colour images and targets of the same "
+                "The pretrained networks are for gray and color images and targets of the same "
                 f"size, but the input has shape {tuple(input_shape)} and the target "
                 f"{tuple(output_shape)} (height, width, channels); pass one image as X[None], "
-                "other channels and slices of volumes one by one as grey images, or use "
+                "other channels and slices of volumes one by one as gray images, or use "
                 'architecture="unet".'
             )
         architecture, weights = self._read(n_channels)

@@ -13,8 +13,8 @@ from .._files.images import find_images, n_pages, read_image
 class ImageFiles(Sequence):
     """Image files as a sequence of arrays that are read when they are used.
 
-    Denoisers, noises, metrics and displays accept it in place of a list of images. It needs the
-    extra ``images``.
+    Denoisers, noise models, metrics and displays accept it in place of a list of images. It needs
+    the extra ``images``.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class ImageFiles(Sequence):
         If a file is missing.
     ValueError
         If a folder holds no image files; when an image is used, if its file is damaged, or is not
-        one with 8 to 16 bits or floats in grey or RGB.
+        one with 8 to 16 bits or floats in gray or RGB.
 
     Warns
     -----
@@ -50,10 +50,10 @@ class ImageFiles(Sequence):
     dtype of the file: `uint8`, which denoisers take as ``value / 255``, `int8`, `uint16`, `int16`,
     or floats. Alpha is left out, and where it is 0, an image has the colors of the nearest pixel
     that is visible. Other bands, such as near infrared, are channels. Each page of a TIFF file is
-    an image of its own. The one file that was read last is kept.
+    a separate image. The one file that was read last is kept.
 
     The `fit` of a network reads them in parts where they do not fit into memory. `predict` and
-    filters read all images; where these do not fit, go on in parts: ``for image in files:
+    filters read all images; where these do not fit, proceed in parts: ``for image in files:
     denoiser.predict([image])``.
 
     Examples

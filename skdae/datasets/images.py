@@ -46,7 +46,7 @@ _SOURCES = {
         60000,
         10000,
         "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot",
-        "Fashion-MNIST: articles of clothing. Zalando Research. MIT licence.",
+        "Fashion-MNIST: articles of clothing. Zalando Research. MIT license.",
     ),
     "cifar10": _Source(
         "CIFAR_10",
@@ -54,7 +54,7 @@ _SOURCES = {
         50000,
         10000,
         "airplane,automobile,bird,cat,deer,dog,frog,horse,ship,truck",
-        "CIFAR-10: small colour photographs. Krizhevsky 2009. For research.",
+        "CIFAR-10: small color photographs. Krizhevsky 2009. For research.",
     ),
 }
 

@@ -51,7 +51,7 @@ class JInvariantScorer:
         replaced pixels when it is small.
     image_shape : tuple of int or None, default=None
         ``(height, width)``, ``(height, width, n_channels)`` or ``(length,)`` of flat rows. None
-        means the shape that the denoiser knows from its fit, else a square grey image, or a 1-D
+        means the shape that the denoiser knows from its fit, else a square gray image, or a 1-D
         signal where the number of values is not a square.
 
     Raises
@@ -66,9 +66,9 @@ class JInvariantScorer:
     Notes
     -----
     All channels of a pixel are hidden together. `uint8` reaches the denoiser as floats in [0, 1].
-    Noise that neighbours share (stripes, occlusion), that shifts the mean (salt alone), or that
+    Noise that neighbors share (stripes, occlusion), that shifts the mean (salt alone), or that
     was clipped breaks the assumption. A denoiser that hardly changes its input is judged too
-    well, because here it gets the mean of the neighbours where it would keep the noise.
+    well, because here it gets the mean of the neighbors where it would keep the noise.
 
     References
     ----------
@@ -147,7 +147,7 @@ def _neighbour_means(images):
     axes = [axis for axis in range(1, images.ndim - 1) if images.shape[axis] > 1]
     if not axes:
         raise ValueError(
-            "Images of one pixel have no neighbours to guess from; pass image_shape= if the rows "
+            "Images of one pixel have no neighbors to guess from; pass image_shape= if the rows "
             "hold more, or score against clean images with denoising_scorer."
         )
     # Beyond the border, "mirror" has the pixel inside of it; "reflect" would show the pixel itself.

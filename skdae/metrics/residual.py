@@ -59,7 +59,7 @@ _CAUSES = {
     ),
     "noise_correlated": (
         "In {} images, the noise is correlated between pixels, as that of stripes, compression "
-        "and upscaling is. Models of independent noise, and denoisers that learnt from such, do "
+        "and upscaling is. Models of independent noise, and denoisers that learned from such, do "
         "not fit to it."
     ),
 }
@@ -88,7 +88,7 @@ class ResidualReport:
         Rank correlation between the means of the quarters of rows, and of columns: about 0, unless
         the noise has streaks.
     autocorrelation : ndarray of shape (n_samples,)
-        That between neighbours with the largest absolute value. A denoiser that takes its
+        That between neighbors with the largest absolute value. A denoiser that takes its
         prediction from the pixels around leaves it slightly below 0.
     correlation : ndarray of shape (n_samples,)
         That with the denoised image.
@@ -289,7 +289,7 @@ def _judge(noisy, denoised, noise):
     """The measures and flags of one image."""
     residual = standardized_residual(noisy, denoised, noise)
     squares = residual**2
-    # Along rows and columns, not from colour to colour.
+    # Along rows and columns, not from color to color.
     slope = np.hypot(*(gaussian_filter(denoised, (1.5, 1.5, 0), order=o) for o in _SLOPES))
     smooth = slope <= np.median(slope)
     around = autocorrelation(residual, 1)

@@ -219,7 +219,7 @@ def injectors(estimator):
 
 
 def learnt_noise(estimator):
-    """The noise with which an estimator learnt to denoise, unless it corrupts images itself."""
+    """The noise with which an estimator learned to denoise, unless it corrupts images itself."""
     return None if injectors(estimator) else fitted_attribute(estimator, "noise_")
 
 

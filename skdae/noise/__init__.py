@@ -1,4 +1,4 @@
-"""Noise injectors: transformers that corrupt clean images.
+"""Noise models: transformers that corrupt clean images.
 
 In `transform`, the noise of an image is a function of its pixels and the seed: the same image gets
 the same noise in every fold, order, batch and process, and two different images never share one.

@@ -1,4 +1,4 @@
-"""What all noise injectors share: checks, seeds, clipping, and one verb for arrays and tensors."""
+"""What all noise models share: checks, seeds, clipping, and one verb for arrays and tensors."""
 
 import copy
 import inspect
@@ -130,9 +130,9 @@ def description(noise):
 
 
 class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstimator, ABC):
-    """Base class of the noise injectors; define `_corrupt` to write your own.
+    """Base class of noise models; define `_corrupt` to write your own.
 
-    A subclass has the verb ``_corrupt(images, rng)`` and, for parameters of its own, an
+    A subclass has the verb ``_corrupt(images, rng)`` and, for its own parameters, an
     ``__init__`` that remembers them and ``_parameter_constraints``. Every noise also takes the
     parameters below, whether its ``__init__`` names them or not. In the verb, `images` has shape
     ``(n_samples, *spatial, n_channels)``, with one spatial axis for signals, two for images and
@@ -155,8 +155,8 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
     when : {"always", "fit"}, default="always"
         "fit" adds noise in `fit_transform` alone, so that a Pipeline predicts without it.
     random_state : int, RandomState instance or None, default=None
-        Seed. With the pixels of an image it decides its noise; noises of another class, or with
-        parameters of its own, draw other numbers. None draws a seed in `fit`.
+        Seed. With the pixels of an image it decides its noise; noise models of another class, or
+        with other parameters, draw other numbers. None draws a seed in `fit`.
 
     Attributes
     ----------
@@ -236,7 +236,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
 
     # Whether it makes images in [0, 1], whatever their units are.
     _is_unit = False
-    # Whether flat rows must be seen as images, because neighbours or channels matter.
+    # Whether flat rows must be seen as images, because neighbors or channels matter.
     _spatial = False
 
     @fit_context(skip_nested=True)
@@ -290,7 +290,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         """Fit to a batch, and to the range of its values."""
         given = self._given_image_shape()
         if given is None and not self._spatial and X.ndim == 2:
-            # Where neighbours do not matter, flat rows are signals of any length.
+            # Where neighbors do not matter, flat rows are signals of any length.
             given = X.shape[1:]
         if self._spatial or X.ndim == 2 or given is not None:
             geometry = geometry_of(X, given, self.channel_axis)
@@ -427,12 +427,12 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
 
         Parameters
         ----------
-        images : ndarray or torch.Tensor of shape (n_samples, *spatial, n_channels)
+        images : ndarray or torch.Tensor of shape (n_samples, ..., n_channels)
         rng : object with methods normal, uniform, integers and poisson
 
         Returns
         -------
-        images : ndarray or torch.Tensor of shape (n_samples, *spatial, n_channels)
+        images : ndarray or torch.Tensor of shape (n_samples, ..., n_channels)
         """
         noisy = self._corrupt(images, rng)
         return noisy if self.clip_ is None else noisy.clip(*self.clip_)

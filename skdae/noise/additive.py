@@ -31,7 +31,7 @@ class GaussianNoise(BaseNoise):
     Parameters
     ----------
     std : float or (float, float), default=0.1
-        Standard deviation :math:`\sigma \ge 0`, in the units of `X` (25 of 255 grey levels is
+        Standard deviation :math:`\sigma \ge 0`, in the units of `X` (25 of 255 gray levels is
         ``25 / 255``). A pair draws one level per image, uniformly from the range.
     mean : float, default=0.0
         Mean :math:`\mu`, in the units of `X`.
@@ -107,7 +107,7 @@ class GaussianNoise(BaseNoise):
 class UniformNoise(BaseNoise):
     r"""Add uniform noise, :math:`\tilde x = x + n` with :math:`n \sim \mathcal U(-a, a)`.
 
-    Rounding to grey levels adds such noise. Its standard deviation is :math:`a / \sqrt 3`.
+    Rounding to gray levels adds such noise. Its standard deviation is :math:`a / \sqrt 3`.
 
     Parameters
     ----------
@@ -258,10 +258,10 @@ class StripeNoise(BaseNoise):
 
 
 class StructuredNoise(BaseNoise):
-    r"""Add Gaussian noise that is correlated between neighbours, :math:`\tilde x = x + k * n`.
+    r"""Add Gaussian noise that is correlated between neighbors, :math:`\tilde x = x + k * n`.
 
     White noise :math:`n` is convolved with a kernel :math:`k`, which is scaled so that each pixel
-    has the standard deviation that is asked for. Interpolated colours, scanning detectors and
+    has the standard deviation that is asked for. Interpolated colors, scanning detectors and
     resampled images have such noise; with an `axis`, whole rows or columns are shifted, as by the
     amplifiers of a detector, and it is the shifts that are correlated.
 
@@ -270,13 +270,12 @@ class StructuredNoise(BaseNoise):
     std : float or (float, float), default=0.1
         Standard deviation :math:`\sigma \ge 0` of each pixel, in the units of `X`. A pair draws one
         level per image, uniformly from the range.
-    kernel : array-like of shape (length,), (height, width) or (depth, height, width), \
-            default=(1.0, 1.0, 1.0)
-        Weights of the neighbours; only their ratios matter. One of shape ``(length,)`` lies along
+    kernel : array-like of one, two or three axes, default=(1.0, 1.0, 1.0)
+        Weights of the neighbors; only their ratios matter. One of shape ``(length,)`` lies along
         the rows of the image; with ``axis="rows"`` it reaches from row to row, with
         ``axis="columns"`` from column to column. ``(1.0,)`` is noise without correlation.
     axis : {"pixels", "rows", "columns"}, default="pixels"
-        What has an offset of its own. Channels share those of rows and columns, not of pixels.
+        What has its own offset. Channels share those of rows and columns, not of pixels.
     image_shape : tuple of int or None, default=None
         Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
         n_channels)`` and so on. None takes rows of a square number of values that look like square

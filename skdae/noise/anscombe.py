@@ -1,4 +1,4 @@
-"""The generalised Anscombe transform: Poisson-Gaussian noise of one strength, and the way back."""
+"""The generalized Anscombe transform: Poisson-Gaussian noise of one strength, and the way back."""
 
 from functools import lru_cache
 
@@ -28,7 +28,7 @@ def as_camera(noise):
     levels = [getattr(noise, name, 0.0) for name in ("std", "peak", "gain")]
     if not isinstance(noise, kinds) or any(isinstance(v, tuple | list) for v in levels):
         raise ValueError(
-            f"noise={noise!r} cannot be stabilised; pass a GaussianNoise, PoissonNoise or "
+            f"noise={noise!r} cannot be stabilized; pass a GaussianNoise, PoissonNoise or "
             "PoissonGaussianNoise of one level, not a range."
         )
     if isinstance(noise, PoissonNoise):

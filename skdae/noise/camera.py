@@ -10,7 +10,7 @@ from .._images import MAX_LEVEL
 from ._base import BaseNoise, LevelRange, by_planes, level
 from .compression import JPEGNoise
 
-# Colors of a typical sensor to those of a screen; rows add up to 1, so that grey stays grey.
+# Colors of a typical sensor to those of a screen; rows add up to 1, so that gray stays gray.
 _TO_SCREEN = np.array([[1.75, -0.6, -0.15], [-0.25, 1.6, -0.35], [0.05, -0.65, 1.6]])
 
 # Light and two differences of color, as in JPEG, and the way back.
@@ -100,8 +100,8 @@ class CameraNoise(BaseNoise):
 
     Notes
     -----
-    Images lie in [0, 1]. Those with three channels are colors; a grey one gets the luminance of
-    the noise of a grey picture, and of any other number of channels each is a grey one. A signal
+    Images lie in [0, 1]. Those with three channels are colors; a gray one gets the luminance of
+    the noise of a gray picture, and of any other number of channels each is a gray one. A signal
     is seen as a picture of equal rows. As nothing but the noise changes, the image itself keeps
     what a mosaic would blur, and is the target that a denoiser learns.
 
@@ -194,7 +194,7 @@ class CameraNoise(BaseNoise):
             self._level(self.gamma, rng, images),
             self._level(self.color_correction, rng, images),
         )
-        # Grey is 1 in all three, and stays so under a matrix whose rows add up to 1.
+        # Gray is 1 in all three, and stays so under a matrix whose rows add up to 1.
         balance = [self._level(self.white_balance, rng, images), 1.0]
         balance.append(self._level(self.white_balance, rng, images))
         matrix = [

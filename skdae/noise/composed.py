@@ -1,4 +1,4 @@
-"""Noises that hold other noises."""
+"""Noise models that hold others."""
 
 import numpy as np
 
@@ -35,7 +35,7 @@ class _ComposedNoise(BaseNoise):
         Parameters
         ----------
         deep : bool, default=True
-            Whether to include the held noises and their parameters.
+            Whether to include the held noise models and their parameters.
 
         Returns
         -------
@@ -98,7 +98,7 @@ class _ComposedNoise(BaseNoise):
 
 
 class NoiseSequence(_ComposedNoise):
-    r"""Apply several noises one after the other.
+    r"""Apply several noise models one after the other.
 
     For example, a camera counts photons and adds read noise. The `clip` of the sequence applies to
     each step; a noise in it clips otherwise only where it has a `clip` other than "auto".
@@ -111,7 +111,7 @@ class NoiseSequence(_ComposedNoise):
         Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
         n_channels)`` and so on. None takes rows of a square number of values that look like square
         images for such, and all others for signals.
-        Matters only where one of the noises looks at neighbours.
+        Matters only where one of the noise models looks at neighbors.
     channel_axis : {"auto", -1, None}, default="auto"
         -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
         four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
@@ -141,7 +141,7 @@ class NoiseSequence(_ComposedNoise):
 
     See Also
     --------
-    OneOf : Draws one of several noises for each image.
+    OneOf : Draws one of several noise models for each image.
 
     Examples
     --------
@@ -159,7 +159,7 @@ class NoiseSequence(_ComposedNoise):
 
 
 class OneOf(_ComposedNoise):
-    r"""Apply one of several noises to each image, chosen with equal probability.
+    r"""Apply one of several noise models to each image, chosen with equal probability.
 
     With it, one denoiser learns several kinds of noise. The `clip` of `OneOf` applies to each; a
     noise clips otherwise only where it has a `clip` other than "auto".
@@ -172,7 +172,7 @@ class OneOf(_ComposedNoise):
         Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
         n_channels)`` and so on. None takes rows of a square number of values that look like square
         images for such, and all others for signals.
-        Matters only where one of the noises looks at neighbours.
+        Matters only where one of the noise models looks at neighbors.
     channel_axis : {"auto", -1, None}, default="auto"
         -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
         four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
@@ -202,7 +202,7 @@ class OneOf(_ComposedNoise):
 
     See Also
     --------
-    NoiseSequence : Applies all noises, one after the other.
+    NoiseSequence : Applies all noise models, one after the other.
 
     Examples
     --------

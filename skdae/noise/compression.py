@@ -13,7 +13,7 @@ class JPEGNoise(BaseNoise):
     r"""Store images as JPEG and read them back.
 
     Blocks of 8 × 8 pixels lose fine detail, and edges get ripples. Most photographs have these
-    artefacts. Needs Pillow (the extra ``images``).
+    artifacts. Needs Pillow (the extra ``images``).
 
     Parameters
     ----------
@@ -57,9 +57,9 @@ class JPEGNoise(BaseNoise):
 
     Notes
     -----
-    A file holds 256 grey levels: images are clipped to [0, 1], whatever `clip` says, and rounded.
-    Three channels are stored as colour, at half the resolution, as is usual; any other number
-    of channels as grey images. Inside training, images go through the processor's memory.
+    A file holds 256 gray levels: images are clipped to [0, 1], whatever `clip` says, and rounded.
+    Three channels are stored as color, at half the resolution, as is usual; any other number
+    of channels as gray images. Inside training, images go through the processor's memory.
 
     Examples
     --------

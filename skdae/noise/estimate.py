@@ -28,7 +28,7 @@ _N_BLOCKS, _N_GROUPS, _LEAST = 2**14, 12, 8
 # darkest; what texture adds to it stays below.
 _GROWS = 2.0
 
-# Correlation between the second differences of neighbouring pixels from which on noise is not
+# Correlation between the second differences of neighboring pixels from which on noise is not
 # white, where it is stronger than `_WEAK`, and where texture may be as strong; on Set12 and 20
 # photographs, white noise reached -0.51 and -0.26. Enough pixels to tell are in a corner.
 _CORRELATED, _SURELY_CORRELATED, _WEAK = -0.46, -0.2, 4 / 255
@@ -36,7 +36,7 @@ _WINDOW = 512
 
 # Where noise went through JPEG, steps over the edge of a block of 8 are larger than those beside
 # them, by so much more often than elsewhere in a block, and flat parts are rougher than the second.
-# Of 400 photographs in colour, 6 are so as they are, and none with white noise of 2 / 255.
+# Of 400 photographs in color, 6 are so as they are, and none with white noise of 2 / 255.
 _GRID, _ROUGH = 0.025, 2 / 255
 
 _MODEL = {"model": [StrOptions({"gaussian", "poisson-gaussian"})]}
@@ -50,7 +50,7 @@ def estimate_noise(
     image_shape: tuple[int, ...] | None = None,
     channel_axis: int | str | None = "auto",
 ) -> BaseNoise:
-    r"""Estimate the noise of images, and return it as an injector.
+    r"""Estimate the noise of images, and return it as a noise model.
 
     It uses noisy images alone, pairs of noisy and clean images, or two frames of each scene. It
     assumes that all images come from the same camera with the same settings, and that the noise is
@@ -61,7 +61,7 @@ def estimate_noise(
     X : array-like of shape (n_samples, n_features) or (n_samples, height, width[, n_channels])
         Noisy images, one or more; images of different sizes may come as a list of arrays.
     y : array-like shaped like `X`, or None, default=None
-        The same scenes, clean, or noisy with noise of its own. Of frames of one scene, `X` is
+        The same scenes, clean, or with other noise. Of frames of one scene, `X` is
         ``frames[:-1]`` and `y` is ``frames[1:]``. None, or a 1-D array of labels, means that there
         are only noisy images.
     model : {"gaussian", "poisson-gaussian"}, default="gaussian"
@@ -106,7 +106,7 @@ def estimate_noise(
     clipped to [0, 1].
 
     With `y`, the noise of a pixel of `X` is correlated with the difference ``X - y`` and not with
-    the neighbours of that pixel in `y`, whether `y` is clean or noisy. A warning says so where the
+    the neighbors of that pixel in `y`, whether `y` is clean or noisy. A warning says so where the
     difference holds more than white noise, because something moved or changed its brightness.
 
     Where clipping is common, brightnesses are left out. A line has two numbers, the model three:
@@ -200,10 +200,10 @@ def _misfit(variances, model):
 
 
 def is_correlated(image, unit=1.0):
-    r"""Whether the noise of an image is correlated between neighbouring pixels.
+    r"""Whether the noise of an image is correlated between neighboring pixels.
 
     The second difference along both axes of white noise has a correlation of -2 / 3 between
-    neighbours. It is estimated by how often they have the same sign, which a few edges hardly
+    neighbors. It is estimated by how often they have the same sign, which a few edges hardly
     change: equal signs have the share :math:`1/2 + \arcsin(\rho) / \pi`. Of weak noise, JPEG leaves
     so little in the second differences that texture hides it; the blocks tell it.
 
@@ -222,17 +222,17 @@ def is_correlated(image, unit=1.0):
     if min(image.shape[:2]) < 64:
         return False
     light = image.mean(axis=2, keepdims=True)
-    # Differences between colours have less texture.
+    # Differences between colors have less texture.
     planes = light if image.shape[2] == 1 else np.diff(image, axis=2)
     rho, strength = _details(planes)
     if rho > (_CORRELATED if strength > _WEAK * unit else _SURELY_CORRELATED):
         return True
-    # JPEG takes most of the fine details away, and rounding adds white ones to the colours.
+    # JPEG takes most of the fine details away, and rounding adds white ones to the colors.
     return _details(light)[0] > _CORRELATED and _is_grain_of_jpeg(light, unit)
 
 
 def _details(planes):
-    """Correlation of neighbouring second differences along both axes, and their strength."""
+    """Correlation of neighboring second differences along both axes, and their strength."""
     details = np.diff(np.diff(planes, 2, axis=0), 2, axis=1)
     pairs = [(details[1:], details[:-1]), (details[:, 1:], details[:, :-1])]
     rho = max(np.sin(np.pi / 2 * np.sign(a * b).mean()) for a, b in pairs)
@@ -316,7 +316,7 @@ def _mean_and_variance(planes, targets):
 def _warn_of_structure(planes, targets, ends, unit):
     """Say so where differences hold more than white noise, such as a scene that has moved.
 
-    Neighbouring differences are then alike, and they follow the slope of the scene. Of white noise,
+    Neighboring differences are then alike, and they follow the slope of the scene. Of white noise,
     each of the sums is normal, whatever its strength here and there; on 9 pictures of scikit-image
     with four kinds of noise, none of 7,000 was further than 4.1 standard deviations from 0.
     """
@@ -332,7 +332,7 @@ def _warn_of_structure(planes, targets, ends, unit):
     if (is_alike | has_moved).any():
         warn_user(
             "The differences between X and y hold more than noise that is independent from pixel "
-            f"to pixel: neighbours correlate by up to {np.nanmax(np.abs(rho)):.2f}, and with the "
+            f"to pixel: neighbors correlate by up to {np.nanmax(np.abs(rho)):.2f}, and with the "
             f"slope of the scene by {np.nanmax(np.abs(slope)):.2f}. Something moved or changed its "
             "brightness between the frames, and is taken for noise; align the frames, or pass "
             "frames that differ in nothing else. Correlated noise, as of JPEG, does so, too."

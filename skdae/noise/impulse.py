@@ -13,7 +13,7 @@ class SaltPepper(BaseNoise):
     r"""Turn pixels white or black: salt and pepper.
 
     It models dead and saturated pixels and transmission errors. A hit pixel is 1 (salt) with
-    probability `salt_ratio` and 0 (pepper) otherwise, in all its channels. It is a noise for images
+    probability `salt_ratio` and 0 (pepper) otherwise, in all its channels. It is for images
     in [0, 1].
 
     Parameters

@@ -1,4 +1,4 @@
-"""Noise with a geometry: it hides, or merges, neighbouring pixels."""
+"""Noise with a geometry: it hides, or merges, neighboring pixels."""
 
 from numbers import Integral, Real
 

@@ -1,4 +1,4 @@
-"""What displays share: colours, axes, and the place of the noise in a Pipeline."""
+"""What displays share: colors, axes, and the place of the noise in a Pipeline."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 else:
     Axes = Any
 
-# The palette of Okabe and Ito, told apart also by the colour-blind, without its yellow, which is
+# The palette of Okabe and Ito, told apart also by the color-blind, without its yellow, which is
 # too pale for a line on white.
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 COLORS = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9")

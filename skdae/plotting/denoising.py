@@ -119,7 +119,7 @@ class DenoisingDisplay:
         n_channels = self._geometry.n_channels
         if n_channels not in (1, 3) and self._geometry.rank > 1:
             raise ValueError(
-                f"Images of {n_channels} channels cannot be shown; pass grey images, or three "
+                f"Images of {n_channels} channels cannot be shown; pass gray images, or three "
                 "channels, such as X[..., :3]."
             )
 
@@ -165,7 +165,7 @@ class DenoisingDisplay:
             Largest possible value minus the smallest, for "psnr" and "ssim". None is 1.0 for images
             in [0, 1]; others need it.
         name : str, default="denoised"
-            Label of the denoised row; a dict has names of its own.
+            Label of the denoised row; a dict has its own names.
         input_label : str, default="noisy"
             What stands beside `X_noisy`, such as "14 × 14" or "occluded".
         ax : Axes or None, default=None

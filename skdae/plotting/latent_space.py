@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_array, check_consistent_length, colum
 
 from ._base import BLUE, Axes, figure_and_axes
 
-# The muted palette of Paul Tol, and grey: ten colours, told apart also by the colour-blind.
+# The muted palette of Paul Tol, and gray: ten colors, told apart also by the color-blind.
 _MUTED = (
     *("#332288", "#CC6677", "#117733", "#88CCEE", "#882255"),
     *("#DDCC77", "#AA4499", "#44AA99", "#999933", "#777777"),
@@ -19,7 +19,7 @@ _MUTED = (
 
 
 class LatentSpaceDisplay:
-    """Codes of images as points in a plane, coloured by label.
+    """Codes of images as points in a plane, colored by label.
 
     Create it with `from_estimator`. Codes of two values are shown as they are, longer ones by their
     first two principal components.
@@ -29,8 +29,8 @@ class LatentSpaceDisplay:
     Z : array-like of shape (n_samples, n_codes)
         Codes of at least two values, as from ``DenoisingAutoencoder.encode``.
     y : array-like of shape (n_samples,) or None, default=None
-        Labels. Classes get a colour each, named in a legend beside the points; real numbers get a
-        colour bar.
+        Labels. Classes get a color each, named in a legend beside the points; real numbers get a
+        color bar.
 
     Attributes
     ----------

@@ -42,7 +42,7 @@ class NoiseLevelDisplay:
         Levels of the noise.
     values : dict of str to array-like of shape (n_levels,)
         The metric of each denoiser at each level. Under the name ``"noisy"`` that of the noisy
-        images, which is drawn in grey.
+        images, which is drawn in gray.
     level_name : str, default="noise level"
         Label of the horizontal axis.
     metric : {"mse", "mae", "psnr", "ssim"} or callable, default="psnr"

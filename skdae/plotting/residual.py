@@ -13,7 +13,7 @@ class ResidualDisplay:
     """What was removed from an image, and its autocorrelation.
 
     Create it with `from_images`. White noise looks like sand, and its autocorrelation is 0 except
-    in the middle; the colours of the second picture end at ten times the 99 % band of white noise.
+    in the middle; the colors of the second picture end at ten times the 99 % band of white noise.
 
     Parameters
     ----------
