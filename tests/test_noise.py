@@ -1035,3 +1035,35 @@ def test_baseline_wander_has_its_strength_and_no_fast_waves(path):
     power = np.square(np.abs(np.fft.rfft(noisy * np.hanning(400)))).sum(axis=0)
     assert power[23:].sum() < 1e-4 * power.sum()
     assert power[10:18].sum() > 0.1 * power.sum()
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        GaussianNoise(0.2),
+        GaussianNoise((0.1, 0.6), mean=0.3),
+        UniformNoise(0.5),
+        UniformNoise((0.1, 0.6)),
+        StripeNoise((0.1, 0.5)),
+        StructuredNoise(0.2, kernel=(1, 2, 1)),
+        SpeckleNoise((0.1, 0.5)),
+        PoissonNoise(20.0),
+        PoissonNoise((5.0, 50.0)),
+        PoissonGaussianNoise((0.02, 0.2), (0.1, 0.4), offset=-0.5),
+    ],
+    ids=repr,
+)
+def test_variance_is_that_of_many_draws(noise):
+    means = [0.0, 0.4, 2.0]
+    X = np.repeat(means, 40_000)[:, None, None] * np.ones((1, 2, 2))
+    # Equal images would get equal noise.
+    X += 1e-9 * np.arange(len(X))[:, None, None]
+    noisy = clone(noise).set_params(clip=None, random_state=0).fit_transform(X)
+    found = noisy.reshape(3, -1).var(axis=1)
+    np.testing.assert_allclose(noise.variance(means), found, rtol=0.05, atol=1e-6)
+    assert noise.variance(0.4).shape == ()
+
+
+def test_noises_that_change_the_mean_have_no_variance():
+    for noise in (SaltPepper(), MaskingNoise(), Occlusion(), JPEGNoise()):
+        assert not hasattr(noise, "variance")

@@ -37,7 +37,7 @@ from ..base import unchanged_on_error
 from ..filters import BaseFilter
 from ..filters.noise_level import noise_stds
 from ..noise import BaseNoise, GaussianNoise, PoissonGaussianNoise, SpeckleNoise
-from ..noise.anscombe import AnscombeTransform, as_camera, noise_variance
+from ..noise.anscombe import AnscombeTransform, as_camera
 from ..noise.estimate import noise_of_planes
 
 # The nets learned levels up to this one, of images in [0, 1].
@@ -497,8 +497,7 @@ class _Tones:
         if self.camera:
             return np.ones_like(image[..., :1])
         light = gaussian_filter(image, (_BLUR, _BLUR, 0), mode="nearest")
-        variance = noise_variance(noise, light.astype(np.float64))
-        return np.sqrt(variance.mean(axis=2, keepdims=True))
+        return np.sqrt(noise.variance(light).mean(axis=2, keepdims=True))
 
     def apply(self, image):
         """Values of the nets."""

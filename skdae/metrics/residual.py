@@ -22,7 +22,7 @@ from .._images import (
     warn_user,
 )
 from ..noise import BaseNoise, GaussianNoise
-from ..noise.anscombe import as_camera, noise_variance
+from ..noise.anscombe import as_camera
 from ..noise.estimate import choose_noise, is_correlated
 
 # Side of the blocks whose means tell of removed structure, and the parts of them that are judged,
@@ -263,7 +263,7 @@ def check_noise_model(noise):
 def standardized_residual(noisy, denoised, noise=None):
     """What was taken away from an image (height, width, n_channels), in deviations of the noise."""
     noise = noise or choose_noise(noisy[None])
-    variance = noise_variance(noise, denoised)
+    variance = noise.variance(denoised)
     if not variance.max() > 0:
         raise ValueError(
             "X_noisy has an image without noise, which no residual can be compared with; leave it "

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import TransformerMixin, clone
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import GEOMETRY, CheckedEstimator, Is, fit_context, tuple_of
@@ -323,6 +324,31 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         yield "image_shape_", self._geometry.rank > 0
         yield "clip_", self.clip_ is None or self.clip_[0] < self.clip_[1]
 
+    @available_if(lambda self: hasattr(self, "_variance"))
+    def variance(self, mean: ArrayLike) -> np.ndarray:
+        """Variance of the noise where the clean image has some values, before any clipping.
+
+        Those noises have one that leave the mean as it is. Where a level is drawn from a range, it
+        is the mean over the range.
+
+        Parameters
+        ----------
+        mean : array-like of any shape
+            Values of the clean image.
+
+        Returns
+        -------
+        variance : ndarray of float64, shaped like `mean`
+
+        Examples
+        --------
+        >>> from skdae import PoissonGaussianNoise
+        >>> PoissonGaussianNoise(gain=2.0, std=3.0).variance([0.0, 100.0])
+        array([  9., 209.])
+        """
+        mean = np.asarray(mean, dtype=np.float64)
+        return np.broadcast_to(self._variance(mean), mean.shape).copy()
+
     def warn_if_clipped(self, low, high):
         """Warn where clipping would change the images themselves, not only their noise."""
         least, most = (0.0, 1.0) if self._is_unit else self.clip_ or (-math.inf, math.inf)
@@ -464,3 +490,11 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def mean_level(value, power=1):
+    """Mean of a power of a level, -1, 1 or 2, which may be drawn from a range."""
+    low, high = map(float, value if isinstance(value, tuple | list) else (value, value))
+    if power == -1:
+        return math.log(high / low) / (high - low) if high > low else 1 / low
+    return (low + high) / 2 if power == 1 else (low**2 + low * high + high**2) / 3

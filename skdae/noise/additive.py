@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._images import MAX_LEVEL
-from ._base import BaseNoise, level
+from ._base import BaseNoise, level, mean_level
 
 
 def stripes(images, axis):
@@ -99,6 +99,9 @@ class GaussianNoise(BaseNoise):
         self.std = std
         self.mean = mean
 
+    def _variance(self, mean):
+        return mean_level(self.std, 2)
+
     def _corrupt(self, images, rng):
         std = self._level(self.std, rng, images)
         return images + rng.normal(float(self.mean), std, images.shape)
@@ -169,6 +172,9 @@ class UniformNoise(BaseNoise):
     ):
         super().__init__(clip=clip, when=when, random_state=random_state)
         self.half_width = half_width
+
+    def _variance(self, mean):
+        return mean_level(self.half_width, 2) / 3
 
     def _corrupt(self, images, rng):
         half_width = self._level(self.half_width, rng, images)
@@ -251,6 +257,9 @@ class StripeNoise(BaseNoise):
         self.std = std
         self.axis = axis
         self.image_shape = image_shape
+
+    def _variance(self, mean):
+        return mean_level(self.std, 2)
 
     def _corrupt(self, images, rng):
         std = self._level(self.std, rng, images)
@@ -354,6 +363,9 @@ class StructuredNoise(BaseNoise):
         self.kernel = kernel
         self.axis = axis
         self.image_shape = image_shape
+
+    def _variance(self, mean):
+        return mean_level(self.std, 2)
 
     def _corrupt(self, images, rng):
         std = self._level(self.std, rng, images)

@@ -7,7 +7,7 @@ from scipy.stats import norm, poisson
 
 from ._base import check_noise
 from .additive import GaussianNoise
-from .signal_dependent import PoissonGaussianNoise, PoissonNoise, SpeckleNoise
+from .signal_dependent import PoissonGaussianNoise, PoissonNoise
 
 # The table of expectations ends at so many photons; there a square root is a line for the noise.
 _MOST = 100.0
@@ -34,16 +34,6 @@ def as_camera(noise):
     if isinstance(noise, PoissonNoise):
         return PoissonGaussianNoise(gain=1 / noise.peak)
     return noise if isinstance(noise, PoissonGaussianNoise) else None
-
-
-def noise_variance(noise, means):
-    """Variance of such a noise, or of speckle, where the clean image is `means`."""
-    if isinstance(noise, SpeckleNoise):
-        return (noise.std * means) ** 2
-    camera = as_camera(noise)
-    if camera is None:
-        return np.full_like(means, noise.std**2)
-    return camera.gain * (means - camera.offset).clip(0) + camera.std**2
 
 
 class AnscombeTransform:

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._images import MAX_LEVEL, warn_user
-from ._base import BaseNoise, level
+from ._base import BaseNoise, level, mean_level
 
 # NumPy and torch both draw Poisson counts up to here.
 _MAX_RATE = 1e18
@@ -92,6 +92,9 @@ class PoissonNoise(BaseNoise):
     ):
         super().__init__(clip=clip, when=when, random_state=random_state)
         self.peak = peak
+
+    def _variance(self, mean):
+        return mean_level(self.peak, -1) * mean.clip(0)
 
     def _corrupt(self, images, rng):
         peak = self._level(self.peak, rng, images)
@@ -196,6 +199,9 @@ class PoissonGaussianNoise(BaseNoise):
         self.std = std
         self.offset = offset
 
+    def _variance(self, mean):
+        return mean_level(self.gain) * (mean - self.offset).clip(0) + mean_level(self.std, 2)
+
     def _corrupt(self, images, rng):
         gain = self._level(self.gain, rng, images)
         std = self._level(self.std, rng, images)
@@ -288,6 +294,9 @@ class SpeckleNoise(BaseNoise):
         super().__init__(clip=clip, when=when, random_state=random_state)
         self.std = std
         self.distribution = distribution
+
+    def _variance(self, mean):
+        return mean_level(self.std, 2) * mean**2
 
     def _corrupt(self, images, rng):
         std = self._level(self.std, rng, images)

@@ -17,7 +17,7 @@ from ..metrics.scorers import (
     seeded_noise,
 )
 from ..noise import BaseNoise, estimate_noise
-from ..noise.anscombe import as_camera, noise_variance
+from ..noise.anscombe import as_camera
 from ..noise.estimate import mean_and_variance
 from ._base import (
     BLUE,
@@ -293,7 +293,7 @@ class NoiseDisplay:
         self : NoiseDisplay
         """
         self.figure_, self.ax_ = figure_and_axes(ax)
-        model = noise_variance(self.noise, self.means)
+        model = self.noise.variance(self.means)
         (self.points_,) = self.ax_.plot(self.means, self.variances, "o", color=BLUE, label="images")
         name = type(self.noise).__name__
         (self.line_,) = self.ax_.plot(self.means, model, color=ORANGE, label=name)
