@@ -28,8 +28,7 @@ def value_range(X):
         return union(*map(value_range, X))
     unit = 255 if X.dtype == np.uint8 else 1
     with np.errstate(over="ignore"):
-        low, high = (float(np.float32(value) / unit) for value in (X.min(), X.max()))
-    return low, high
+        return float(np.float32(X.min()) / unit), float(np.float32(X.max()) / unit)
 
 
 def in_unit_range(values):

@@ -20,9 +20,9 @@ from skorch.history import History
 from torch.optim import lr_scheduler
 
 from .._files.weights import plain
-from .._images import VALUES_A_STEP, is_inside_of_a_library, warn_user
+from .._images import VALUES_A_STEP, is_inside_of_a_library, to_float, warn_user
 from . import distributed
-from .batches import as_float, call, image_tensor
+from .batches import call
 from .callbacks import copy_tensors
 from .optimizers import STEPS_TO_DENORMALS, clear_gradients, drop_denormals
 from .state import Training
@@ -419,11 +419,11 @@ class ImageNet(NeuralNet):
         if plain(self.module_).training:
             # Setting it anew takes as long as a small image.
             self.module_.eval()
-        tensor = image_tensor(X)
         step = max(1, VALUES_A_STEP // int(np.prod(X.shape[1:])))
         for start in range(0, len(X), step):
             # A copy: a net that works in place must not reach the caller's array.
-            batch = as_float(tensor[start : start + step].to(self.device, copy=True))
+            batch = np.array(to_float(X[start : start + step]), np.float32, order="C")
+            batch = torch.from_numpy(batch).to(self.device)
             with torch.inference_mode(), self._autocast():
                 output = self._apply(function, layout(batch), compiled).float().cpu()
             # The sum is fast, but may overflow.
