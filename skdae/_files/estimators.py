@@ -9,7 +9,6 @@ import math
 import os
 import platform
 import textwrap
-import warnings
 from functools import cache
 from importlib import import_module, metadata
 from types import UnionType
@@ -37,9 +36,6 @@ _PLAIN = {
     "sklearn.impute": ("SimpleImputer",),
     "sklearn.feature_selection": ("VarianceThreshold",),
 }
-
-# Values in an image on which a loaded one of them is tried.
-_TRIAL_VALUES = 2**20
 
 # The folders of all others. The last one imports torch, which the files of the others do not need.
 _FOLDERS = ("filters", "noise", "denoisers")
@@ -78,16 +74,6 @@ class Persistent:
         """Take over what `_get_saved_state` gave."""
         vars(self).update(state)
 
-    def _truths(self):
-        """What a fit sees to: names of fitted attributes, and whether their values fit the others.
-
-        Yields
-        ------
-        name : str
-        holds : bool
-        """
-        yield from ()
-
 
 class SaveMixin(Persistent):
     """Gives an estimator the method `save`, and what all fitted estimators have."""
@@ -96,14 +82,6 @@ class SaveMixin(Persistent):
     _takes_rows: bool
     feature_names_in_: np.ndarray
     _sklearn_output_config: dict[str, Literal["default", "pandas", "polars"]]
-
-    def _truths(self):
-        """See `Persistent`."""
-        shape = getattr(self, "image_shape_", (self.n_features_in_,))
-        yield "image_shape_", 0 < len(shape) < 5 and is_shape(shape, self.n_features_in_)
-        names = getattr(self, "feature_names_in_", None)
-        fit = names is None or (_are_names(names) and len(names) == self.n_features_in_)
-        yield "feature_names_in_", fit
 
     def save(self, path: str | os.PathLike) -> None:
         """Save the estimator, fitted or not; the same as `skdae.save`.
@@ -190,7 +168,7 @@ def load(path: str | os.PathLike, *, device: Any = None) -> Estimator:
 
     Loading is safe whoever wrote the file: nothing in it is run or imported, only classes of skdae
     (and those of scikit-learn that `save` names) are made, the memory taken is a small multiple of
-    the size of the file, and what no fit gives is refused.
+    the size of the file, and parameters, types of attributes and shapes of weights are checked.
 
     Parameters
     ----------
@@ -521,33 +499,15 @@ def _declared(cls):
 
 
 def check_state(thing):
-    """Raise a ValueError where the attributes of an object are not what a fit gives."""
-    declared, attributes = _declared(type(thing)), _attributes(thing)
+    """Raise a ValueError where an attribute of an object has another type than is declared."""
     if _is_plain(type(thing)):
-        return _try(thing)
-    wrong = [n for n, value in attributes.items() if not _is_of(value, declared.get(n))]
-    is_fitted = not isinstance(thing, BaseEstimator) or any(n.endswith("_") for n in attributes)
-    if not wrong and is_fitted and isinstance(thing, Persistent):
-        # One builds on the one before.
-        wrong = (name for name, holds in thing._truths() if not holds)
-    for name in wrong:
-        raise ValueError(
-            f"{name} of {type(thing).__name__} is {_describe(getattr(thing, name, None))}, which "
-            "does not fit to the rest of it"
-        )
-
-
-def _try(transformer):
-    """Let a transformer of scikit-learn transform one image, if it is fitted and that is cheap."""
-    n_features = getattr(transformer, "n_features_in_", math.inf)
-    if n_features > _TRIAL_VALUES:
         return
-    with warnings.catch_warnings():
-        # Names of features are missing.
-        warnings.simplefilter("ignore")
-        result = np.asarray(transformer.transform(np.full((1, n_features), 0.5)))
-    if result.ndim != 2 or not np.isfinite(result).all():
-        raise ValueError(f"{_describe(transformer)} gives {_describe(result)}")
+    declared = _declared(type(thing))
+    for name, value in _attributes(thing).items():
+        if not _is_of(value, declared.get(name)):
+            raise ValueError(
+                f"{name} of {type(thing).__name__} is {_describe(value)}, not {declared.get(name)}"
+            )
 
 
 def _is_of(value, kind):
@@ -570,8 +530,3 @@ def _is_of(value, kind):
         items = value.values() if origin is dict else value
         return all(_is_of(item, kinds[-1]) for item in items)
     return True
-
-
-def is_shape(shape, size):
-    """Whether a shape has sides, and that many values in all."""
-    return min(shape) > 0 and math.prod(shape) == size

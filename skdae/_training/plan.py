@@ -127,55 +127,6 @@ class NetPlan(Persistent):
             state["code_shape"] = {"tuple": [code["tuple"][0], code["tuple"][2]]}
         return parameters, {**state, "has_channels": len(shape) == 3}
 
-    def _truths(self):
-        """See `Persistent`."""
-        shape, net = self.image_shape, self.architecture
-        yield "image_shape", min(shape, default=0) > 0
-        yield "has_channels", 0 < len(shape) - self.has_channels < 4
-        yield "ndim", self.ndim in (2, len(shape) + 1)
-        yield "architecture_name", bool(self.architecture_name)
-        yield "latent_dim", self.latent_dim is None or self.latent_dim > 0
-        yield "code_shape", self.code_shape is None or min(self.code_shape) > 0
-        yield "activation", self.activation in OUTPUT_ACTIVATIONS
-        for name in ("target_range", "input_range"):
-            low, high = getattr(self, name)
-            yield name, -math.inf < low <= high < math.inf
-        offset, scale = self.scaling
-        yield "scaling", math.isfinite(offset) and 0 < scale < math.inf
-        if net is not None:
-            yield "flat", self.flat == net.flat
-            field = _receptive_field(net, self.latent_dim)
-            yield "receptive_field", self.receptive_field == field
-
-    def check_module(self, module):
-        """Try a loaded module on one small image.
-
-        Raises
-        ------
-        ValueError
-            If it gives NaN or infinity, or codes of another shape than the plan's.
-        """
-        *sides, n_channels = self.shape
-        stride = 1 if self.flat else self.architecture.receptive_field()[0]
-        widest = max(len(weight) for weight in module.parameters())
-        sizes = [sides, [min(n, 8) for n in sides]] if self.any_size else [sides]
-        sizes = [s for s in sizes if math.prod(max(n, stride) for n in s) * widest < _TRIAL_VALUES]
-        if not sizes:
-            # It would cost more than the file.
-            return
-        image = torch.tensor(sum(self.target_range) / 2, dtype=torch.float32, device="cpu")
-        image = self.to_net(image.expand(1, *sizes[0], n_channels).clone())
-        module.eval()
-        with torch.inference_mode():
-            output = module(image)
-            code = module.encode(image)[0] if hasattr(module, "encode") else None
-        if not output.isfinite().all():
-            raise ValueError("The network gives NaN or infinity.")
-        known = self.code_shape
-        got = None if code is None else tuple(code.shape)
-        if sizes[0] is sides and known != got:
-            raise ValueError(f"The network has codes of shape {got}, not {known}.")
-
     def build(self):
         """A net with fresh weights."""
         return self.architecture.build(self.shape, self.shape, self.latent_dim)

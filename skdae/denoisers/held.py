@@ -29,7 +29,7 @@ from .._images import (
 )
 from .._training.net import ImageNet
 from ..base import BaseDenoiser
-from ..metrics.scorers import channel_axis_of, fitted_attribute, knows_images, missing_values_of
+from ..metrics.scorers import channel_axis_of, fitted_attribute, missing_values_of
 
 
 class MetaDenoiser(BaseDenoiser):
@@ -42,11 +42,6 @@ class MetaDenoiser(BaseDenoiser):
     image_shape_: tuple[int, ...]
     channel_axis_: int | None
     n_features_in_: int
-
-    def _truths(self):
-        """See `Persistent`."""
-        yield from super()._truths()
-        yield "denoiser_", knows_images(self.denoiser_, self.image_shape_)
 
     @property
     def channel_axis(self):

@@ -363,19 +363,6 @@ class ConformalDenoiser(MetaDenoiser):
         # Bytes could hold no interval.
         return self._geometry.read(to_float(denoised))
 
-    def _truths(self):
-        """See `Persistent`."""
-        yield from super()._truths()
-        n_calibrated = sum(name in vars(self) for name in _CALIBRATED)
-        yield "errors_", n_calibrated in (0, len(_CALIBRATED))
-        if n_calibrated:
-            errors = self.errors_
-            yield "errors_", errors.shape == (_N_STEPS,) and errors.dtype == np.float64
-            is_rising = bool((np.diff(errors) >= 0).all())
-            yield "errors_", is_rising and errors[0] >= 0 and math.isfinite(errors[-1])
-            yield "n_calibration_", self.n_calibration_ > 0
-            yield "range_", self.range_[0] <= self.range_[1]
-
 
 @dataclass(frozen=True, eq=False)
 class Widths(Persistent):
@@ -421,14 +408,6 @@ class Widths(Persistent):
         logs = np.log(_features(image, self.low) + floors)
         guess = np.tensordot(self.weights[:-1], logs, 1) + self.weights[-1]
         return np.exp(guess) * np.interp(guess, *self.table)
-
-    def _truths(self):
-        """See `Persistent`."""
-        yield "weights", self.weights.shape == (3,)
-        yield "floors", len(self.floors) == len(self.weights) - 1
-        yield "floors", bool((self.floors > 0).all())
-        yield "table", self.table.ndim == 2 and len(self.table) == 2
-        yield "table", bool((np.diff(self.table[0]) >= 0).all() and (self.table[1] > 0).all())
 
 
 def _features(image, low):

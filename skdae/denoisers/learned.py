@@ -596,28 +596,11 @@ class LearnedDenoiser(BaseDenoiser):
         if plan.geometry.rank == 1:
             net["weights"] = {name: _of_signals(value) for name, value in net["weights"].items()}
         module = weights.rebuild(plan.build, net["weights"])
-        plan.check_module(module)
         with weights.Builder(net["weights"]), torch.device("cpu"):
             options = self._net_options(self.device_, self.precision_, partial=False)
             self.net_ = self._build_net(module, plan, {**options, "purpose": "predict"})
         self.net_.plan = plan
         self.net_.history.extend(net["history"])
-
-    def _truths(self):
-        """See `Persistent`."""
-        plan, noise = self._plan, self.noise_
-        yield "image_shape_", self.image_shape_ == plan.image_shape
-        yield from super()._truths()
-        plan.check_sizes(self.tile_size, self.patch_size)
-        known = (plan.image_shape, (plan.n_features,) if plan.ndim == 2 else ())
-        yield "noise_", not noise or noise.image_shape_ in known
-        yield "_seed", self._seed >= 0
-        yield "_n_fits", self._n_fits > 0
-        yield "n_iter_", 0 < self.n_iter_ <= len(self.history_)
-        # Files of earlier versions do not tell it.
-        yield "n_samples_fit_", getattr(self, "n_samples_fit_", 1) > 0
-        rows = (type(row) is dict and isinstance(row["train_loss"], float) for row in self.history_)
-        yield "history_", all(rows)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from .._checks import CheckedEstimator, fit_context
-from .._files.estimators import SaveMixin, is_shape
+from .._files.estimators import SaveMixin
 from .._images import (
     batches,
     check_fitted_shape,
@@ -23,7 +23,6 @@ from .._images import (
 )
 from ..architectures import Dense
 from ..base import unchanged_on_error
-from ..metrics.scorers import knows_images
 from ..noise import GaussianNoise
 from .autoencoder import DenoisingAutoencoder
 from .held import detached
@@ -220,17 +219,6 @@ class ReconstructionOutlierDetector(SaveMixin, OutlierMixin, CheckedEstimator):
         check_fitted_shape(images.shape[1:], self._image_shape)
         parts = (to_float(images[rows]) for rows in batches(images))
         return np.concatenate([self._scores(part, self._reconstruct(part)) for part in parts])
-
-    def _truths(self):
-        """See `Persistent`."""
-        yield from super()._truths()
-        yield "_image_shape", is_shape(self._image_shape, self.n_features_in_)
-        yield "denoiser_", knows_images(self.denoiser_, self._image_shape)
-        yield "offset_", math.isfinite(self.offset_)
-        scale = self.error_scale_
-        if scale is not None:
-            yield "error_scale_", scale.shape == (self.n_features_in_,) and scale.dtype.kind == "f"
-            yield "error_scale_", 0 < scale.min() <= scale.max() < math.inf
 
     def _default_denoiser(self, X):
         """An autoencoder that has to see the whole image through heavy noise."""

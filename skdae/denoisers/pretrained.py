@@ -289,12 +289,12 @@ class PretrainedDenoiser(BaseFilter):
         shape = (64, 64) if n_channels == 1 else (64, 64, n_channels)
         export_onnx(UserImagesAndStrength(module, shape, self.sees_), path, free_size=True)
 
-    def _truths(self):
+    def _set_saved_state(self, state):
         """See `Persistent`."""
-        yield from super()._truths()
-        yield "noise_", self.noise_.n_features_in_ == self.n_features_in_
-        # Refuses weights that this version does not have.
-        yield "digest_", weights_folder(self.digest_).is_dir()
+        super()._set_saved_state(state)
+        if "digest_" in state:
+            # Refuses weights that this version does not have.
+            weights_folder(self.digest_)
 
     def _check(self):
         """Refuse noises and tiles that do not fit to the net."""

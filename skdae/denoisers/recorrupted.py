@@ -216,11 +216,6 @@ class RecorruptedDenoiser(_SelfSupervisedDenoiser):
         self.std_ = pretext.std
         return super()._keep(net, noise, pretext, names, start)
 
-    def _truths(self):
-        """See `Persistent`."""
-        yield from super()._truths()
-        yield "std_", 0 <= self.std_ <= MAX_LEVEL
-
 
 def _middle(image):
     """The middle of an image, a copy."""

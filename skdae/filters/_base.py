@@ -138,14 +138,6 @@ class BaseFilter(BaseDenoiser):
         """How far a pixel of the result looks, or None where all of an image counts."""
         return None
 
-    def _truths(self):
-        """See `Persistent`."""
-        yield from super()._truths()
-        # Which may have been set after the fit.
-        self._check()
-        yield "image_shape_", len(self.image_shape_) > 0
-        yield "range_", self.range_[0] <= self.range_[1]
-
     def _check(self):
         """Refuse, in `fit`, what the ranges of the parameters do not tell."""
 

@@ -15,7 +15,6 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import StrOptions
 
 from .._checks import check_parameters
-from .._files.estimators import is_shape
 from .._images import (
     batches,
     callers,
@@ -290,13 +289,6 @@ def geometry_options(estimator, X, metric):
         if options["image_shape"]:
             options["channel_axis"] = fitted_attribute(estimator, "channel_axis_")
     return options
-
-
-def knows_images(denoiser, image_shape):
-    """Whether a fitted denoiser, a loaded one perhaps, was fitted on such images or rows."""
-    known = fitted_attribute(denoiser, "image_shape_") or image_shape
-    same = known == image_shape or (len(image_shape) == 1 and is_shape(known, image_shape[0]))
-    return same and hasattr(denoiser, "predict") and denoiser.n_features_in_ == math.prod(known)
 
 
 SCORERS: dict[str, _DenoisingScorer] = {name: _DenoisingScorer(name) for name in METRICS}

@@ -317,13 +317,6 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         noise._resolve_clip(self.clip_)
         return noise
 
-    def _truths(self):
-        """See `Persistent`."""
-        yield from super()._truths()
-        yield "seed_", 0 <= self.seed_ < 2**63
-        yield "image_shape_", self._geometry.rank > 0
-        yield "clip_", self.clip_ is None or self.clip_[0] < self.clip_[1]
-
     @available_if(lambda self: hasattr(self, "_variance"))
     def variance(self, mean: ArrayLike) -> np.ndarray:
         """Variance of the noise where the clean image has some values, before any clipping.
