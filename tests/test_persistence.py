@@ -818,7 +818,7 @@ FORGED = {
     "impossible filters": (put(*ARCHITECTURE, "filters", value=[10**30]), "damaged"),
     "huge kernel": (put(*ARCHITECTURE, "kernel_size", value=10**4 + 1), "weights"),
     "huge bottleneck": (put(*PLAN, "latent_dim", value=10**12), "weights"),
-    "many layers": (put(*ARCHITECTURE, "filters", value=[1] * 5_000), "weights"),
+    "many layers": (put(*ARCHITECTURE, "filters", value=[1] * 3_000), "weights"),
     "no filters": (put(*ARCHITECTURE, "filters", value="abc"), "'filters' parameter|filters="),
     "fewer weights": (put_weight(lambda weight: weight[:1]), WEIGHT[13:]),
     "wider weights": (put_weight(lambda weight: weight.astype(np.float64)), WEIGHT[13:]),

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
 import skdae
@@ -19,7 +18,7 @@ from skdae._files.estimators import CLASSES
 from skdae.datasets import fetch_images
 
 from .draw import BAD, EITHER, choose, generator
-from .oracle import Finding, attempt, expect
+from .oracle import attempt, expect
 
 
 @cache
@@ -127,7 +126,7 @@ NAMES = ("x", "class", "state", "predict", "__class__", "tuple", "net_", "seed_"
 
 
 def forged_model(draw):
-    """A sound checksum over changed contents: refused, or loaded and as good as any other."""
+    """A sound checksum over changed contents: refused, or loaded without harm."""
     path = Path(folder().name) / "forged"
     path.write_bytes(choose(draw, *saved()))
     arrays, content = read_arrays(path)
@@ -142,9 +141,7 @@ def forged_model(draw):
     except ValueError as error:
         expect("too many for its size" in str(error), str(error))
         return
-    model = _loads(path, EITHER)
-    if model is not None:
-        _works(draw, model)
+    _loads(path, EITHER)
 
 
 def _forge(draw, tree):
@@ -204,40 +201,6 @@ def _forge_array(draw, arrays):
         values = (0, 1, 100, -1, 1e38, np.nan, np.inf) if array.dtype.kind == "f" else (0, 1, 100)
         with np.errstate(all="ignore"):
             arrays[name] = np.full_like(array, choose(draw, *values))
-
-
-def _works(draw, model):
-    """What was loaded and is fitted does what it can do, or is no better refused than by `load`."""
-    windows = [v for k, v in model.get_params().items() if k.endswith(("size", "sigma_spatial"))]
-    if any(isinstance(size, int | float) and size > 100 for size in windows):
-        # Windows that take all memory there is do so in a fit of one's own, too.
-        return
-    X = np.random.default_rng(0).random((2, *_image_shape(model)))
-    if hasattr(model, "_sklearn_output_config"):
-        X = X.reshape(2, -1)
-    for method in ("predict", "transform", "encode", "score_samples", "score"):
-        if hasattr(model, method):
-            try:
-                out = np.asarray(getattr(model, method)(X))
-            except NotFittedError:
-                return
-            except Exception as error:
-                raise Finding(f"loaded, but {method} raised {error!r:.300}") from error
-            expect(np.isfinite(out).all(), f"loaded, but {method} gave NaN or infinity")
-            if method == "encode":
-                model.decode(out)
-    if hasattr(model, "get_feature_names_out"):
-        model.get_feature_names_out()
-    skdae.save(model, Path(folder().name) / "again")
-
-
-def _image_shape(model):
-    """The shape of the images that a loaded estimator was fitted on, if it was."""
-    model = model.steps[0][1] if hasattr(model, "steps") and model.steps else model
-    for name in ("image_shape_", "_image_shape"):
-        if hasattr(model, name):
-            return getattr(model, name)
-    return (4, 4)
 
 
 def _loads(path, verdict):
