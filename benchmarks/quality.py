@@ -294,6 +294,11 @@ def run_cell(sets: dict[str, DataSet], data: str, noise: str, row: str, path: Pa
     print(f"{name} ...", flush=True)
     figures = work(sets[data], injector, **settings)
     print(f"    {figures}", flush=True)
+    save_result(path, name, figures)
+
+
+def save_result(path: Path, name: str, figures: dict[str, Any]) -> dict:
+    """Add figures to a file of results, with the machine and the date; their record."""
     today = datetime.now(UTC).date().isoformat()
     record = {"name": name, "figures": figures, "machine": machine(), "date": today}
     records = {**read_results(path), name: record}
@@ -302,6 +307,7 @@ def run_cell(sets: dict[str, DataSet], data: str, noise: str, row: str, path: Pa
     lines = [json.dumps(r, ensure_ascii=False) + "\n" for r in records.values()]
     temporary.write_text("".join(lines), encoding="utf-8")
     temporary.replace(path)
+    return record
 
 
 # The page
@@ -481,6 +487,7 @@ def _numbers(values):
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--defaults", action="store_true", help="the table of defaults.py instead")
     for name, table in (("data", DATA), ("noise", NOISES), ("row", ROWS)):
         parser.add_argument(f"--{name}", nargs="+", choices=table, metavar="NAME")
     parser.add_argument("--fresh", action="store_true", help="run also what has results already")
@@ -495,6 +502,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run what is missing."""
     args = parse_args(argv)
+    if args.defaults:
+        import defaults
+
+        return defaults.main(args.fresh)
     sets = QUICK_DATA if args.quick else DATA
     known = {} if args.fresh else read_results(args.results)
     for cell in product(args.data or sets, args.noise or NOISES, args.row or ROWS):

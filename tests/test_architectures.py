@@ -18,7 +18,7 @@ from skdae.architectures import (
     Pretrained,
     UNet,
 )
-from skdae.architectures._spatial import up_conv
+from skdae.architectures._spatial import layer, up_conv
 from skdae.architectures.residual import ResidualBlock
 
 
@@ -98,6 +98,22 @@ def test_up_convolution_equals_upsampling_then_convolution(kernel, scale, size):
     gradients = (torch.autograd.grad(y.square().sum(), inputs) for y in (out, expected))
     for ours, plain in zip(*gradients, strict=True):
         torch.testing.assert_close(ours, plain)
+
+
+@pytest.mark.parametrize("options", [(3, 1, "same"), (5, 1, 0), (2, 2, 0), (3, 1, 1)], ids=str)
+def test_convolution_of_signals_is_that_of_torch(options):
+    torch.manual_seed(0)
+    ours = layer("Conv", 1)(4, 6, *options)
+    theirs = nn.Conv1d(4, 6, *options)
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.randn(3, 4, 21)
+    outputs = ours(x), theirs(x)
+    torch.testing.assert_close(*outputs)
+    gradients = [
+        torch.autograd.grad(y.square().sum(), conv.parameters())
+        for y, conv in zip(outputs, (ours, theirs), strict=True)
+    ]
+    torch.testing.assert_close(*gradients)
 
 
 def test_feature_map_nets_take_other_sizes():

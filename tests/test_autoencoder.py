@@ -211,13 +211,39 @@ def test_auto_chooses_by_geometry_and_code(digits):
     assert chosen(rng.random((4, 72, 72)), latent_dim=4) == "Conv()"
 
 
-@pytest.mark.parametrize(("n", "n_epochs"), [(50, 20), (800, 13), (2500, 6)])
-def test_auto_shows_so_many_values_within_limits(n, n_epochs, monkeypatch):
-    monkeypatch.setattr("skdae.denoisers.learned._VALUES", 13 * 800 * 64)
-    X = np.random.default_rng(0).random((n, 8, 8)).astype(np.float32)
-    dae = DenoisingAutoencoder(noise=NOISE, batch_size=500).fit(X)
+@pytest.mark.parametrize(
+    ("n", "shape", "n_epochs"),
+    [
+        (50, (8, 8), 20),
+        (800, (8, 8), 13),
+        (2500, (8, 8), 6),
+        # Channels are no more pixels.
+        (800, (8, 8, 3), 13),
+        # Of signals, enough for as many steps count, too.
+        (300, (64,), 20),
+        (600, (256,), 10),
+        (1500, (64,), 7),
+    ],
+)
+def test_auto_shows_so_many_pixels_or_signals_within_limits(n, shape, n_epochs, monkeypatch):
+    pixels = {1: 7 * 1500 * 64, 2: 13 * 800 * 64}
+    monkeypatch.setattr("skdae.denoisers.learned._PIXELS", pixels)
+    monkeypatch.setattr("skdae.denoisers.learned._SIGNALS", 10 * 600)
+    X = np.random.default_rng(0).random((n, *shape)).astype(np.float32)
+    params = {"noise": NOISE, "batch_size": 500}
+    if len(shape) == 1:
+        params["image_shape"] = shape
+    dae = DenoisingAutoencoder(**params).fit(X)
     assert dae.n_iter_ == n_epochs
-    assert DenoisingAutoencoder("linear", noise=NOISE, batch_size=500).fit(X).n_iter_ == 20
+    assert DenoisingAutoencoder("linear", **params).fit(X).n_iter_ == 20
+
+
+@pytest.mark.parametrize(("n", "n_epochs"), [(50, 40), (2000, 31), (6000, 20)])
+@pytest.mark.filterwarnings("ignore:The network denoises its .* images no better")
+def test_a_code_of_few_small_images_is_learned_for_longer(n, n_epochs):
+    X = np.random.default_rng(0).random((n, 8, 8)).astype(np.float32)
+    dae = DenoisingAutoencoder(noise=NOISE, batch_size=5000, latent_dim=2).fit(X)
+    assert dae.n_iter_ == n_epochs
 
 
 def test_the_default_is_better_than_its_input_and_than_filters(digits):

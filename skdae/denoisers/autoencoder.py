@@ -95,8 +95,9 @@ class DenoisingAutoencoder(LearnedDenoiser):
     weight_decay : float, default=1e-4
         Weight decay, at least 0.
     max_epochs : int or "auto", default="auto"
-        Passes over the images. "auto" is 20; for the U-Net of ``architecture="auto"``, which needs
-        fewer of many images, it is as many as show 8 million values, from 6 to 20.
+        Passes over the images. "auto" is 20. For ``architecture="auto"``, it depends on their
+        number and size: for the U-Net, from 6 to 20, as many as show 20 million pixels, or 12,000
+        signals; with `latent_dim`, up to 40 where the images are few and small.
     max_steps : int or None, default=None
         Number of training steps, of one batch each, in place of `max_epochs`: a budget that depends
         neither on the number of images nor on their size. The last epoch ends where it is spent.

@@ -48,8 +48,9 @@ from ..noise._base import BaseNoise, check_noise
 _KINDS = (BaseArchitecture, nn.Module)
 
 # What ``max_epochs="auto"`` stands for: so many, or, for ``architecture="auto"``, as many as show
-# so many values, but not fewer than these.
-_EPOCHS, _VALUES, _FEWEST_EPOCHS = 20, 8e6, 6
+# so many pixels, by the number of axes, or so many signals. With a bottleneck, there are more.
+_EPOCHS, _FEWEST_EPOCHS, _MOST_EPOCHS = 20, 6, 40
+_PIXELS, _SIGNALS, _PIXELS_TO_CODE = {1: 6e6, 2: 2e7, 3: 2e7}, 12e3, 4e6
 _NETS = Is(
     lambda net: issubclass(net if isinstance(net, type) else type(net), _KINDS),
     "an architecture object, a torch.nn.Module, or a class of these",
@@ -282,8 +283,8 @@ class LearnedDenoiser(BaseDenoiser):
             module = copy.deepcopy(
                 weights.plain(self.module_) if start.going_on else self._new_module(plan)
             )
-            n_values = len(data.images) * math.prod(data.images[0].shape)
-            options = self._net_options(device, precision, start.partial, n_values)
+            n_epochs = self._n_epochs(len(data.images), *data.images[0].shape[:-1])
+            options = self._net_options(device, precision, start.partial, n_epochs)
             net = self._build_net(module, plan, options)
             if start.going_on:
                 net.continue_from(self.net_, keep_optimizer=start.partial)
@@ -360,16 +361,23 @@ class LearnedDenoiser(BaseDenoiser):
             return own() if inspect.isclass(own) else own
         return plan.build()
 
-    def _n_epochs(self, n_values):
-        """The epochs of a fit, which sees so many values in each."""
+    def _n_epochs(self, n_samples, *sides):
+        """The epochs of a fit to so many images of one size, about."""
         if self.max_epochs != "auto":
             return int(self.max_epochs)
-        if self._architecture_to_build != "auto" or getattr(self, "latent_dim", None) is not None:
+        if self._architecture_to_build != "auto":
             return _EPOCHS
-        # A net that starts from the identity has learned most from so many values.
-        return min(_EPOCHS, max(_FEWEST_EPOCHS, round(_VALUES / n_values)))
+        n_pixels = n_samples * math.prod(sides)
+        if getattr(self, "latent_dim", None) is not None:
+            return min(_MOST_EPOCHS, max(_EPOCHS, round(_PIXELS_TO_CODE / n_pixels)))
+        # A net that starts from the identity has learned most from so many.
+        n_epochs = _PIXELS[len(sides)] / n_pixels
+        if len(sides) == 1:
+            # Few long ones would make few steps.
+            n_epochs = max(n_epochs, _SIGNALS / n_samples)
+        return min(_EPOCHS, max(_FEWEST_EPOCHS, round(n_epochs)))
 
-    def _net_options(self, device, precision, partial, n_values=1):
+    def _net_options(self, device, precision, partial, n_epochs=_EPOCHS):
         """What every skorch net of skdae takes from the parameters."""
         stops = self.early_stopping and not partial
         # The first of several processes speaks for all.
@@ -381,7 +389,7 @@ class LearnedDenoiser(BaseDenoiser):
             "lr_schedule": None if partial else self.lr_schedule,
             "optimizer": optimizer_with_options(self.optimizer, self.weight_decay, precision),
             "lr": self.lr,
-            "max_epochs": 1 if partial else self._n_epochs(n_values),
+            "max_epochs": 1 if partial else n_epochs,
             "max_steps": None if partial else self.max_steps,
             "purpose": "partial_fit" if partial else "fit",
             "batch_size": int(self.batch_size),
