@@ -113,6 +113,13 @@ def _parser():
         help="first, fine-tune our network on the files themselves for so many minutes",
     )
     part.add_argument("--save", metavar="MODEL", help="where to keep the adapted network")
+    missing = {
+        "type": float,
+        "metavar": "VALUE",
+        "help": "what stands for missing pixels, such as -9999 (default: what a TIFF file says, "
+        "NaN, and what is transparent)",
+    }
+    part.add_argument("--missing-values", **missing)
 
     part = command(train)
     part.add_argument("folder", metavar="FOLDER", help="noisy images; clean ones with --noise")
@@ -136,6 +143,7 @@ def _parser():
 
     part = command(noise)
     part.add_argument("inputs", nargs="+", metavar="IN", help="image files or folders")
+    part.add_argument("--missing-values", **missing)
 
     part = command(info)
     part.add_argument("model", metavar="MODEL", help="a file that skdae saved")
@@ -170,7 +178,6 @@ def _strength(text):
 def denoise(args):
     """Denoise image files; all but the pixels stays as it is."""
     from ._files.atomic import atomic_write, check_place
-    from ._files.images import read_image
 
     if args.save is not None:
         if args.adapt is None:
@@ -185,9 +192,9 @@ def denoise(args):
         if _identity(output) in written:
             # Names that differ in case alone are one file on many disks.
             raise ValueError(f"{output} would be written over, which is the output of another file")
-        file = read_image(path)
+        file = _read(args, path)
         denoised = run(file)
-        is_as_it_was = _are_equal(file.images, denoised)
+        is_as_it_was = _are_equal(file.masked, denoised)
         # Whatever would be lost by writing it anew is kept.
         content = Path(path).read_bytes() if is_as_it_was else file.replaced(denoised)
         with atomic_write(output) as opened:
@@ -247,7 +254,6 @@ def train(args):
 
 def noise(args):
     """Print the noise of image files, in their units; 8-bit values are read as 0 to 1."""
-    from ._files.images import read_image
     from .noise import estimate_noise
 
     paths = _inputs(args)
@@ -256,7 +262,7 @@ def noise(args):
     print(row.format("file", "size", "values", "std", "gain", "read std", "offset"), flush=True)
 
     def work(path):
-        images = read_image(path).images
+        images = _read(args, path).masked
         camera = estimate_noise(images, model="poisson-gaussian")
         shape = images[0].shape if len(images) == 1 else (len(images), *images[0].shape)
         size, values = "x".join(map(str, shape)), images[0].dtype.name
@@ -468,7 +474,7 @@ def _ours(args, paths):
         return model.fit(image[None]).predict(image[None])[0]
 
     def run(file):
-        images = file.images
+        images = file.masked
         _check_level(noise, images[0].dtype)
         return [_joined(file, image, denoised) for image in images]
 
@@ -477,16 +483,15 @@ def _ours(args, paths):
 
 def _adapted(args, paths, options):
     """Denoisers that have learned from the files, by kind of image."""
-    from ._files.images import read_image
     from .denoisers import AdaptedDenoiser
 
     by_kind = {}
     for path in paths:
         # What cannot be read is told when its turn comes.
         with suppress(Exception):
-            file = read_image(path)
-            _check_level(options["noise"], file.images[0].dtype)
-            for image in file.images:
+            file = _read(args, path)
+            _check_level(options["noise"], file.masked[0].dtype)
+            for image in file.masked:
                 for part, kind, _ in _parts(file, image):
                     by_kind.setdefault(kind, []).append(part)
     if args.save is not None and len(by_kind) != 1:
@@ -540,9 +545,12 @@ def _joined(file, image, denoise):
     """An image whose parts are denoised one by one."""
     import numpy as np
 
+    from ._images import to_float
+
     out = np.empty(image.shape, np.float32)
     for part, kind, channels in _parts(file, image):
-        out[..., channels] = denoise(part, kind)
+        is_empty = np.ma.getmaskarray(part).all()
+        out[..., channels] = np.ma.getdata(to_float(part) if is_empty else denoise(part, kind))
     return out
 
 
@@ -563,7 +571,7 @@ def _saved(args):
     is_open = isinstance(model, BaseFilter) and not hasattr(model, "n_features_in_")
 
     def run(file):
-        images = file.images
+        images = file.masked
         dtype = images[0].dtype
         _check_unit(model, dtype)
         ready = (model.fit(image[None]) if is_open else model for image in images)
@@ -572,13 +580,27 @@ def _saved(args):
     return run
 
 
+def _read(args, path):
+    """An image file, in which the user may have said what is missing."""
+    from ._files.images import read_image
+
+    file = read_image(path)
+    if args.missing_values is not None:
+        file.nodata = [args.missing_values] * len(file.pages)
+    return file
+
+
 def _are_equal(before, after):
     """Whether no pixel of images has changed, in the units of denoisers."""
     import numpy as np
 
     from ._images import to_float
 
-    return all(map(np.array_equal, map(to_float, before), after))
+    # What is missing has no value.
+    return all(
+        x.shape == y.shape and np.ma.filled(to_float(x) == np.ma.getdata(y), True).all()
+        for x, y in zip(before, after, strict=True)
+    )
 
 
 def _check_unit(model, dtype):

@@ -1,5 +1,7 @@
 """Missing pixels: what is known of an image is denoised as if nothing were missing."""
 
+import shlex
+
 import dask.array as da
 import numpy as np
 import pandas as pd
@@ -26,7 +28,13 @@ from skdae import (
     VarianceStabilized,
     WaveletFilter,
 )
-from skdae.noise import PoissonGaussianNoise
+from skdae.cli import main
+from skdae.datasets import ImageFiles
+from skdae.filters import estimate_noise_std
+from skdae.noise import PoissonGaussianNoise, estimate_noise
+
+tifffile = pytest.importorskip("tifffile")
+pytest.importorskip("imagecodecs")
 
 FILTERS = [
     MeanFilter(),
@@ -248,12 +256,11 @@ def test_adapting_learns_nothing_of_missing_pixels():
     gaps[:64, :64] = True
     options = {"max_steps": 30, "noise": 0.2, "random_state": 0}
     whole = AdaptedDenoiser(**options).fit(noisy[None])
-    for kind in ("NaN", "sentinel", "masked"):
-        X, missing = with_gaps(noisy[None], gaps[None], kind)
-        adapted = AdaptedDenoiser(**options, **missing).fit(X)
-        assert adapted.weights_
-        found = np.asarray(adapted.predict(X))[0]
-        assert rmse(found, clean, gaps) < 1.1 * rmse(whole.predict(noisy[None])[0], clean, gaps)
+    X, missing = with_gaps(noisy[None], gaps[None], "sentinel")
+    adapted = AdaptedDenoiser(**options, **missing).fit(X)
+    assert adapted.weights_
+    found = np.asarray(adapted.predict(X))[0]
+    assert rmse(found, clean, gaps) < 1.1 * rmse(whole.predict(noisy[None])[0], clean, gaps)
 
 
 @pytest.mark.parametrize("kind", ["NaN", "sentinel", "masked"])
@@ -301,3 +308,143 @@ def test_what_is_saved_knows_what_is_missing(tmp_path):
         loaded = load(tmp_path / "median.skdae")
         assert repr(loaded.missing_values) == repr(value)
     assert (MedianFilter(missing_values=-9999).fit(X).predict(X)[0][GAPS] == -9999).all()
+
+
+def run(line, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert main(shlex.split(line)) == 0
+
+
+def write_raster(path, values, nodata=None):
+    """A TIFF file; GDAL writes what is missing as text into a tag of its own."""
+    tags = [] if nodata is None else [(42113, 2, 0, str(nodata), True)]
+    tifffile.imwrite(path, values, extratags=tags)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "tag"),
+    [
+        (np.int16, -9999, "-9999"),
+        (np.uint16, 0, "0 "),
+        (np.uint8, 255, "255"),
+        (np.float32, -9999, "-9999"),
+        (np.float32, -3.4028234663852886e38, "-3.4028234663852886e+38"),
+        (np.float64, np.nan, "nan"),
+        (np.float32, np.nan, None),
+    ],
+)
+def test_rasters_keep_their_missing_pixels_and_the_tag(dtype, value, tag, tmp_path, monkeypatch):
+    scale = 1 if dtype == np.uint8 else 10
+    X = (scale * (20 + 200 * NOISY.clip(0, 1))).astype(dtype)
+    X_gaps = np.where(GAPS, np.asarray(value, dtype), X)
+    write_raster(tmp_path / "in.tif", X_gaps, tag)
+    write_raster(tmp_path / "whole.tif", X)
+    (tmp_path / "out").mkdir()
+    run("denoise in.tif whole.tif -o out", tmp_path, monkeypatch)
+    found, whole = (tifffile.imread(tmp_path / "out" / f"{n}.tif") for n in ("in", "whole"))
+    assert found.dtype == dtype
+    assert_array_equal(found[GAPS], X_gaps[GAPS])
+    clean = scale * (20 + 200 * CLEAN)
+    assert rmse(found, clean) < 1.05 * rmse(whole, clean)
+    with tifffile.TiffFile(tmp_path / "out" / "in.tif") as file:
+        kept = file.pages[0].tags.get(42113)
+        assert (kept and kept.value.strip()) == (tag and tag.strip())
+
+
+def test_a_raster_of_several_bands_and_one_without_any_value(tmp_path, monkeypatch):
+    bands = np.stack([NOISY[:64], NOISY[64:], NOISY[:64]], axis=2).astype(np.float32)
+    bands[..., 1] = -9999
+    bands[:10, :10, 0] = -9999
+    options = {"photometric": "minisblack", "planarconfig": "contig"}
+    tags = [(42113, 2, 0, "-9999", True)]
+    tifffile.imwrite(tmp_path / "in.tif", bands, extratags=tags, **options)
+    run("denoise in.tif -o out.tif", tmp_path, monkeypatch)
+    found = tifffile.imread(tmp_path / "out.tif")
+    assert_array_equal(found == -9999, bands == -9999)
+    assert (found[..., 2] != bands[..., 2]).mean() > 0.9
+
+
+def test_the_user_may_say_what_is_missing(tmp_path, monkeypatch, capsys):
+    X = np.where(GAPS, -1, 200 + 1000 * NOISY).astype(np.float32)
+    write_raster(tmp_path / "in.tif", X)
+    run("denoise in.tif -o out.tif --missing-values -1", tmp_path, monkeypatch)
+    found = tifffile.imread(tmp_path / "out.tif")
+    assert_array_equal(found[GAPS], X[GAPS])
+    whole = PretrainedDenoiser().fit_transform((200 + 1000 * NOISY[None]).astype(np.float32))
+    assert rmse(found, 200 + 1000 * CLEAN) < 1.05 * rmse(whole[0], 200 + 1000 * CLEAN)
+    run("noise in.tif --missing-values -1", tmp_path, monkeypatch)
+    std = float(capsys.readouterr().out.splitlines()[-1].split()[3])
+    assert std == pytest.approx(100, rel=0.06)
+
+
+def test_a_disc_in_what_is_transparent(tmp_path, monkeypatch):
+    image = pytest.importorskip("PIL.Image")
+    y, x = np.mgrid[:128, :128]
+    disc = np.hypot(y - 64, x - 64) < 55
+    X = np.rint(255 * NOISY.clip(0, 1)).astype(np.uint8)
+    colours = np.where(disc, X, np.random.default_rng(3).integers(0, 256, X.shape))
+    pixels = np.stack([colours.astype(np.uint8), np.where(disc, 255, 0).astype(np.uint8)], axis=2)
+    image.fromarray(pixels, "LA").save(tmp_path / "in.png")
+    image.fromarray(X).save(tmp_path / "whole.png")
+    (tmp_path / "out").mkdir()
+    run("denoise in.png whole.png -o out", tmp_path, monkeypatch)
+    found = np.asarray(image.open(tmp_path / "out" / "in.png"))
+    whole = np.asarray(image.open(tmp_path / "out" / "whole.png"))
+    assert_array_equal(found[~disc], pixels[~disc])
+    assert_array_equal(found[..., 1], pixels[..., 1])
+    error = rmse(found[..., 0] / 255, CLEAN, ~disc)
+    assert error < 1.05 * rmse(whole / 255, CLEAN, ~disc)
+
+
+def test_image_files_are_masked_where_they_say_what_is_missing(tmp_path):
+    X = np.where(GAPS, -9999, 1000 * NOISY).astype(np.int16)
+    write_raster(tmp_path / "a.tif", X, -9999)
+    write_raster(tmp_path / "b.tif", X[:60])
+    masked, plain = ImageFiles(tmp_path)
+    assert_array_equal(masked.mask, GAPS)
+    assert not np.ma.isMaskedArray(plain)
+    found = MedianFilter().fit([masked]).predict([masked])[0]
+    assert_array_equal(found, MedianFilter().fit_transform(masked[None])[0])
+    with pytest.raises(ValueError, match="leave out images that have them"):
+        Noise2VoidDenoiser().fit(ImageFiles(tmp_path / "a.tif"))
+
+
+@pytest.mark.parametrize("kind", ["NaN", "sentinel", "masked"])
+@pytest.mark.parametrize("share", [0.1, 0.4])
+def test_noise_is_estimated_in_what_is_known(kind, share):
+    rng = np.random.default_rng(0)
+    gaps = rng.random((2, 256, 256)) < (0.1 if share == 0.1 else 0.02)
+    # A part of a mosaic without any values.
+    gaps[:, :100] |= share > 0.1
+    clean = 200 + 1000 * ndimage.gaussian_filter(rng.random((2, 256, 256)), (0, 8, 8))
+    noisy = clean + rng.normal(0, 30, clean.shape)
+    X, options = with_gaps(noisy, gaps, kind)
+    assert estimate_noise_std(X, **options) == pytest.approx(estimate_noise_std(noisy), rel=0.03)
+    assert estimate_noise(X, **options).std == pytest.approx(30, rel=0.05)
+    images = list(X) if kind == "masked" else [X[0], X[1, :200]]
+    found = estimate_noise_std(images, **options)
+    assert found == pytest.approx([30, 30], rel=0.05)
+
+
+@pytest.mark.parametrize("kind", ["NaN", "sentinel", "masked"])
+def test_camera_noise_is_estimated_in_what_is_known(kind):
+    clean = np.tile(np.linspace(200, 4000, 256), (2, 256, 1))
+    noisy = PoissonGaussianNoise(gain=20, std=50, clip=None, random_state=0).fit_transform(clean)
+    gaps = np.random.default_rng(0).random(clean.shape) < 0.1
+    gaps[:, 100:200] = True
+    X, options = with_gaps(noisy, gaps, kind)
+    with_pair = {"y": with_gaps(clean, gaps, kind)[0]}
+    # Frames of one scene.
+    for more in ({}, with_pair):
+        found = estimate_noise(X, model="poisson-gaussian", **more, **options)
+        for mean in (500, 3500):
+            assert found.gain * (mean - found.offset) + found.std**2 == pytest.approx(
+                20 * mean + 2500, rel=0.12
+            )
+
+
+def test_signals_with_gaps_tell_their_noise():
+    X = np.random.default_rng(0).normal(0, 2, (4, 1000))
+    X[np.random.default_rng(1).random(X.shape) < 0.1] = np.nan
+    for estimate in (estimate_noise, lambda X, **o: GaussianNoise(estimate_noise_std(X, **o)[0])):
+        assert estimate(X, image_shape=(1000,)).std == pytest.approx(2, rel=0.08)

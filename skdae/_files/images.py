@@ -12,7 +12,7 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from .._checks import import_extra
-from .._images import warn_user
+from .._images import gaps_in, warn_user
 from .arrays import saying_why
 from .atomic import refuse_special
 from .pictures import read_bmp, read_jpeg, read_png, read_webp
@@ -177,6 +177,8 @@ class ImageFile:
         Whether the first three samples are red, green and blue.
     bits : list of int or None
         Bits of the values of each page; None where they fill their dtype.
+    nodata : list of (float or None), or None
+        What stands for a missing value in each page.
     """
 
     pages: list[np.ndarray]
@@ -184,6 +186,7 @@ class ImageFile:
     encode: Callable[[list[np.ndarray]], bytes]
     is_rgb: bool = True
     bits: list[int] | None = None
+    nodata: list[float | None] | None = None
 
     @property
     def n_colours(self):
@@ -198,10 +201,41 @@ class ImageFile:
     def images(self):
         """The pages without alpha, ``(height, width)`` or ``(height, width, n_channels)``.
 
-        What is transparent has the colors of the nearest pixel that is not.
+        What is transparent has the colors of the nearest pixel that is not. Pages where values
+        are missing, as a file says, are masked arrays.
         """
-        images = [_filled(page[..., self._colours], self._hidden(page)) for page in self.pages]
+        images = []
+        for page, missing in zip(self.pages, self._missing, strict=True):
+            image = _filled(page[..., self._colours], self._hidden(page))
+            images.append(image if missing is None else np.ma.masked_array(image, missing))
+        return self._plain(images)
+
+    @cached_property
+    def masked(self):
+        """The same, as masked arrays where pixels are transparent or missing."""
+        images = []
+        for page, gaps in zip(self.pages, self._gaps, strict=True):
+            image = page[..., self._colours]
+            images.append(np.ma.masked_array(image, gaps) if gaps.any() else image)
+        return self._plain(images)
+
+    def _plain(self, images):
         return [image[..., 0] if self.n_colours == 1 else image for image in images]
+
+    @property
+    def _missing(self):
+        """Of each page, which values are missing, or None."""
+        for page, value in zip(self.pages, self.nodata or [None] * len(self.pages), strict=True):
+            yield None if value is None else gaps_in(page[..., self._colours], value)
+
+    @property
+    def _gaps(self):
+        """Of each page, which values are transparent or missing, NaN among them."""
+        for page, missing in zip(self.pages, self._missing, strict=True):
+            colours = page[..., self._colours]
+            gaps = gaps_in(colours) if missing is None else missing
+            hidden = np.broadcast_to(self._hidden(page)[..., None], colours.shape)
+            yield hidden if gaps is None else hidden | gaps
 
     def _hidden(self, page):
         """Which pixels are transparent, whatever their colors are."""
@@ -222,15 +256,17 @@ class ImageFile:
         """
         pages = [page.copy() for page in self.pages]
         bits = self.bits or [8 * page.itemsize for page in pages]
-        for page, image, before, n in zip(pages, images, self.images, bits, strict=True):
-            if image.shape != before.shape:
+        for page, image, gaps, n in zip(pages, images, self._gaps, bits, strict=True):
+            shape = self._plain([page[..., self._colours]])[0].shape
+            if image.shape != shape:
                 raise ValueError(
-                    f"the denoiser turned an image of shape {before.shape} into {image.shape}; a "
+                    f"the denoiser turned an image of shape {shape} into {image.shape}; a "
                     "file keeps its size, so pass a denoiser that does."
                 )
-            new = _stored(image, page.dtype, n).reshape(*page.shape[:2], -1)
-            hidden = self._hidden(page)[..., None]
-            page[..., self._colours] = np.where(hidden, page[..., self._colours], new)
+            before = page[..., self._colours]
+            # What is missing may be no number that is rounded.
+            known = np.where(gaps, 0, np.ma.getdata(image).reshape(before.shape))
+            page[..., self._colours] = np.where(gaps, before, _stored(known, page.dtype, n))
         return self.encode(pages)
 
 

@@ -39,13 +39,25 @@ def read_tiff(content, tifffile, imagecodecs):
         [(n_samples, alpha, is_rgb)] = kinds
         pixels = [_pixels(page, content, tifffile, imagecodecs) for page in pages]
         bits = [page.bitspersample for page in pages]
+        nodata = [_nodata(page) for page in pages]
     return {
         "pages": [page.reshape(*page.shape[:2], n_samples) for page in pixels],
         "alpha": alpha,
         "is_rgb": is_rgb,
         "bits": bits,
+        "nodata": nodata,
         "encode": partial(_encode, content, tifffile, imagecodecs),
     }
+
+
+def _nodata(page):
+    """The value of missing pixels, as GDAL writes it; None where there is none."""
+    tag = page.tags.get("GDAL_NODATA")
+    try:
+        return None if tag is None else float(str(tag.value).strip("\0 "))
+    except ValueError:
+        # Its words are free.
+        return None
 
 
 def _kind(page):

@@ -47,6 +47,7 @@ from .lists import (
     image_list,
     images_of_fit,
     is_ragged,
+    known_images,
     mean_score,
 )
 from .missing import (

@@ -255,8 +255,8 @@ def _filled_lazily(estimator, X, field):
 
 def _reach(estimator, shape, field):
     """How far off, along an axis, values lie that fill what pixels of a block see."""
-    # Not further from what is missing than the pixel that sees it.
-    return 1 + math.ceil(field[1] * len(axes_of(estimator, shape)) ** 0.5)
+    # The nearest value is not further from a gap than the pixel that sees it; its mirror is twice.
+    return 1 + math.ceil(2 * field[1] * len(axes_of(estimator, shape)) ** 0.5)
 
 
 def _filled(block, estimator):

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from functools import wraps
+from types import SimpleNamespace
 from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from .arrays import as_array, holds_array, is_listed, of_one_kind
 from .blocks import lazily, range_of_chunks
 from .checks import check_images, check_target, validate_images
 from .geometry import way_to_one_size
-from .missing import without_gaps
+from .missing import masks_of, without_gaps
 from .stores import is_dask
 from .values import refuse_other_units, value_range
 
@@ -137,6 +138,15 @@ def check_any_images(X, name="X", channel_axis="auto"):
     """Checked images: a batch, or a list of arrays where they are of different sizes."""
     check = check_image_list if is_ragged(X) else check_images
     return check(X, name=name, channel_axis=channel_axis)
+
+
+def known_images(X, image_shape, channel_axis, missing_values, name="X"):
+    """Checked images whose missing values are filled, and which these are, image by image."""
+    options = {"image_shape": image_shape, "channel_axis": channel_axis}
+    given = SimpleNamespace(missing_values=missing_values, **options)
+    X, gaps = without_gaps(given, X, reset=True)
+    images = check_any_images(X, name, channel_axis)
+    return images, masks_of(gaps, images)
 
 
 def check_image_list(X, name="X", channel_axis="auto"):

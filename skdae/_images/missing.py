@@ -4,7 +4,7 @@ import math
 from functools import wraps
 
 import numpy as np
-from scipy.ndimage import correlate1d, distance_transform_edt
+from scipy.ndimage import correlate1d, distance_transform_edt, minimum_filter
 
 from .arrays import as_array, float_dtype, holds_array, is_listed, like, to_float
 from .geometry import geometry_of
@@ -39,9 +39,11 @@ def gaps_in(values, missing_values=math.nan):
 
 
 def filled(images, gaps, default=0.0):
-    """Images whose missing values are the mean of those beside them, else the nearest value.
+    """Images whose missing values are the mean of those beside them, else what lies opposite.
 
-    Both are of the same channel. The mean of several values has less noise than one of them.
+    Both are of the same channel. The mean of several values has less noise than one of them; what
+    lies as far from the border of a large gap, on its other side, continues the image as a mirror
+    would, noise and all.
 
     Parameters
     ----------
@@ -79,7 +81,12 @@ def _fill_plane(plane, gap):
         count, total = (correlate1d(x, (1, 1, 1), axis, mode="constant") for x in (count, total))
     if (far := gap & (count == 0)).any():
         nearest = distance_transform_edt(gap, return_distances=False, return_indices=True)
-        plane[far] = plane[tuple(axis[far] for axis in nearest)]
+        nearest, here = nearest[:, far], np.array(np.nonzero(far))
+        # What is as far on the other side, which has noise of its own, where it is known.
+        ends = np.array(plane.shape)[:, None] - 1
+        mirrored = (2 * nearest - here).clip(0, ends)
+        is_known = ~gap[tuple(mirrored)]
+        plane[far] = plane[tuple(np.where(is_known, mirrored, nearest))]
     beside = gap & (count > 0)
     plane[beside] = total[beside] / count[beside]
 
@@ -91,10 +98,16 @@ class Gaps:
     ----------
     images : ndarray or MaskedArray
     mask : ndarray of bool
+
+    Attributes
+    ----------
+    scattered : ndarray of bool
+        What is missing beside what is known, where that is most of it; else nothing is.
     """
 
     def __init__(self, images, mask):
         self.mask, self.values = mask, to_float(np.ma.getdata(images))
+        self.scattered = np.zeros_like(mask)
         self.hidden = np.ma.getmaskarray(images) if np.ma.isMaskedArray(images) else None
 
     @np.errstate(over="ignore")
@@ -168,6 +181,9 @@ def _without(estimator, X, reset, is_item=False):
     batch, mask = (batch[None], mask[None]) if is_item else (batch, mask)
     shape = _inner_shape(estimator, batch, mask, reset)
     default = 0.0 if reset else _range_of(estimator)[0]
+    far = minimum_filter(mask.reshape(shape), (1, *[3] * (len(shape) - 2), 1), mode="nearest")
+    if 2 * far.sum() < mask.sum():
+        gaps.scattered = gaps.mask & ~far.reshape(gaps.mask.shape)
     batch = filled(batch.reshape(shape), mask.reshape(shape), default).reshape(batch.shape)
     return like(X, batch[0] if is_item else batch), gaps
 
@@ -199,8 +215,8 @@ def _range_of(estimator):
 def around_gaps(method):
     """Let a method that makes images of images take missing values, and leave them as they are.
 
-    This is the one door for them: what the method gets has none. Where images have to be whole, it
-    works twice: its own result is the better filling for the second time.
+    This is the one door for them: what the method gets has none. Where images have to be whole, and
+    single pixels are missing, it works twice: its own result fills them better the second time.
     """
 
     @wraps(method)
@@ -209,7 +225,9 @@ def around_gaps(method):
         result = method(self, given, *args, **kwargs)
         if gaps is None:
             return result
-        if getattr(self, "receptive_field_", None) is None and not isinstance(result, tuple):
+        each = gaps if isinstance(gaps, list) else [gaps]
+        is_whole = getattr(self, "receptive_field_", None) is None and not isinstance(result, tuple)
+        if is_whole and any(g is not None and g.scattered.any() for g in each):
             result = method(self, _refilled(given, gaps, result), *args, **kwargs)
         return _put_back(gaps, result)
 
@@ -233,7 +251,7 @@ def _refilled(given, gaps, result):
         triples = zip(given, gaps, result, strict=True)
         return [x if g is None else _refilled(x, g, r) for x, g, r in triples]
     images = as_array(given)
-    return like(given, np.where(gaps.mask, result, images).astype(images.dtype))
+    return like(given, np.where(gaps.scattered, result, images).astype(images.dtype))
 
 
 def _put_back(gaps, result):

@@ -49,8 +49,9 @@ class ImageFiles(Sequence):
     An image is ``(height, width)`` or ``(height, width, n_channels)``, with the values and the
     dtype of the file: `uint8`, which denoisers take as ``value / 255``, `int8`, `uint16`, `int16`,
     or floats. Alpha is left out, and where it is 0, an image has the colors of the nearest pixel
-    that is visible. Other bands, such as near infrared, are channels. Each page of a TIFF file is
-    a separate image. The one file that was read last is kept.
+    that is visible. Pixels that a TIFF file names as missing, as GDAL does, are masked. Other
+    bands, such as near infrared, are channels. Each page of a TIFF file is a separate image. The
+    one file that was read last is kept.
 
     The `fit` of a network reads them in parts where they do not fit into memory. `predict` and
     filters read all images; where these do not fit, proceed in parts: ``for image in files:

@@ -306,7 +306,9 @@ class AdaptedDenoiser(PretrainedDenoiser):
         if is_fair.mean() < 0.1:
             return "their noise was clipped, as at black"
         aims = np.where(is_fair, inputs[0], denoised[0])
-        layers = [inputs[0], level[0], stds * is_fair, aims, _slope(tone, denoised[0])]
+        # What is missing counts for nothing when nets are compared.
+        slope = _slope(tone, denoised[0]) * ~gaps[0].any(axis=2, keepdims=True)
+        layers = [inputs[0], level[0], stds * is_fair, aims, slope]
         return np.concatenate(layers, axis=2, dtype=np.float32)
 
     def _train(self, before, parts, seconds):

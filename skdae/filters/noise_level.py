@@ -1,17 +1,20 @@
 """An estimate of the noise in an image."""
 
+import math
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
-from .._images import check_images, geometry_of, image_by_image, to_float
+from .._images import geometry_of, known_images, to_float
 
 
-@image_by_image(np.concatenate)
 def estimate_noise_std(
     X: ArrayLike,
     image_shape: tuple[int, ...] | None = None,
     channel_axis: int | str | None = "auto",
+    *,
+    missing_values: float = math.nan,
 ) -> NDArray[np.float64]:
     """Estimate the standard deviation of the Gaussian noise in each image.
 
@@ -32,6 +35,9 @@ def estimate_noise_std(
         -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
         four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
         signals with several leads ``(n_samples, length, n_channels)``, -1.
+    missing_values : float, default=nan
+        What stands for a missing value in `X`, besides NaN and masked values. They count for
+        nothing.
 
     Returns
     -------
@@ -41,7 +47,8 @@ def estimate_noise_std(
     Raises
     ------
     ValueError
-        If `X` is empty, holds NaN or infinity, or `image_shape` does not hold its values.
+        If `X` is empty, holds infinity or nothing but missing values, or `image_shape` does not
+        hold its values.
 
     Notes
     -----
@@ -67,23 +74,40 @@ def estimate_noise_std(
     >>> estimate_noise_std(X_noisy).round(2)
     array([0.1, 0.1])
     """
-    batch = check_images(X, channel_axis=channel_axis)
-    images = geometry_of(batch, image_shape, channel_axis).read(batch)
-    return np.mean([noise_stds(image) for image in images], axis=1)
+    images, gaps = known_images(X, image_shape, channel_axis, missing_values)
+    first = images if isinstance(images, np.ndarray) else images[0][None]
+    read = geometry_of(first, image_shape, channel_axis).read
+    pairs = ((read(x[None])[0], read(gap[None])[0]) for x, gap in zip(images, gaps, strict=True))
+    return np.array([np.mean(noise_stds(*pair)) for pair in pairs])
 
 
 # The high-pass filter of Daubechies' wavelet with two vanishing moments, last tap first.
 _DB2 = np.array([1 - 3**0.5, 3**0.5 - 3, 3 + 3**0.5, -1 - 3**0.5]) / 32**0.5
 
 
-def noise_stds(image):
+# So many details are enough, where others have been told by what fills gaps.
+_LEAST = 100
+
+
+def noise_stds(image, gaps=None):
     """Estimated standard deviation of the noise in each channel of an image."""
-    channels = np.moveaxis(to_float(image), -1, 0)
-    return [noise_std(np.atleast_1d(channel.squeeze())) for channel in channels]
+    gaps = np.zeros(image.shape, bool) if gaps is None else gaps
+    pairs = zip(*(np.moveaxis(x, -1, 0) for x in (to_float(image), gaps)), strict=True)
+    return [noise_std(*(np.atleast_1d(x.squeeze()) for x in pair)) for pair in pairs]
 
 
-def noise_std(plane):
-    """Estimated standard deviation of the noise in one image or signal."""
+def noise_std(plane, gap=None):
+    """Estimated standard deviation of the noise in one image or signal, filled where `gap` is."""
+    has_gaps = gap is not None and gap.any()
+    details = _details(np.where(gap, np.nan, plane) if has_gaps else plane)
+    # Gaps may be everywhere.
+    if has_gaps and len(details) < _LEAST:
+        details = _details(plane)
+    return float(np.median(details) / 0.6744897501960817) if details.size else 0.0
+
+
+def _details(plane):
+    """The finest wavelet details, without those of flat parts and of NaN."""
     details = plane.astype(np.float64)
     for _ in range(plane.ndim):
         padded = np.pad(details, [(3, 3)] + [(0, 0)] * (plane.ndim - 1), mode="symmetric")
@@ -91,5 +115,4 @@ def noise_std(plane):
         details = np.moveaxis(sliding_window_view(padded, 4, axis=0)[1::2] @ _DB2, 0, -1)
     details = np.abs(details)
     # Flat parts leave nothing, or rounding errors.
-    details = details[details > 1e-12 * np.abs(plane).max()]
-    return float(np.median(details) / 0.6744897501960817) if details.size else 0.0
+    return details[details > 1e-12 * np.fmax.reduce(np.abs(plane), axis=None)]

@@ -1,17 +1,20 @@
 """What noise is in images: the injector that would have made it."""
 
+import math
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 from scipy.fft import dct
 from scipy.ndimage import maximum_filter, uniform_filter
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_consistent_length
 
 from .._checks import check_parameters
 from .._images import (
-    check_any_images,
     check_targets,
     geometry_of,
+    known_images,
     to_float,
     warn_user,
 )
@@ -39,6 +42,9 @@ _WINDOW = 512
 # Of 400 photographs in color, 6 are so as they are, and none with white noise of 2 / 255.
 _GRID, _ROUGH = 0.025, 2 / 255
 
+# Of a block of which more is missing, too little is known.
+_MISSING = 0.25
+
 _MODEL = {"model": [StrOptions({"gaussian", "poisson-gaussian"})]}
 
 
@@ -49,6 +55,7 @@ def estimate_noise(
     *,
     image_shape: tuple[int, ...] | None = None,
     channel_axis: int | str | None = "auto",
+    missing_values: float = math.nan,
 ) -> BaseNoise:
     r"""Estimate the noise of images, and return it as a noise model.
 
@@ -75,6 +82,9 @@ def estimate_noise(
         -1 if the last axis of `X` holds channels, None if no axis does. "auto" takes the last of
         four axes for channels: of volumes ``(n_samples, depth, height, width)``, pass None, and of
         signals with several leads ``(n_samples, length, n_channels)``, -1.
+    missing_values : float, default=nan
+        What stands for a missing value in `X` and `y`, besides NaN and masked values. They count
+        for nothing.
 
     Returns
     -------
@@ -85,7 +95,8 @@ def estimate_noise(
     ------
     ValueError
         If `X` has no noise (it is constant, or equals `y`), too few pixels, too many pixels at the
-        ends of its range, NaN or infinity, or if `y` does not have its shape.
+        ends of its range, infinity or nothing but missing values, or if `y` does not have its
+        shape.
 
     See Also
     --------
@@ -133,12 +144,12 @@ def estimate_noise(
     (20, 42000.0)
     """
     check_parameters("estimate_noise", _MODEL, model=model)
-    planes, targets = _planes(X, y, image_shape, channel_axis)
-    means, variances = _mean_and_variance(planes, targets)
+    planes, targets, gaps = _planes(X, y, image_shape, channel_axis, missing_values)
+    means, variances = _mean_and_variance(planes, targets, gaps)
     if model == "poisson-gaussian":
         return _camera(means, *_line(means, variances))
     if targets is None:
-        return GaussianNoise(std=_std(planes, np.median))
+        return GaussianNoise(std=_std(planes, gaps, np.median))
     return GaussianNoise(std=float(np.sqrt(variances.mean())))
 
 
@@ -160,16 +171,18 @@ def choose_noise(X, image_shape=None, channel_axis="auto"):
     noise : GaussianNoise, PoissonGaussianNoise or SpeckleNoise
         Without clipping.
     """
-    return noise_of_planes(_planes(X, None, image_shape, channel_axis)[0])
+    planes, _, gaps = _planes(X, None, image_shape, channel_axis)
+    return noise_of_planes(planes, gaps)
 
 
-def noise_of_planes(planes):
-    """The same, of checked images, each channel a plane ``(height, width)``."""
+def noise_of_planes(planes, gaps=None):
+    """The same, of checked images, each channel a plane ``(height, width)``, and of their gaps."""
+    gaps = gaps or [np.zeros(plane.shape, bool) for plane in planes]
     try:
-        means, variances = _mean_and_variance(planes, None)
+        means, variances = _mean_and_variance(planes, None, gaps)
     except ValueError:
         # The median of all details stands for blocks of which there are not enough.
-        return GaussianNoise(std=_std(planes, np.mean), clip=None)
+        return GaussianNoise(std=_std(planes, gaps, np.mean), clip=None)
     gain, intercept = _line(means, variances)
     darkest, lightest = gain * np.array([means.min(), means.max()]) + intercept
     if lightest <= _GROWS * darkest:
@@ -182,12 +195,13 @@ def noise_of_planes(planes):
     return _camera(means, gain, intercept).set_params(clip=None)
 
 
-def _std(planes, average):
+def _std(planes, gaps, average):
     """One standard deviation of planes, or of signals."""
     if any(min(plane.shape) > 1 for plane in planes):
-        return float(average([noise_std(plane) for plane in planes]))
+        return float(average(list(map(noise_std, planes, gaps))))
     # Each signal may have few values, so that those of all tell it.
-    details = np.concatenate([np.diff(plane.ravel().astype(np.float64), 2) for plane in planes])
+    known = (np.where(gap, np.nan, plane) for plane, gap in zip(planes, gaps, strict=True))
+    details = np.concatenate([np.diff(plane.ravel().astype(np.float64), 2) for plane in known])
     # Flat parts leave nothing, or rounding errors.
     details = np.abs(details)[np.abs(details) > 1e-12 * max(np.abs(p).max() for p in planes)]
     return float(np.median(details) / (0.6745 * 6**0.5)) if details.size else 0.0
@@ -277,18 +291,19 @@ def mean_and_variance(
     return _mean_and_variance(*_planes(X, y, image_shape, channel_axis))
 
 
-def _mean_and_variance(planes, targets):
+def _mean_and_variance(planes, targets, gaps):
     """The same, of checked images."""
     n_pixels = sum(plane.size for plane in planes)
     stride = max(1, round((n_pixels / _N_BLOCKS) ** 0.5))
     low, high = min(map(np.min, planes)), max(map(np.max, planes))
     # Where the last value of the range is a common one, values beyond it were clipped.
     ends = [v for v in (low, high) if sum((p == v).sum() for p in planes) > 1e-3 * n_pixels]
-    pairs = zip(planes, targets or [None] * len(planes), strict=True)
-    mean, texture, variance, clipped = np.concatenate(
-        [_blocks(plane, target, stride, ends) for plane, target in pairs], axis=1
+    triples = zip(planes, targets or [None] * len(planes), gaps, strict=True)
+    mean, texture, variance, clipped, missing = np.concatenate(
+        [_blocks(*triple, stride, ends) for triple in triples], axis=1
     )
-    usable = np.flatnonzero((clipped < 0.5) & (texture + np.abs(variance) > 0))
+    is_known = (clipped < 0.5) & (missing < _MISSING)
+    usable = np.flatnonzero(is_known & (texture + np.abs(variance) > 0))
     if len(usable) < _LEAST:
         raise ValueError(
             f"X has {n_pixels} pixels in [{low:.3g}, {high:.3g}], in which {len(usable)} of "
@@ -297,7 +312,7 @@ def _mean_and_variance(planes, targets):
             "less of them saturated."
         )
     if targets is not None:
-        _warn_of_structure(planes, targets, ends, high - low)
+        _warn_of_structure(planes, targets, gaps, ends, high - low)
     groups = np.array_split(usable[np.argsort(mean[usable])], min(_N_GROUPS, len(usable) // _LEAST))
     if targets is None:
         # The flattest blocks of each group; texture in their high frequencies is an outlier.
@@ -313,16 +328,15 @@ def _mean_and_variance(planes, targets):
     return means[kept], variances[kept].clip(0, None)
 
 
-def _warn_of_structure(planes, targets, ends, unit):
+def _warn_of_structure(planes, targets, gaps, ends, unit):
     """Say so where differences hold more than white noise, such as a scene that has moved.
 
     Neighboring differences are then alike, and they follow the slope of the scene. Of white noise,
     each of the sums is normal, whatever its strength here and there; on 9 pictures of scikit-image
     with four kinds of noise, none of 7,000 was further than 4.1 standard deviations from 0.
     """
-    moments = sum(
-        _moments(plane, target, ends, unit) for plane, target in zip(planes, targets, strict=True)
-    )
+    triples = zip(planes, targets, gaps, strict=True)
+    moments = sum(_moments(*triple, ends, unit) for triple in triples)
     alike, alike_2, power, along, along_2, steepness = moments.T
     with np.errstate(divide="ignore", invalid="ignore"):
         rho, slope = alike / power, along / np.sqrt(power * steepness)
@@ -339,10 +353,11 @@ def _warn_of_structure(planes, targets, ends, unit):
         )
 
 
-def _moments(plane, target, ends, unit):
+def _moments(plane, target, gap, ends, unit):
     """The sums of `_warn_of_structure`, and those of their squares, for each axis of a plane."""
     scene = np.add(plane, target, dtype=np.float64) / (2 * unit)
     difference = np.subtract(plane, target, dtype=np.float64) / unit
+    difference[gap] = 0
     if ends:
         # Clipping moves the mean of noise.
         is_end = np.isin(plane, ends) | np.isin(target, ends)
@@ -356,19 +371,23 @@ def _moments(plane, target, ends, unit):
     return moments
 
 
-def _planes(X, y, image_shape, channel_axis):
-    """The channels of checked images as planes, and those of their targets, or None.
+def _planes(X, y, image_shape, channel_axis, missing_values=math.nan):
+    """The channels of checked images as planes, those of their targets, or None, and the gaps.
 
     A signal is a plane of one row; of volumes, each slice is one.
     """
-    X = check_any_images(X, channel_axis=channel_axis)
+    X, gaps = known_images(X, image_shape, channel_axis, missing_values)
+    if y is not None and np.ndim(next(iter(y), 0)):
+        y, more = known_images(y, image_shape, channel_axis, missing_values, "y")
+        check_consistent_length(X, y)
+        gaps = [a | b if a.shape == b.shape else a for a, b in zip(gaps, more, strict=True)]
     geometry = geometry_of(
         X if isinstance(X, np.ndarray) else X[0][None], image_shape, channel_axis
     )
     y = check_targets(X, y, channel_axis)
     return [
         images and [plane for image in images for plane in _channels(image, geometry)]
-        for images in (list(X), None if y is None else list(y))
+        for images in (list(X), None if y is None else list(y), list(gaps))
     ]
 
 
@@ -379,10 +398,10 @@ def _channels(image, geometry):
     return np.moveaxis(sample, -1, 0).reshape(-1, height, width)
 
 
-def _blocks(plane, target, stride, ends):
-    """Mean, texture, noise variance and share of clipped pixels of blocks of 8 × 8 pixels."""
+def _blocks(plane, target, gap, stride, ends):
+    """Mean, texture, noise variance, shares of clipped and missing pixels of blocks of 8 × 8."""
     if max(plane.shape) < 3:
-        return np.zeros((4, 1))
+        return np.zeros((5, 1))
     plane = plane.astype(np.float64)
     sides = [min(8, side) for side in plane.shape]
     kernels = [dct(np.eye(side), axis=0, norm="ortho") for side in sides]
@@ -396,17 +415,20 @@ def _blocks(plane, target, stride, ends):
     fine = frequency > 0.7 * frequency.max()
     mean = waves[:, 0, 0] / np.sqrt(np.prod(sides))
     texture = np.square(waves[:, ~fine]).sum(axis=1) - np.square(waves[:, 0, 0])
-    clipped = np.isin(blocks(plane), ends).mean(axis=(1, 2))
+    clipped, missing = (blocks(x).mean(axis=(1, 2)) for x in (np.isin(plane, ends), gap))
     if target is None:
         n = fine.sum()
         # The median of a mean of n squares, after Wilson and Hilferty.
         variance = np.square(waves[:, fine]).mean(axis=1) / (1 - 2 / (9 * n)) ** 3
+        # A mean of its neighbours has hardly any of them.
+        variance /= (1 - missing).clip(0.1)
     else:
         size = [min(3, side) for side in sides]
         n = np.prod(size)
         around = (n * uniform_filter(target, size, np.float64, mode="mirror") - target) / (n - 1)
-        variance = blocks((plane - target) * (plane - around)).mean(axis=(1, 2))
-    return mean, texture, variance, clipped
+        products = (plane - target) * (plane - around)
+        variance = blocks(np.where(gap, 0, products)).mean(axis=(1, 2)) / (1 - missing).clip(0.1)
+    return mean, texture, variance, clipped, missing
 
 
 def _line(means, variances):
