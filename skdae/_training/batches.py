@@ -27,7 +27,7 @@ def neighbours(index, n, context):
 
     Examples
     --------
-    >>> neighbours(torch.arange(3), 3, 1).tolist()
+    >>> neighbors(torch.arange(3), 3, 1).tolist()
     [[0, 1, 1], [1, 0, 2], [2, 1, 1]]
     """
     steps = [0, *(step for k in range(1, context + 1) for step in (-k, k))]
@@ -36,7 +36,7 @@ def neighbours(index, n, context):
 
 
 def as_channels(images):
-    """From ``(n_images, n_neighbours, *spatial, n_channels)`` to neighbours as channels."""
+    """From ``(n_images, n_neighbours, *spatial, n_channels)`` to neighbors as channels."""
     return images.movedim(1, -2).flatten(-2)
 
 

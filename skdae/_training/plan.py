@@ -89,7 +89,7 @@ class NetPlan(Persistent):
 
     @property
     def input_shape(self):
-        """Sides and channels of what enters the net: images with their neighbours."""
+        """Sides and channels of what enters the net: images with their neighbors."""
         *sides, n_channels = self.shape
         return (*sides, n_channels * (2 * self.context + 1))
 
@@ -326,7 +326,7 @@ class NetPlan(Persistent):
 
 
 def check_stack(X, context):
-    """Refuse images that have no neighbours where those are asked for."""
+    """Refuse images that have no neighbors where those are asked for."""
     n = 1 if isinstance(X, list) else len(X)
     if n <= context:
         raise ValueError(
@@ -373,7 +373,7 @@ def plan_net(
     seed : int
         Of the noise.
     context : int
-        How many neighbours in the stack enter the network on each side of an image.
+        How many neighbors in the stack enter the network on each side of an image.
     gives_std : bool, default=False
         Whether the network has a second output.
     min_images : int, default=2
@@ -447,7 +447,7 @@ def _receptive_field(architecture, latent_dim, gives_std):
 
 def _net_range(architecture, activation):
     """The range in which a net sees clean images that do not lie in [0, 1]."""
-    # Values of about one standard deviation are learnt soonest; other activations are bounded, and
+    # Values of about one standard deviation are learned soonest; other activations are bounded, and
     # pretrained nets know images in [0, 1].
     is_free = activation == "identity" and not isinstance(architecture, Pretrained)
     return 4.0 if is_free else 1.0

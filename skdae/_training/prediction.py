@@ -37,7 +37,7 @@ def denoise(net, images, tile_size, compiled=False, with_std=False):
         return _whole_or_in_tiles(net, images, tile_size, compiled, with_std)
     stack = image_tensor(images)
     index = torch.arange(len(stack), device="cpu")
-    # Some at a time: with their neighbours, all would take a multiple of the memory.
+    # Some at a time: with their neighbors, all would take a multiple of the memory.
     parts = (plan.with_neighbours(stack, index[rows]).numpy() for rows in batches(images))
     return np.concatenate(
         [_whole_or_in_tiles(net, part, tile_size, compiled, with_std) for part in parts]
@@ -88,7 +88,7 @@ def run_net(net, function, X, enter, compiled=False, with_std=False):
 class UserImages(Graph):
     """A network from float32 images as users hold them to what `predict` returns.
 
-    One that learnt standard deviations returns them as a second output.
+    One that learned standard deviations returns them as a second output.
 
     Parameters
     ----------
