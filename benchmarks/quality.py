@@ -64,11 +64,11 @@ class DataSet:
     epochs: int  # of skdae's net
     study: str | None = None  # of `STUDIES`
     study_epochs: int = 0
-    side: int | None = None  # of the centre that is cut out
+    side: int | None = None  # of the center that is cut out
     fit: tuple[tuple[str, Any], ...] = ()  # what else skdae's net is told
 
     def __str__(self):
-        cut = f"; the centre of {self.side} × {self.side} pixels" if self.side else ""
+        cut = f"; the center of {self.side} × {self.side} pixels" if self.side else ""
         return (
             f"- {self.title}: the first {self.n_train:,} training images of `{self.train}`, the "
             f"first {self.n_test:,} test images of `{self.test}`{cut}."

@@ -97,6 +97,8 @@ html_title = f"skdae {version}"
 html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["skdae.css"]
+html_js_files = ["site.js"]
+html_search_scorer = "scorer.js"
 html_favicon = "_static/favicon.svg"
 # Where the site lies, if anybody serves it: links to it then come with a picture.
 html_baseurl = os.environ.get("SITE_URL", "")
@@ -154,6 +156,13 @@ def formula(translator, node):
     """Write a formula on a line of its own."""
     translator.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>')
     raise nodes.SkipNode
+
+
+def mend_lists(app, page, template, context, doctree):
+    """Leave out the role that docutils gives to references, whose children have none of a list."""
+    if "body" in context:
+        roles = '<div role="list" class="citation-list">'
+        context["body"] = context["body"].replace(roles, '<div class="citation-list">')
 
 
 def break_title(app, page, template, context, doctree):
@@ -220,6 +229,7 @@ def setup(app):
     app.connect("doctree-read", name_cells)
     app.connect("html-page-context", break_title)
     app.connect("html-page-context", describe)
+    app.connect("html-page-context", mend_lists)
     # Before viewcode.
     app.connect("html-collect-pages", renew_sources, priority=400)
     # After numpydoc.

@@ -62,7 +62,11 @@ from which no network of skdae has learned. {finding}
 
 PSNR in dB; higher is better.
 
+```{{table}}
+:class: stacked
+
 {table}
+```
 
 - *Best Gaussian* is the Gaussian filter that is best for each image. Only the clean image tells
   which one that is, so nobody can use it: a hard opponent.

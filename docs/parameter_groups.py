@@ -24,6 +24,8 @@ GROUPS = {
     ),
     "Hardware": ("device", "precision", "compile", "tile_size"),
 }
+# Seldom looked for.
+FOLDED = {"Hardware"}
 GROUP_OF = {name: group for group, names in GROUPS.items() for name in names}
 
 
@@ -48,8 +50,9 @@ def group_parameters(app, what, name, thing, options, lines):
     grouped = before
     for group in GROUPS:
         members = [i for i, name in enumerate(names) if GROUP_OF[name] == group]
+        folded = group in FOLDED
         if members:
-            grouped += [f"    .. rubric:: {group}", ""]
+            grouped += [f"    .. {'dropdown' if folded else 'rubric'}:: {group}", ""]
         for i in members:
-            grouped += [*blocks[i], ""]
+            grouped += [f"    {line}" if folded and line else line for line in blocks[i]] + [""]
     lines[start:end] = grouped

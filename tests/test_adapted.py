@@ -175,18 +175,6 @@ def test_saved_denoiser_predicts_the_same(kind, adapted, tmp_path):
     assert again.gains_ == adapted.gains_
 
 
-def test_file_with_other_weights_is_refused(adapted, tmp_path):
-    for change in ("shape", "nan"):
-        weights = {name: value.copy() for name, value in adapted.weights_["grey"].items()}
-        name = next(iter(weights))
-        weights[name] = weights[name][:1] if change == "shape" else weights[name] * np.nan
-        wrong = AdaptedDenoiser(max_steps=STEPS, random_state=0)
-        vars(wrong).update({**vars(adapted), "weights_": {"grey": weights}})
-        # Both ways, the same is asked.
-        with pytest.raises(ValueError, match="weights_ of AdaptedDenoiser"):
-            wrong.save(tmp_path / "wrong")
-
-
 @KEPT_OR_NOT
 def test_colors_of_different_sizes():
     color = astronaut()[:128, :128]

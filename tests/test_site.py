@@ -147,14 +147,14 @@ def test_code_of_the_guide_fits_its_column(site, page):
     assert wide == {}
 
 
-SIZES = """() => ["h1", "h2", "h3"].map(
-    h => parseFloat(getComputedStyle(document.querySelector(`article ${h}`)).fontSize))"""
+SIZES = """() => ["h1", "h2", "h3"].map(h => document.querySelector(`article ${h}`))
+    .map(h => parseFloat(getComputedStyle(h).fontSize))"""
 
 
 def test_titles_are_larger_than_the_headings_below_them(page):
     for width in (400, 1280):
         page.set_viewport_size({"width": width, "height": 900})
-        for name in ("guide/command.html", "guide/denoisers.html", "results.html"):
+        for name in ("guide/command.html", "guide/pitfalls.html", "results.html"):
             page.goto(name)
             first, second, third = page.evaluate(SIZES)
             assert first > second > third, (name, width)

@@ -105,7 +105,7 @@ print(pd.DataFrame({name: table["psnr"] for name, table in scores.items()}).roun
 #     Train with ``GaussianNoise(std=(0.05, 0.6))``, which draws a level per image, and report one
 #     score per level. See :doc:`/gallery/plot_07_blind_denoising`.
 #
-# 3. A network has 16.4 dB and another 16.2 dB. What do you ask before choosing?
+# 3. One network reaches 16.4 dB and another 16.2 dB. What do you ask before choosing?
 #
 # .. dropdown:: Answer
 #

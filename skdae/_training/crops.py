@@ -101,7 +101,7 @@ class PixelStore:
 
     def crop(self, image, corner, pose, shape):
         """Crops of one size, flipped and turned: ``(n_crops, *spatial, n_channels)``."""
-        # How many pixels lie between neighbours along each axis.
+        # How many pixels lie between neighbors along each axis.
         steps = self.sizes[image].flip(1).cumprod(1).flip(1).roll(-1, 1)
         steps[:, -1] = 1
         index = self._starts[image] + (corner * steps).sum(1)

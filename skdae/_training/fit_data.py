@@ -33,7 +33,7 @@ _MOST_VALUES = 2**20
 # Rows that tell columns of a table from pixels.
 _LEAST_ROWS = 16
 
-# Signals, images and volumes whose sides have more pixels than this are large, and learnt by crops
+# Signals, images and volumes whose sides have more pixels than this are large, and learned by crops
 # of this side; a single one by crops of at least this.
 _CROPS = {1: (8192, 2048, 16), 2: (96, 64, 16), 3: (48, 32, 4)}
 
@@ -133,7 +133,7 @@ def read(
 def _warn_of_raw_columns(X):
     """Say so where rows look like those of a table, whose small columns one scale would hide.
 
-    Neighbours in signals and images, however much they differ, come in steps; columns jump. On
+    Neighbors in signals and images, however much they differ, come in steps; columns jump. On
     MNIST, Fashion-MNIST and CIFAR, sampled down in several ways, digits, photographs and spectra
     with peaks of any width, it is silent; on breast cancer, wine and diabetes it speaks.
     """
@@ -159,7 +159,7 @@ def _warn_of_raw_columns(X):
 
 
 def _jump(spans, levels):
-    """Whether spans or levels of neighbours differ by orders of magnitude, and without order."""
+    """Whether spans or levels of neighbors differ by orders of magnitude, and without order."""
     n = len(spans)
     logs = np.log10(np.maximum(spans, 1e-4 * spans.max()))
     steps = np.abs(np.diff(logs))
@@ -238,10 +238,10 @@ def _some_values(images):
 
 
 def patch_shape(patch_size, images, rank, is_whole, min_images=2):
-    """Sides of the crops that images are learnt by; None where each is learnt as a whole.
+    """Sides of the crops that images are learned by; None where each is learned as a whole.
 
     With "auto", those are images of different sizes, and large ones if the net takes them. A small
-    one, too, is learnt by crops where it is the only one, and one is enough: an epoch has many
+    one, too, is learned by crops where it is the only one, and one is enough: an epoch has many
     steps then, and sees it in all poses.
 
     Parameters

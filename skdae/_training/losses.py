@@ -68,7 +68,7 @@ class Loss(nn.Module):
     activation : str
         A name in `OUTPUT_ACTIVATIONS`.
     rows_shape : tuple of int or None, default=None
-        Sides and channels of the images behind rows, for losses that need neighbours.
+        Sides and channels of the images behind rows, for losses that need neighbors.
     net_range : float, default=1.0
         Range of the images in the units of the net, for losses whose constants suit [0, 1].
     """

@@ -100,7 +100,7 @@ class ImageNet(NeuralNet):
         """Train for `max_epochs` on the `ImageDataset` `X`.
 
         An interruption keeps whole epochs, except inside of a search or a cross-validation, which
-        would take the net for one that has learnt to the end, and except among several processes.
+        would take the net for one that has learned to the end, and except among several processes.
         """
         n_before = len(self.history)
         self.notify("on_train_begin", X=X, y=y)
@@ -112,7 +112,7 @@ class ImageNet(NeuralNet):
             if n_epochs == 0 or is_inside_of_a_library() or several:
                 raise
             warn_user(
-                f"Training was interrupted: the network keeps what it learnt in {n_epochs} of "
+                f"Training was interrupted: the network keeps what it learned in {n_epochs} of "
                 f"{self.plan_epochs(X)} epochs."
             )
         self.notify("on_train_end", X=X, y=y)

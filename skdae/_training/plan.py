@@ -337,7 +337,7 @@ def _receptive_field(architecture, latent_dim):
 
 def _net_range(architecture, activation):
     """The range in which a net sees clean images that do not lie in [0, 1]."""
-    # Values of about one standard deviation are learnt soonest; other activations are bounded, and
+    # Values of about one standard deviation are learned soonest; other activations are bounded, and
     # pretrained nets know images in [0, 1].
     is_free = activation == "identity" and not isinstance(architecture, Pretrained)
     return 4.0 if is_free else 1.0

@@ -1,4 +1,4 @@
-"""The pretrained denoiser, which goes on learning from the noisy images themselves."""
+"""The pretrained denoiser, fine-tuned on the noisy images themselves."""
 
 import copy
 import math
@@ -33,7 +33,7 @@ from ..base import unchanged_on_error
 from ..noise import BaseNoise
 from .pretrained import PretrainedDenoiser, _parts, as_planes
 
-# As many pixels are learnt from, and the middle of an image has at most a quarter of them.
+# As many pixels are learned from, and the middle of an image has at most a quarter of them.
 _PIXELS = 2**23
 
 # Sides of the parts that images are cut into; the largest of which there are so many.
@@ -66,10 +66,10 @@ _WHITE, _CROSS = (0.9, 1.2), 0.15
 
 
 class AdaptedDenoiser(PretrainedDenoiser):
-    r"""Denoise images with a pretrained network that goes on learning from them.
+    r"""Denoise images with a pretrained network that is fine-tuned on them.
 
     `fit` needs noisy images alone. It starts from the network of `PretrainedDenoiser`, and trains
-    it for some minutes to predict one noisy copy of them from another, as `RecorruptedDenoiser`
+    it for a few minutes to predict one noisy copy of them from another, as `RecorruptedDenoiser`
     does. Where the noise is that of counted photons, it does so on the generalized Anscombe
     transform. At the end, both networks denoise parts of the images that were set aside: if the
     adapted one is not clearly better, the pretrained one is kept, and a warning says so.
@@ -287,7 +287,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
                 yield to_float(planes[middle]), gap_planes[middle]
 
     def _learnable(self, images, gaps):
-        """An image of one kind with what is known of its noise, or why it cannot be learnt from."""
+        """An image of one kind and what is known of its noise, or why it cannot be learned."""
         if min(images.shape[1:3]) < _SIDES[-1]:
             return "the images are too small"
         (tone,), inputs, level = self._told_or_seen(images)
@@ -312,7 +312,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
         return np.concatenate(layers, axis=2, dtype=np.float32)
 
     def _train(self, before, parts, seconds):
-        """A copy of the nets that has learnt to remove the noise of parts; number of steps."""
+        """A copy of the nets that has learned to remove the noise of parts; number of steps."""
         nets = copy.deepcopy(before).train()
         nets.level.requires_grad_(False)
         optimizer = torch.optim.Adam(nets.remover.parameters())
@@ -358,7 +358,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
         return ((output.float() - aims + more / _ALPHA) / _unit(level)).square()
 
     def _module(self, n_channels, device):
-        """The nets for grey or color images, adapted where that has paid."""
+        """The nets for gray or color images, adapted where that has paid."""
         nets = super()._module(n_channels, device)
         weights = self.weights_.get("color" if n_channels == 3 else "grey")
         if weights is None:
@@ -450,7 +450,7 @@ def _noise_of(image, denoised, seen):
         ratios.append(
             levels.mean() / np.mean([all_[..., c].flat[group].mean() for group in groups])
         )
-        # Of neighbours, the finest details are not independent, but of every third pixel.
+        # Of neighbors, the finest details are not independent, but of every third pixel.
         chance = (6 / len(groups[0])) ** 0.5
         if levels.std() < 2 * chance * levels.mean():
             levels[:] = levels.mean()

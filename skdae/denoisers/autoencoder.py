@@ -1,4 +1,4 @@
-"""The denoising autoencoder: a net under the scikit-learn contract."""
+"""The denoising autoencoder: a net with the scikit-learn API."""
 
 import math
 import os
@@ -43,7 +43,7 @@ def _gives_codes(estimator):
 
 
 class DenoisingAutoencoder(LearnedDenoiser):
-    """A network that learns to denoise images.
+    """A network that learns to denoise images [1]_.
 
     Train it on pairs, ``fit(X_noisy, X_clean)``, or with ``noise=`` on clean images, which then get
     fresh noise at every step. With ``noise`` and `y`, `X` is corrupted and the target is
@@ -53,7 +53,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
     ----------
     architecture : str, architecture object, `torch.nn.Module` or its class, default="auto"
         "linear", "dense", "conv", "unet", "dncnn", or an object of `skdae.architectures` with their
-        parameters. "photographs" goes on training the network of `PretrainedDenoiser`.
+        parameters. "photographs" fine-tunes the network of `PretrainedDenoiser`.
         "auto" is a U-Net for images, signals and volumes, and "dense" for tables: rows whose
         neighbors are no more alike than others. With `latent_dim` it is "dense" for up to 4096
         values, and "conv" for more. A module takes and returns ``(n_samples, n_channels,
@@ -61,7 +61,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         is copied before training, a class is called without arguments, and methods ``encode`` and
         ``decode`` become the estimator's.
     latent_dim : int or None, default=None
-        Number of values in a code, at least 1. None sets no bottleneck beside the architecture's.
+        Number of values in a code, at least 1. None sets no bottleneck besides the architecture's.
     noise : injector or None, default=None
         An object of `skdae.noise`. Only its levels and clipping count while training.
     image_shape : tuple of int or None, default=None
@@ -185,7 +185,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
 
     See Also
     --------
-    MedianFilter : A denoiser that learns nothing.
+    skdae.filters.MedianFilter : A denoiser that needs no training.
 
     References
     ----------

@@ -40,7 +40,7 @@ from .held import MetaDenoiser, detached
 # Every so many-th calibration image shapes the widths, and the others calibrate them.
 _SHAPING = 4
 
-# Steps of the table of errors, pixels that the widths are learnt from, and groups of them.
+# Steps of the table of errors, pixels that the widths are learned from, and groups of them.
 _N_STEPS, _N_PIXELS, _N_GROUPS = 1000, 2**18, 20
 
 # Of the window in which variance is local, in pixels.
@@ -85,7 +85,7 @@ class ConformalDenoiser(MetaDenoiser):
         width.
     n_calibration_ : int
         Number of images that they come from: three quarters of those of `conformalize`. From the
-        other quarter, the widths are learnt.
+        other quarter, the widths are learned.
     widths_ : object
         How the width of a pixel follows from the image, or from its predicted standard deviation.
     range_ : (float, float)
@@ -218,7 +218,7 @@ class ConformalDenoiser(MetaDenoiser):
         ----------
         X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
                 (n_samples, height, width, n_channels)
-            Noisy images that the denoiser has not learnt from; those of different sizes may come
+            Noisy images that the denoiser has not learned from; those of different sizes may come
             as a list of arrays.
         y : array-like shaped like the denoised images
             Clean images.
@@ -319,7 +319,7 @@ class ConformalDenoiser(MetaDenoiser):
         if not hasattr(self, "errors_"):
             raise NotFittedError(
                 f"This {type(self).__name__} has no intervals yet: call conformalize with noisy "
-                "and clean images that the denoiser has not learnt from."
+                "and clean images that the denoiser has not learned from."
             )
         self._validate_params()
         factor = self.factor_
@@ -334,7 +334,7 @@ class ConformalDenoiser(MetaDenoiser):
 
     @property
     def noise_(self) -> Any:
-        """The noise with which the denoiser learnt, if it learnt with one of its own."""
+        """The noise with which the denoiser learned, if it learned with one of its own."""
         return learnt_noise(self.denoiser_)
 
     @property

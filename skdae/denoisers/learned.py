@@ -162,7 +162,7 @@ class LearnedDenoiser(BaseDenoiser):
         X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
                 (n_samples, height, width, n_channels)
             Noisy images; clean ones when `noise` is set. At least 2; one is enough where it is
-            learnt by crops (`patch_size`). Images of different sizes come as a list of arrays.
+            learned by crops (`patch_size`). Images of different sizes come as a list of arrays.
             A zarr, dask or HDF5 array, a memory map, or `skdae.datasets.ImageFiles` may be larger
             than the memory; see the notes.
         y : array-like or None, default=None
@@ -206,7 +206,7 @@ class LearnedDenoiser(BaseDenoiser):
     ) -> Self:
         """Train one epoch on a part of the data, with a constant learning rate and no validation.
 
-        It goes on from what was learnt before, and writes no checkpoint. It keeps the state of the
+        It goes on from what was learned before, and writes no checkpoint. It keeps the state of the
         optimizer, also of one that was pickled since the last `partial_fit`; after `load`, or where
         `fit` came before the pickling, the optimizer starts afresh.
 
@@ -273,7 +273,7 @@ class LearnedDenoiser(BaseDenoiser):
         )
 
     def _train(self, given, plan, noise, data, pretext, start):
-        """A net that has learnt, with its plan."""
+        """A net that has learned, with its plan."""
         device = hardware.resolve_device(self.device)
         # On processors, gradients of convolutions of volumes came out as NaN in bfloat16.
         is_safe = plan.geometry.rank < 3 or device.type == "cuda"
@@ -479,7 +479,7 @@ class LearnedDenoiser(BaseDenoiser):
 
     @property
     def _takes_rows(self):
-        """Whether the net has learnt from flat rows."""
+        """Whether the net has learned from flat rows."""
         return self._plan.ndim == 2
 
     @property

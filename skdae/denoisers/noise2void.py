@@ -24,13 +24,13 @@ _MOST_GRADIENT = 1.0
 class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
     r"""A network trained on noisy images alone, by hiding pixels from it.
 
-    In each step some pixels :math:`J` of every image :math:`y` are replaced by a random neighbour,
+    In each step some pixels :math:`J` of every image :math:`y` are replaced by a random neighbor,
     and the network :math:`f` has to predict their own, noisy values [1]_:
 
     .. math:: \min_f \; \sum_{j \in J} \left(f(y_{-J})_j - y_j\right)^2
 
     If the noise has mean zero and is independent from pixel to pixel, it cannot be predicted from
-    the neighbours. The image can, so the network learns the image. Noise that is correlated along
+    the neighbors. The image can, so the network learns the image. Noise that is correlated along
     rows or columns needs a `mask_shape`. Noise with another pattern (stripes, occlusions, the grain
     of a compressed photograph) is not removed. If you have clean images, `DenoisingAutoencoder` is
     better.
@@ -50,7 +50,7 @@ class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
         Sides, odd, of a window around each hidden pixel that is hidden with it [2]_: ``(1, 9)`` for
         noise that is correlated over four pixels along the rows, ``(9, 1)`` along columns. Of
         signals the last one counts; volumes take three, or two for windows within a slice. Only the
-        centre of a window has to be predicted.
+        center of a window has to be predicted.
     image_shape, channel_axis, missing_values
         As in `DenoisingAutoencoder`.
     optimizer, lr, lr_schedule, weight_decay, max_epochs, max_steps, batch_size
@@ -223,7 +223,7 @@ class BlindSpots:
     fraction : float
         Share of the pixels of an image that are hidden, with their windows.
     radius : int
-        How far away from the window around a hidden pixel its neighbour is at most.
+        How far away from the window around a hidden pixel its neighbor is at most.
     window : tuple of int, default=(1, 1)
         Sides around such a pixel that are hidden with it, of the last axes.
     """
@@ -248,7 +248,7 @@ class BlindSpots:
         for step in product(*(range(-(side // 2), side // 2 + 1) for side in window)):
             beside = [at + k for at, k in zip(places, step, strict=True)]
             outside = sum((at < 0) | (at >= m) for at, m in zip(beside, sides, strict=True)) > 0
-            # Where the window leaves the image, the centre is hidden once more.
+            # Where the window leaves the image, the center is hidden once more.
             pixel = torch.where(outside, centre, _number(beside, sides))
             place.append(pixel)
             there = [
@@ -282,14 +282,14 @@ class BlindSpots:
         pairs = [*zip(window, sides, strict=True)]
         # Along an axis of one pixel no other window lies.
         least = min((m for m, side in pairs if side > 1), default=0)
-        # Half the side at most, so that one of the two opposite neighbours is in the image.
+        # Half the side at most, so that one of the two opposite neighbors is in the image.
         reach = [min(self.radius + least - 1, side // 2) for side in sides]
         steps = [torch.arange(-r, r + 1) for r in reach]
         shifts = torch.cartesian_prod(*steps).reshape(-1, len(sides))
         shifts = shifts[(shifts.abs() >= torch.tensor(window)).any(1)]
         if not len(shifts):
             raise ValueError(
-                "Found 1 feature(s): an image of one pixel has no neighbours to hide it."
+                "Found 1 feature(s): an image of one pixel has no neighbors to hide it."
                 if prod(sides) == 1
                 else f"mask_shape={self.window} hides too much of images of "
                 f"{' by '.join(map(str, sides))} pixels; pass a smaller one."
@@ -315,7 +315,7 @@ def _number(places, sides):
 
 
 def _inside(position, offset, side):
-    """A step to a neighbour, or to the opposite one where that would leave the image."""
+    """A step to a neighbor, or to the opposite one where that would leave the image."""
     there = position + offset
     return torch.where((there < 0) | (there >= side), position - offset, there)
 

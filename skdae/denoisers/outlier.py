@@ -34,7 +34,7 @@ _CHUNK_VALUES = 2**20
 class ReconstructionOutlierDetector(SaveMixin, OutlierMixin, CheckedEstimator):
     r"""Detect the images that a denoiser cannot reconstruct.
 
-    A denoiser :math:`f` that learnt from ordinary images reconstructs every image as if it were
+    A denoiser :math:`f` that learned from ordinary images reconstructs every image as if it were
     ordinary, and leaves what is ordinary as it is. The score of an image is minus its
     reconstruction error, in which the error of each of the :math:`m` values counts in units of its
     own spread :math:`s_j` over the training images :math:`x_1, \ldots, x_n`:
@@ -65,7 +65,7 @@ class ReconstructionOutlierDetector(SaveMixin, OutlierMixin, CheckedEstimator):
         Whether the error of each value counts in units of its spread. False scores with minus the
         mean squared error.
     random_state : int, RandomState instance or None, default=None
-        Seed of the default denoiser. A denoiser of your own brings its own.
+        Seed of the default denoiser. Your own denoiser brings its own.
 
     Attributes
     ----------

@@ -199,7 +199,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
         X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
                 (n_samples, height, width, n_channels)
             Noisy images; clean ones when `noise` is set. At least 2; one is enough where it is
-            learnt by crops (`patch_size`). Images of different sizes come as a list of arrays.
+            learned by crops (`patch_size`). Images of different sizes come as a list of arrays.
         y : array-like or None, default=None
             Clean images, as in `DenoisingAutoencoder`.
         sample_weight, validation_data, groups

@@ -83,7 +83,7 @@ class PretrainedDenoiser(BaseFilter):
     Parameters
     ----------
     weights : {"photographs"}, default="photographs"
-        What the networks learned from. There are two pairs, for grey and for color images.
+        What the networks learned from. There are two pairs, for gray and for color images.
     noise : None, "estimate", float or injector, default=None
         The noise of the images. None, or "estimate", means that the network sees it in each image.
         A number is the standard deviation :math:`\sigma \ge 0` of Gaussian noise, in the units of
@@ -92,7 +92,7 @@ class PretrainedDenoiser(BaseFilter):
     strength : float or (float, float), default=1.0
         Factor of the noise level that the second network is told, from 0 to 10. Less than 1 leaves
         some grain, more than 1 smooths more, and 0 changes nothing. Of a pair, the first is for the
-        luminance, the second for the colors, which costs twice the time; grey images have the
+        luminance, the second for the colors, which costs twice the time; gray images have the
         first.
     image_shape : tuple of int or None, default=None
         Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
@@ -153,7 +153,7 @@ class PretrainedDenoiser(BaseFilter):
 
     Pixels whose level is below half of 1 / 255 of the range are returned as they were, bit by bit,
     and those below 1 / 255 are changed only in part. Where three channels are equal, or
-    linear in one of them, as in a toned scan, the network for grey images denoises that one, and
+    linear in one of them, as in a toned scan, the network for gray images denoises that one, and
     the others change with it. Images with another number of channels are denoised
     channel by channel. In images with a side below 16 pixels, and in signals, the level is that of
     `estimate_noise_std`.
@@ -238,7 +238,7 @@ class PretrainedDenoiser(BaseFilter):
         ----------
         X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
                 (n_samples, height, width, n_channels)
-            Noisy images, grey, with the three channels of RGB, or with others.
+            Noisy images, gray, with the three channels of RGB, or with others.
         y : array-like shaped like `X`, or None, default=None
             Clean images; checked, not used. A 1-D array of labels is ignored.
 
@@ -265,7 +265,7 @@ class PretrainedDenoiser(BaseFilter):
     def to_onnx(self, path: str | os.PathLike) -> None:
         """Write the networks as one ONNX file, which runs without skdae and PyTorch.
 
-        Its inputs are ``X``, `float32` images in [0, 1], grey ``(n_samples, height, width)`` or
+        Its inputs are ``X``, `float32` images in [0, 1], gray ``(n_samples, height, width)`` or
         color ``(n_samples, height, width, 3)`` as at `fit`, and ``strength``, `float32` of shape
         ``(n_samples,)``, by which the level that is seen is multiplied: 1 is usual. If `noise` is
         given, ``std`` takes its place: the standard deviation of the noise, from 0 to 75 / 255. The
@@ -349,7 +349,7 @@ class PretrainedDenoiser(BaseFilter):
         return out.reshape(images.shape)
 
     def _denoise(self, images):
-        """Denoised grey or color images."""
+        """Denoised gray or color images."""
         out = np.empty(images.shape, np.float32)
         for rows in gen_batches(len(images), max(1, _PIXELS // np.prod(images.shape[1:3]))):
             tones, inputs, level = self._told_or_seen(images[rows])
@@ -413,7 +413,7 @@ class PretrainedDenoiser(BaseFilter):
         return np.zeros_like(inputs[..., :1]) + np.float32(level).reshape(-1, 1, 1, 1)
 
     def _module(self, n_channels, device):
-        """The nets for grey or color images."""
+        """The nets for gray or color images."""
         return _load(self.digest_, n_channels, device)
 
     def _run(self, name, images):

@@ -42,8 +42,8 @@ class RecorruptedDenoiser(_SelfSupervisedDenoiser):
     Parameters
     ----------
     architecture : architecture object, str or `torch.nn.Module`, default="unet"
-        As in `DenoisingAutoencoder`; with "photographs", which goes on training the network of
-        `PretrainedDenoiser`, some hundred steps are often enough.
+        As in `DenoisingAutoencoder`; with "photographs", which fine-tunes the network of
+        `PretrainedDenoiser`, a few hundred steps are often enough.
     std : float or "estimate", default="estimate"
         Standard deviation :math:`\sigma` of the noise, at least 0, in the units of `X` (those of
         `uint8` are ``value / 255``). "estimate" finds it in the middle of up to 64 of the images.
@@ -249,7 +249,7 @@ def _warn_of_other_noise(images, noise):
     if 2 * n_correlated > len(images):
         warn_user(
             f"In {n_correlated} of {len(images)} images, what looks like noise is correlated "
-            "between neighbouring pixels, as JPEG, demosaicking and upscaling make it; a part of "
+            "between neighboring pixels, as JPEG, demosaicking and upscaling make it; a part of "
             "it stays. Pass the images as the camera made them, or use Noise2VoidDenoiser with a "
             "mask_shape."
         )

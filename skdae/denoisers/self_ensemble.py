@@ -42,9 +42,9 @@ class SelfEnsembleDenoiser(MetaDenoiser):
         The fitted denoiser.
     image_shape_ : tuple of int
         Shape of the images that `predict` takes. Of flat rows it is the denoiser's; one that knows
-        none takes a perfect square for a grey image, anything else for a signal.
+        none takes a perfect square for a gray image, anything else for a signal.
     noise_ : injector or None
-        That with which the denoiser learnt; None where it has none, or corrupts images itself, as
+        That with which the denoiser learned; None where it has none, or corrupts images itself, as
         a Pipeline with an injector does.
     n_features_in_ : int
         Number of values in an image.
@@ -110,7 +110,7 @@ class SelfEnsembleDenoiser(MetaDenoiser):
 
     @property
     def noise_(self) -> Any:
-        """The noise with which the denoiser learnt, if it learnt with one of its own."""
+        """The noise with which the denoiser learned, if it learned with one of its own."""
         return learnt_noise(self.denoiser_)
 
     def _predict(self, X):

@@ -39,8 +39,8 @@ _N_TABLE = 2**14
 class VarianceStabilized(MetaDenoiser):
     r"""Denoise camera images with a denoiser for Gaussian noise.
 
-    The noise of counted photons grows with the light. Filters, and networks that learnt one level,
-    expect the same noise everywhere. The generalised Anscombe transform [1]_ achieves that,
+    The noise of counted photons grows with the light. Filters, and networks that learned one level,
+    expect the same noise everywhere. The generalized Anscombe transform [1]_ achieves that,
 
     .. math:: f(x) = 2 \sqrt{\frac{x - b}{g} + \frac{3}{8} + \frac{\sigma^2}{g^2}},
 
@@ -76,7 +76,7 @@ class VarianceStabilized(MetaDenoiser):
 
     See Also
     --------
-    estimate_noise : Finds the noise of a camera.
+    skdae.noise.estimate_noise : Finds the noise of a camera.
     SelfEnsembleDenoiser : Another denoiser around any other.
 
     Notes
@@ -145,7 +145,7 @@ class VarianceStabilized(MetaDenoiser):
         Raises
         ------
         ValueError
-            If values are not finite, a parameter is out of range, the noise cannot be stabilised
+            If values are not finite, a parameter is out of range, the noise cannot be stabilized
             or estimated, or the denoiser refuses the images. The fitted state from before is kept.
         """
         with unchanged_on_error(self):
@@ -167,7 +167,7 @@ class VarianceStabilized(MetaDenoiser):
                 image_shape=shape,
                 channel_axis=self.channel_axis,
             )
-        # Refuses what cannot be stabilised.
+        # Refuses what cannot be stabilized.
         as_camera(noise)
         self.range_ = float32_range(X)
         shape = images.shape[1:]

@@ -308,7 +308,7 @@ class BilateralFilter(BaseFilter):
     the result. `float32` and `float64` keep their dtype, `uint8` becomes `float32` in [0, 1].
 
     This is the filter of the paper, and needs no scikit-image. That of scikit-image 0.26,
-    `denoise_bilateral`, differs: its weights by distance are not centred on the pixel, and its
+    `denoise_bilateral`, differs: its weights by distance are not centered on the pixel, and its
     weights by difference are others where an image has negative values.
 
     References

@@ -61,7 +61,7 @@ class JInvariantScorer:
 
     See Also
     --------
-    denoising_scorer : Compares with clean images, and corrupts them itself.
+    skdae.model_selection.denoising_scorer : Compares with clean images, and corrupts them itself.
 
     Notes
     -----

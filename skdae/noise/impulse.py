@@ -56,7 +56,7 @@ class SaltPepper(BaseNoise):
     See Also
     --------
     MaskingNoise : Hits single values rather than pixels.
-    skdae.MedianFilter : The classical remedy.
+    skdae.filters.MedianFilter : The classical remedy.
 
     Examples
     --------
