@@ -19,8 +19,8 @@ from sklearn.utils._param_validation import (
 )
 
 
-class Is(HasMethods):
-    """Constraint that a function judges, and words describe."""
+class Predicate(HasMethods):
+    """A constraint given by a predicate and its description."""
 
     # In tables, scikit-learn takes its own kinds of constraints alone; this one has no methods.
     def __init__(self, judge, words):
@@ -38,13 +38,19 @@ class Is(HasMethods):
 def tuple_of(kind, words):
     """Constraint on a tuple or list that holds at least one `kind`, and only such."""
     fits = make_constraint(kind).is_satisfied_by
-    return Is(lambda v: isinstance(v, tuple | list) and len(v) > 0 and all(map(fits, v)), words)
+    return Predicate(
+        lambda v: isinstance(v, tuple | list) and len(v) > 0 and all(map(fits, v)), words
+    )
 
 
 POSITIVE_INT = Interval(Integral, 1, None, closed="left")
-ODD = Is(lambda n: POSITIVE_INT.is_satisfied_by(n) and n % 2 == 1, "an odd int, such as 3 or 5")
-ODD_WINDOW = Is(lambda n: ODD.is_satisfied_by(n) and n > 1, "an odd int of at least 3, such as 7")
-WINDOW = Is(
+ODD = Predicate(
+    lambda n: POSITIVE_INT.is_satisfied_by(n) and n % 2 == 1, "an odd int, such as 3 or 5"
+)
+ODD_WINDOW = Predicate(
+    lambda n: ODD.is_satisfied_by(n) and n > 1, "an odd int of at least 3, such as 7"
+)
+WINDOW = Predicate(
     lambda v: isinstance(v, tuple | list) and 0 < len(v) < 4 and all(map(ODD.is_satisfied_by, v)),
     "a tuple of odd integers, one per axis, as in (1, 9) for height and width",
 )
@@ -56,7 +62,7 @@ GEOMETRY: dict = {
 }
 #: That of denoisers which tells what is missing; a NaN is one, too.
 MISSING: dict = {"missing_values": [Real]}
-FUNCTION = Is(lambda f: callable(f) and not isclass(f), "a callable that is not a class")
+FUNCTION = Predicate(lambda f: callable(f) and not isclass(f), "a callable that is not a class")
 
 
 Method = TypeVar("Method", bound=Callable[..., Any])

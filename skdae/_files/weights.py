@@ -14,14 +14,14 @@ _ROOM = 2**24
 _TENSOR = 10_000
 
 
-def plain(module):
+def uncompiled(module):
     """What torch.compile wraps, or the module itself."""
     return getattr(module, "_orig_mod", module)
 
 
 def saved_weights(module):
     """Arrays of all weights and buffers of a module, by name."""
-    return {name: value.cpu().numpy() for name, value in plain(module).state_dict().items()}
+    return {name: value.cpu().numpy() for name, value in uncompiled(module).state_dict().items()}
 
 
 def write_net(path, architecture, module):

@@ -6,8 +6,8 @@ signals, two for images and three for volumes. This folder converts to and from 
 
 from .arrays import (
     as_array,
+    as_container_of,
     is_listed,
-    like,
     refuse_mixed_units,
     to_float,
 )
@@ -64,7 +64,7 @@ from .stores import (
 from .values import (
     CHUNK_VALUES,
     MAX_LEVEL,
-    VALUES_A_STEP,
+    VALUES_PER_STEP,
     batches,
     in_unit_range,
     is_far,

@@ -133,7 +133,7 @@ def joined(X):
         ) from error
 
 
-def like(X, values):
+def as_container_of(X, values):
     """`values` as a table where `X` is one, and of the same shape."""
     if getattr(X, "shape", None) != getattr(values, "shape", ()):
         return values

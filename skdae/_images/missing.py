@@ -6,7 +6,7 @@ from functools import wraps
 import numpy as np
 from scipy.ndimage import correlate1d, distance_transform_edt, minimum_filter
 
-from .arrays import as_array, float_dtype, holds_array, is_listed, like, to_float
+from .arrays import as_array, as_container_of, float_dtype, holds_array, is_listed, to_float
 from .geometry import geometry_of
 from .stores import is_dask
 
@@ -185,7 +185,7 @@ def _without(estimator, X, reset, is_item=False):
     if 2 * far.sum() < mask.sum():
         gaps.scattered = gaps.mask & ~far.reshape(gaps.mask.shape)
     batch = filled(batch.reshape(shape), mask.reshape(shape), default).reshape(batch.shape)
-    return like(X, batch[0] if is_item else batch), gaps
+    return as_container_of(X, batch[0] if is_item else batch), gaps
 
 
 def _inner_shape(estimator, batch, mask, reset):
@@ -251,7 +251,7 @@ def _refilled(given, gaps, result):
         triples = zip(given, gaps, result, strict=True)
         return [x if g is None else _refilled(x, g, r) for x, g, r in triples]
     images = as_array(given)
-    return like(given, np.where(gaps.scattered, result, images).astype(images.dtype))
+    return as_container_of(given, np.where(gaps.scattered, result, images).astype(images.dtype))
 
 
 def _put_back(gaps, result):

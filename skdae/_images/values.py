@@ -16,7 +16,7 @@ from .warn import warn_user
 MAX_LEVEL = 1e30
 
 # Values per step of a net's `predict`: enough to fill the cores, few enough for their caches.
-VALUES_A_STEP = 2**18
+VALUES_PER_STEP = 2**18
 
 # Values of a chunk in a metric: 1 MB as float64, which stays in the processor's cache.
 CHUNK_VALUES = 2**17
@@ -133,7 +133,7 @@ def batches(images):
     """Slices of a batch for what takes much more memory than the images do."""
     n_values = math.prod(images.shape[1:])
     # Whole steps of the nets keep every bit.
-    step = max(1, VALUES_A_STEP // n_values)
+    step = max(1, VALUES_PER_STEP // n_values)
     return gen_batches(len(images), step * max(1, 2**21 // (step * n_values)))
 
 

@@ -19,8 +19,8 @@ from skorch.callbacks import Callback, EpochTimer
 from skorch.history import History
 from torch.optim import lr_scheduler
 
-from .._files.weights import plain
-from .._images import VALUES_A_STEP, is_inside_of_a_library, to_float, warn_user
+from .._files.weights import uncompiled
+from .._images import VALUES_PER_STEP, is_inside_of_a_library, to_float, warn_user
 from . import distributed
 from .batches import call
 from .callbacks import copy_tensors
@@ -200,7 +200,7 @@ class ImageNet(NeuralNet):
         for name in self.cuda_dependent_attributes_:
             value = state.get(name)
             if isinstance(value, torch.nn.Module):
-                state[name] = plain(value)
+                state[name] = uncompiled(value)
                 if state[name.removesuffix("_")] is state[name]:
                     # The parameter, which training has changed.
                     state[name.removesuffix("_")] = None
@@ -416,10 +416,10 @@ class ImageNet(NeuralNet):
         ------
         output : Tensor of float32, on the CPU
         """
-        if plain(self.module_).training:
+        if uncompiled(self.module_).training:
             # Setting it anew takes as long as a small image.
             self.module_.eval()
-        step = max(1, VALUES_A_STEP // int(np.prod(X.shape[1:])))
+        step = max(1, VALUES_PER_STEP // int(np.prod(X.shape[1:])))
         for start in range(0, len(X), step):
             # A copy: a net that works in place must not reach the caller's array.
             batch = np.array(to_float(X[start : start + step]), np.float32, order="C")
@@ -437,18 +437,18 @@ class ImageNet(NeuralNet):
     def _apply(self, function, batch, compiled):
         """Apply a method of the module; as it is where this machine cannot compile it."""
         if compiled and self.compiles:
-            if plain(self.module_) is self.module_:
+            if uncompiled(self.module_) is self.module_:
                 self.module_ = torch.compile(self.module_)
             try:
                 return call(self.module_, function, batch)
             except torch._dynamo.exc.TorchDynamoException as error:
-                self.module_, self.compiles = plain(self.module_), False
+                self.module_, self.compiles = uncompiled(self.module_), False
                 reason = textwrap.shorten(str(error), 150)
                 warn_user(
                     f"The network cannot be compiled here, and predicts as it is ({reason}). "
                     "set_params(compile=False) avoids the attempt."
                 )
-        return call(plain(self.module_), function, batch)
+        return call(uncompiled(self.module_), function, batch)
 
 
 def _health(weights):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import fetch_openml, load_digits
 from sklearn.utils import Bunch
 
-from .._checks import Is, check_parameters, did_you_mean
+from .._checks import Predicate, check_parameters, did_you_mean
 from .._files.atomic import atomic_write
 
 
@@ -58,7 +58,7 @@ _SOURCES = {
     ),
 }
 
-_NAME = Is(
+_NAME = Predicate(
     lambda name: isinstance(name, str) and name and Path(name).name == name,
     f"one of {sorted(_SOURCES)} or the name of a file",
 )

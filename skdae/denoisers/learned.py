@@ -18,7 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from .._checks import GEOMETRY, MISSING, SIZES, Is, fit_context
+from .._checks import GEOMETRY, MISSING, SIZES, Predicate, fit_context
 from .._files import weights
 from .._files.onnx import export_onnx
 from .._images import (
@@ -51,7 +51,7 @@ _KINDS = (BaseArchitecture, nn.Module)
 # so many pixels, by the number of axes, or so many signals. With a bottleneck, there are more.
 _EPOCHS, _FEWEST_EPOCHS, _MOST_EPOCHS = 20, 6, 40
 _PIXELS, _SIGNALS, _PIXELS_TO_CODE = {1: 6e6, 2: 2e7, 3: 2e7}, 12e3, 4e6
-_NETS = Is(
+_NETS = Predicate(
     lambda net: issubclass(net if isinstance(net, type) else type(net), _KINDS),
     "an architecture object, a torch.nn.Module, or a class of these",
 )
@@ -63,7 +63,7 @@ def _is_optimizer(made):
     return is_class and made is not torch.optim.LBFGS
 
 
-_OPTIMIZER = Is(
+_OPTIMIZER = Predicate(
     _is_optimizer,
     "a torch.optim.Optimizer class whose step needs no closure, or a functools.partial of one with "
     "its options",
@@ -281,7 +281,7 @@ class LearnedDenoiser(BaseDenoiser):
         precision = hardware.resolve_precision(self.precision, device, convolutional=is_conv)
         with _own_generator(start.seeds[1], device), _explained(self):
             module = copy.deepcopy(
-                weights.plain(self.module_) if start.going_on else self._new_module(plan)
+                weights.uncompiled(self.module_) if start.going_on else self._new_module(plan)
             )
             n_epochs = self._n_epochs(len(data.images), *data.images[0].shape[:-1])
             options = self._net_options(device, precision, start.partial, n_epochs)

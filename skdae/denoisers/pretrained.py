@@ -15,7 +15,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from .._checks import Is, fit_context
+from .._checks import Predicate, fit_context
 from .._files.onnx import UserImagesAndStrength, export_onnx
 from .._images import (
     MAX_LEVEL,
@@ -197,7 +197,10 @@ class PretrainedDenoiser(BaseFilter):
             Interval(Real, 0, MAX_LEVEL, closed="both"),
             BaseNoise,
         ],
-        "strength": [Interval(Real, 0, 10, closed="both"), Is(_is_pair, "a pair of such numbers")],
+        "strength": [
+            Interval(Real, 0, 10, closed="both"),
+            Predicate(_is_pair, "a pair of such numbers"),
+        ],
         "tile_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
         "device": [str, torch.device],
         "precision": [StrOptions({"auto", "float32", "bfloat16", "float16"})],

@@ -22,7 +22,7 @@ _PAD_MODES = {"reflect": "symmetric", "nearest": "edge", "mirror": "reflect", "w
 _MODES = StrOptions(set(_PAD_MODES))
 
 
-def along(images, value, other):
+def per_axis(images, value, other):
     """`value` for each spatial axis of a batch, `other` for images and channels."""
     return (other, *[value] * (images.ndim - 2), other)
 
@@ -112,7 +112,7 @@ class MeanFilter(_SquareWindowFilter):
     """
 
     def _filter(self, images):
-        return ndimage.uniform_filter(images, along(images, self.size, 1), mode=self.mode)
+        return ndimage.uniform_filter(images, per_axis(images, self.size, 1), mode=self.mode)
 
 
 class MedianFilter(_SquareWindowFilter):
@@ -171,7 +171,7 @@ class MedianFilter(_SquareWindowFilter):
     """
 
     def _filter(self, images):
-        return ndimage.median_filter(images, along(images, self.size, 1), mode=self.mode)
+        return ndimage.median_filter(images, per_axis(images, self.size, 1), mode=self.mode)
 
 
 class GaussianFilter(BaseFilter):
@@ -252,7 +252,7 @@ class GaussianFilter(BaseFilter):
         return int(4 * self.sigma + 0.5)
 
     def _filter(self, images):
-        return ndimage.gaussian_filter(images, along(images, self.sigma, 0), mode=self.mode)
+        return ndimage.gaussian_filter(images, per_axis(images, self.sigma, 0), mode=self.mode)
 
 
 class BilateralFilter(BaseFilter):

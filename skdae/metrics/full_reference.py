@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import uniform_filter
 from sklearn.utils._param_validation import Interval
 
-from .._checks import ODD_WINDOW, Is, check_parameters
+from .._checks import ODD_WINDOW, Predicate, check_parameters
 from .._images import (
     CHUNK_VALUES,
     check_images,
@@ -27,7 +27,7 @@ from .._images import (
     value_range,
 )
 
-DATA_RANGE = Is(
+DATA_RANGE = Predicate(
     Interval(Real, 0, 1e300, closed="right").is_satisfied_by,
     "a positive number: the largest possible value minus the smallest, 1.0 for images in [0, 1]",
 )

@@ -11,11 +11,11 @@ from sklearn.utils._param_validation import Interval
 
 from .._checks import check_parameters
 from .._images import (
+    as_container_of,
     check_images,
     check_kept_shape,
     geometry_of,
     image_by_image,
-    like,
     mean_score,
     to_float,
 )
@@ -129,7 +129,7 @@ class JInvariantScorer:
         for hidden in _grids(images.shape, self.spacing):
             masked = images.copy()
             masked[hidden] = guesses[hidden]
-            X_pred = np.asarray(estimator.predict(like(X, masked.reshape(values.shape))))
+            X_pred = np.asarray(estimator.predict(as_container_of(X, masked.reshape(values.shape))))
             check_kept_shape(estimator, values, X_pred)
             prediction = geometry.read(X_pred)[hidden]
             with np.errstate(over="ignore"):

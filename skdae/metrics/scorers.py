@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from .._checks import check_parameters
 from .._images import (
+    as_container_of,
     batches,
     callers,
     check_any_images,
@@ -23,7 +24,6 @@ from .._images import (
     check_target,
     check_targets,
     image_by_image,
-    like,
     mean_score,
     warn_user,
 )
@@ -111,7 +111,7 @@ class _DenoisingScorer:
         def compared(rows):
             images = _safe_indexing(X, rows)
             if noise is not None:
-                images = like(images, noise.add_noise(values[rows]))
+                images = as_container_of(images, noise.add_noise(values[rows]))
             return target[rows], np.asarray(estimator.predict(images))
 
         if callable(self.metric):
@@ -177,7 +177,7 @@ def _random_states(noise):
 def corrupted(X, noise):
     """Noisy images, a table where `X` is one, from a clone that leaves `noise` as it was."""
     # Not fit_transform, which makes tables of other names, or of arrays, where set_output says so.
-    return like(X, clone(noise).fit(X).add_noise(X, warn=True))
+    return as_container_of(X, clone(noise).fit(X).add_noise(X, warn=True))
 
 
 def parts(estimator):

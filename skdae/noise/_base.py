@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import GEOMETRY, CheckedEstimator, Is, fit_context, tuple_of
+from .._checks import GEOMETRY, CheckedEstimator, Predicate, fit_context, tuple_of
 from .._files.estimators import SaveMixin
 from .._images import (
     Geometry,
@@ -54,7 +54,7 @@ class LevelRange(Interval):
 
 
 _HOLDS_NUMBERS = tuple_of(Real, "")
-_CLIP = Is(
+_CLIP = Predicate(
     lambda v: _HOLDS_NUMBERS.is_satisfied_by(v) and len(v) == 2 and v[0] < v[1],
     "a pair (low, high) with low < high",
 )
