@@ -1,4 +1,4 @@
-"""Random numbers from two sources with one face: keyed NumPy generators and torch generators.
+"""One interface to two sources of random numbers: keyed NumPy and torch generators.
 
 Both offer ``normal``, ``uniform``, ``poisson`` and ``integers``, so that a noise is written once
 and corrupts NumPy arrays and torch tensors alike. Parameters of the distributions are numbers or
@@ -155,7 +155,7 @@ class KeyedGenerator(_Generator):
         state["state"]["counter"][:] = (0, 0, self.n_calls, 0)
         state["buffer_pos"], state["has_uint32"] = 4, 0
         for i, key in enumerate(self._words):
-            # Setting the state is several times cheaper than a new generator an image.
+            # Setting the state is several times cheaper than a new generator per image.
             state["state"]["key"] = key
             self._bits.state = state
             fill(i, out[i])
@@ -170,7 +170,7 @@ class KeyedGenerator(_Generator):
         return self._draw(size, lambda i, row: draw(dtype=self._dtype, out=row))
 
     def poisson(self, lam):
-        """Poisson counts of the rates `lam`, an array with one image a row."""
+        """Poisson counts of the rates `lam`, an array with one image per row."""
         draw = self._generator.poisson
         return self._draw(lam.shape, lambda i, row: np.copyto(row, draw(lam[i])))
 

@@ -79,7 +79,7 @@ def atomic_write(path):
 
 
 def _open_temporary(path):
-    """A new file in the folder of `path`, because only a rename within one disk is atomic."""
+    """A temporary file in the folder of `path`; only a rename within one disk is atomic."""
     while True:
         temporary = path.with_name(f".{path.name[:50]}.{uuid4().hex}.skdae-tmp")
         try:

@@ -1,4 +1,4 @@
-"""What users hold, as NumPy arrays."""
+"""User input as NumPy arrays."""
 
 from collections.abc import Mapping, Sequence
 
@@ -25,7 +25,7 @@ def is_listed(X):
 
 
 def as_array(X, name="X"):
-    """What users hold as NumPy arrays, with the values and the dtype that it has.
+    """Convert user input to NumPy arrays, keeping values and dtype.
 
     This is the one door for tensors of torch, PIL images, DataFrames and lists of arrays, in all
     of which `check_array` takes `uint8` for floats up to 255. Arrays of different shapes stay a

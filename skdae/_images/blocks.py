@@ -1,4 +1,4 @@
-"""Arrays that memory does not hold: dask arrays lazily, any other array block by block."""
+"""Arrays larger than memory: dask arrays lazily, any other array block by block."""
 
 import copy
 import math
@@ -14,8 +14,8 @@ from .missing import Gaps, gaps_in, without_gaps
 from .stores import check_stores, share_pixels, stores_of
 from .values import part_of_images, value_range
 
-# Pixels of a side by the number of axes, and values, of the blocks that are read where nothing is
-# asked for: a net of some ten channels takes 50 MB for them.
+# Default block size, as the side by the number of axes, and in values; a network of ten channels
+# needs about 50 MB for it.
 _SIDES, _VALUES = {1: 2**16, 2: 256, 3: 64}, 2**16
 
 
@@ -136,7 +136,7 @@ def axes_of(estimator, shape):
 
 
 def run(block, estimator, method, start, **params):
-    """What a method makes of a block; an error says where that lies.
+    """Apply a method to a block; errors name its position.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def run(block, estimator, method, start, **params):
     start : sequence of int
         Where the block begins in the whole array.
     **params : dict
-        What else the method gets.
+        Further keyword arguments of the method.
     """
     try:
         with part_of_images():
@@ -183,7 +183,7 @@ def lazily(estimator, method, X, params):
         Name of the method, for blocks of NumPy.
     X : dask.array.Array of shape (n_samples, ...)
     params : dict
-        What else the method gets.
+        Further keyword arguments of the method.
 
     Returns
     -------

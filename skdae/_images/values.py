@@ -12,7 +12,7 @@ from .arrays import to_float
 from .geometry import check_same_shape
 from .warn import warn_user
 
-# The largest level of noise, which, and whose products, still fit into the float32 of the nets.
+# Upper limit of noise levels, so that products fit into float32.
 MAX_LEVEL = 1e30
 
 # Values per step of a net's `predict`: enough to fill the cores, few enough for their caches.
@@ -48,7 +48,7 @@ _IS_PART = ContextVar("is_part", default=False)
 
 @contextmanager
 def part_of_images():
-    """Inside of it, the range of images is taken for that of a part of them."""
+    """In this context, images are parts of larger ones."""
     token = _IS_PART.set(True)
     try:
         yield

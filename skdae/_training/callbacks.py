@@ -19,9 +19,9 @@ class StopEarly(EarlyStopping):
         vars(self).update(state)
 
 
-def cut_gradients(norm):
-    """A callback that cuts gradients of a greater norm to it, by a name of its own."""
-    return "cut_gradients", GradientNormClipping(norm)
+def clip_gradients(norm):
+    """Clip the gradient norm; a named callback."""
+    return "clip_gradients", GradientNormClipping(norm)
 
 
 class AverageWeights(Callback):

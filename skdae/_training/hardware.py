@@ -18,8 +18,8 @@ _SMALL_STEP = 2**22
 def _prepare_for_forks():
     """Let children of this process compute with one thread.
 
-    A forked child has OpenMP's books on the threads of its parent, but not the threads, and would
-    wait for them forever. With one thread it asks for none. Only a process that uses nets needs
+    A forked child inherits OpenMP's bookkeeping but not its threads, and would wait for them
+    forever. With one thread it asks for none. Only a process that uses nets needs
     this, so nothing is registered at import.
     """
     if hasattr(os, "register_at_fork"):

@@ -46,7 +46,7 @@ class ImageNet(NeuralNet):
     max_steps : int or None, default=None
         Batches to train on, in place of `max_epochs`.
     purpose : {"fit", "partial_fit", "predict"}, default="fit"
-        What the net is there for. With "predict" it has no optimizer. Pickles hold the states of
+        What the network is used for. With "predict" it has no optimizer. Pickles hold the states of
         the optimizers with "partial_fit" alone, where training goes on with them.
 
     Attributes

@@ -1,4 +1,4 @@
-"""Images to learn and to compare on, read from files of the user's or from OpenML."""
+"""Example data sets and image files."""
 
 from .files import ImageFiles
 from .images import fetch_images, load_digits_images

@@ -394,8 +394,8 @@ class DenoisingAutoencoder(LearnedDenoiser):
         n_codes = math.prod(code_shape)
         if codes.shape[1] != n_codes:
             raise ValueError(
-                f"Z has {codes.shape[1]} values a code, but {type(self).__name__} was fitted with "
-                f"{n_codes}; pass what encode(X) returns."
+                f"Z has {codes.shape[1]} values per code, but {type(self).__name__} was fitted "
+                f"with {n_codes}; pass what encode(X) returns."
             )
         codes = codes.reshape(-1, *code_shape)
         images = run_net(net, "decode", codes, lambda codes: codes)

@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval
 from torch import nn
 
 from .._checks import POSITIVE_INT, WINDOW
-from .._training.callbacks import cut_gradients
+from .._training.callbacks import clip_gradients
 from .._training.net import ImageNet
 from ..architectures import BaseArchitecture, UNet
 from .self_supervised import _SelfSupervisedDenoiser
@@ -211,7 +211,7 @@ class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
 
     def _build_net(self, module, plan, options):
         # Few pixels make a loss, and so gradients vary much.
-        options["callbacks"] = [cut_gradients(_MOST_GRADIENT), *options["callbacks"]]
+        options["callbacks"] = [clip_gradients(_MOST_GRADIENT), *options["callbacks"]]
         return ImageNet(module, MaskedLoss(), **options).initialize()
 
 

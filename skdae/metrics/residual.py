@@ -1,4 +1,4 @@
-"""What a denoiser took away: noise alone, as it should be, or more, or less."""
+"""Diagnose the residual without clean images."""
 
 import math
 from dataclasses import dataclass
