@@ -41,7 +41,8 @@ def load_pictures(seed):
         "yang91": split(read_folder(folder / "yang91"), 11)[0],
     }
     rng = np.random.default_rng(seed)
-    makers = [text, text, screen, chart, flat, lines, filaments, cells, stars, masked, mosaic]
+    makers = [text, text, text, screen, chart, flat, lines, filaments, cells, stars, masked]
+    makers += [mosaic, mosaic]
     pictures["rendered"] = [
         (makers[i % len(makers)](rng) * 255).round().astype(np.uint8) for i in range(N_RENDERED)
     ]

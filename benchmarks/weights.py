@@ -164,7 +164,9 @@ def level_loss(net, noisy, level, quantile=0.5):
     log_level = net.log_level(noisy)
     wanted = torch.log(torch.nn.functional.avg_pool2d(level, 8) + LEVEL_STEP)
     error = log_level - wanted
-    # Where several levels are possible, it learns this quantile of them.
+    # Where several levels are possible, it learns this quantile of them, and half of it where there
+    # is no noise: to take texture for weak noise harms most.
+    quantile = quantile * (0.5 + 0.5 * (wanted - math.log(LEVEL_STEP)).div(2).clamp(0, 1))
     return 2 * torch.maximum((1 - quantile) * error, -quantile * error).mean(), log_level
 
 

@@ -125,7 +125,7 @@ def test_conv_net_takes_other_sizes_but_no_other_channels():
 
 
 def test_codes_of_another_length():
-    with pytest.raises(ValueError, match="Z has 3 values a code, but .* 8"):
+    with pytest.raises(ValueError, match="Z has 3 values per code, but .* 8"):
         clone(DAE).fit(GOOD).decode(np.zeros((2, 3)))
 
 
