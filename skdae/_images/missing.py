@@ -221,6 +221,9 @@ def around_gaps(method):
 
     @wraps(method)
     def on_images(self, X, *args, **kwargs):
+        is_plain = type(X) is np.ndarray and X.dtype != object
+        if is_plain and gaps_in(X, self.missing_values) is None:
+            return method(self, X, *args, **kwargs)
         given, gaps = without_gaps(self, X)
         result = method(self, given, *args, **kwargs)
         if gaps is None:

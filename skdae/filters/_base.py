@@ -116,9 +116,10 @@ class BaseFilter(BaseDenoiser):
     def _predict(self, images):
         """Filter checked images."""
         warn_if_far(value_range(images), self.range_)
+        samples = self._geometry.read(images)
         with np.errstate(all="ignore"):
-            filtered = self._filter(to_float(self._geometry.read(images)))
-        check_kept_shape(self, self._geometry.read(images), filtered)
+            filtered = self._filter(to_float(samples))
+        check_kept_shape(self, samples, filtered)
         refuse_overflow(filtered, images, type(self).__name__)
         return filtered.reshape(images.shape)
 

@@ -84,16 +84,17 @@ def estimate_noise_std(
 # The high-pass filter of Daubechies' wavelet with two vanishing moments, last tap first.
 _DB2 = np.array([1 - 3**0.5, 3**0.5 - 3, 3 + 3**0.5, -1 - 3**0.5]) / 32**0.5
 
-
 # So many details are enough, where others have been told by what fills gaps.
 _LEAST = 100
 
 
 def noise_stds(image, gaps=None):
     """Estimated standard deviation of the noise in each channel of an image."""
-    gaps = np.zeros(image.shape, bool) if gaps is None else gaps
-    pairs = zip(*(np.moveaxis(x, -1, 0) for x in (to_float(image), gaps)), strict=True)
-    return [noise_std(*(np.atleast_1d(x.squeeze()) for x in pair)) for pair in pairs]
+    image, stds = to_float(image), []
+    for c in range(image.shape[-1]):
+        gap = None if gaps is None else np.atleast_1d(gaps[..., c].squeeze())
+        stds.append(noise_std(np.atleast_1d(image[..., c].squeeze()), gap))
+    return stds
 
 
 def noise_std(plane, gap=None):
