@@ -109,6 +109,9 @@ class LearnedDenoiser(BaseDenoiser):
         "verbose": ["verbose"],
     }
 
+    #: Images pass no other estimator inside of it.
+    _held_estimators = ()
+
     #: Images that are enough for a net that takes any size.
     _min_images = 2
 

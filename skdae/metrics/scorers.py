@@ -186,6 +186,9 @@ def parts(estimator):
     Steps, the best candidate of a search, what a wrapper has fitted; where nothing is fitted, what
     it was made with.
     """
+    own = getattr(estimator, "_held_estimators", None)
+    if own is not None:
+        return [*own]
     held = attributes(estimator)
     fitted = [value for name, value in held.items() if name.endswith("_")]
     return _estimators(fitted) or _estimators([*held.values()])
