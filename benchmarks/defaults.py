@@ -155,10 +155,10 @@ def wavelets():
     return [WaveletFilter(kind, std=std, **options) for kind, std in product(kinds, stds)]
 
 
-def row(noise, make, of=filters(), **options):
+def row(noise, make, of=None, **options):
     """A row of the table: what is done for it."""
     denoiser = DenoisingAutoencoder(random_state=0, **options)
-    return partial(measured, denoiser, noise.set_params(random_state=0), make, of)
+    return partial(measured, denoiser, noise.set_params(random_state=0), make, of or filters())
 
 
 LEADS = {"channel_axis": -1}
