@@ -120,6 +120,12 @@ def _parser():
         "NaN, and what is transparent)",
     }
     part.add_argument("--missing-values", **missing)
+    part.add_argument(
+        "--volume",
+        action="store_true",
+        help="the pages of a file are the slices of one volume: a --model that is a filter, or has "
+        "learned volumes, sees all three axes; our network denoises slice by slice",
+    )
 
     part = command(train)
     part.add_argument("folder", metavar="FOLDER", help="noisy images; clean ones with --noise")
@@ -570,10 +576,14 @@ def _saved(args):
     # It learns nothing, and so may take each image as it comes.
     is_open = isinstance(model, BaseFilter) and not hasattr(model, "n_features_in_")
 
+    of_volumes = _of_volumes(model, args)
+
     def run(file):
         images = file.masked
         dtype = images[0].dtype
         _check_unit(model, dtype)
+        if of_volumes is not None:
+            return [*of_volumes(_stacked(images)[None])[0]]
         ready = (model.fit(image[None]) if is_open else model for image in images)
         return [m.predict(image[None])[0] for m, image in zip(ready, images, strict=True)]
 
@@ -588,6 +598,43 @@ def _read(args, path):
     if args.missing_values is not None:
         file.nodata = [args.missing_values] * len(file.pages)
     return file
+
+
+def _of_volumes(model, args):
+    """What denoises volumes, if that is asked for; None of a denoiser that does it by slices."""
+    from sklearn.base import clone
+
+    from .denoisers import PretrainedDenoiser
+    from .filters import BaseFilter
+
+    if args.volume and isinstance(model, BaseFilter):
+        # It has learned nothing, and so may have been fitted to images.
+        def filtered(X):
+            axis = None if X.ndim == 4 else -1
+            return clone(model).set_params(image_shape=None, channel_axis=axis).fit_transform(X)
+
+        return filtered
+    is_volume = hasattr(model, "image_shape_") and model._geometry.rank == 3
+    if is_volume and not args.volume:
+        raise ValueError(
+            f"{args.model} has learned volumes; pass --volume to take the pages of a file for one."
+        )
+    if args.volume and not (is_volume or isinstance(model, PretrainedDenoiser)):
+        raise ValueError(
+            f"--volume: {args.model} has learned images, not volumes; leave --volume away to "
+            "denoise page by page, or train a network with channel_axis=None in Python."
+        )
+    return model.predict if is_volume else None
+
+
+def _stacked(pages):
+    """Pages as one array."""
+    import numpy as np
+
+    shapes = {page.shape for page in pages}
+    if len(shapes) > 1:
+        raise ValueError(f"--volume: the pages have different shapes, {sorted(shapes)[:2]}.")
+    return np.ma.stack(pages) if any(map(np.ma.isMaskedArray, pages)) else np.stack(pages)
 
 
 def _are_equal(before, after):

@@ -25,6 +25,7 @@ import skdae
 from skdae import (
     AdaptedDenoiser,
     DenoisingAutoencoder,
+    GaussianFilter,
     GaussianNoise,
     MedianFilter,
     Noise2VoidDenoiser,
@@ -877,6 +878,62 @@ def test_training_shows_a_bar_on_a_terminal_and_lines_elsewhere(kind, capsys, mo
         assert run(line) == 0
     assert "\r" in capsys.readouterr().err
     assert load("net").verbose == 0
+
+
+# Volumes
+
+
+@pytest.fixture
+def stack():
+    """A file whose pages are the slices of a volume."""
+    z, y, x = np.mgrid[:6, :32, :40] / 6
+    clean = 2000 + 900 * np.sin(z + y) * np.cos(x)
+    X = np.rint(GaussianNoise(std=200, random_state=0).fit_transform(clean[None])[0])
+    tifffile.imwrite("stack.tif", X.astype(np.uint16), photometric="minisblack")
+    return X
+
+
+def test_pages_are_the_slices_of_a_volume_for_a_filter(stack):
+    GaussianFilter(1.0).save("open")
+    GaussianFilter(1.0).fit(stack).save("fitted")
+    for model in ("open", "fitted"):
+        assert run(f"denoise stack.tif -o out.tif --volume --model {model}") == 0
+        whole = np.rint(gaussian_filter(stack, 1.0))
+        assert np.abs(tifffile.imread("out.tif") - whole).max() <= 1
+    assert run("denoise stack.tif -o out.tif --model open") == 0
+    pages = np.rint(gaussian_filter(stack, (0, 1.0, 1.0)))
+    assert np.abs(tifffile.imread("out.tif") - pages).max() <= 1
+
+
+def test_colored_pages_are_the_slices_of_a_volume(stack):
+    X = np.stack([stack, stack[::-1], stack / 2], axis=-1).astype(np.uint16)
+    tifffile.imwrite("stack.tif", X, photometric="rgb")
+    GaussianFilter(1.0).save("open")
+    assert run("denoise stack.tif -o out.tif --volume --model open") == 0
+    whole = np.rint(gaussian_filter(X.astype(float), (1, 1, 1, 0)))
+    assert np.abs(tifffile.imread("out.tif") - whole).max() <= 1
+
+
+def test_a_net_of_volumes_sees_all_axes(stack, fails):
+    X = stack.astype(np.float32)[None]
+    net = Noise2VoidDenoiser(UNet((4, 8), residual=False), channel_axis=None, max_steps=2)
+    net.set_params(patch_size=(4, 16, 16), random_state=0).fit(X).save("net")
+    assert run("denoise stack.tif -o out.tif --volume --model net") == 0
+    assert_array_equal(tifffile.imread("out.tif"), np.rint(net.predict(X)[0]).clip(0, 65535))
+    fails("denoise stack.tif -o out.tif --model net", "has learned volumes; pass --volume")
+
+
+def test_our_network_denoises_a_volume_slice_by_slice(stack, fails):
+    assert run("denoise stack.tif -o pages.tif") == 0
+    assert run("denoise stack.tif -o out.tif --volume") == 0
+    assert_array_equal(tifffile.imread("out.tif"), tifffile.imread("pages.tif"))
+    PretrainedDenoiser().fit(stack[:1]).save("ours")
+    assert run("denoise stack.tif -o out.tif --volume --model ours") == 0
+    net = DenoisingAutoencoder(UNet((4,)), noise=GaussianNoise(200), max_steps=2, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        net.fit(stack).save("net")
+    fails("denoise stack.tif -o out.tif --volume --model net", "has learned images, not volumes")
 
 
 # The page of the guide
