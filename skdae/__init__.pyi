@@ -41,6 +41,7 @@ from .metrics import (
     mse_scorer,
     psnr_scorer,
     ssim_scorer,
+    unbiased_scorer,
 )
 from .model_selection import (
     denoising_scorer,
@@ -127,5 +128,6 @@ __all__ = [
     "psnr_scorer",
     "save",
     "ssim_scorer",
+    "unbiased_scorer",
     "without_noise",
 ]

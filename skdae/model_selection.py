@@ -11,6 +11,7 @@ from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples
 
 from ._checks import import_extra
 from .metrics.scorers import (
@@ -25,6 +26,7 @@ from .metrics.scorers import (
     parts,
     seeded_noise,
 )
+from .metrics.unbiased import unbiased_scorer
 from .noise import BaseNoise
 
 if TYPE_CHECKING:
@@ -36,19 +38,22 @@ __all__ = ["compare", "denoising_scorer", "without_noise"]
 def compare(
     denoisers: Mapping[str, Any],
     X: ArrayLike,
-    noise: BaseNoise,
+    noise: BaseNoise | None = None,
     *,
-    scoring: Mapping[str, Callable[..., float]] = SCORERS,
+    scoring: Mapping[str, Callable[..., float]] | None = None,
     cv: int | BaseCrossValidator | Iterable | None = None,
     groups: ArrayLike | None = None,
     per_fold: bool = False,
 ) -> "DataFrame":
     """Compare denoisers on the same noisy images and the same folds.
 
-    The clean images are corrupted once. In each fold, a clone of every denoiser learns from the
+    Clean images are corrupted once. In each fold, a clone of every denoiser learns from the
     training images and is scored on the others, which it has not seen. Filters and networks get
     ``fit(X_noisy, X_clean)``; a network with its own ``noise=`` gets ``fit(X_clean)`` and
     corrupts the training images itself. Needs pandas (the extra ``pandas``).
+
+    Without `noise`, the images are noisy ones, and there are no clean ones: all denoisers get
+    ``fit(X_noisy)``, and the score is an unbiased estimate of the error, `UnbiasedScorer`.
 
     Parameters
     ----------
@@ -57,14 +62,17 @@ def compare(
         are scored as they are; they must not have seen any image of `X`.
     X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
             (n_samples, height, width, n_channels)
-        Clean images, or a list of images of different sizes.
-    noise : noise injector
-        Corrupts the images. Without a ``random_state``, it gets a seed that is drawn once.
-    scoring : dict of str to scorer, default=SCORERS
-        Called as ``scorer(denoiser, X_noisy, X_clean)``. All four of skdae by default. They take
-        the range of images in other units than [0, 1] from the clean ones of each fold.
+        Clean images, or, without `noise`, noisy ones; or a list of images of different sizes.
+    noise : noise injector or None, default=None
+        Corrupts the images. Without a ``random_state``, it gets a seed that is drawn once. None
+        means that `X` are noisy images.
+    scoring : dict of str to scorer or None, default=None
+        Called as ``scorer(denoiser, X_noisy, X_clean)``. None means all four of skdae, which take
+        the range of images in other units than [0, 1] from the clean ones of each fold. With noisy
+        images alone, it is ``{"mse": unbiased_scorer}``, and scorers get None for the clean ones.
     cv : int, cross-validation splitter, iterable of splits or None, default=None
-        As in `sklearn.model_selection.cross_validate`; None means 5 folds.
+        As in `sklearn.model_selection.cross_validate`; None means 5 folds, or as many as there are
+        noisy images. A single noisy image is scored by what was fitted to it.
     groups : array-like of shape (n_samples,) or None, default=None
         Group of each image, for a splitter such as `sklearn.model_selection.GroupKFold`.
     per_fold : bool, default=False
@@ -90,6 +98,7 @@ def compare(
     See Also
     --------
     denoising_scorer : Makes scorers for grid searches.
+    skdae.metrics.UnbiasedScorer : Scores without clean images.
 
     Examples
     --------
@@ -103,19 +112,31 @@ def compare(
     Gaussian    14.0
     median      12.1
     Name: psnr, dtype: float64
+
+    With noisy images alone:
+
+    >>> from skdae.metrics import UnbiasedScorer
+    >>> X_noisy = noise.set_params(clip=None).fit_transform(load_digits_images().images)
+    >>> compare(filters, X_noisy, scoring={"mse": UnbiasedScorer(0.3)})["mse"].round(2)
+    noisy      -0.09
+    Gaussian   -0.05
+    median     -0.07
+    Name: mse, dtype: float64
     """
     pandas = import_extra("pandas", "pandas", "compare")
+    if scoring is None:
+        scoring = SCORERS if noise is not None else {"mse": unbiased_scorer}
     _check_comparison(denoisers, scoring)
-    X_noisy = corrupted(X, seeded_noise(noise))
+    X_clean, X_noisy = (None, X) if noise is None else (X, corrupted(X, seeded_noise(noise)))
     rows = {}
-    for fold, (train, test) in enumerate(check_cv(cv).split(X_noisy, groups=groups)):
-        clean, noisy = (_safe_indexing(images, train) for images in (X, X_noisy))
+    for fold, (train, test) in enumerate(_splits(X_noisy, X_clean, cv, groups)):
+        clean, noisy = (_at(images, train) for images in (X_clean, X_noisy))
         fitted: dict[str, Any] = {}
         for name, denoiser in denoisers.items():
-            pair = (clean, None) if _learns_from_clean(denoiser) else (noisy, clean)
-            fitted[name] = clone(denoiser).fit(*pair)
+            is_own = clean is not None and _learns_from_clean(denoiser)
+            fitted[name] = clone(denoiser).fit(*((clean, None) if is_own else (noisy, clean)))
         fitted = {"noisy": _unchanged(fitted.values()), **fitted}
-        clean, noisy = (_safe_indexing(images, test) for images in (X, X_noisy))
+        clean, noisy = (_at(images, test) for images in (X_clean, X_noisy))
         for name, denoiser in fitted.items():
             scores = {metric: scorer(denoiser, noisy, clean) for metric, scorer in scoring.items()}
             rows[name, fold] = scores
@@ -125,6 +146,21 @@ def compare(
     if per_fold:
         return table.loc[names]
     return table.groupby(level=0).mean().loc[names].rename_axis(None)
+
+
+def _at(images, rows):
+    """Some of the images; None where there are none."""
+    return None if images is None else _safe_indexing(images, rows)
+
+
+def _splits(X_noisy, X_clean, cv, groups):
+    """Numbers of images to learn from, and of those to score on."""
+    n = _num_samples(X_noisy)
+    if X_clean is None and cv is None and n < 5:
+        if n == 1:
+            return [([0], [0])]
+        cv = n
+    return check_cv(cv).split(X_noisy, groups=groups)
 
 
 def _unchanged(denoisers):

@@ -4,14 +4,18 @@ import warnings
 
 import numpy as np
 import pytest
+from skimage import data
 
 from skdae import (
     GaussianFilter,
     GaussianNoise,
+    NLMeansFilter,
     PoissonGaussianNoise,
     PoissonNoise,
+    PretrainedDenoiser,
     SpeckleNoise,
     StripeNoise,
+    VarianceStabilized,
 )
 from skdae.metrics import residual_report
 from skdae.metrics.residual import autocorrelation
@@ -209,3 +213,26 @@ def test_images_that_do_not_fit_are_refused():
 def test_speckle_is_estimated_and_raises_no_flag():
     X_noisy = SpeckleNoise(0.2, clip=None, random_state=2).fit_transform(X_CLEAN)
     assert flags(quiet_report(X_noisy, X_CLEAN)) == []
+
+
+@pytest.mark.parametrize("offset", [0, 100])
+def test_noise_that_is_left_where_it_is_bright_is_named(offset):
+    """A filter that expects the same noise everywhere leaves that of many photons."""
+    clean = offset + 2000 * (data.camera()[None, :256, :256] / 255)
+    camera = PoissonGaussianNoise(20, 10, offset=offset, clip=None, random_state=0)
+    X = camera.fit_transform(clean)
+    report = quiet_report(X, NLMeansFilter().fit_transform(X))
+    assert report.noise_left_bright.all()
+    assert report.bright_variance < 0.7 < report.dark_variance
+    for denoiser in (VarianceStabilized(NLMeansFilter()), PretrainedDenoiser()):
+        report = quiet_report(X, denoiser.fit(X).predict(X))
+        assert not report.noise_left_bright.any()
+        assert report.bright_variance == pytest.approx(report.dark_variance, rel=0.2)
+
+
+def test_noise_that_is_left_where_it_is_bright_has_a_warning_of_its_own():
+    # All of the noise where it is dark, and three fifths of its variance elsewhere.
+    left = np.where(X_CLEAN > 0.5, 0.22, 0.0)
+    with pytest.warns(UserWarning, match="10 of 10 images, noise is left in the bright half") as r:
+        residual_report(X_NOISY, X_CLEAN + left * (X_NOISY - X_CLEAN), noise=STD)
+    assert len(r) == 1

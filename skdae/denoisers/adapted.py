@@ -30,6 +30,7 @@ from .._training import hardware
 from .._training.progress import Pace, progress_bar
 from ..architectures.blind import LEVEL_STEP
 from ..base import unchanged_on_error
+from ..metrics.unbiased import unbiased_errors
 from ..noise import BaseNoise
 from .pretrained import PretrainedDenoiser, _parts, as_planes
 
@@ -382,7 +383,8 @@ def _layers(nets, batch):
 @torch.inference_mode()
 def _compare(before, after, parts):
     """By how many dB nets are better on parts than others were; whether that is certain."""
-    n_draws = max(1, min(_LEAST, _MOST_HELD_OUT // len(parts)))
+    # Each is added, and taken away.
+    n_draws = max(1, min(_LEAST, _MOST_HELD_OUT // len(parts)) // 2)
     with hardware.threads():
         old, new = (
             torch.cat([_unbiased_errors(nets, part, n_draws) for part in parts]).double().numpy()
@@ -399,22 +401,18 @@ def _compare(before, after, parts):
 
 
 def _unbiased_errors(nets, part, n_draws):
-    """Stein's unbiased estimate of the squared error, in blocks of a part.
-
-    It is the squared error against the noisy image, and twice how much of the noise is left: what
-    more noise, of which there is a little, changes.
-    """
+    """Stein's unbiased estimate of the squared error, in blocks of a part."""
     images, level, stds, aims, slope = _layers(nets, part[None])
     # The same numbers for all nets.
     generator = torch.Generator().manual_seed(0)
-    output = nets.remove(torch.cat([images, level], 1))
-    left = torch.zeros_like(output)
-    for _ in range(n_draws):
-        more = stds * torch.randn(images.shape, generator=generator).to(images.device)
-        change = nets.remove(torch.cat([images + _LITTLE * more, level], 1)) - output
-        left += more * change / (_LITTLE * n_draws)
+    draws = torch.randn((n_draws, *images.shape), generator=generator).to(images.device)
+
+    def denoise(noisy):
+        return nets.remove(torch.cat([noisy, level], 1))
+
+    errors = unbiased_errors(denoise, images, aims, stds, [*draws], _LITTLE)
     # In the units of the images, in which the light parts of counts have the larger errors.
-    errors = slope.square() * ((output - aims).square() + 2 * left - stds.square())
+    errors = slope.square() * errors
     means = (errors / _unit(level).square()).mean(1, keepdim=True).cpu()
     return nn.functional.avg_pool2d(means, _SIDES[-1]).flatten()
 

@@ -21,12 +21,14 @@ from .scorers import (
     psnr_scorer,
     ssim_scorer,
 )
+from .unbiased import UnbiasedScorer, unbiased_scorer
 
 __all__ = [
     "METRICS",
     "SCORERS",
     "JInvariantScorer",
     "ResidualReport",
+    "UnbiasedScorer",
     "j_invariant_scorer",
     "mae_scorer",
     "mean_absolute_error",
@@ -37,4 +39,5 @@ __all__ = [
     "residual_report",
     "ssim_scorer",
     "structural_similarity",
+    "unbiased_scorer",
 ]

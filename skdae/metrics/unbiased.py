@@ -1,0 +1,236 @@
+"""Stein's unbiased estimate of the error: a score without clean images that is fair to all."""
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.ndimage import gaussian_filter
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from .._checks import check_parameters
+from .._images import (
+    MAX_LEVEL,
+    check_images,
+    check_kept_shape,
+    geometry_of,
+    image_by_image,
+    like,
+    mean_score,
+    to_float,
+    warn_user,
+)
+from ..noise import BaseNoise, GaussianNoise, SpeckleNoise
+from ..noise.anscombe import as_camera, noise_variance
+from ..noise.estimate import choose_noise, is_correlated
+from .scorers import channel_axis_of, fitted_image_shape
+
+# How much noise is added and taken away to see what is left of it, in standard deviations: enough
+# for filters that jump, as the median does. And how often.
+_STEP, _DRAWS = 0.1, 2
+
+# Each image tells its own noise where it has so many pixels; else all together do.
+_LEAST = 64 * 64
+
+# Width of the Gaussian that tells the brightness on which the noise depends, in pixels.
+_BLUR = 1.0
+
+
+def unbiased_errors(function, images, aims, stds, draws, step):
+    r"""Stein's unbiased estimate of the squared error of each value.
+
+    It is the squared difference from the noisy image, and twice how much of the noise is left,
+    which is what more noise changes.
+
+    Parameters
+    ----------
+    function : callable
+        From noisy images to denoised ones.
+    images, aims : ndarray or torch.Tensor
+        Noisy images, and what they are compared with, mostly themselves.
+    stds : ndarray or torch.Tensor
+        Standard deviation of the noise of each value.
+    draws : list of ndarray or torch.Tensor
+        Normal numbers, alike for all functions that are compared.
+    step : float
+        How much noise is added and taken away, in standard deviations.
+
+    Returns
+    -------
+    errors : ndarray or torch.Tensor
+    """
+    difference, left = function(images) - aims, 0.0
+    for draw in draws:
+        more = stds * draw
+        change = function(images + step * more) - function(images - step * more)
+        left = left + more * change / (2 * step * len(draws))
+    return difference * difference + 2 * left - stds * stds
+
+
+class UnbiasedScorer:
+    r"""Scorer that estimates the mean squared error from noisy images alone.
+
+    For a denoiser :math:`f` and noisy images :math:`y` whose noise has the variance
+    :math:`\sigma_i^2` in value :math:`i`, Stein's unbiased risk estimate of the squared error is
+
+    .. math:: \frac{1}{m} \sum_i (f(y)_i - y_i)^2
+        + 2 \sigma_i^2 \frac{\partial f(y)_i}{\partial y_i} - \sigma_i^2
+
+    The derivatives are those along a few random directions [2]_. The expected score is minus the
+    mean squared error against the clean images, whatever the denoiser is: filters, pretrained and
+    trained networks may be compared. A denoiser must not have been fitted to the images that it is
+    scored on, unless it learns next to nothing from them.
+
+    Pass it as ``scoring=`` to `GridSearchCV` and the like, and fit on noisy images alone;
+    ``unbiased_scorer`` is one with the defaults.
+
+    Parameters
+    ----------
+    noise : "estimate", float or injector, default="estimate"
+        The noise of the images. A number is the standard deviation of Gaussian noise, in the units
+        of `X` (those of `uint8` are ``value / 255``); an injector is a `GaussianNoise`,
+        `PoissonNoise`, `PoissonGaussianNoise` or `SpeckleNoise` of one level. "estimate" finds it
+        in each image of at least 64 × 64 pixels, and in all smaller ones together.
+    image_shape : tuple of int or None, default=None
+        Shape of one sample, for flat rows. None means the shape that the denoiser knows from its
+        fit.
+
+    Raises
+    ------
+    ValueError
+        If the noise is of another kind.
+
+    See Also
+    --------
+    skdae.model_selection.compare : Makes a table of such scores.
+    JInvariantScorer : Needs no noise model, but is fair to denoisers of one kind only.
+
+    Notes
+    -----
+    A denoiser predicts five times. A level of the noise that is a little off moves the scores of
+    all alike, and may make that of the best positive; of small images full of edges, such as
+    digits, pass the level. The noise has to be independent from pixel to pixel: a warning says so
+    where it is correlated. Where it was clipped, the score is too good for denoisers that remove
+    little.
+
+    On photographs, text, filaments, cells, phantoms and digits, with Gaussian noise and with that
+    of a camera, the scores of ten denoisers had their true order up to a Kendall's rank correlation
+    of 0.87 to 1, and the best was found each time.
+
+    References
+    ----------
+    .. [1] Stein, C. (1981). "Estimation of the mean of a multivariate normal distribution". The
+       Annals of Statistics 9.
+    .. [2] Ramani, S., Blu, T. and Unser, M. (2008). "Monte-Carlo SURE: a black-box optimization of
+       regularization parameters for general denoising algorithms". IEEE Transactions on Image
+       Processing 17.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from skdae import GaussianFilter, GaussianNoise, unbiased_scorer
+    >>> from skdae.datasets import load_digits_images
+    >>> X_noisy = GaussianNoise(0.5, clip=None, random_state=0).fit_transform(
+    ...     load_digits_images().images[:100]
+    ... )
+    >>> grid = {"sigma": [0.5, 1.0, 4.0]}
+    >>> GridSearchCV(GaussianFilter(), grid, scoring=unbiased_scorer).fit(X_noisy).best_params_
+    {'sigma': 1.0}
+    """
+
+    def __init__(
+        self,
+        noise: str | float | BaseNoise = "estimate",
+        image_shape: tuple[int, ...] | None = None,
+    ) -> None:
+        level = Interval(Real, 0, MAX_LEVEL, closed="neither")
+        kinds = [StrOptions({"estimate"}), level, BaseNoise]
+        check_parameters("UnbiasedScorer", {"noise": kinds}, noise=noise)
+        self.noise = noise
+        self.image_shape: tuple[int, ...] | None = image_shape
+        if not isinstance(noise, str | Real | SpeckleNoise):
+            # Refuses what has no known variance.
+            as_camera(noise)
+
+    @image_by_image(mean_score, targets=None)
+    def __call__(self, estimator: Any, X: ArrayLike, y: Any = None) -> float:
+        """Score a fitted denoiser.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Anything whose `predict` gives images of the shape that it gets.
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, height, width, n_channels)
+            Noisy images; images of different sizes may come as a list of arrays.
+        y : object, default=None
+            Ignored.
+
+        Returns
+        -------
+        score : float
+            Minus the estimated mean squared error; greater is better.
+
+        Raises
+        ------
+        ValueError
+            If the images come back in another shape.
+        """
+        axis = channel_axis_of(estimator)
+        values = check_images(X, channel_axis=axis)
+        image_shape = self.image_shape
+        if image_shape is None and values.ndim == 2:
+            image_shape = fitted_image_shape(estimator, values.shape[1])
+        geometry = geometry_of(values, image_shape, axis)
+        images = to_float(geometry.read(values))
+
+        def denoise(noisy):
+            given = noisy.reshape(values.shape).astype(images.dtype)
+            X_pred = np.asarray(estimator.predict(like(X, given)))
+            check_kept_shape(estimator, values, X_pred)
+            return geometry.read(X_pred).astype(np.float64)
+
+        rng = np.random.default_rng(0)
+        draws = [rng.standard_normal(images.shape) for _ in range(_DRAWS)]
+        noisy = images.astype(np.float64)
+        errors = unbiased_errors(denoise, noisy, noisy, self._stds(noisy), draws, _STEP)
+        return -float(errors.mean())
+
+    def _stds(self, images):
+        """Standard deviation of the noise of each value."""
+        if isinstance(self.noise, str):
+            by_itself = np.prod(images.shape[1:-1]) >= _LEAST
+            some = [images[i, None] for i in range(len(images))] if by_itself else [images]
+            found = [_found_noise(part) for part in some]
+        else:
+            known = GaussianNoise(float(self.noise)) if isinstance(self.noise, Real) else self.noise
+            some, found = [images], [known]
+        pairs = zip(found, some, strict=True)
+        return np.concatenate([_stds_of(noise, part) for noise, part in pairs])
+
+    def __repr__(self) -> str:
+        shape = "" if self.image_shape is None else f", image_shape={self.image_shape}"
+        return f"UnbiasedScorer(noise={self.noise!r}{shape})"
+
+
+def _found_noise(images):
+    """The noise of some images, of a camera or not."""
+    # The axes are known.
+    noise = choose_noise(images, channel_axis=-1)
+    planes = images.reshape(-1, *images.shape[-3:]) if images.ndim > 3 else ()
+    unit = float(np.subtract(*np.quantile(images, (0.999, 0.001)))) or 1.0
+    if sum(is_correlated(plane, unit) for plane in planes) > len(planes) / 2:
+        warn_user(
+            "The noise of the images is correlated between pixels, as that of JPEG is; the score "
+            "then prefers denoisers that remove too little."
+        )
+    return noise
+
+
+def _stds_of(noise, images):
+    """Standard deviation of a noise in each value of noisy images."""
+    sigma = (0, *[_BLUR if side > 1 else 0 for side in images.shape[1:-1]], 0)
+    return np.sqrt(noise_variance(noise, gaussian_filter(images, sigma)))
+
+
+unbiased_scorer = UnbiasedScorer()
