@@ -131,6 +131,25 @@ def test_no_page_scrolls_sideways(site, page, width):
     assert wide == {}
 
 
+VISITORS = {
+    "Micrographs, TIFF stacks": ("skdae denoise stack.tif -o denoised.tif --adapt 2", "16-bit"),
+    "A model to serve": ("PretrainedDenoiser(device=", "Latency", "Memory"),
+    "Noisy photographs": ("skdae denoise noisy -o denoised",),
+    "A course to take or give": ("1. A linear autoencoder is PCA",),
+}
+
+
+@pytest.mark.parametrize("card", VISITORS)
+def test_a_visitor_is_one_click_from_what_is_looked_for(page, card):
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto("index.html")
+    page.locator(".sd-card", has_text=card).first.locator("a").first.click()
+    page.wait_for_load_state()
+    text = page.locator("article").inner_text()
+    for words in VISITORS[card]:
+        assert words in text
+
+
 # Code blocks that scroll, those in folded or hidden parts aside.
 SCROLLING = """() => [...document.querySelectorAll("div.highlight pre")]
     .filter(pre => pre.offsetParent && pre.scrollWidth > pre.clientWidth + 1)
