@@ -11,17 +11,17 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from .._checks import check_parameters
 from .._images import (
     MAX_LEVEL,
+    as_container_of,
     check_images,
     check_kept_shape,
     geometry_of,
     image_by_image,
-    like,
     mean_score,
     to_float,
     warn_user,
 )
 from ..noise import BaseNoise, GaussianNoise, SpeckleNoise
-from ..noise.anscombe import as_camera, noise_variance
+from ..noise.anscombe import as_camera
 from ..noise.estimate import choose_noise, is_correlated
 from .scorers import channel_axis_of, fitted_image_shape
 
@@ -186,7 +186,7 @@ class UnbiasedScorer:
 
         def denoise(noisy):
             given = noisy.reshape(values.shape).astype(images.dtype)
-            X_pred = np.asarray(estimator.predict(like(X, given)))
+            X_pred = np.asarray(estimator.predict(as_container_of(X, given)))
             check_kept_shape(estimator, values, X_pred)
             return geometry.read(X_pred).astype(np.float64)
 
@@ -230,7 +230,7 @@ def _found_noise(images):
 def _stds_of(noise, images):
     """Standard deviation of a noise in each value of noisy images."""
     sigma = (0, *[_BLUR if side > 1 else 0 for side in images.shape[1:-1]], 0)
-    return np.sqrt(noise_variance(noise, gaussian_filter(images, sigma)))
+    return np.sqrt(noise.variance(gaussian_filter(images, sigma)))
 
 
 unbiased_scorer = UnbiasedScorer()
