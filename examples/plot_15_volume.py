@@ -2,8 +2,8 @@
 Denoise a volume
 ================
 
-A stack of slices is more than its slices: what is noise in one is told by those above and below. How
-much does a denoiser gain that sees all three axes?
+A stack of slices is more than its slices: what is noise in one is told by those above and below.
+How much does a denoiser gain that sees all three axes?
 
 The stack is synthesized, as a confocal microscope sees filaments. Your own comes as an array from
 ``tifffile.imread``, or, in Hounsfield or other units, from ``pydicom`` or ``nibabel``::
@@ -72,8 +72,8 @@ results = {
 # %%
 # A network
 # ---------
-# :class:`~skdae.Noise2VoidDenoiser` needs this one noisy volume, and nothing else. It learns by crops
-# along three axes. Some hundred steps show the idea; more are better.
+# :class:`~skdae.Noise2VoidDenoiser` needs this one noisy volume, and nothing else. It learns by
+# crops along three axes. Some hundred steps show the idea; more are better.
 
 net = UNet(filters=(8, 16), residual=False)
 options = {"lr": 5e-3, "max_steps": 200, "batch_size": 8, "random_state": 0}
