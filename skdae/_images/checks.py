@@ -70,7 +70,8 @@ def check_images(X, *, name="X", min_samples=1, estimator=None, channel_axis="au
         raise ValueError(
             f"{name} has shape {X.shape}, which looks like one color image, not {n} gray ones of "
             f"{height} × {width}. Pass {name}[None] for a batch of that one image, or "
-            f"{name}[..., None] if they are {n} gray images."
+            f"{name}[..., None] if they are {n} gray images, or channel_axis=-1 if they are {n} "
+            f"signals of {width} channels."
         )
     return X
 

@@ -91,7 +91,7 @@ def geometry_of(X, image_shape=None, channel_axis="auto"):
         signals.
     channel_axis : {"auto", -1, None}, default="auto"
         -1: the last axis holds channels. None: no axis does. "auto" takes the last of three or
-        more axes of a sample for channels.
+        more axes of a sample for channels, and images of one column for signals.
 
     Returns
     -------
@@ -122,7 +122,10 @@ def geometry_of(X, image_shape=None, channel_axis="auto"):
     else:
         return Geometry(_shape_of_rows(X))
     n_axes = len(image_shape)
-    has_channels = n_axes > 2 if channel_axis == "auto" else channel_axis is not None
+    has_channels = channel_axis is not None
+    if channel_axis == "auto":
+        # One column is a signal, as lists hold them.
+        has_channels = n_axes > 2 or (n_axes == 2 and image_shape[1] == 1)
     if not 1 <= n_axes - has_channels <= 3:
         raise ValueError(
             f"X has shape {tuple(X.shape)} and samples of shape {image_shape}, with channel_axis="

@@ -1,4 +1,7 @@
-"""Images of different sizes: one door for lists of them."""
+"""Images of different sizes, and signals of different lengths: one door for lists of them.
+
+Signals of one channel, which are 1-D, get an axis for it there.
+"""
 
 import inspect
 from collections.abc import Callable
@@ -30,7 +33,7 @@ def is_ragged(X: Any) -> TypeGuard[list[np.ndarray]]:
         if not holds_array(image):
             return False
         shapes.add(as_array(image).shape)
-    return len(shapes) > 1 and all(len(shape) in (2, 3, 4) for shape in shapes)
+    return len(shapes) > 1 and all(0 < len(shape) < 5 for shape in shapes)
 
 
 def image_by_image(
@@ -81,6 +84,7 @@ def image_by_image(
             if not is_ragged(given[images]):
                 return function(*call.args, **call.kwargs)
             channel_axis = _channel_axis(given)
+            n_axes = np.ndim(given[images][0])
             X = check_image_list(given[images], images, channel_axis)
             y = check_target_list(X, given.get(targets), targets, channel_axis)
             results = []
@@ -89,11 +93,21 @@ def image_by_image(
                 if targets in given:
                     given[targets] = None if y is None else y[i][None]
                 results.append(function(*call.args, **call.kwargs))
+                if n_axes == 1:
+                    results[-1] = _without_channel(results[-1], given[images].shape)
             return join(results)
 
         return on_lists
 
     return decorate
+
+
+def _without_channel(result, shape):
+    """A signal, or a tuple of several, as it was in a list."""
+    if isinstance(result, tuple):
+        return tuple(_without_channel(part, shape) for part in result)
+    # Intervals have an axis more in front.
+    return result[..., 0] if np.shape(result)[-len(shape) :] == shape else result
 
 
 def _channel_axis(given):
@@ -170,9 +184,10 @@ def check_image_list(X, name="X", channel_axis="auto"):
         raise ValueError(
             f"{name} mixes images of different kinds, of shapes {[*shapes.values()][:2]}; pass "
             "only gray ones (height, width), or only color ones (height, width, n_channels) with "
-            "the same number of channels."
+            "the same number of channels, or only signals."
         )
-    return of_one_kind(images)
+    images = of_one_kind(images)
+    return [x[:, None] for x in images] if n_axes == 1 else images
 
 
 def check_target_list(X, y, name="y", channel_axis="auto"):
