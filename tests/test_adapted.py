@@ -200,3 +200,13 @@ def test_graph_of_onnx_is_the_adapted_network(adapted, tmp_path):
     vars(exact).update({**vars(adapted), "precision": "float32"})
     (out,) = session.run(None, inputs)
     assert np.abs(out - exact.predict(clipped)).max() < 1e-3
+
+
+def test_images_without_flat_parts_say_why_the_pretrained_network_was_kept():
+    y, x = np.mgrid[:256, :256]
+    clean = (np.sin(x / 2 + y / 5) > 0)[None].astype(float)
+    X = GaussianNoise(std=0.2, clip=None, random_state=0).fit_transform(clean)
+    with pytest.warns(UserWarning, match="measured too high .* pass noise= if you know"):
+        denoiser = AdaptedDenoiser(max_steps=40, random_state=0).fit(X)
+    assert np.isnan(denoiser.gains_["grey"])
+    assert not denoiser.weights_

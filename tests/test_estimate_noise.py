@@ -9,7 +9,13 @@ from scipy import ndimage
 from scipy.ndimage import gaussian_filter
 from sklearn.base import clone
 
-from skdae import GaussianNoise, PoissonGaussianNoise, SpeckleNoise, estimate_noise
+from skdae import (
+    GaussianNoise,
+    PoissonGaussianNoise,
+    PretrainedDenoiser,
+    SpeckleNoise,
+    estimate_noise,
+)
 from skdae.filters import estimate_noise_std
 
 LEVELS = np.linspace(0.1, 0.9, 9)
@@ -264,3 +270,14 @@ def test_images_that_equal_their_targets_hold_no_noise():
     X = np.random.default_rng(0).random((64, 16, 16))
     with pytest.raises(ValueError, match="holds no noise"):
         estimate_noise(X, X, "poisson-gaussian")
+
+
+def test_a_time_series_is_a_volume():
+    """Its noise is that of its frames, however they moved."""
+    rng = np.random.default_rng(0)
+    series = np.stack([np.roll(scene(side=64)[0], (3 * k, k), (0, 1)) for k in range(8)])
+    X = series + rng.normal(0, 0.05, series.shape)
+    as_volume = estimate_noise(X[None], channel_axis=None)
+    assert as_volume.std == estimate_noise(X).std == pytest.approx(0.05, rel=0.2)
+    found = PretrainedDenoiser(channel_axis=None).fit(X[None]).predict(X[None])
+    np.testing.assert_allclose(found[0], PretrainedDenoiser().fit(X).predict(X), atol=1e-5)

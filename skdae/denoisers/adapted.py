@@ -95,7 +95,8 @@ class AdaptedDenoiser(PretrainedDenoiser):
     ----------
     gains_ : dict of str to float
         By kind of images, "grey" or "color": by how many dB the adapted network is better on the
-        parts that were set aside; NaN where none was trained.
+        parts that were set aside; NaN where none was trained, or where the noise was measured too
+        high to tell.
     weights_ : dict of str to dict of str to ndarray
         The weights of the adapted network of each kind that has one; where it is empty, the
         pretrained networks were kept.
@@ -258,11 +259,16 @@ class AdaptedDenoiser(PretrainedDenoiser):
             if is_better:
                 weights[kind] = saved_weights(after.remover)
             else:
-                warn_user(
-                    f"The pretrained network was kept for the {kind} images: on parts that were "
-                    f"set aside, the adapted one is not clearly better ({self.gains_[kind]:+.2f} "
-                    f"dB after {n_steps} steps)."
+                why = (
+                    "on parts that were set aside, the adapted one is not clearly better "
+                    f"({self.gains_[kind]:+.2f} dB after {n_steps} steps)"
                 )
+                if math.isnan(self.gains_[kind]):
+                    why = (
+                        "their noise was measured too high to compare the two, as in images full "
+                        "of edges, without flat parts; pass noise= if you know its level"
+                    )
+                warn_user(f"The pretrained network was kept for the {kind} images: {why}.")
         self.weights_ = weights
 
     def _some(self, X):
@@ -390,8 +396,11 @@ def _compare(before, after, parts):
             torch.cat([_unbiased_errors(nets, part, n_draws) for part in parts]).double().numpy()
             for nets in (before, after)
         )
-    # An error below 0 says that the noise is of another kind.
-    if not new.mean() > 0 or not old.mean() > 0:
+    # An error below 0 says that the noise is weaker than was measured.
+    if min(new.mean(), old.mean()) <= 0:
+        return math.nan, False
+    # A network may have diverged.
+    if not new.mean() > 0:
         return -math.inf, False
     difference = old - new
     margin = difference.std(ddof=1) / len(difference) ** 0.5
