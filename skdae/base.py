@@ -190,8 +190,8 @@ class BaseDenoiser(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEs
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        # Of those that learn, `predict` does.
-        tags.input_tags.allow_nan = True
+        # Of `fit`; what `predict` takes, scikit-learn does not ask.
+        tags.input_tags.allow_nan = bool(self._fits_gaps)
         return tags
 
     def score(

@@ -222,11 +222,23 @@ def test_noise_is_for_clean_images():
         GaussianNoise().fit(da.from_array(X))
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_flat_rows_of_networks_may_be_a_table():
+    X = np.where(GAPS, np.nan, NOISY)[:, :64]
+    net = DenoisingAutoencoder("dense", noise=GaussianNoise(), max_steps=1, random_state=0)
+    rows = clone(net).set_params(image_shape=(64,)).fit(NOISY[:, :64])
+    table = net.fit(NOISY[:, :64])
+    assert_array_equal(np.isnan(rows.predict(X)), np.isnan(X))
+    with pytest.raises(ValueError, match="Input X contains NaN .* pass image_shape="):
+        table.predict(X)
+
+
 def test_tags_tell_who_takes_nan():
     assert get_tags(MedianFilter()).input_tags.allow_nan
     assert get_tags(PretrainedDenoiser()).input_tags.allow_nan
     assert get_tags(SelfEnsembleDenoiser(MedianFilter())).input_tags.allow_nan
-    assert not get_tags(GaussianNoise()).input_tags.allow_nan
+    for part in (GaussianNoise(), *NETS, SelfEnsembleDenoiser(NETS[0])):
+        assert not get_tags(part).input_tags.allow_nan
 
 
 def test_denoisers_around_others_take_what_these_take():

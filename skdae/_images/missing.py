@@ -175,6 +175,12 @@ def _without(estimator, X, reset, is_item=False):
     mask = gaps_in(images, estimator.missing_values)
     if mask is None:
         return X, None
+    if images.ndim == 2 and not is_item and not _knows_neighbours(estimator):
+        raise ValueError(
+            "Input X contains NaN or other missing values in flat rows, which may be those of a "
+            "table, without neighbours to fill them from; pass image_shape= to "
+            f"{type(estimator).__name__} if they are images or signals."
+        )
     gaps = Gaps(images, mask)
     # What a sentinel is, even infinity, no longer matters.
     batch = np.where(mask, 0, gaps.values).astype(float_dtype(gaps.values.dtype))
@@ -186,6 +192,12 @@ def _without(estimator, X, reset, is_item=False):
         gaps.scattered = gaps.mask & ~far.reshape(gaps.mask.shape)
     batch = filled(batch.reshape(shape), mask.reshape(shape), default).reshape(batch.shape)
     return as_container_of(X, batch[0] if is_item else batch), gaps
+
+
+def _knows_neighbours(estimator):
+    """Whether flat rows have been said to be images, or are so for what takes nothing else."""
+    is_said = getattr(estimator, "image_shape", None) is not None
+    return is_said or getattr(estimator, "_fits_gaps", True)
 
 
 def _inner_shape(estimator, batch, mask, reset):

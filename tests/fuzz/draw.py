@@ -147,7 +147,7 @@ def bad_images(draw):
     kind = draw.randrange(12)
     if kind <= 2:
         X = X.copy()
-        X.flat[draw.randrange(X.size)] = choose(draw, np.nan, np.inf, -np.inf)
+        X.flat[draw.randrange(X.size)] = choose(draw, np.inf, -np.inf)
         return Images(X if draw.random() < 0.7 else X.tolist(), BAD)
     if kind == 3:
         shape = choose(draw, (0, 4), (0, 4, 4), (3, 0), (3, 0, 4), (3, 4, 0), (3, 4, 4, 0), (0, 0))
@@ -168,9 +168,9 @@ def bad_images(draw):
     if kind == 10:
         return Images([], BAD)
     X = [np.full((4, 5), 0.5), np.full((5, 4), 0.5)]
-    spoilt = choose(draw, "NaN", "channels", "words", "empty")
-    if spoilt == "NaN":
-        X[1][2, 2] = np.nan
+    spoilt = choose(draw, "infinity", "channels", "words", "empty")
+    if spoilt == "infinity":
+        X[1][2, 2] = np.inf
     elif spoilt == "channels":
         X[1] = np.zeros((5, 4, 3))
     elif spoilt == "words":
