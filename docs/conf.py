@@ -98,7 +98,8 @@ html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["skdae.css"]
 html_js_files = ["site.js"]
-html_search_scorer = "scorer.js"
+# A path from where sphinx runs, if it is not absolute.
+html_search_scorer = str(Path(__file__).parent / "scorer.js")
 html_favicon = "_static/favicon.svg"
 # Where the site lies, if anybody serves it: links to it then come with a picture.
 html_baseurl = os.environ.get("SITE_URL", "")
