@@ -145,12 +145,12 @@ def start(path, kind, fresh):
     return module.requires_grad_(True).to(memory_format=torch.channels_last)
 
 
-def losses(module, noisy, clean, level, factor, seen, quantile=0.5):
+def losses(module, noisy, clean, level, factor, seen, quantile=0.5, weak=0.5):
     """Of what sees the level and of what removes the noise, each a mean over the crops.
 
     `seen` says which crops the map is not told for, but seen: the second loss then teaches both.
     """
-    loss_seer, log_level = level_loss(module.level, noisy, level, quantile)
+    loss_seer, log_level = level_loss(module.level, noisy, level, quantile, weak)
     # The first half is for the remover.
     noisy, clean, level, log_level = (x[: len(factor)] for x in (noisy, clean, level, log_level))
     own = (log_level.exp() - LEVEL_STEP).clamp(min=0)
@@ -159,14 +159,15 @@ def losses(module, noisy, clean, level, factor, seen, quantile=0.5):
     return loss_seer, remover_loss(module, noisy, clean, level, told)
 
 
-def level_loss(net, noisy, level, quantile=0.5):
+def level_loss(net, noisy, level, quantile=0.5, weak=0.5):
     """Of what sees the level, and its own logarithm of it."""
     log_level = net.log_level(noisy)
     wanted = torch.log(torch.nn.functional.avg_pool2d(level, 8) + LEVEL_STEP)
     error = log_level - wanted
-    # Where several levels are possible, it learns this quantile of them, and half of it where there
-    # is no noise: to take texture for weak noise harms most.
-    quantile = quantile * (0.5 + 0.5 * (wanted - math.log(LEVEL_STEP)).div(2).clamp(0, 1))
+    # Where several levels are possible, it learns this quantile of them, and less where there is no
+    # noise: to take texture for weak noise harms most.
+    strong = (wanted - math.log(LEVEL_STEP)).div(2).clamp(0, 1)
+    quantile = quantile * (weak + (1 - weak) * strong)
     return 2 * torch.maximum((1 - quantile) * error, -quantile * error).mean(), log_level
 
 
@@ -220,7 +221,7 @@ def train(kind, options, pictures):
         torch.save(state, path.with_suffix(".new"))
         path.with_suffix(".new").replace(path)
 
-    n_summed = 0
+    n_summed, quantiles = 0, (options.quantile, options.weak)
     for noisy, clean, level in loader:
         batch = [x.to(device, memory_format=torch.channels_last) for x in (noisy, clean, level)]
         rise = min(1.0, (step + 1) / (0.05 * options.steps))
@@ -238,9 +239,9 @@ def train(kind, options, pictures):
                 pair_of_losses = zero, remover_loss(module, *batch, told)
             elif options.only == "level":
                 zero = torch.zeros((), device=device)
-                pair_of_losses = level_loss(seer, batch[0], batch[2], options.quantile)[0], zero
+                pair_of_losses = level_loss(seer, batch[0], batch[2], *quantiles)[0], zero
             else:
-                pair_of_losses = losses(module, *batch, factor.to(device), seen, options.quantile)
+                pair_of_losses = losses(module, *batch, factor.to(device), seen, *quantiles)
         for optimizer in optimizers:
             optimizer.zero_grad()
         (options.seer_weight * pair_of_losses[0] + pair_of_losses[1]).backward()
@@ -294,6 +295,7 @@ def main(arguments=None):
     add("--seer-weight", type=float, default=1.0, help="of the loss of the map itself")
     add("--only", choices=["remover", "level"], help="train one of the two nets")
     add("--quantile", type=float, default=0.5, help="of the level that is seen")
+    add("--weak", type=float, default=0.5, help="factor of the quantile where there is no noise")
     add("--workers", type=int, default=0)
     add("--fresh", action="store_true", help="start from fresh weights")
     add("--bfloat16", action=argparse.BooleanOptionalAction, default=True)
