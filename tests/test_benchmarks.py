@@ -2,6 +2,7 @@
 
 import importlib
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,37 @@ def test_a_run_that_is_interrupted_leaves_the_results_before_it(load, tmp_path, 
     with pytest.raises(KeyboardInterrupt):
         quality.main(["--quick", "--noise", "Gaussian", "--results", str(results)])
     assert list(quality.read_results(results)) == ["digits / Gaussian / noisy input"]
+
+
+def test_table_of_defaults_runs_what_is_missing(load, tmp_path, monkeypatch, capsys):
+    quality, defaults = load("quality"), load("defaults")
+    X, X_test = defaults.heartbeats(60)
+    ran = []
+
+    def work():
+        ran.append(1)
+        denoiser = quality.DenoisingAutoencoder(image_shape=(60,), max_steps=20, random_state=0)
+        noise = quality.GaussianNoise(0.15, random_state=0)
+        few = partial(lambda *data: data, X[:200], X_test[:50])
+        return defaults.measured(denoiser, noise, few, defaults.filters(image_shape=(60,)))
+
+    monkeypatch.setattr(defaults, "RESULTS", tmp_path / "results.jsonl")
+    monkeypatch.setattr(defaults, "ROWS", {"ECG": work})
+    for _ in range(2):
+        quality.main(["--defaults"])
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ECG")]
+    assert (len(ran), len(rows)) == (1, 2)
+    assert rows[0] == rows[1]
+    noisy, best, ours, seconds = map(float, rows[0].split("|")[2:-1])
+    assert noisy < min(best, ours)
+    assert seconds > 0
+
+
+@pytest.mark.parametrize("make", ["spectra", "filaments"])
+def test_data_of_the_table_are_counts(load, make):
+    X, _ = getattr(load("defaults"), make)()
+    assert X.min() >= 0
+    assert X.max() > 20
 
 
 @pytest.fixture
