@@ -69,6 +69,16 @@ TEXTS = {
         "Residual of the Gaussian filter and its autocorrelation. The residual shows the edges of "
         "the roof, and the autocorrelation is colored around the middle.",
     ],
+    "plot_14_ecg": [
+        "Two seconds of three synthetic ECGs as lines: clean, noisy with drift, hum and noise of "
+        "muscles, and denoised by filters and a network, with the PSNR at each. Only the network "
+        "keeps the small waves and takes the drift away."
+    ],
+    "plot_15_volume": [
+        "The middle slice of a volume of bright filaments: clean, noisy, and denoised by a filter "
+        "and a network, each in two and in three dimensions, with the PSNR below. In three "
+        "dimensions, both are clearer."
+    ],
     # The course.
     "plot_1_pca": [
         "Mean squared error against the size of the code, 2, 4 or 8 values, of PCA, the linear and "

@@ -522,7 +522,7 @@ def refused():
         "turned.png": (bytes(turned), "damaged"),
         "start.png": (whole[:8], "damaged"),
         "palette.png": (saved(colours.convert("P"), "PNG"), "palette.*convert it"),
-        "key.png": (saved(colours, "PNG", transparency=(1, 2, 3)), "one transparent colour"),
+        "key.png": (saved(colours, "PNG", transparency=(1, 2, 3)), "one transparent color"),
         "bits.png": (png(header, chunk(b"IDAT", zlib.compress(4 * b"\0\0"))), "1 bit"),
         "animation.png": (
             saved(grey, "PNG", save_all=True, append_images=[Image.new("L", (16, 16))]),
