@@ -393,12 +393,12 @@ def test_parameters_that_do_not_fit_are_named(params, message):
         PretrainedDenoiser(**params).fit(GREY)
 
 
-def test_nan_is_refused():
+def test_infinity_is_refused():
     X = GREY.copy()
-    X[0, 3, 3] = np.nan
-    with pytest.raises(ValueError, match="NaN"):
+    X[0, 3, 3] = np.inf
+    with pytest.raises(ValueError, match="infinity"):
         PretrainedDenoiser().fit(X)
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(ValueError, match="infinity"):
         PretrainedDenoiser().fit(GREY).predict(X)
 
 
