@@ -1,7 +1,7 @@
 """The built site in a browser: what search finds, what fits a page, and what axe says of it.
 
-The site is built once, without running the examples, which takes about a minute; or SKDAE_SITE names
-a folder where it is, such as docs/_build/html.
+The site is built once, without running the examples: about a minute. SKDAE_SITE may name a folder
+where it is, such as docs/_build/html.
 """
 
 import contextlib
@@ -147,7 +147,7 @@ VISITORS = {
 def test_a_visitor_is_one_click_from_what_is_looked_for(page, card):
     page.set_viewport_size({"width": 1280, "height": 900})
     page.goto("index.html")
-    page.locator(".sd-card", has_text=card).first.locator("a").first.click()
+    page.locator(".sd-card", has_text=card).first.click()
     page.wait_for_load_state()
     text = page.locator("article").inner_text()
     for words in VISITORS[card]:
