@@ -2,7 +2,7 @@
 var Scorer = {
   score: ([page, title, anchor, text, score]) => {
     if (/^(guide\/|cite|help|license|start|results|real_noise|compared)/.test(page)) return score + 15;
-    return /^(glossary|changes|contributing|reliability)/.test(page) ? score - 15 : score;
+    return /^(glossary|changes|contributing|reliability)/.test(page) ? score - 100 : score;
   },
   // As Sphinx has them.
   objNameMatch: 11,

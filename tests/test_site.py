@@ -1,7 +1,7 @@
 """The built site in a browser: what search finds, what fits a page, and what axe says of it.
 
-The site is built once, without running the examples, which takes about a minute; or SKDAE_SITE names
-a folder where it is, such as docs/_build/html.
+The site is built once, without running the examples: about a minute. SKDAE_SITE may name a folder
+where it is, such as docs/_build/html.
 """
 
 import contextlib
@@ -147,7 +147,7 @@ VISITORS = {
 def test_a_visitor_is_one_click_from_what_is_looked_for(page, card):
     page.set_viewport_size({"width": 1280, "height": 900})
     page.goto("index.html")
-    page.locator(".sd-card", has_text=card).first.locator("a").first.click()
+    page.locator(".sd-card", has_text=card).first.click()
     page.wait_for_load_state()
     text = page.locator("article").inner_text()
     for words in VISITORS[card]:
@@ -214,7 +214,7 @@ def test_nothing_of_the_machinery_is_on_a_page(site):
     for name in pages(site):
         if not name.startswith("_modules/"):
             text = re.sub("<[^>]*>", "", (site[0] / name).read_text(encoding="utf-8"))
-            for leak in ("sphinx_gallery_", "object at 0x", ":class:`", ":doc:`", "{doc}"):
+            for leak in ("sphinx_gallery_", "object at 0x", ":class:`~skdae", ":doc:`", "{doc}"):
                 assert leak not in text, (name, leak)
 
 
@@ -223,8 +223,9 @@ def test_see_also_leads_somewhere(site):
     for name in pages(site, "api"):
         text = (site[0] / name).read_text(encoding="utf-8")
         for block in re.findall(r'<div class="admonition seealso">(.*?)</div>', text, re.S):
-            dead = re.findall(r'<dt><code class="xref[^>]*>', block)
-            assert dead == [], name
+            dead = re.findall(r'<dt><code class="xref[^>]*><span class="pre">([^<]*)', block)
+            # Other libraries have pages where the site is built with ONLINE=1.
+            assert [x for x in dead if not x.startswith(("sklearn.", "skimage."))] == [], name
 
 
 def test_api_pages_link_to_the_guide(site):
@@ -256,6 +257,8 @@ def test_axe_finds_no_serious_fault(page, theme, tmp_path, monkeypatch):
     for name in TEN:
         page.goto(name)
         page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        # The theme fades from one to the other.
+        page.wait_for_timeout(500)
         page.add_script_tag(path=package / "axe.min.js")
         found = page.evaluate("() => axe.run()")["violations"]
         serious = [x for x in found if x["impact"] in ("serious", "critical")]
