@@ -677,7 +677,7 @@ def refuses(path, match):
     try:
         with pytest.raises(ValueError, match=match) as caught:
             load(path)
-        assert tracemalloc.get_traced_memory()[1] < 2**22
+        assert tracemalloc.get_traced_memory()[1] < 2**23
     finally:
         tracemalloc.stop()
     assert str(caught.value).startswith(f"{path} cannot be loaded: ")
