@@ -79,6 +79,14 @@ TEXTS = {
         "and a network, each in two and in three dimensions, with the PSNR below. In three "
         "dimensions, both are clearer."
     ],
+    "plot_14_ecg": [
+        "Three ECGs as lines, clean, noisy, by a Gaussian filter, by wavelets and by a network: "
+        "the filters keep the drift of the baseline, the network removes it.",
+    ],
+    "plot_15_volume": [
+        "The middle slice of filaments, clean, noisy, and denoised in 2-D and in 3-D by a filter "
+        "and a network: the network in 3-D is the sharpest.",
+    ],
     # The course.
     "plot_1_pca": [
         "Mean squared error against the size of the code, 2, 4 or 8 values, of PCA, the linear and "
