@@ -70,16 +70,6 @@ TEXTS = {
         "the roof, and the autocorrelation is colored around the middle.",
     ],
     "plot_14_ecg": [
-        "Two seconds of three synthetic ECGs as lines: clean, noisy with drift, hum and noise of "
-        "muscles, and denoised by filters and a network, with the PSNR at each. Only the network "
-        "keeps the small waves and takes the drift away."
-    ],
-    "plot_15_volume": [
-        "The middle slice of a volume of bright filaments: clean, noisy, and denoised by a filter "
-        "and a network, each in two and in three dimensions, with the PSNR below. In three "
-        "dimensions, both are clearer."
-    ],
-    "plot_14_ecg": [
         "Three ECGs as lines, clean, noisy, by a Gaussian filter, by wavelets and by a network: "
         "the filters keep the drift of the baseline, the network removes it.",
     ],
