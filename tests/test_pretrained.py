@@ -347,7 +347,7 @@ def test_what_is_masked_stays_exactly_as_it_was():
     far = np.hypot(*np.ogrid[-80:80, -96:96]) > 75
     np.testing.assert_array_equal(X_denoised[0][far], 0)
     changed = [error(image[0][inside], GREY[0][inside]) for image in (X_denoised, X)]
-    assert changed[0] < 0.98 * changed[1]
+    assert changed[0] < 0.9 * changed[1]
 
 
 def test_noise_of_a_camera_is_removed():
@@ -415,15 +415,18 @@ def test_noise_that_is_correlated_is_seen():
     assert error(PretrainedDenoiser().fit_transform(large), clean) < 0.7 * error(large, clean)
 
 
-@pytest.mark.parametrize("X", [FLOWER.mean(3), FLOWER], ids=["grey", "color"])
+# Of compressed noise in color, nearly nothing is seen.
+@pytest.mark.parametrize(
+    ("X", "most"), [(FLOWER.mean(3), 0.9), (FLOWER, 0.995)], ids=["grey", "color"]
+)
 @pytest.mark.parametrize(("std", "quality"), [(0.04, 60), (0.1, 30)])
-def test_noise_that_was_compressed_is_seen(X, std, quality):
+def test_noise_that_was_compressed_is_seen(X, most, std, quality):
     compressed = JPEGNoise(quality, random_state=0).fit_transform(
         noisy(X, GaussianNoise(std)).clip(0, 1)
     )
     # Nobody knows where in the block of a compressed image a crop begins.
     compressed, X = compressed[:, 3:, 5:], X[:, 3:, 5:]
-    assert error(PretrainedDenoiser().fit_transform(compressed), X) < 0.995 * error(compressed, X)
+    assert error(PretrainedDenoiser().fit_transform(compressed), X) < most * error(compressed, X)
 
 
 @pytest.mark.filterwarnings("ignore:X has values from")
