@@ -1,7 +1,9 @@
 """Missing pixels: filled for a denoiser from those around them, and put back as they were."""
 
 import math
+from collections.abc import Callable
 from functools import wraps
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy.ndimage import correlate1d, distance_transform_edt, minimum_filter
@@ -9,6 +11,8 @@ from scipy.ndimage import correlate1d, distance_transform_edt, minimum_filter
 from .arrays import as_array, as_container_of, float_dtype, holds_array, is_listed, to_float
 from .geometry import geometry_of
 from .stores import is_dask
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -224,7 +228,7 @@ def _range_of(estimator):
     return getattr(estimator, "range_", None) or getattr(plan, "input_range", (0.0, 0.0))
 
 
-def around_gaps(method):
+def around_gaps(method: Function) -> Function:
     """Let a method that makes images of images take missing values, and leave them as they are.
 
     This is the one door for them: what the method gets has none. Where images have to be whole, and
@@ -246,7 +250,7 @@ def around_gaps(method):
             result = method(self, _refilled(given, gaps, result), *args, **kwargs)
         return _put_back(gaps, result)
 
-    return on_images
+    return on_images  # type: ignore[return-value]
 
 
 def masks_of(gaps, images):
