@@ -28,6 +28,7 @@ from .checks import (
 )
 from .geometry import (
     Geometry,
+    as_planes,
     check_fitted_shape,
     check_kept_shape,
     check_same_shape,
@@ -35,12 +36,10 @@ from .geometry import (
     guess_image_shape,
     has_order,
     shapes_of,
-    way_to_one_size,
 )
 from .lists import (
     check_any_images,
     check_image_list,
-    check_target_list,
     check_targets,
     first_image,
     image_by_image,

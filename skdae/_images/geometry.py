@@ -78,6 +78,13 @@ class Geometry:
         return X.reshape(len(X), *self.of(X.shape).shape)
 
 
+def as_planes(samples):
+    """A batch inside of skdae as images: slices of volumes, and signals as images of one row."""
+    if samples.ndim == 3:
+        return samples[:, None]
+    return samples.reshape(-1, *samples.shape[-3:])
+
+
 def geometry_of(X, image_shape=None, channel_axis="auto"):
     """The geometry of a batch.
 

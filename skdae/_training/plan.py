@@ -31,9 +31,6 @@ from .losses import OUTPUT_ACTIVATIONS
 # U-Net can afford its usual filters.
 _MOST_DENSE, _FEW = 4096, 256
 
-# Values of the largest layer of a net that is tried when it is loaded: 16 MB.
-_TRIAL_VALUES = 2**22
-
 
 @dataclass(frozen=True)
 class NetPlan(Persistent):

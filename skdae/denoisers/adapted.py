@@ -17,6 +17,7 @@ from .._checks import fit_context
 from .._files.weights import saved_weights
 from .._images import (
     as_array,
+    as_planes,
     check_any_images,
     is_dask,
     is_listed,
@@ -32,7 +33,7 @@ from ..architectures.blind import LEVEL_STEP
 from ..base import unchanged_on_error
 from ..metrics.unbiased import unbiased_errors
 from ..noise import BaseNoise
-from .pretrained import PretrainedDenoiser, _parts, as_planes
+from .pretrained import PretrainedDenoiser, _parts
 
 # As many pixels are learned from, and the middle of an image has at most a quarter of them.
 _PIXELS = 2**23
@@ -375,10 +376,6 @@ class AdaptedDenoiser(PretrainedDenoiser):
         nets = copy.deepcopy(nets)
         nets.remover.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
         return nets
-
-
-def _shapes(weights):
-    return {name: (value.shape, value.dtype.name) for name, value in weights.items()}
 
 
 def _layers(nets, batch):

@@ -20,6 +20,7 @@ from .._files.onnx import UserImagesAndStrength, export_onnx
 from .._images import (
     MAX_LEVEL,
     as_array,
+    as_planes,
     check_any_images,
     check_tile,
     in_unit_range,
@@ -516,13 +517,6 @@ class _Tones:
         values = self.camera.inverse(values) if self.camera else values
         values = np.where(level > 0.5 * LEVEL_STEP, values, image) - self.mean
         return values if self.clip is None else values.clip(*self.clip)
-
-
-def as_planes(images):
-    """A batch as images: the slices of volumes, and signals as images of one row."""
-    if images.ndim == 3:
-        return images[:, None]
-    return images.reshape(-1, *images.shape[-3:])
 
 
 def _curve(image, width):

@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from .._checks import check_parameters
 from .._images import (
     MAX_LEVEL,
+    as_planes,
     check_any_images,
     check_same_shape,
     geometry_of,
@@ -244,7 +245,7 @@ def residual_report(
     geometry = geometry_of(first, image_shape, channel_axis)
     measures, flags = [], []
     for pair in zip(noisy_images, denoised_images, strict=True):
-        planes = (as_planes(to_float(x).astype(np.float64)[None], geometry) for x in pair)
+        planes = (as_planes(geometry.read(to_float(x).astype(np.float64)[None])) for x in pair)
         judged = [_judge(noisy, clear, model) for noisy, clear in zip(*planes, strict=True)]
         measure, flag = (np.mean(values, axis=0) for values in zip(*judged, strict=True))
         measures.append(measure)
@@ -256,13 +257,6 @@ def residual_report(
         if n_flagged > _SHARE * len(measures):
             warn_user(message.format(f"{n_flagged} of {len(measures)}"))
     return report
-
-
-def as_planes(X, geometry):
-    """Images of a batch: the slices of volumes, and signals as images of one row."""
-    samples = geometry.read(X)
-    sides = (1, *samples.shape[1:]) if samples.ndim == 3 else samples.shape[-3:]
-    return samples.reshape(-1, *sides)
 
 
 def check_noise_model(noise):

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_consistent_length
 
 from .._checks import check_parameters
 from .._images import (
+    as_planes,
     check_targets,
     geometry_of,
     known_images,
@@ -393,9 +394,8 @@ def _planes(X, y, image_shape, channel_axis, missing_values=math.nan):
 
 def _channels(image, geometry):
     """The channels of an image as planes."""
-    sample = geometry.read(to_float(image)[None])[0]
-    height, width = ((1, *sample.shape) if sample.ndim == 2 else sample.shape[-3:])[:2]
-    return np.moveaxis(sample, -1, 0).reshape(-1, height, width)
+    planes = as_planes(geometry.read(to_float(image)[None]))
+    return np.moveaxis(planes, -1, 0).reshape(-1, *planes.shape[1:3])
 
 
 def _blocks(plane, target, gap, stride, ends):

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from .._checks import POSITIVE_INT, check_parameters
 from .._images import (
+    as_planes,
     check_any_images,
     check_same_shape,
     geometry_of,
@@ -17,7 +18,6 @@ from .._images import (
     value_range,
 )
 from ..metrics.full_reference import check_data_range
-from ..metrics.residual import as_planes
 from ..metrics.scorers import (
     channel_axis_of,
     corrupted,
@@ -311,7 +311,7 @@ class DenoisingDisplay:
         """One image as Matplotlib draws it, in [0, 1]; signals are in their own units."""
         if self._geometry.rank == 1:
             return self._geometry.read(to_float(x)[None])[0]
-        image = middle(as_planes(to_float(x)[None], self._geometry))
+        image = middle(as_planes(self._geometry.read(to_float(x)[None])))
         low, high = black_and_white
         image = (image - low) / (high - low or 1)
         return np.clip(image if image.shape[-1] == 3 else image[..., 0], 0, 1)

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._images import check_images, check_same_shape, to_float
-from ..metrics.residual import as_planes
+from .._images import as_planes, check_images, check_same_shape, to_float
 from ._base import BLUE, ORANGE, Axes, as_numbers, figure_and_axes, middle
 
 
@@ -87,7 +86,7 @@ class IntervalDisplay:
             clean = check_images(X_clean, name="X_clean", channel_axis=axis)
             images.append(to_float(clean)[index, None])
         denoised, low, high, *clean = (
-            middle(as_planes(image, estimator._geometry)) for image in images
+            middle(as_planes(estimator._geometry.read(image))) for image in images
         )
         return cls(denoised, np.stack([low, high]), clean[0] if clean else None).plot()
 

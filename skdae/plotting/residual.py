@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._images import check_images, check_same_shape, geometry_of, to_float
-from ..metrics.residual import as_planes, autocorrelation, check_noise_model, standardized_residual
+from .._images import as_planes, check_images, check_same_shape, geometry_of, to_float
+from ..metrics.residual import autocorrelation, check_noise_model, standardized_residual
 from ..noise import BaseNoise
 from ._base import middle
 
@@ -81,7 +81,7 @@ class ResidualDisplay:
         check_same_shape(**images)
         geometry = geometry_of(images["X_noisy"], image_shape, channel_axis)
         noisy, denoised = (
-            middle(as_planes(to_float(X)[index, None], geometry)).astype(np.float64)
+            middle(as_planes(geometry.read(to_float(X)[index, None]))).astype(np.float64)
             for X in images.values()
         )
         return cls(standardized_residual(noisy, denoised, model)).plot()
