@@ -11,15 +11,10 @@ from sklearn.utils._param_validation import Interval
 
 from .._checks import check_parameters
 from .._images import (
-    as_container_of,
-    check_images,
-    check_kept_shape,
-    geometry_of,
     image_by_image,
     mean_score,
-    to_float,
 )
-from .scorers import channel_axis_of, fitted_image_shape
+from .scorers import images_and_predict
 
 
 class JInvariantScorer:
@@ -117,21 +112,13 @@ class JInvariantScorer:
         ValueError
             If the images are single pixels, or come back in another shape.
         """
-        axis = channel_axis_of(estimator)
-        values = check_images(X, channel_axis=axis)
-        image_shape = self.image_shape
-        if image_shape is None and values.ndim == 2:
-            image_shape = fitted_image_shape(estimator, values.shape[1])
-        geometry = geometry_of(values, image_shape, axis)
-        images = to_float(geometry.read(values))
+        images, predict = images_and_predict(estimator, X, self.image_shape)
         guesses = _neighbour_means(images)
         loss = 0.0
         for hidden in _grids(images.shape, self.spacing):
             masked = images.copy()
             masked[hidden] = guesses[hidden]
-            X_pred = np.asarray(estimator.predict(as_container_of(X, masked.reshape(values.shape))))
-            check_kept_shape(estimator, values, X_pred)
-            prediction = geometry.read(X_pred)[hidden]
+            prediction = predict(masked)[hidden]
             with np.errstate(over="ignore"):
                 difference = np.subtract(prediction, images[hidden], dtype=np.float64)
                 loss += np.square(difference).sum()

@@ -21,10 +21,13 @@ from .._images import (
     callers,
     check_any_images,
     check_images,
+    check_kept_shape,
     check_target,
     check_targets,
+    geometry_of,
     image_by_image,
     mean_score,
+    to_float,
     warn_user,
 )
 from .._random import draw_seed
@@ -282,6 +285,37 @@ def _parameter_of(estimator, name, default):
         return getattr(estimator, name)
     inner = parts(estimator)
     return _parameter_of(inner[-1], name, default) if inner else default
+
+
+def images_and_predict(estimator, X, image_shape):
+    """Images in the layout of skdae, and what an estimator makes of others like them.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+    X : array-like
+    image_shape : tuple of int or None
+        None means the shape that the estimator knows, where `X` has flat rows.
+
+    Returns
+    -------
+    images : ndarray of shape (n_samples, *spatial, n_channels)
+    predict : callable
+        From such an array to another.
+    """
+    axis = channel_axis_of(estimator)
+    values = check_images(X, channel_axis=axis)
+    if image_shape is None and values.ndim == 2:
+        image_shape = fitted_image_shape(estimator, values.shape[1])
+    geometry = geometry_of(values, image_shape, axis)
+
+    def predict(images):
+        given = as_container_of(X, images.reshape(values.shape))
+        X_pred = np.asarray(estimator.predict(given))
+        check_kept_shape(estimator, values, X_pred)
+        return geometry.read(X_pred)
+
+    return to_float(geometry.read(values)), predict
 
 
 def geometry_options(estimator, X, metric):

@@ -11,19 +11,14 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from .._checks import check_parameters
 from .._images import (
     MAX_LEVEL,
-    as_container_of,
-    check_images,
-    check_kept_shape,
-    geometry_of,
     image_by_image,
     mean_score,
-    to_float,
     warn_user,
 )
 from ..noise import BaseNoise, GaussianNoise, SpeckleNoise
 from ..noise.anscombe import as_camera
 from ..noise.estimate import choose_noise, is_correlated
-from .scorers import channel_axis_of, fitted_image_shape
+from .scorers import images_and_predict
 
 # How much noise is added and taken away to see what is left of it, in standard deviations: enough
 # for filters that jump, as the median does. And how often.
@@ -176,19 +171,10 @@ class UnbiasedScorer:
         ValueError
             If the images come back in another shape.
         """
-        axis = channel_axis_of(estimator)
-        values = check_images(X, channel_axis=axis)
-        image_shape = self.image_shape
-        if image_shape is None and values.ndim == 2:
-            image_shape = fitted_image_shape(estimator, values.shape[1])
-        geometry = geometry_of(values, image_shape, axis)
-        images = to_float(geometry.read(values))
+        images, predict = images_and_predict(estimator, X, self.image_shape)
 
         def denoise(noisy):
-            given = noisy.reshape(values.shape).astype(images.dtype)
-            X_pred = np.asarray(estimator.predict(as_container_of(X, given)))
-            check_kept_shape(estimator, values, X_pred)
-            return geometry.read(X_pred).astype(np.float64)
+            return predict(noisy.astype(images.dtype)).astype(np.float64)
 
         rng = np.random.default_rng(0)
         draws = [rng.standard_normal(images.shape) for _ in range(_DRAWS)]
