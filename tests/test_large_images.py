@@ -23,6 +23,7 @@ from skdae import (
     SpeckleNoise,
 )
 from skdae._training.crops import PatchDataset, PixelStore, _poses, pixel_stores
+from skdae._training.tasks import CleanTargets
 from skdae._training.tiles import in_tiles, tiles
 from skdae.architectures import Conv, Dense, DnCNN, UNet
 
@@ -64,9 +65,8 @@ def crops(images, patch_shape, targets=None, seed=0):
     stores = pixel_stores(images, images if targets is None else targets, torch.device("cpu"))
     return PatchDataset(
         *stores,
-        lambda images, targets: (images.movedim(-1, 1), targets.movedim(-1, 1)),
-        None,
-        None,
+        lambda images: images.movedim(-1, 1),
+        CleanTargets(None, noise=None),
         torch.device("cpu"),
         patch_shape=patch_shape,
         indices=torch.arange(len(images)),

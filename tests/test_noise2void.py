@@ -43,7 +43,7 @@ def test_hidden_pixels_take_the_value_of_another_nearby(
     # Values that tell the place.
     X = torch.arange(height * width * n_channels).reshape(1, height, width, n_channels).float()
     X = X.repeat(2, 1, 1, 1)
-    hidden, targets = BlindSpots(fraction, radius)(X, rng(seed))
+    hidden, targets = BlindSpots(fraction, radius).pairs(X, X, rng(seed))
     asked = ~targets.isnan()
     torch.testing.assert_close(targets[asked], X[asked])
     torch.testing.assert_close(hidden[~asked], X[~asked])
@@ -62,7 +62,7 @@ def test_hidden_pixels_take_the_value_of_another_nearby(
 
 def test_every_neighbour_is_chosen_alike_and_never_the_pixel_itself():
     X = torch.arange(49.0).reshape(1, 7, 7, 1).repeat(20_000, 1, 1, 1)
-    hidden, targets = BlindSpots(1 / 49, 1)(X, rng())
+    hidden, targets = BlindSpots(1 / 49, 1).pairs(X, X, rng())
     at_centre = ~targets[:, 3, 3, 0].isnan()
     values, counts = hidden[at_centre, 3, 3, 0].unique(return_counts=True)
     assert values.tolist() == [16, 17, 18, 23, 25, 30, 31, 32]
@@ -222,7 +222,7 @@ def test_partial_fit_learns_from_parts_of_noisy_images():
 )
 def test_no_pixel_of_a_window_is_hidden_behind_another_of_it(height, width, window, radius, seed):
     X = torch.arange(height * width).reshape(1, height, width, 1).float()
-    hidden, targets = BlindSpots(1e-3, radius, window)(X, rng(seed))
+    hidden, targets = BlindSpots(1e-3, radius, window).pairs(X, X, rng(seed))
     row, column = (index.item() for index in (~targets[0, ..., 0].isnan()).nonzero()[0])
     rows, columns = (
         slice(max(centre - side // 2, 0), centre + side // 2 + 1)
@@ -237,7 +237,7 @@ def test_no_pixel_of_a_window_is_hidden_behind_another_of_it(height, width, wind
 
 def test_windows_that_overlap_hide_each_other():
     X = torch.rand(4, 12, 12, 1, generator=torch.Generator().manual_seed(0))
-    hidden, targets = BlindSpots(0.5, 2, (1, 9))(X, rng())
+    hidden, targets = BlindSpots(0.5, 2, (1, 9)).pairs(X, X, rng())
     asked = ~targets.isnan()
     # The share that is asked for is that of all hidden pixels.
     assert asked.sum() == 4 * 8
@@ -247,7 +247,7 @@ def test_windows_that_overlap_hide_each_other():
 
 def test_a_signal_is_hidden_behind_itself_further_on():
     X = torch.arange(60.0).reshape(1, 1, 60, 1)
-    hidden, targets = BlindSpots(1e-3, 2, (1, 5))(X, rng())
+    hidden, targets = BlindSpots(1e-3, 2, (1, 5)).pairs(X, X, rng())
     changed = hidden != X
     assert 3 <= changed.sum() <= 5
     steps = (hidden - X)[changed].abs()

@@ -43,7 +43,8 @@ def test_the_noise_of_both_copies_is_independent(alpha):
     rng = TorchGenerator(torch.Generator().manual_seed(0))
     clean = torch.full((200, 32, 32, 1), 0.5)
     noisy = clean + rng.normal(0.0, 0.2, clean.shape)
-    first, second = ((copy - clean) / 0.2 for copy in Recorruption(0.2, alpha)(noisy, rng))
+    copies = Recorruption(0.2, alpha, None).pairs(noisy, noisy, rng)
+    first, second = ((copy - clean) / 0.2 for copy in copies)
     for noise in (first, second):
         assert abs(noise.mean()) < 0.05
     assert first.var() == pytest.approx(1 + alpha**2, rel=0.02)

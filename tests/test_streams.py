@@ -28,6 +28,7 @@ from skdae._training.batches import is_memory_map
 from skdae._training.crops import pixel_stores
 from skdae._training.fit_data import datasets, gather
 from skdae._training.lazy import open_images
+from skdae._training.tasks import CleanTargets
 from skdae.architectures import Dense, UNet
 from skdae.datasets import ImageFiles
 
@@ -387,7 +388,7 @@ def test_validation_data_in_other_units_is_noticed():
 def test_a_group_is_set_aside_whole():
     groups = np.repeat(np.arange(20), 20)
     RNG.shuffle(groups)
-    settings = {"to_net": None, "noise": None, "pretext": None, "groups": groups}
+    settings = {"to_net": None, "task": CleanTargets(None, noise=None), "groups": groups}
     settings |= {"batch_size": 32, "geometry": Geometry((8, 8)), "device": torch.device("cpu")}
     data = gather(X[..., None], X[..., None], None)
     train, valid = datasets(data, n_validation=40, seeds=(1, 2), split_seed=3, **settings)

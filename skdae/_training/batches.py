@@ -17,11 +17,9 @@ class ImageDataset(Dataset):
     targets : Tensor of shape (n_images, *spatial, n_channels)
         May be `images` itself.
     to_net : callable
-        From a batch of images and their targets to what enters the net and what it is to give.
-    noise : injector or None
-        Fitted; corrupts each batch before it enters the net.
-    pretext : callable or None
-        From a batch and random numbers to another input and target, made of the input.
+        From a batch of images to the layout and units of the net.
+    task : Task
+        From a batch of images and targets to what the net gets and is to give.
     device : torch.device
         Where batches are wanted.
     indices : Tensor of int64
@@ -37,8 +35,7 @@ class ImageDataset(Dataset):
         images,
         targets,
         to_net,
-        noise,
-        pretext,
+        task,
         device,
         *,
         indices,
@@ -50,8 +47,7 @@ class ImageDataset(Dataset):
         # Where the images are, so that no batch waits for its indices to travel.
         self.rows = indices.to(images.device)
         self.to_net = to_net
-        self.noise = noise
-        self.pretext = pretext
+        self.task = task
         self.weights = None if weights is None else weights[indices]
         if weights is not None and not self.weights.any():
             raise ValueError(
@@ -90,14 +86,12 @@ class ImageDataset(Dataset):
     @property
     def is_random(self):
         """Whether a batch draws random numbers."""
-        return self.noise is not None or self.pretext is not None
+        return self.task.is_random
 
     def input_range(self):
         """Smallest and largest value of some images as they enter the net, with their noise."""
-        images, _ = self._pixels(self.split(32)[0])
-        if self.noise is not None:
-            images = self._corrupted(images)
-            self.reset_noise()
+        images, _ = self._pair(self.split(32)[0])
+        self.reset_noise()
         return tuple(float(value) for value in images.aminmax())
 
     def reset_noise(self):
@@ -131,26 +125,19 @@ class ImageDataset(Dataset):
 
     def batch(self, rows):
         """Input and target of one batch, in the net's layout, on the device."""
-        x, y = self._pixels(rows)
-        if self.noise is not None:
-            x = self._corrupted(x)
-        if self.pretext is not None:
-            x, y = self.pretext(x, self._rng)
-        return self.to_net(x, y)
+        x, y = self._pair(rows)
+        return self.to_net(x), self.to_net(y)
 
-    def _pixels(self, rows):
-        """Input and target of one batch, before the noise."""
+    def _pair(self, rows):
+        """Input and target of one batch, as images."""
         y = self._take(self.targets, rows)
         # A net or a noise that works in place must not reach the target.
-        return y.clone() if self.targets is self.images else self._take(self.images, rows), y
+        x = y.clone() if self.targets is self.images else self._take(self.images, rows)
+        return self.task.pairs(x, y, self._rng)
 
     def _take(self, images, rows):
         """Some of the images, or of the targets."""
         return self._to_device(images.index_select(0, rows))
-
-    def _corrupted(self, images):
-        """Images with noise."""
-        return self.noise.corrupt(images, self._rng)
 
     def _to_device(self, batch):
         """A batch as float32 on the device."""

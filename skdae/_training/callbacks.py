@@ -19,11 +19,6 @@ class StopEarly(EarlyStopping):
         vars(self).update(state)
 
 
-def clip_gradients(norm):
-    """Clip the gradient norm; a named callback."""
-    return "clip_gradients", GradientNormClipping(norm)
-
-
 class AverageWeights(Callback):
     """Training ends with an exponential moving average of the weights after each step.
 
@@ -103,9 +98,11 @@ class ProgressBar(Callback):
         del self.bar_
 
 
-def standard_callbacks(verbose, early_stopping, patience):
+def standard_callbacks(verbose, early_stopping, patience, max_gradient_norm=None):
     """skdae's own callbacks, by parameters of the estimator."""
     callbacks = []
+    if max_gradient_norm is not None:
+        callbacks.append(("clip_gradients", GradientNormClipping(max_gradient_norm)))
     if early_stopping:
         stop = StopEarly(
             patience=patience, load_best=True, threshold=0.0, sink=print if verbose > 1 else _silent

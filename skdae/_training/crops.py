@@ -18,7 +18,7 @@ class PatchDataset(ImageDataset):
     ----------
     images, targets : PixelStore
         Both of the same images; the targets may be `images` itself.
-    to_net, noise, pretext, device
+    to_net, task, device
         As in `ImageDataset`.
     patch_shape : tuple of int
         Sides of a crop.
@@ -28,10 +28,8 @@ class PatchDataset(ImageDataset):
         ``indices``, ``seed`` and ``weights``, as in `ImageDataset`.
     """
 
-    def __init__(
-        self, images, targets, to_net, noise, pretext, device, *, patch_shape, least=1, **options
-    ):
-        super().__init__(images, targets, to_net, noise, pretext, device, **options)
+    def __init__(self, images, targets, to_net, task, device, *, patch_shape, least=1, **options):
+        super().__init__(images, targets, to_net, task, device, **options)
         self.patch_shape = tuple(patch_shape)
         indices, seed = options["indices"], options["seed"]
         if (images.sizes < torch.tensor(self.patch_shape)).any():

@@ -339,7 +339,7 @@ class ImageNet(NeuralNet):
 
     def _as_answer(self, x, y, data):
         """The input of a batch as if it were denoised, or infinity where it cannot be."""
-        is_answer = data.pretext is None and x.shape == y.shape and not torch.equal(x, y)
+        is_answer = data.task.input_is_answer and x.shape == y.shape and not torch.equal(x, y)
         return x if is_answer else torch.full_like(y[:1], torch.inf)
 
     def _notify_batch_end(self, batch, loss, output, training):

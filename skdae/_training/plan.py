@@ -147,10 +147,6 @@ class NetPlan(Persistent):
             images = (images - offset) / scale
         return images.flatten(1) if self.flat else images.movedim(-1, 1)
 
-    def pair_to_net(self, images, targets):
-        """A batch and its targets in the net's layout."""
-        return self.to_net(images), self.to_net(targets)
-
     def from_net(self, output):
         """From the net's output to a batch of images, before the clipping."""
         return self.to_images(self.prediction(output))

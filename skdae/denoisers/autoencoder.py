@@ -17,10 +17,10 @@ from torch import nn
 from .._checks import FUNCTION
 from .._images import batches, image_by_image, in_unit_range, squared_errors
 from .._training.losses import LOSSES, OUTPUT_ACTIVATIONS, Loss
-from .._training.net import ImageNet
 from .._training.prediction import run_net
+from .._training.tasks import CleanTargets
 from ..architectures import BaseArchitecture
-from .learned import LearnedDenoiser, in_float32
+from .learned import LearnedDenoiser
 
 
 def _module_has(name):
@@ -292,21 +292,20 @@ class DenoisingAutoencoder(LearnedDenoiser):
             return "sigmoid" if self.loss == "bce" else "identity"
         return self.output_activation
 
-    def _build_net(self, module, plan, options):
+    def _task(self, plan, noise, data):
         if self.loss == "bce" and not in_unit_range(plan.target_range):
             low, high = plan.target_range
             raise ValueError(
                 f'loss="bce" needs targets in [0, 1], but they span [{low:.3g}, {high:.3g}]; scale '
                 'the images, or use loss="mse".'
             )
-        if self.transform_to == "latent" and not hasattr(module, "encode"):
+        if self.transform_to == "latent" and plan.code_shape is None:
             raise ValueError(
-                f'transform_to="latent" needs a network with codes, but {type(module).__name__} '
-                "has no encode()."
+                'transform_to="latent" needs a network with codes, but that of architecture='
+                f"{plan.architecture_name} has no encode()."
             )
         rows_shape = plan.shape if plan.flat else None
-        loss = Loss(self.loss, plan.activation, rows_shape, plan.net_range)
-        return ImageNet(in_float32(module, plan), loss, **options).initialize()
+        return CleanTargets(Loss(self.loss, plan.activation, rows_shape, plan.net_range), noise)
 
     @classmethod
     def _upgraded(cls, parameters, state):

@@ -35,6 +35,7 @@ from .._training import distributed, hardware
 from .._training.callbacks import standard_callbacks
 from .._training.checkpoint import describe_fit
 from .._training.fit_data import datasets, read
+from .._training.losses import Loss
 from .._training.net import ImageNet
 from .._training.optimizers import LR_SCHEDULES, OPTIMIZERS, optimizer_with_options
 from .._training.plan import plan_net
@@ -73,8 +74,8 @@ _OPTIMIZER = Predicate(
 class LearnedDenoiser(BaseDenoiser):
     """Base class of the denoisers that train a net.
 
-    A subclass has the parameters below in its ``__init__``, and ``_build_net(module, plan,
-    options)``, which puts a module into a skorch net that is ready to train.
+    A subclass has the parameters below in its ``__init__``, and ``_task(plan, noise, data)``, which
+    says what its net learns from.
     """
 
     _parameter_constraints: dict = {
@@ -138,13 +139,16 @@ class LearnedDenoiser(BaseDenoiser):
         """Name of the output activation."""
         return "identity"
 
-    def _pretext(self, data):
-        """From a batch of images and random numbers to input and target, for a fit; or None."""
-        return None
+    #: The norm to which longer gradients are clipped, or None.
+    _max_gradient_norm: float | None = None
 
     @abstractmethod
-    def _build_net(self, module, plan, options):
+    def _task(self, plan, noise, data):
+        """The `Task` of a fit to images and targets of a `FitData`, with a fitted noise or None."""
+
+    def _build_net(self, module, loss, plan, options):
         """An initialised skorch net around `module`."""
+        return ImageNet(module, loss, **options).initialize()
 
     # Training
 
@@ -257,11 +261,8 @@ class LearnedDenoiser(BaseDenoiser):
             )
         if start.going_on:
             plan = plan.going_on_from(self._plan)
-        pretext = self._pretext(data)
-        if given.y is None and noise is None and pretext is None:
-            _warn_plain_autoencoder()
-        net = self._train(given, plan, noise, data, pretext, start)
-        self._keep(net, noise, pretext, given.names, start)
+        net, task = self._train(given, plan, noise, data, start)
+        self._keep(net, noise, task, given.names, start)
         self.n_samples_fit_ = len(data.images)
         return self
 
@@ -275,8 +276,8 @@ class LearnedDenoiser(BaseDenoiser):
             **{"a network that goes on": going_on},
         )
 
-    def _train(self, given, plan, noise, data, pretext, start):
-        """A net that has learned, with its plan."""
+    def _train(self, given, plan, noise, data, start):
+        """A net that has learned, with its plan, and its task."""
         device = hardware.resolve_device(self.device)
         # On processors, gradients of convolutions of volumes came out as NaN in bfloat16.
         is_safe = plan.geometry.rank < 3 or device.type == "cuda"
@@ -286,9 +287,13 @@ class LearnedDenoiser(BaseDenoiser):
             module = copy.deepcopy(
                 weights.uncompiled(self.module_) if start.going_on else self._new_module(plan)
             )
+            plan = replace(plan, code_shape=plan.code_shape_of(module))
+            task = self._task(plan, noise, data)
+            if given.y is None and not task.is_random:
+                _warn_plain_autoencoder()
             n_epochs = self._n_epochs(len(data.images), *data.images[0].shape[:-1])
             options = self._net_options(device, precision, start.partial, n_epochs)
-            net = self._build_net(module, plan, options)
+            net = self._build_net(in_float32(module, plan), task.loss, plan, options)
             if start.going_on:
                 net.continue_from(self.net_, keep_optimizer=start.partial)
             several = distributed.current().size > 1
@@ -310,25 +315,19 @@ class LearnedDenoiser(BaseDenoiser):
                 validation=given.validation,
                 groups=given.groups,
                 weights=given.weights,
-                to_net=plan.pair_to_net,
-                noise=noise,
-                pretext=pretext,
+                to_net=plan.to_net,
+                task=task,
                 device=device,
             )
-            plan = replace(
-                plan,
-                code_shape=plan.code_shape_of(module),
-                input_range=union(plan.input_range, train.input_range()),
-            )
-            net.plan = plan
+            net.plan = replace(plan, input_range=union(plan.input_range, train.input_range()))
             work = int(self.batch_size) * hardware.n_products(module, *data.sides)
             with hardware.threads(work):
                 net.partial_fit(train, valid, checkpoint=start.checkpoint)
             if not start.partial:
                 self._warn_unless_learnt(net, train, valid, plan.scaling[1])
-        return net
+        return net, task
 
-    def _keep(self, net, noise, pretext, names, start):
+    def _keep(self, net, noise, task, names, start):
         """Assign all attributes of a fit that has succeeded."""
         plan = net.plan
         n_features = plan.n_features
@@ -386,7 +385,7 @@ class LearnedDenoiser(BaseDenoiser):
         # The first of several processes speaks for all.
         verbose = self.verbose or min(1, verbose_of_search())
         verbose = 0 if distributed.current().rank else verbose
-        callbacks = standard_callbacks(verbose, stops, self.patience)
+        callbacks = standard_callbacks(verbose, stops, self.patience, self._max_gradient_norm)
         return {
             "precision": precision,
             "lr_schedule": None if partial else self.lr_schedule,
@@ -609,7 +608,10 @@ class LearnedDenoiser(BaseDenoiser):
         module = weights.rebuild(plan.build, net["weights"])
         with weights.Builder(net["weights"]), torch.device("cpu"):
             options = self._net_options(self.device_, self.precision_, partial=False)
-            self.net_ = self._build_net(module, plan, {**options, "purpose": "predict"})
+            options["purpose"] = "predict"
+            # What it goes on learning has a loss of its own.
+            loss = Loss("mse", plan.activation)
+            self.net_ = self._build_net(in_float32(module, plan), loss, plan, options)
         self.net_.plan = plan
         self.net_.history.extend(net["history"])
 

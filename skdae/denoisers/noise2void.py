@@ -12,13 +12,9 @@ from sklearn.utils._param_validation import Interval
 from torch import nn
 
 from .._checks import POSITIVE_INT, WINDOW
-from .._training.callbacks import clip_gradients
-from .._training.net import ImageNet
+from .._training.tasks import Task
 from ..architectures import BaseArchitecture, UNet
 from .self_supervised import _SelfSupervisedDenoiser
-
-# The norm to which longer gradients are cut.
-_MOST_GRADIENT = 1.0
 
 
 class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
@@ -190,6 +186,9 @@ class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
         self.random_state = random_state
         self.verbose = verbose
 
+    # Few pixels make a loss, and so gradients vary much.
+    _max_gradient_norm = 1.0
+
     @property
     def _architecture_to_build(self):
         return UNet(residual=False) if self.architecture is None else self.architecture
@@ -205,17 +204,11 @@ class Noise2VoidDenoiser(_SelfSupervisedDenoiser):
             )
         return parameters, state
 
-    def _pretext(self, data):
-        window = tuple(self.mask_shape)
-        return BlindSpots(self.masked_fraction, self.mask_radius, window)
-
-    def _build_net(self, module, plan, options):
-        # Few pixels make a loss, and so gradients vary much.
-        options["callbacks"] = [clip_gradients(_MOST_GRADIENT), *options["callbacks"]]
-        return ImageNet(module, MaskedLoss(), **options).initialize()
+    def _task(self, plan, noise, data):
+        return BlindSpots(self.masked_fraction, self.mask_radius, tuple(self.mask_shape))
 
 
-class BlindSpots:
+class BlindSpots(Task):
     """Hide pixels behind others; what is not hidden has no target, NaN.
 
     Parameters
@@ -229,12 +222,11 @@ class BlindSpots:
     """
 
     def __init__(self, fraction, radius, window=(1, 1)):
-        self.fraction = fraction
-        self.radius = radius
-        self.window = window
+        self.fraction, self.radius, self.window = fraction, radius, window
+        self.loss = MaskedLoss()
 
-    def __call__(self, images, rng):
-        """Images with hidden pixels, and their targets, ``(n, *spatial, n_channels)``."""
+    def pairs(self, images, targets, rng):
+        """See `Task`; images with hidden pixels, and the pixels that are hidden."""
         n, *sides, n_channels = images.shape
         window, n_pixels = self._window(len(sides)), prod(sides)
         shifts = self._shifts(sides, window).to(images.device)

@@ -19,6 +19,7 @@ from .._training import distributed
 from .._training.losses import Loss
 from .._training.net import ImageNet
 from .._training.optimizers import clear_gradients
+from .._training.tasks import CleanTargets
 from ..architectures import BaseArchitecture
 from ..architectures._spatial import channels_last, layer
 from .learned import LearnedDenoiser
@@ -224,10 +225,13 @@ class Pix2PixDenoiser(LearnedDenoiser):
         """The discriminator."""
         return self.net_.discriminator_
 
-    def _build_net(self, module, plan, options):
+    def _task(self, plan, noise, data):
+        return CleanTargets(Loss("mae", plan.activation), noise)
+
+    def _build_net(self, module, loss, plan, options):
         return AdversarialNet(
             module,
-            Loss("mae", plan.activation),
+            loss,
             discriminator=PatchDiscriminator(plan.shape, self.discriminator_filters),
             l1_weight=self.l1_weight,
             rows_shape=plan.shape if plan.flat else None,

@@ -12,12 +12,11 @@ from torch import nn
 
 from .._images import MAX_LEVEL, to_float, warn_user
 from .._training.losses import Loss
-from .._training.net import ImageNet
+from .._training.tasks import Task
 from ..architectures import BaseArchitecture
 from ..filters.noise_level import noise_stds
 from ..noise import GaussianNoise
 from ..noise.estimate import choose_noise, is_correlated
-from .learned import in_float32
 from .self_supervised import _SelfSupervisedDenoiser
 
 # The noise is estimated from the middle, so many pixels wide, of so many images; which kind it is,
@@ -195,26 +194,26 @@ class RecorruptedDenoiser(_SelfSupervisedDenoiser):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _pretext(self, data):
+    def _task(self, plan, noise, data):
+        return Recorruption(self._level(data), self.alpha, Loss("mse", plan.activation))
+
+    def _level(self, data):
+        """The standard deviation that is given, or that of the noise of some of the images."""
         if isinstance(self.std, str):
             n_images = len(data.images)
             places = np.linspace(0, n_images - 1, min(n_images, _ENOUGH)).astype(int)
-            return Recorruption(_level([_middle(data.images[i]) for i in places]), self.alpha)
+            return _level([_middle(data.images[i]) for i in places])
         low, high = data.image_range
         if 0 < high - low < self.std:
             raise ValueError(
                 f"std={self.std:g} is more than the range of X, [{low:.4g}, {high:.4g}], whose "
                 "units it has; uint8 is read as value / 255."
             )
-        return Recorruption(float(self.std), self.alpha)
+        return float(self.std)
 
-    def _build_net(self, module, plan, options):
-        loss = Loss("mse", plan.activation)
-        return ImageNet(in_float32(module, plan), loss, **options).initialize()
-
-    def _keep(self, net, noise, pretext, names, start):
-        self.std_ = pretext.std
-        return super()._keep(net, noise, pretext, names, start)
+    def _keep(self, net, noise, task, names, start):
+        self.std_ = task.std
+        return super()._keep(net, noise, task, names, start)
 
 
 def _middle(image):
@@ -255,7 +254,7 @@ def _warn_of_other_noise(images, noise):
         )
 
 
-class Recorruption:
+class Recorruption(Task):
     """Two copies of images, with noise that is independent.
 
     Parameters
@@ -264,13 +263,13 @@ class Recorruption:
         Standard deviation of the noise that the images have.
     alpha : float
         How many times of it the first copy gets in addition.
+    loss : torch.nn.Module
     """
 
-    def __init__(self, std, alpha):
-        self.std = std
-        self.alpha = alpha
+    def __init__(self, std, alpha, loss):
+        self.std, self.alpha, self.loss = std, alpha, loss
 
-    def __call__(self, images, rng):
-        """Input and target, ``(n, *spatial, n_channels)``."""
+    def pairs(self, images, targets, rng):
+        """See `Task`."""
         more = rng.normal(0.0, self.std, images.shape)
         return images + self.alpha * more, images - more / self.alpha

@@ -8,7 +8,7 @@ from .learned import LearnedDenoiser
 
 
 class _SelfSupervisedDenoiser(LearnedDenoiser):
-    """Base class of the denoisers that make a task of noisy images; a subclass has `_pretext`."""
+    """Base class of the denoisers that make a task of noisy images; a subclass has `_task`."""
 
     _parameter_constraints: dict = {**LearnedDenoiser._parameter_constraints}
     del _parameter_constraints["noise"]
