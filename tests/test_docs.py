@@ -65,6 +65,10 @@ def test_templates_for_contributors_run(digits):
     ).fit(X_clean)
     scorer = skdae.denoising_scorer(parts["median_absolute_error"], noise=noise)
     assert 0 <= scorer(dae, X_clean) < 1
+    ramp = np.tile(np.linspace(0, 1, 64), (1, 64, 1))
+    X_noisy = skdae.GaussianNoise(std=0.2, clip=None, random_state=0).fit_transform(ramp)
+    denoiser = parts["NeighborDenoiser"](max_steps=40, random_state=0).fit(X_noisy)
+    assert denoiser.score(X_noisy, ramp) > -0.5 * 0.2**2
 
 
 # The API reference

@@ -31,12 +31,16 @@ class NoiseLevelNet(BaseArchitecture):
     ----------
     filters : int, default=32
         Filters at half the resolution; there are half as many again at a quarter and an eighth.
+    n_dilated : int, default=3
+        Convolutions at an eighth of the resolution, each of which sees twice as far as the one
+        before: noise is mostly the same everywhere, and seen best in flat parts.
     """
 
-    _parameter_constraints: dict = {"filters": [POSITIVE_INT]}
+    _parameter_constraints: dict = {"filters": [POSITIVE_INT], "n_dilated": [POSITIVE_INT]}
 
-    def __init__(self, filters: int = 32):
+    def __init__(self, filters: int = 32, *, n_dilated: int = 3):
         self.filters = filters
+        self.n_dilated = n_dilated
 
     def any_size(self, latent_dim):
         """Whether the network takes images of any size: always."""
@@ -50,7 +54,8 @@ class NoiseLevelNet(BaseArchitecture):
         stride, radius : int
         """
         # Window; two convolutions at each resolution; dilated ones; interpolation of the map.
-        return _BLOCK, _WINDOW // 2 + 2 * 2 + 4 * 2 + 8 * 7 + 8 * 2
+        dilated = 2**self.n_dilated - 1
+        return _BLOCK, _WINDOW // 2 + 2 * 2 + 4 * 2 + 8 * dilated + 8 * 2
 
     def build(self, input_shape, output_shape, latent_dim=None):
         """Build the network; see `BaseArchitecture.build`.
@@ -66,19 +71,19 @@ class NoiseLevelNet(BaseArchitecture):
         module : torch.nn.Module
         """
         self._validate_params()
-        return _NoiseLevelModule(input_shape[-1], self.filters)
+        return _NoiseLevelModule(input_shape[-1], self.filters, self.n_dilated)
 
 
 class _NoiseLevelModule(nn.Module):
     """The module of a `NoiseLevelNet`."""
 
-    def __init__(self, n_channels, n):
+    def __init__(self, n_channels, n, n_dilated):
         super().__init__()
         m = n + n // 2
         self.stem = nn.Sequential(_conv(8 * n_channels, n), _conv(n, n))
         self.quarter = nn.Sequential(_conv(n, m, stride=2), _conv(m, m))
         self.eighth = _conv(m, m, stride=2)
-        self.context = nn.ModuleList(_conv(m, m, dilation=2**i) for i in range(3))
+        self.context = nn.ModuleList(_conv(m, m, dilation=2**i) for i in range(n_dilated))
         self.head = Float32(nn.Conv2d(m, 1, 1))
 
     def log_level(self, x):
@@ -113,13 +118,14 @@ class BlindNet(_ResidualArchitecture):
     ----------
     filters, n_blocks, stride
         Of the `UNet` that removes the noise.
-    level_filters : int, default=32
+    level_filters, level_n_dilated : int, default=32 and 3
         Of the `NoiseLevelNet`.
     """
 
     _parameter_constraints: dict = {
         **{name: UNet._parameter_constraints[name] for name in ("filters", "n_blocks", "stride")},
         "level_filters": [POSITIVE_INT],
+        "level_n_dilated": [POSITIVE_INT],
     }
 
     def __init__(
@@ -128,11 +134,13 @@ class BlindNet(_ResidualArchitecture):
         n_blocks: int = 2,
         stride: int = 2,
         level_filters: int = 32,
+        level_n_dilated: int = 3,
     ):
         self.filters = filters
         self.n_blocks = n_blocks
         self.stride = stride
         self.level_filters = level_filters
+        self.level_n_dilated = level_n_dilated
 
     def nets(self):
         """The architectures of the two nets.
@@ -143,7 +151,7 @@ class BlindNet(_ResidualArchitecture):
         remover : UNet
         """
         remover = UNet(self.filters, n_blocks=self.n_blocks, stride=self.stride)
-        return NoiseLevelNet(self.level_filters), remover
+        return NoiseLevelNet(self.level_filters, n_dilated=self.level_n_dilated), remover
 
     def receptive_field(self):
         """Stride and radius; see `BaseArchitecture.receptive_field`.

@@ -77,8 +77,16 @@ class Pretrained(_ResidualArchitecture):
         -------
         stride, radius : int
         """
-        architecture, _ = self._read(1)
-        return architecture.receptive_field()
+        return self.architecture().receptive_field()
+
+    def architecture(self):
+        """The architecture of the weights.
+
+        Returns
+        -------
+        architecture : BlindNet
+        """
+        return self._read(1)[0]
 
     def build(self, input_shape, output_shape, latent_dim=None):
         """Build the network; see `BaseArchitecture.build`.

@@ -32,7 +32,7 @@ from .._images import (
 )
 from .._training import hardware, tiles
 from ..architectures import Pretrained
-from ..architectures.blind import LEVEL_STEP, BlindNet
+from ..architectures.blind import LEVEL_STEP
 from ..architectures.pretrained import weights_digest, weights_folder
 from ..base import unchanged_on_error
 from ..filters import BaseFilter
@@ -304,7 +304,7 @@ class PretrainedDenoiser(BaseFilter):
         """Refuse noises and tiles that do not fit to the net."""
         self._given_noise()
         if isinstance(self.tile_size, Integral):
-            check_tile(self.tile_size, *_fields()["remove"])
+            check_tile(self.tile_size, *_fields(weights_digest())["remove"])
 
     def _given_noise(self):
         """The injector of the parameter `noise`, or None where it is to be seen."""
@@ -438,7 +438,7 @@ class PretrainedDenoiser(BaseFilter):
                 batch = torch.from_numpy(batch).to(device).permute(0, 3, 1, 2)
                 return net(batch).float().permute(0, 2, 3, 1).cpu().numpy()
 
-        field = _fields()[name]
+        field = _fields(self.digest_)[name]
         tile = {"auto": _TILE, None: max(images.shape[1:3])}.get(self.tile_size, self.tile_size)
         # The small net looks further than the large one, and takes little memory.
         tile = max(tile, 2 * smallest_tile(*field)) if name == "level" else tile
@@ -591,9 +591,9 @@ def _inputs(tones, images):
 
 
 @cache
-def _fields():
-    """Stride and radius of the receptive field of the two nets, by what they do."""
-    level, remover = BlindNet().nets()
+def _fields(digest):
+    """Stride and radius of the receptive field of the two nets of some weights, by what they do."""
+    level, remover = Pretrained(weights_folder(digest) / "photographs-grey").architecture().nets()
     return {"level": level.receptive_field(), "remove": remover.receptive_field()}
 
 
