@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import skimage.data
+from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 from scipy.ndimage import gaussian_filter
 from sklearn.base import clone
@@ -281,3 +282,68 @@ def test_a_time_series_is_a_volume():
     assert as_volume.std == estimate_noise(X).std == pytest.approx(0.05, rel=0.2)
     found = PretrainedDenoiser(channel_axis=None).fit(X[None]).predict(X[None])
     np.testing.assert_allclose(found[0], PretrainedDenoiser().fit(X).predict(X), atol=1e-5)
+
+
+# One source with what the pretrained net sees
+
+
+def page():
+    """A page of text in [0, 1]."""
+    sheet = Image.new("L", (256, 256), 235)
+    words = "Noise is what nobody meant to record, and what every picture has. "
+    lines = "\n".join((3 * words)[7 * i : 7 * i + 44] for i in range(18))
+    ImageDraw.Draw(sheet).text((3, 2), lines, fill=30, font=ImageFont.load_default(11))
+    return np.asarray(sheet)[None] / 255
+
+
+def as_scan(X):
+    return (X.clip(0, 1) * 255).round().astype(np.uint8)
+
+
+BANDS = np.repeat(LEVELS, 28)[None, :, None] * np.ones((1, 1, 252))
+
+
+def test_clean_bands_have_no_noise():
+    assert estimate_noise(as_scan(BANDS)).std < 0.5 / 255
+
+
+@pytest.mark.parametrize(("level", "most"), [(0, 0.3), (2, 0.6), (5, 0.6)])
+def test_strokes_of_text_are_no_noise(level, most):
+    X = as_scan(GaussianNoise(std=level / 255, random_state=0).fit_transform(page()))
+    # Of what differences of neighbors tell.
+    assert estimate_noise(X).std < most * estimate_noise_std(X)[0]
+    assert estimate_noise(X).std > 0.5 * level / 255
+
+
+def test_what_is_estimated_is_what_is_seen():
+    X = as_scan(GaussianNoise(std=10 / 255, random_state=0).fit_transform(page()))
+    seen = PretrainedDenoiser().fit(X).noise_.std
+    assert estimate_noise(X).std == pytest.approx(seen, rel=0.5)
+
+
+def test_correlated_noise_is_measured_and_told():
+    grain = gaussian_filter(np.random.default_rng(0).normal(size=(256, 256)), 1.0)
+    smooth = gaussian_filter(scene(), (0, 3, 3)) * 0.6 + 0.2
+    X = as_scan(smooth + 20 / 255 * grain / grain.std())
+    with pytest.warns(UserWarning, match="correlated between neighboring pixels"):
+        noise = estimate_noise(X)
+    assert noise.std == pytest.approx(20 / 255, rel=0.35)
+    # Differences of neighbors tell a fraction.
+    assert estimate_noise_std(X)[0] < 8 / 255
+
+
+def test_few_photons_are_no_correlation():
+    stars = np.zeros((256, 256))
+    stars[tuple(np.random.default_rng(0).integers(0, 256, (2, 300)))] = 60
+    X = PoissonGaussianNoise(gain=0.1, std=0.01, random_state=0, clip=None).fit_transform(
+        gaussian_filter(stars, 1.5)[None]
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        estimate_noise(X)
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 4e4])
+def test_a_saturated_image_of_any_unit_has_a_level(unit):
+    X = GaussianNoise(std=0.1, random_state=0).fit_transform(scene() * 1.6) * unit
+    assert estimate_noise(X).std == pytest.approx(0.1 * unit, rel=0.25)

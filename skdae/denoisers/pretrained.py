@@ -2,7 +2,6 @@
 
 import math
 import os
-from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from numbers import Integral, Real
 from typing import Any, Self
@@ -10,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from scipy.ndimage import gaussian_filter
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _num_samples, check_is_fitted
@@ -23,7 +21,6 @@ from .._images import (
     as_planes,
     check_any_images,
     check_tile,
-    in_unit_range,
     is_dask,
     is_listed,
     smallest_tile,
@@ -38,29 +35,14 @@ from ..base import unchanged_on_error
 from ..filters import BaseFilter
 from ..filters.noise_level import noise_stds
 from ..noise import BaseNoise, GaussianNoise, PoissonGaussianNoise, SpeckleNoise
-from ..noise.anscombe import AnscombeTransform, as_camera
-from ..noise.estimate import noise_of_planes
-
-# The nets learned levels up to this one, of images in [0, 1].
-_MOST = 75 / 255
+from ..noise.anscombe import as_camera
+from ..noise.tones import MOST_SEEN, SMALLEST, Tones, inputs_of, seen
 
 # Pixels of small images that the nets see at a time, and the side of the tiles of large ones.
 _PIXELS, _TILE = 2**18, 1024
 
-# What lies further outside of [0, 1] goes around the nets, which have seen nothing like it.
-_LOW, _HIGH = -1.5, 2.5
-
-# Images that are darker everywhere, or reach further, have other units than [0, 1].
-_DARK, _REACH = 0.25, 0.75
-
-# Where a side is shorter, a net cannot tell noise from the border.
-_SMALLEST = 16
-
 # Pixels of an image that tell whether its channels lie on a line, up to the rounding to 8 bits.
 _N_SAMPLED, _ROUNDED = 2**16, 1.5 / 255
-
-# Width of the Gaussian that tells the local brightness, in pixels.
-_BLUR = 2.0
 
 # Images of `fit` that `noise_` is seen in.
 _N_SEEN = 16
@@ -385,33 +367,23 @@ class PretrainedDenoiser(BaseFilter):
 
     def _told(self, images, noise):
         """Tones and inputs of the nets, and the map of a noise that is known."""
-        tones = [_Tones.of(image, noise) for image in images]
+        tones = [Tones.of(image, noise) for image in images]
         levels = [
             tone.level(image, noise) / tone.width for tone, image in zip(tones, images, strict=True)
         ]
         # Stronger noise than the nets know is weak noise in an image of less contrast.
-        excess = [max(1.0, float(level.max()) / _MOST) for level in levels]
+        excess = [max(1.0, float(level.max()) / MOST_SEEN) for level in levels]
         tones = [tone.widened(factor) for tone, factor in zip(tones, excess, strict=True)]
         level = np.stack([x / factor for x, factor in zip(levels, excess, strict=True)])
-        return tones, _inputs(tones, images), level.astype(np.float32)
+        return tones, inputs_of(tones, images), level.astype(np.float32)
 
     def _seen(self, images):
         """Tones and inputs of the nets, and the map that is seen."""
-        tones = [_Tones.of(image, None) for image in images]
-        inputs = _inputs(tones, images)
-        level = self._see(inputs)
-        excess = level.mean(axis=(1, 2, 3)) / _MOST
-        if (excess > 1).any():
-            tones = [
-                tone.widened(max(1.0, x)) for tone, x in zip(tones, excess.tolist(), strict=True)
-            ]
-            inputs = _inputs(tones, images)
-            level = self._see(inputs)
-        return tones, inputs, level
+        return seen([Tones.of(image, None) for image in images], images, self._see)
 
     def _see(self, inputs):
         """The map of the level of images in [0, 1]."""
-        if min(inputs.shape[1:3]) >= _SMALLEST:
+        if min(inputs.shape[1:3]) >= SMALLEST:
             return self._run("level", inputs)
         level = [np.mean(noise_stds(image)) for image in inputs]
         return np.zeros_like(inputs[..., :1]) + np.float32(level).reshape(-1, 1, 1, 1)
@@ -451,85 +423,6 @@ class PretrainedDenoiser(BaseFilter):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
-
-
-@dataclass(frozen=True)
-class _Tones:
-    """From the values of an image to those of the nets, and back.
-
-    Attributes
-    ----------
-    start, width : float
-        What becomes 0, and how much becomes 1, after the camera's transform.
-    camera : AnscombeTransform or None
-        Where the noise is that of counted photons.
-    mean : float
-        Of the noise, which is taken away.
-    clip : (float, float) or None
-        The range of the result.
-    """
-
-    start: float
-    width: float
-    camera: AnscombeTransform | None
-    mean: float
-    clip: tuple[float, float] | None
-
-    @classmethod
-    def of(cls, image, noise):
-        """The tones for an image with a noise, or with an unknown one."""
-        clip = (0.0, 1.0) if in_unit_range((float(image.min()), float(image.max()))) else None
-        mean = float(getattr(noise, "mean", 0.0))
-        some = image.ravel()[:: -(-image.size // 2**20)]
-        low, high = (np.percentile(some, (0.1, 99.9)) - mean).tolist()
-        is_unit = low >= -_REACH and _DARK < high <= 1 + _REACH
-        camera = _curve(image, high - low) if noise is None else None
-        if noise is not None and not isinstance(noise, SpeckleNoise):
-            camera = as_camera(noise)
-        camera = camera and AnscombeTransform(camera)
-        low, high = (0.0, 1.0) if is_unit else (low, high)
-        ends = np.array([low, high]) + mean
-        start, end = map(float, camera.transform(ends) if camera else ends)
-        return cls(start, end - start or abs(end) or 1.0, camera, mean, clip)
-
-    def widened(self, factor):
-        """Tones of less contrast."""
-        return replace(self, width=self.width * factor)
-
-    def level(self, image, noise):
-        """Standard deviation of a noise around each pixel, ``(height, width, 1)``."""
-        if self.camera:
-            return np.ones_like(image[..., :1])
-        light = gaussian_filter(image, (_BLUR, _BLUR, 0), mode="nearest")
-        return np.sqrt(noise.variance(light).mean(axis=2, keepdims=True))
-
-    def apply(self, image):
-        """Values of the nets."""
-        values = self.camera.transform(image) if self.camera else image
-        return (values - self.start) / self.width
-
-    def invert(self, image, denoised, level):
-        """What the nets made of an image, in its values; as it was where there is no noise."""
-        scaled = self.apply(image)
-        # What went around the nets.
-        values = denoised + (scaled - scaled.clip(_LOW, _HIGH))
-        values = values * self.width + self.start
-        values = self.camera.inverse(values) if self.camera else values
-        values = np.where(level > 0.5 * LEVEL_STEP, values, image) - self.mean
-        return values if self.clip is None else values.clip(*self.clip)
-
-
-def _curve(image, width):
-    """The camera whose tone curve suits an image: one whose noise grows with the light, or None."""
-    if min(image.shape[:2]) < _SMALLEST:
-        return None
-    noise = noise_of_planes([*np.moveaxis(image, -1, 0)])
-    if not isinstance(noise, PoissonGaussianNoise):
-        return None
-    # Hundreds of thousands of photons need no curve, and less than one is no light.
-    if not 1e-5 * width < noise.gain < width:
-        return None
-    return noise.set_params(offset=min(noise.offset, float(image.min())))
 
 
 def _parts(images, sees):
@@ -574,20 +467,12 @@ def _line(image, sees):
     low, high = pixels.min(), pixels.max()
     inside = ((pixels > low) & (pixels < high)).all(axis=1)
     # What was clipped is off the line.
-    pixels = pixels[inside] if inside.sum() >= _SMALLEST**2 else pixels
+    pixels = pixels[inside] if inside.sum() >= SMALLEST**2 else pixels
     pixels = pixels - pixels.mean(axis=0)
     c = int(np.square(pixels).sum(axis=0).argmax())
     slopes = pixels[:, c] @ pixels / np.square(pixels[:, c]).sum().clip(1e-300)
     is_line = np.abs(pixels - pixels[:, c : c + 1] * slopes).max() <= _ROUNDED * (high - low)
     return (c, slopes.astype(np.float32)) if is_line else (None, None)
-
-
-def _inputs(tones, images):
-    """Images in the values of the nets."""
-    scaled = [
-        tone.apply(image).clip(_LOW, _HIGH) for tone, image in zip(tones, images, strict=True)
-    ]
-    return np.stack(scaled).astype(np.float32)
 
 
 @cache

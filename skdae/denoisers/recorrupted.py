@@ -16,7 +16,7 @@ from .._training.tasks import Task
 from ..architectures import BaseArchitecture
 from ..filters.noise_level import noise_stds
 from ..noise import GaussianNoise
-from ..noise.estimate import choose_noise, is_correlated
+from ..noise.estimate import at_odds, choose_noise, is_correlated
 from .self_supervised import _SelfSupervisedDenoiser
 
 # The noise is estimated from the middle, so many pixels wide, of so many images; which kind it is,
@@ -232,7 +232,10 @@ def _level(images):
     if images[0].ndim == 3 and sum(math.prod(image.shape[:2]) for image in images) >= _SURE:
         _warn_of_other_noise(images, noise)
     # Texture makes both too large, the one more than the other.
-    return min(level, float(noise.std)) if isinstance(noise, GaussianNoise) else level
+    level = min(level, float(noise.std)) if isinstance(noise, GaussianNoise) else level
+    planes = [plane for image in images if image.ndim == 3 for plane in np.moveaxis(image, -1, 0)]
+    # Much less is seen in text and drawings; more is correlated, which this cannot remove.
+    return level * min(1.0, at_odds(planes))
 
 
 def _warn_of_other_noise(images, noise):

@@ -43,6 +43,9 @@ _WINDOW = 512
 # Of 400 photographs in color, 6 are so as they are, and none with white noise of 2 / 255.
 _GRID, _ROUGH = 0.025, 2 / 255
 
+# Two estimates are at odds where one is so many times the other.
+_AT_ODDS = 1.5
+
 # Of a block of which more is missing, too little is known.
 _MISSING = 0.25
 
@@ -92,6 +95,11 @@ def estimate_noise(
     noise : GaussianNoise or PoissonGaussianNoise
         Not fitted, in the units of `X`; those of `uint8` are ``value / 255``.
 
+    Warns
+    -----
+    UserWarning
+        If neighboring pixels have correlated noise, or if something moved between `X` and `y`.
+
     Raises
     ------
     ValueError
@@ -107,11 +115,14 @@ def estimate_noise(
 
     Notes
     -----
-    Of noisy images alone, the Gaussian model is the median of `estimate_noise_std` over the images;
-    of signals, it is that of the absolute second differences of all, over its value for normal
-    noise of standard deviation 1. For the other, blocks of 8 × 8 pixels are transformed by the
-    cosine transform. In the flattest blocks of each brightness, as the low frequencies tell, the
-    variance of the high frequencies is that of the noise. A line through variance against mean,
+    Of noisy images alone, the Gaussian model is the median of `estimate_noise_std` over the images,
+    unless the network that sees the noise for `PretrainedDenoiser` sees less than two thirds of it,
+    as in text, drawings and other textures, or more than one and a half times as much of noise
+    whose neighbors are correlated. Then what is seen counts, and a warning tells of the
+    correlation. Of signals, it is that of the absolute second differences of all, over its value
+    for normal noise of standard deviation 1. For the other, blocks of 8 × 8 pixels are transformed
+    by the cosine transform. In the flattest blocks of each brightness, as the low frequencies tell,
+    the variance of the high frequencies is that of the noise. A line through variance against mean,
     fitted with weights that trust outliers little, gives the gain and the variance at 0. On Set12
     with gains from 1/10 to 1/200 and read noise from 0 to 20 of 255, the predicted variance is off
     by 2 % in the median case and 12 % in the worst; by 3 % and 18 % where the noisy images are
@@ -124,7 +135,8 @@ def estimate_noise(
     Where clipping is common, brightnesses are left out. A line has two numbers, the model three:
     if the variance at 0 is positive, it is all read noise, and the offset is 0; if it is negative,
     the offset is where the line crosses 0, and there is no read noise. Both describe the same
-    noise of the same images. Noise that is smoothed, as in JPEG, is underestimated.
+    noise of the same images. Of noise that is smoothed, as in JPEG, "poisson-gaussian" tells too
+    little.
 
     References
     ----------
@@ -150,7 +162,7 @@ def estimate_noise(
     if model == "poisson-gaussian":
         return _camera(means, *_line(means, variances))
     if targets is None:
-        return GaussianNoise(std=_std(planes, gaps, np.median))
+        return GaussianNoise(std=agreed_std(_std(planes, gaps, np.median), planes, gaps))
     return GaussianNoise(std=float(np.sqrt(variances.mean())))
 
 
@@ -206,6 +218,50 @@ def _std(planes, gaps, average):
     # Flat parts leave nothing, or rounding errors.
     details = np.abs(details)[np.abs(details) > 1e-12 * max(np.abs(p).max() for p in planes)]
     return float(np.median(details) / (0.6745 * 6**0.5)) if details.size else 0.0
+
+
+def agreed_std(std, planes, gaps=None):
+    """A standard deviation that differences of neighbors tell, or what the pretrained net sees.
+
+    The first is the more exact for white noise, but takes texture for noise, and the most of
+    correlated noise for none. The net, which has learned what these look like, decides where the
+    two are at odds.
+
+    Parameters
+    ----------
+    std : float
+    planes, gaps : list of ndarray of shape (height, width)
+
+    Warns
+    -----
+    UserWarning
+        Where the net sees noise whose neighbors are correlated.
+    """
+    ratio = at_odds(planes, gaps)
+    if ratio > 1:
+        warn_user(
+            "The noise of X is correlated between neighboring pixels, as sensors, optics and "
+            f"compression make it: its standard deviation is about {ratio * std:.3g}, of which "
+            f"neighbors tell {std:.3g}. Methods that expect independent noise leave most of it; "
+            "PretrainedDenoiser has learned such noise, too."
+        )
+    return ratio * std
+
+
+def at_odds(planes, gaps=None):
+    """How much more noise is seen than told, where that is much or little; else 1."""
+    # It loads a net.
+    from .tones import seen_ratio
+
+    ratio = seen_ratio(planes, gaps or [np.zeros(plane.shape, bool) for plane in planes])
+    if ratio <= 1 / _AT_ODDS:
+        return ratio
+    # Where most pixels are dark, the noise of a few others is seen, too.
+    units = [np.ptp(np.percentile(plane, (1, 99))) for plane in planes]
+    correlated = [
+        is_correlated(plane[..., None], unit) for plane, unit in zip(planes, units, strict=True)
+    ]
+    return ratio if ratio >= _AT_ODDS and np.mean(correlated) > 0.5 else 1.0
 
 
 def _misfit(variances, model):

@@ -1,0 +1,196 @@
+"""From the values of images to those in which the pretrained nets know them, and back."""
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
+
+from .._images import in_unit_range
+from ..filters.noise_level import noise_std
+from .anscombe import AnscombeTransform, as_camera
+from .estimate import noise_of_planes
+from .signal_dependent import PoissonGaussianNoise, SpeckleNoise
+
+# The nets learned levels up to this one, of images in [0, 1].
+MOST_SEEN = 75 / 255
+
+# Where a side is shorter, a net cannot tell noise from the border.
+SMALLEST = 16
+
+# What lies further outside of [0, 1] goes around the nets, which have seen nothing like it.
+_LOW, _HIGH = -1.5, 2.5
+
+# Images that are darker everywhere, or reach further, have other units than [0, 1].
+_DARK, _REACH = 0.25, 0.75
+
+# So many images, or the middle of such a side of larger ones, tell the level of all.
+_N_SEEN, _SIDE = 16, 512
+
+# Width of the Gaussian that tells the local brightness, in pixels.
+_BLUR = 2.0
+
+
+@dataclass(frozen=True)
+class Tones:
+    """From the values of an image to those of the nets, and back.
+
+    Attributes
+    ----------
+    start, width : float
+        What becomes 0, and how much becomes 1, after the camera's transform.
+    camera : AnscombeTransform or None
+        Where the noise is that of counted photons.
+    mean : float
+        Of the noise, which is taken away.
+    clip : (float, float) or None
+        The range of the result.
+    """
+
+    start: float
+    width: float
+    camera: AnscombeTransform | None
+    mean: float
+    clip: tuple[float, float] | None
+
+    @classmethod
+    def of(cls, image, noise):
+        """The tones for an image with a noise, or with an unknown one."""
+        clip = (0.0, 1.0) if in_unit_range((float(image.min()), float(image.max()))) else None
+        mean = float(getattr(noise, "mean", 0.0))
+        some = image.ravel()[:: -(-image.size // 2**20)]
+        low, high = (np.percentile(some, (0.1, 99.9)) - mean).tolist()
+        is_unit = low >= -_REACH and _DARK < high <= 1 + _REACH
+        camera = _curve(image, high - low) if noise is None else None
+        if noise is not None and not isinstance(noise, SpeckleNoise):
+            camera = as_camera(noise)
+        camera = camera and AnscombeTransform(camera)
+        low, high = (0.0, 1.0) if is_unit else (low, high)
+        ends = np.array([low, high]) + mean
+        start, end = map(float, camera.transform(ends) if camera else ends)
+        return cls(start, end - start or abs(end) or 1.0, camera, mean, clip)
+
+    def widened(self, factor):
+        """Tones of less contrast."""
+        return replace(self, width=self.width * factor)
+
+    def level(self, image, noise):
+        """Standard deviation of a noise around each pixel, ``(height, width, 1)``."""
+        if self.camera:
+            return np.ones_like(image[..., :1])
+        light = gaussian_filter(image, (_BLUR, _BLUR, 0), mode="nearest")
+        return np.sqrt(noise.variance(light).mean(axis=2, keepdims=True))
+
+    def apply(self, image):
+        """Values of the nets."""
+        values = self.camera.transform(image) if self.camera else image
+        return (values - self.start) / self.width
+
+    def invert(self, image, denoised, level):
+        """What the nets made of an image, in its values; as it was where there is no noise."""
+        scaled = self.apply(image)
+        # What went around the nets.
+        values = denoised + (scaled - scaled.clip(_LOW, _HIGH))
+        values = values * self.width + self.start
+        values = self.camera.inverse(values) if self.camera else values
+        values = np.where(level > 0.5 / 255, values, image) - self.mean
+        return values if self.clip is None else values.clip(*self.clip)
+
+
+def _curve(image, width):
+    """The camera whose tone curve suits an image: one whose noise grows with the light, or None."""
+    if min(image.shape[:2]) < SMALLEST:
+        return None
+    noise = noise_of_planes([*np.moveaxis(image, -1, 0)])
+    if not isinstance(noise, PoissonGaussianNoise):
+        return None
+    # Hundreds of thousands of photons need no curve, and less than one is no light.
+    if not 1e-5 * width < noise.gain < width:
+        return None
+    return noise.set_params(offset=min(noise.offset, float(image.min())))
+
+
+def inputs_of(tones, images):
+    """Images in the values of the nets."""
+    scaled = [
+        tone.apply(image).clip(_LOW, _HIGH) for tone, image in zip(tones, images, strict=True)
+    ]
+    return np.stack(scaled).astype(np.float32)
+
+
+def seen(tones, images, see):
+    """Tones and inputs of the nets for images whose noise is not known, and the map of its level.
+
+    Parameters
+    ----------
+    tones : list of Tones
+        One per image.
+    images : ndarray of shape (n_samples, height, width, n_channels)
+    see : callable
+        From inputs to the map, ``(n_samples, height, width, 1)``.
+
+    Returns
+    -------
+    tones : list of Tones
+        Of less contrast where there is more noise than the nets know.
+    inputs, level : ndarray of float32
+    """
+    inputs = inputs_of(tones, images)
+    level = see(inputs)
+    excess = level.mean(axis=(1, 2, 3)) / MOST_SEEN
+    if (excess > 1).any():
+        factors = excess.clip(1, None).tolist()
+        tones = [tone.widened(factor) for tone, factor in zip(tones, factors, strict=True)]
+        inputs = inputs_of(tones, images)
+        level = see(inputs)
+    return tones, inputs, level
+
+
+def seen_ratio(planes, gaps):
+    """How many times the noise that differences of neighbors tell the pretrained net sees.
+
+    About 1 for noise that is independent from pixel to pixel, also of counts; more where it is
+    correlated, and less where texture is taken for noise.
+
+    Parameters
+    ----------
+    planes : list of ndarray of shape (height, width)
+        Gray images, in any units.
+    gaps : list of ndarray of bool
+        Where values are missing, which are filled.
+
+    Returns
+    -------
+    ratio : float
+        The median; 1 if all images are too small to tell.
+    """
+    pairs = [pair for pair in zip(planes, gaps, strict=True) if min(pair[0].shape) >= SMALLEST]
+    ratios = []
+    for plane, gap in pairs[:: -(-len(pairs) // _N_SEEN) or 1]:
+        middle = tuple(slice(max(0, (n - _SIDE) // 2), (n + _SIDE) // 2) for n in plane.shape)
+        image, gap = plane[middle][..., None].astype(np.float32), gap[middle]
+        _, inputs, level = seen([Tones.of(image, None)], image[None], _see)
+        values = inputs[0, ..., 0]
+        # Flat parts have no noise, whatever the others have.
+        is_flat = maximum_filter(values, 3) == minimum_filter(values, 3)
+        level = level[0, ..., 0][~(gap | is_flat)]
+        told = max(noise_std(values, gap), 0.5 / 255)
+        ratios.append(float(np.median(level)) / told if level.size else 1.0)
+    return float(np.median(ratios)) if ratios else 1.0
+
+
+def _see(inputs):
+    """The map of the level of gray images, as the shipped net sees it."""
+    import torch
+
+    with torch.inference_mode():
+        batch = torch.from_numpy(inputs).permute(0, 3, 1, 2)
+        return _seer()(batch).permute(0, 2, 3, 1).numpy()
+
+
+@cache
+def _seer():
+    """The net that sees the level in gray images."""
+    from ..architectures import Pretrained
+
+    return Pretrained("photographs-grey").build((64, 64, 1), (64, 64, 1)).level.eval()
