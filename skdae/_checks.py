@@ -1,7 +1,9 @@
 """Checks of parameters, in scikit-learn's words and with a hint at what was meant."""
 
 from collections.abc import Callable
+from contextlib import contextmanager
 from difflib import get_close_matches
+from functools import wraps
 from importlib import import_module
 from inspect import isclass
 from numbers import Integral, Real
@@ -68,9 +70,30 @@ FUNCTION = Predicate(lambda f: callable(f) and not isclass(f), "a callable that 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
+@contextmanager
+def unchanged_on_error(estimator):
+    """A `fit` that fails inside this block leaves the fitted state as it was."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
 def fit_context(skip_nested: bool) -> Callable[[Method], Method]:
-    """scikit-learn's decorator, which checks the parameters before a fit, with a type."""
-    return _fit_context(prefer_skip_nested_validation=skip_nested)
+    """Decorate a fit: parameters are checked before it, as in scikit-learn, and errors undo it."""
+
+    def decorate(fit):
+        @wraps(fit)
+        def whole_or_not_at_all(self, *args, **kwargs):
+            with unchanged_on_error(self):
+                return fit(self, *args, **kwargs)
+
+        return _fit_context(prefer_skip_nested_validation=skip_nested)(whole_or_not_at_all)
+
+    return decorate
 
 
 class CheckedEstimator(BaseEstimator):

@@ -2,7 +2,6 @@
 
 import math
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -13,7 +12,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import check_is_fitted
 
-from ._checks import CheckedEstimator
+from ._checks import CheckedEstimator, unchanged_on_error  # noqa: F401
 from ._files.estimators import SaveMixin
 from ._images import (
     Geometry,
@@ -28,18 +27,6 @@ from ._images import (
 )
 
 __all__ = ["BaseDenoiser"]
-
-
-@contextmanager
-def unchanged_on_error(estimator):
-    """A `fit` that fails inside this block leaves the fitted state as it was."""
-    before = vars(estimator).copy()
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
 
 
 def _rows_in_tables(method):

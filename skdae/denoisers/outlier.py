@@ -22,7 +22,6 @@ from .._images import (
     validate_images,
 )
 from ..architectures import Dense
-from ..base import unchanged_on_error
 from ..noise import GaussianNoise
 from .autoencoder import DenoisingAutoencoder
 from .held import detached
@@ -157,18 +156,17 @@ class ReconstructionOutlierDetector(SaveMixin, OutlierMixin, CheckedEstimator):
             If there are fewer than 2 images, values are not finite, a parameter is out of range,
             or the denoiser gives images of another shape. The fitted state from before is kept.
         """
-        with unchanged_on_error(self):
-            images = to_float(validate_images(self, X, reset=True, min_samples=2))
-            self._image_shape = images.shape[1:]
-            given = self.denoiser
-            denoiser = self._default_denoiser(images) if given is None else clone(given)
-            # A clone shares what is frozen.
-            denoiser = detached(denoiser)
-            # Images with themselves as targets: denoisers without noise of their own learn those.
-            self.denoiser_ = denoiser.fit(images, images)
-            predicted = self._reconstruct(images)
-            self.error_scale_ = _error_scale(images, predicted) if self.standardize else None
-            self.offset_ = self._threshold(self._scores(images, predicted))
+        images = to_float(validate_images(self, X, reset=True, min_samples=2))
+        self._image_shape = images.shape[1:]
+        given = self.denoiser
+        denoiser = self._default_denoiser(images) if given is None else clone(given)
+        # A clone shares what is frozen.
+        denoiser = detached(denoiser)
+        # Images with themselves as targets: denoisers without noise of their own learn those.
+        self.denoiser_ = denoiser.fit(images, images)
+        predicted = self._reconstruct(images)
+        self.error_scale_ = _error_scale(images, predicted) if self.standardize else None
+        self.offset_ = self._threshold(self._scores(images, predicted))
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:

@@ -31,7 +31,6 @@ from .._training import hardware, tiles
 from ..architectures import Pretrained
 from ..architectures.blind import LEVEL_STEP
 from ..architectures.pretrained import weights_digest, weights_folder
-from ..base import unchanged_on_error
 from ..filters import BaseFilter
 from ..filters.noise_level import noise_stds
 from ..noise import BaseNoise, GaussianNoise, PoissonGaussianNoise, SpeckleNoise
@@ -238,14 +237,13 @@ class PretrainedDenoiser(BaseFilter):
             If values are not finite, a parameter is out of range, or the noise is of another kind.
             The fitted state from before is kept.
         """
-        with unchanged_on_error(self):
-            super().fit(X, y)
-            hardware.resolve_device(self.device)
-            self.digest_ = weights_digest()
-            noise = self._given_noise()
-            self.sees_ = noise is None
-            noise = noise or self._seen_noise(X)
-            self.noise_ = noise.for_training(self._geometry, 0, self.range_)
+        super().fit(X, y)
+        hardware.resolve_device(self.device)
+        self.digest_ = weights_digest()
+        noise = self._given_noise()
+        self.sees_ = noise is None
+        noise = noise or self._seen_noise(X)
+        self.noise_ = noise.for_training(self._geometry, 0, self.range_)
         return self
 
     def to_onnx(self, path: str | os.PathLike) -> None:

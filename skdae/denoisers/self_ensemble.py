@@ -10,7 +10,6 @@ from .._checks import fit_context
 from .._images import (
     to_float,
 )
-from ..base import unchanged_on_error
 from ..metrics.scorers import learnt_noise
 from .held import MetaDenoiser
 
@@ -104,8 +103,7 @@ class SelfEnsembleDenoiser(MetaDenoiser):
             If values are not finite, a parameter is out of range, or the denoiser refuses the
             images. The fitted state from before is kept.
         """
-        with unchanged_on_error(self):
-            self._hold_given(X, y, fit_params)
+        self._hold_given(X, y, fit_params)
         return self
 
     @property

@@ -26,7 +26,6 @@ from .._images import (
 )
 from .._training.fit_data import float32_range
 from .._training.prediction import UserImages
-from ..base import unchanged_on_error
 from ..noise import BaseNoise, estimate_noise
 from ..noise.anscombe import AnscombeTransform, as_camera
 from .held import MetaDenoiser, with_validation
@@ -148,11 +147,10 @@ class VarianceStabilized(MetaDenoiser):
             If values are not finite, a parameter is out of range, the noise cannot be stabilized
             or estimated, or the denoiser refuses the images. The fitted state from before is kept.
         """
-        with unchanged_on_error(self):
-            X, _ = without_gaps(self, X, reset=True) if self._fits_gaps else (X, None)
-            images = validate_images(self, first_image(X, self.channel_axis), reset=True)
-            X = check_image_list(X, channel_axis=self.channel_axis) if is_ragged(X) else images
-            self._fit(images, X, check_targets(X, y, self.channel_axis), fit_params)
+        X, _ = without_gaps(self, X, reset=True) if self._fits_gaps else (X, None)
+        images = validate_images(self, first_image(X, self.channel_axis), reset=True)
+        X = check_image_list(X, channel_axis=self.channel_axis) if is_ragged(X) else images
+        self._fit(images, X, check_targets(X, y, self.channel_axis), fit_params)
         return self
 
     def _fit(self, images, X, y, fit_params):

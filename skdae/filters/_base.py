@@ -26,7 +26,7 @@ from .._images import (
     warn_if_far,
     without_gaps,
 )
-from ..base import BaseDenoiser, unchanged_on_error
+from ..base import BaseDenoiser
 
 
 class BaseFilter(BaseDenoiser):
@@ -81,17 +81,16 @@ class BaseFilter(BaseDenoiser):
         -------
         self : object
         """
-        with unchanged_on_error(self):
-            self._check()
-            X, _ = without_gaps(self, X, reset=True)
-            images, self.range_ = images_of_fit(self, X)
-            if is_dask(X) and y is not None:
-                check_consistent_length(X, y)
-                # Of which the first stands for all, too.
-                y = y[:1]
-            check_targets(X if is_ragged(X) else images, y, self.channel_axis)
-            geometry = geometry_of(images, self.image_shape, self.channel_axis)
-            self.image_shape_, self.channel_axis_ = geometry.image_shape, geometry.channel_axis
+        self._check()
+        X, _ = without_gaps(self, X, reset=True)
+        images, self.range_ = images_of_fit(self, X)
+        if is_dask(X) and y is not None:
+            check_consistent_length(X, y)
+            # Of which the first stands for all, too.
+            y = y[:1]
+        check_targets(X if is_ragged(X) else images, y, self.channel_axis)
+        geometry = geometry_of(images, self.image_shape, self.channel_axis)
+        self.image_shape_, self.channel_axis_ = geometry.image_shape, geometry.channel_axis
         return self
 
     @around_gaps

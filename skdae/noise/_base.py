@@ -31,7 +31,7 @@ from .._images import (
     warn_user,
 )
 from .._random import KeyedGenerator, described, draw_seed
-from ..base import ImageFeaturesOutMixin, unchanged_on_error
+from ..base import ImageFeaturesOutMixin
 
 # Images per step of `transform`: their noise stays in the processor's cache.
 _CHUNK = 512
@@ -255,10 +255,9 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         -------
         self : object
         """
-        with unchanged_on_error(self):
-            images, image_range = images_of_fit(self, X)
-            self._set_up(images, image_range)
-            self.warn_if_clipped(*image_range)
+        images, image_range = images_of_fit(self, X)
+        self._set_up(images, image_range)
+        self.warn_if_clipped(*image_range)
         return self
 
     def for_training(self, geometry, seed, image_range):
