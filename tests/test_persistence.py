@@ -828,28 +828,6 @@ FORGED = {
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("image_shape_", [8, 8]),
-        ("image_shape_", "ab"),
-        ("n_features_in_", 64.0),
-        ("n_features_in_", None),
-        ("_sklearn_output_config", {"dict": {"transform": "eval"}}),
-        ("precision_", "float64"),
-        ("noise_", 0.1),
-        ("_plan.flat", None),
-        ("_plan.latent_dim", "2"),
-        ("_plan.target_range", None),
-    ],
-)
-def test_attributes_of_another_type_are_refused(name, value, folder, fitted):
-    place = ("state", *name.split("."))
-    if name.startswith("_plan."):
-        place = (*PLAN, name.partition(".")[2])
-    refuses(forge(folder, fitted, put(*place, value=value)), "not |damaged")
-
-
 @pytest.mark.parametrize("name", ["encoder.1.running_var", "encoder.0.weight", "encoder.0.bias"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_weights_that_are_no_numbers_are_refused(name, value, folder, fitted):
