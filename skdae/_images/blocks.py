@@ -11,7 +11,7 @@ from sklearn.utils.validation import _check_n_features, check_is_fitted
 from .arrays import float_dtype, refuse_groups
 from .geometry import check_kept_shape, geometry_of
 from .missing import Gaps, gaps_in, without_gaps
-from .stores import check_stores, share_pixels, stores_of
+from .stores import check_chunks, check_stores, share_pixels, stores_of
 from .values import part_of_images, value_range
 
 # Default block size, as the side by the number of axes, and in values; a network of ten channels
@@ -107,11 +107,7 @@ def output_of(estimator, X):
     shape, kept = tuple(X.shape), get_tags(estimator).transformer_tags.preserves_dtype
     if not 2 <= len(shape) <= 5:
         geometry_of(X)
-    if any(math.isnan(n) for n in shape):
-        raise ValueError(
-            f"X has chunks of unknown size, and so the shape {shape}; call "
-            "X.compute_chunk_sizes() first."
-        )
+    check_chunks(X)
     if len(shape) == 2:
         _check_n_features(estimator, X, reset=False)
     if hasattr(estimator, "_check_shape"):
