@@ -206,6 +206,7 @@ def train(args):
     """
     from ._files.atomic import check_place
     from ._files.images import find_images
+    from .datasets import ImageFiles
     from .denoisers import AdaptedDenoiser, DenoisingAutoencoder, Noise2VoidDenoiser
 
     check_place(args.output)
@@ -215,7 +216,7 @@ def train(args):
             raise ValueError(f"--clean {args.clean}: there is no such folder.")
         clean = [Path(args.clean, path.name) for path in paths]
     _check_outputs([Path(args.output)], [*paths, *(clean or [])])
-    X, y = _images_of(paths), None
+    X, y = list(ImageFiles(paths)), None
     common = {"random_state": args.seed, "verbose": 1}
     if clean is None and args.noise is None and not args.scratch:
         denoiser = AdaptedDenoiser(minutes=args.minutes, max_steps=args.steps, **common)
@@ -230,8 +231,7 @@ def train(args):
         **common,
     }
     if clean is not None:
-        y = _images_of(clean)
-        _check_unit_of_pairs(X[0].dtype, y[0].dtype)
+        y = list(ImageFiles(clean))
         denoiser = DenoisingAutoencoder("unet", **options)
     elif args.noise is not None:
         added = _parsed_noise(args.noise)
@@ -651,16 +651,6 @@ def _check_unit(model, dtype):
         )
 
 
-def _check_unit_of_pairs(noisy, clean):
-    """Refuse 8 bits beside 16 bits, from which nothing is learned that denoises either."""
-    are_counts = noisy.kind in "iu" and clean.kind in "iu"
-    if are_counts and (noisy == "uint8") != (clean == "uint8"):
-        raise ValueError(
-            f"The noisy images have values of {noisy}, the clean ones of {clean}, whose units "
-            "differ; train on files of one kind."
-        )
-
-
 def _check_level(noise, dtype):
     """Refuse levels of 0 to 255 for 8 bits, which are read as 0 to 1, and of 0 to 1 for counts."""
     from .noise import GaussianNoise, PoissonGaussianNoise
@@ -706,20 +696,6 @@ def _parsed_noise(text):
     except TypeError as error:
         names = ", ".join(known[name]().get_params())
         raise ValueError(f"--noise {text!r}: {name} has the parameters {names}.") from error
-
-
-def _images_of(paths):
-    """Images to learn from, all in one unit."""
-    from .datasets import ImageFiles
-
-    images = list(ImageFiles(paths))
-    kinds = {image.dtype.name for image in images}
-    if len(kinds) > 1:
-        raise ValueError(
-            f"The images have values of {', '.join(sorted(kinds))}, whose units differ; train on "
-            "files of one kind."
-        )
-    return images
 
 
 def _each(paths, work, done=None):

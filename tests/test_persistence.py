@@ -803,11 +803,11 @@ FORGED = {
     "unknown attribute": (put("state", "a_", value=1), r"\['a_'\] of DenoisingAutoencoder"),
     "unknown kind of value": (
         put("state", "n_iter_", value={"eval": "1"}),
-        "'eval'. is not a kind",
+        "damaged .*eval",
     ),
     "two kinds of value": (
         put("state", "n_iter_", value={"tuple": [], "dict": {}}),
-        "is not a kind",
+        "too many values",
     ),
     "unknown array": (put("state", "n_iter_", value={"array": "none"}), "'none'"),
     "array used twice": (put("state", "n_iter_", value={"array": WEIGHT}), "encoder.0.weight"),

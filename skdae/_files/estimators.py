@@ -427,8 +427,6 @@ class Reader:
             return [self.decode(item) for item in node]
         if not isinstance(node, dict):
             return node
-        if len(node) != 1 or not node.keys() <= self.decoders.keys():
-            raise ValueError(f"it is damaged: {sorted(node)} is not a kind of value")
         [(kind, content)] = node.items()
         return self.decoders[kind](content)
 
