@@ -27,7 +27,7 @@ help:
 	@echo "make quality          measure how well it denoises: hours; ARGS='--data mnist' picks some,"
 	@echo "                      ARGS=--defaults what defaults give: ten minutes"
 	@echo "make weights          train the nets that come with skdae one stage further: hours"
-	@echo "make photographs      PSNR and speed of those nets beside published figures"
+	@echo "make photographs      PSNR of those nets beside published figures"
 	@echo "make real             PSNR and SSIM on real noise, of SKDAE_DATA: microscopes and cameras"
 	@echo "make harm             what it does to clean pictures of many kinds, and to weak noise"
 	@echo "make clean            remove .venv and all that was built"

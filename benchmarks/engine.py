@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
-
 import numpy as np
 import peers
 import torch
@@ -109,15 +107,12 @@ def denoiser(net, **params):
 def competitors(net):
     """Name to ``fit(X, y)``, which returns the loss, of everyone who trains one of `NETS`."""
     peer, _ = NETS[net]
-    named = {
+    return {
         "skdae": lambda X, y: denoiser(net).fit(X, y).history_[-1, "train_loss"],
         "hand-tuned PyTorch": partial(peers.tuned_torch, **peer),
         "plain PyTorch": partial(peers.plain_torch, **peer),
         "plain skorch": partial(peers.plain_skorch, **peer),
     }
-    if peers.has_keras():
-        named["Keras"] = partial(peers.keras_fit, **peer)
-    return named
 
 
 def read_images(name):
@@ -240,8 +235,6 @@ def main():
     source = args.data if "SKDAE_DATA" in os.environ else "random (set SKDAE_DATA for real ones)"
     options = Options(images[:6000] if args.quick else images, args.repeats, args.quick)
     print(f"Images: {source}.", ", ".join(f"{k} {v}" for k, v in machine().items()))
-    if not peers.has_keras():
-        print("No Keras rows: pip install -r benchmarks/requirements.txt adds them.")
     widths = (24, 24, 28, 8, 13)
     print("  ".join(text.ljust(width) for text, width in zip(HEADER, widths, strict=True)))
     for name in args.only:

@@ -37,46 +37,16 @@ def middle(image):
 
 def pictures():
     """Clean pictures of `uint8` by name."""
-    found = {
-        name: middle(getattr(data, name)())
-        for name in (
-            [
-                "astronaut",
-                "brick",
-                "camera",
-                "cell",
-                "chelsea",
-                "coffee",
-                "coins",
-                "grass",
-                "gravel",
-                "hubble_deep_field",
-                "immunohistochemistry",
-                "moon",
-                "page",
-                "retina",
-                "rocket",
-                "text",
-            ]
-        )
-    }
+    found = {name: middle(getattr(data, name)()) for name in NAMES}
     found["phantom"] = (255 * data.shepp_logan_phantom()[72:328, 72:328]).astype(np.uint8)
     found["binary blobs"] = 255 * data.binary_blobs(SIDE, rng=0).astype(np.uint8)
     found["china"] = middle(load_sample_image("china.jpg"))
     found["flower"] = middle(load_sample_image("flower.jpg"))
     # A seed that no training has.
     rng = np.random.default_rng(123456789)
-    for maker in (
-        mixture.text,
-        mixture.screen,
-        mixture.chart,
-        mixture.flat,
-        mixture.lines,
-        mixture.filaments,
-        mixture.stars,
-        mixture.mosaic,
-    ):
-        found[f"rendered {maker.__name__}"] = (255 * middle(maker(rng))).round().astype(np.uint8)
+    for name in ("text", "screen", "chart", "flat", "lines", "filaments", "stars", "mosaic"):
+        image = middle(getattr(mixture, name)(rng))
+        found[f"rendered {name}"] = (255 * image).round().astype(np.uint8)
     inside = np.hypot(*np.ogrid[-128:128, -128:128]) < 100
     found["masked disc"] = found["moon"] * inside
     found["overexposed"] = np.clip(found["coffee"].astype(int) * 2, 0, 255).astype(np.uint8)

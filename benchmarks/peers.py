@@ -2,14 +2,11 @@
 
 Every peer is ``fit(X, y) -> loss``: it trains for one epoch, and returns the mean training loss.
 `X` and `y` are float32 arrays, ``(n, height, width, 1)`` for the conv net and ``(n, 784)`` for the
-dense one. All start from weights of the same distribution (PyTorch's default; Keras is told to draw
-it, too), shuffle and use Adam at 1e-3.
+dense one. All start from weights of the same distribution (PyTorch's default), shuffle, and use
+Adam at 1e-3.
 """
 
-import math
 from contextlib import nullcontext
-from functools import cache
-from importlib.util import find_spec
 from itertools import pairwise
 
 import numpy as np
@@ -103,78 +100,6 @@ def tuned_torch(X, y, *, net, criterion, batch_size):
         optimizer.step()
         total += loss.detach() * len(index)
     return float(total) / len(X)
-
-
-def keras_fit(X, y, *, net, criterion, batch_size):
-    """`model.fit` of the same net, as in the notebook of the study."""
-    model, start = _keras_model(net, X.shape[1:])
-    for variable, value in zip(_variables(model), start, strict=True):
-        variable.assign(value)
-    return model.fit(X, y, epochs=1, batch_size=batch_size, verbose=0).history["loss"][-1]
-
-
-def has_keras():
-    """Whether the optional requirement is installed."""
-    return find_spec("keras") is not None and find_spec("tensorflow") is not None
-
-
-@cache
-def _keras_model(net, input_shape):
-    """A compiled model and its first weights; kept, so that no repeat pays for tracing it."""
-    import keras
-
-    keras.utils.set_random_seed(SEED)
-    if net is conv_net:
-        model, loss = _keras_conv_net(), keras.losses.BinaryCrossentropy(from_logits=True)
-    else:
-        model, loss = _keras_dense_net(), "mse"
-    model.compile(optimizer=keras.optimizers.Adam(LR), loss=loss)
-    model.build((None, *input_shape))
-    model.optimizer.build(model.trainable_variables)
-    return model, [variable.numpy() for variable in _variables(model)]
-
-
-def _variables(model):
-    return [*model.weights, *model.optimizer.variables]
-
-
-def _keras_conv_net():
-    from keras import Sequential, layers
-
-    def conv(n_in, n_out, activation="relu"):
-        return layers.Conv2D(
-            n_out, 3, padding="same", activation=activation, **_torch_uniform(9 * n_in)
-        )
-
-    return Sequential(
-        [
-            *(conv(1, 32), layers.MaxPooling2D(2)),
-            *(conv(32, 64), layers.MaxPooling2D(2)),
-            *(conv(64, 64), layers.UpSampling2D(2)),
-            *(conv(64, 32), layers.UpSampling2D(2)),
-            conv(32, 1, None),
-        ]
-    )
-
-
-def _keras_dense_net():
-    from keras import Sequential, layers
-
-    activations = ("relu", None, "relu", None)
-    return Sequential(
-        [
-            layers.Dense(n_out, activation, **_torch_uniform(n_in))
-            for (n_in, n_out), activation in zip(pairwise(DENSE_SIZES), activations, strict=True)
-        ]
-    )
-
-
-def _torch_uniform(n_inputs):
-    """PyTorch's default initial distribution of weights and biases."""
-    from keras.initializers import RandomUniform
-
-    bound = 1 / math.sqrt(n_inputs)
-    return {f"{what}_initializer": RandomUniform(-bound, bound) for what in ("kernel", "bias")}
 
 
 def predict(module, criterion, X, batch_size=256):

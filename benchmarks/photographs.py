@@ -1,4 +1,4 @@
-"""PSNR and speed of PretrainedDenoiser beside published figures: ``make photographs``.
+"""PSNR of PretrainedDenoiser beside published figures: ``make photographs``.
 
 Gaussian noise, not clipped, one pose. Sets of images are read from the folder that SKDAE_DATA
 names: ``<set>.npz`` as `skdae.datasets.fetch_images` reads it, or a folder ``<set>`` of image
@@ -8,14 +8,13 @@ files; a set that is not there is left out. None of the sets was trained on; ``h
 
 import argparse
 import os
-import time
 from pathlib import Path
 
 import numpy as np
 from mixture import read_folder, split
 from weights import LEVELS, to_grey
 
-from skdae import GaussianNoise, NLMeansFilter, PretrainedDenoiser
+from skdae import GaussianNoise, PretrainedDenoiser
 from skdae.datasets import fetch_images
 from skdae.metrics import peak_signal_noise_ratio
 
@@ -50,45 +49,6 @@ PUBLISHED = {
     "held out": {},
 }
 GREY = {"set12", "bsd68"}
-
-
-SECTION = """\
-## PretrainedDenoiser
-
-`PretrainedDenoiser` learns nothing from your images. These are the PSNR in dB of its networks for
-Gaussian noise of a σ of 15, 25 and 50 of 255, not clipped, seed 0. They see the level of the noise,
-as by default, or are told it. They were not trained on these images; the 20 photographs served to
-choose the network. *As published* are the numbers of the papers, whose networks are told the level
-and learned white noise alone. `make weights` trains the networks, and `make photographs` measures
-more.
-"""
-
-TITLES = {
-    "20 photographs": "20 photographs of BSDS500",
-    "11 colorful ones": "11 pictures of Yang et al. (2010)",
-}
-
-
-def section(rows):
-    """The part of the page of results on the networks: what the last stage of each has reached."""
-    last = {row["net"]: row for row in rows}
-    lines = [SECTION, "```{table}", ":class: stacked", ""]
-    lines.append("| images | denoiser | " + " | ".join(f"σ = {x}" for x in LEVELS) + " |")
-    lines.append("| --- | --- |" + " ---: |" * len(LEVELS))
-
-    def add(images, denoiser, values):
-        values = " | ".join(f"{value:.2f}" for value in values)
-        lines.append(f"| {images} | {denoiser} | {values} |")
-
-    for net, row in last.items():
-        for name, values in row["psnr"].items():
-            images = f"{TITLES.get(name, name)}, {'gray' if net == 'grey' else 'color'}"
-            for method, figures in PUBLISHED[name.lower()].items() if name == "Set12" else ():
-                add(images, f"{method}, as published", figures)
-            add(images, "PretrainedDenoiser", row["psnr, seen"][name])
-            add(images, "the same, told the level", values)
-    lines.append("```")
-    return "\n".join(lines) + "\n"
 
 
 def read_set(name):
@@ -136,37 +96,12 @@ def gaussian(names):
         line(f"{name}, estimated", [psnr(images, n, PretrainedDenoiser()) for n in noises])
 
 
-def speed(repeats):
-    """Seconds for one megapixel of colour, in turn, the fastest of several."""
-    image = np.tile(
-        split(read_folder(Path(os.environ["SKDAE_DATA"]) / "bsds400"), 20)[1][0], (4, 3, 1)
-    )
-    image = image[:1000, :1000]
-    noise = GaussianNoise(25 / 255, clip=None, random_state=0)
-    noisy = noise.fit_transform(image[None])
-    denoisers = [PretrainedDenoiser(noise=noise).fit(noisy), NLMeansFilter().fit(noisy)]
-    seconds = [[], []]
-    for _ in range(repeats):
-        for denoiser, times in zip(denoisers, seconds, strict=True):
-            start = time.perf_counter()
-            denoiser.predict(noisy)
-            times.append(time.perf_counter() - start)
-    net, nl_means = map(min, seconds)
-    print(
-        f"\n1000 x 1000 pixels in colour, seconds: pretrained {net:.2f}, NLMeansFilter "
-        f"{nl_means:.2f}, ratio {nl_means / net:.1f}"
-    )
-
-
 def main(arguments=None):
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", nargs="*", default=[*PUBLISHED], choices=PUBLISHED)
-    parser.add_argument("--repeats", type=int, default=3, help="of the timing; 0 leaves it out")
     options = parser.parse_args(arguments)
     gaussian(options.sets)
-    if options.repeats:
-        speed(options.repeats)
 
 
 if __name__ == "__main__":

@@ -80,80 +80,68 @@ def _parser():
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     parts = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-
-    def command(run, **texts):
-        part = parts.add_parser(run.__name__, description=run.__doc__, help=run.__doc__, **texts)
+    for run, options in ((denoise, _denoise), (train, _train), (noise, _noise), (info, _info)):
+        part = parts.add_parser(run.__name__, description=run.__doc__, help=run.__doc__)
         part.set_defaults(run=run)
-        return part
+        options(part, part.add_argument)
+    return parser
 
-    noise_help = (
-        "a standard deviation (values of 8-bit files are read as 0 to 1, so that 25 of 255 is "
-        "0.098; values of 16-bit files as 0 to 65535), or a noise model as in Python, such as "
-        "'PoissonGaussianNoise(gain=2.0, std=5.0)'"
-    )
-    part = command(denoise)
-    part.add_argument("inputs", nargs="+", metavar="IN", help="image files or folders")
+
+_NOISE = (
+    "a standard deviation (values of 8-bit files are read as 0 to 1, so that 25 of 255 is "
+    "0.098; values of 16-bit files as 0 to 65535), or a noise model as in Python, such as "
+    "'PoissonGaussianNoise(gain=2.0, std=5.0)'"
+)
+
+
+def _denoise(part, add):
+    _noise(part, add)
     place = part.add_mutually_exclusive_group(required=True)
     place.add_argument("-o", "--output", metavar="OUT", help="a file for one file, else a folder")
     place.add_argument("--in-place", action="store_true", help="write over the input")
     kind = part.add_mutually_exclusive_group()
     kind.add_argument("--model", metavar="FILE", help="a saved denoiser, in place of ours")
-    kind.add_argument("--noise", default="estimate", help=f"'estimate' (default), {noise_help}")
-    part.add_argument(
-        "--strength",
-        type=_strength,
-        metavar="S",
-        help="less than 1 leaves some grain, more than 1 smooths more, 0 changes nothing; 0.6,1.0 "
-        "is 0.6 for the luminance and 1.0 for the colors (default: 1.0)",
+    kind.add_argument("--noise", default="estimate", help=f"'estimate' (default), {_NOISE}")
+    text = (
+        "less than 1 leaves some grain, more than 1 smooths more, 0 changes nothing; 0.6,1.0 is "
+        "0.6 for the luminance and 1.0 for the colors (default: 1.0)"
     )
-    part.add_argument(
-        "--adapt",
-        type=_minutes,
-        metavar="MINUTES",
-        help="first, fine-tune our network on the files themselves for so many minutes",
+    add("--strength", type=_strength, metavar="S", help=text)
+    text = "first, fine-tune our network on the files themselves for so many minutes"
+    add("--adapt", type=_minutes, metavar="MINUTES", help=text)
+    add("--save", metavar="MODEL", help="where to keep the adapted network")
+    text = (
+        "the pages of a file are the slices of one volume: a --model that is a filter, or has "
+        "learned volumes, sees all three axes; our network denoises slice by slice"
     )
-    part.add_argument("--save", metavar="MODEL", help="where to keep the adapted network")
-    missing = {
-        "type": float,
-        "metavar": "VALUE",
-        "help": "what stands for missing pixels, such as -9999 (default: what a TIFF file says, "
-        "NaN, and what is transparent)",
-    }
-    part.add_argument("--missing-values", **missing)
-    part.add_argument(
-        "--volume",
-        action="store_true",
-        help="the pages of a file are the slices of one volume: a --model that is a filter, or has "
-        "learned volumes, sees all three axes; our network denoises slice by slice",
-    )
+    add("--volume", action="store_true", help=text)
 
-    part = command(train)
-    part.add_argument("folder", metavar="FOLDER", help="noisy images; clean ones with --noise")
-    part.add_argument("-o", "--output", metavar="MODEL", required=True, help="file to write")
+
+def _train(part, add):
+    add("folder", metavar="FOLDER", help="noisy images; clean ones with --noise")
+    add("-o", "--output", metavar="MODEL", required=True, help="file to write")
     kind = part.add_mutually_exclusive_group()
     kind.add_argument("--clean", metavar="FOLDER", help="clean images with the same names")
-    kind.add_argument("--noise", help=f"noise to add: {noise_help}; or a range '(0.05, 0.2)'")
-    kind.add_argument(
-        "--scratch", action="store_true", help="learn from the noisy images alone (Noise2Void)"
-    )
-    part.add_argument(
-        "--minutes",
-        type=_minutes,
-        default=_MINUTES,
-        help=f"how long to adapt our network to noisy images (default: {_MINUTES:g})",
-    )
-    part.add_argument(
-        "--steps", type=int, help=f"in place of minutes; of other networks, default: {_STEPS}"
-    )
-    part.add_argument("--seed", type=int, help="the same seed gives the same denoiser")
+    kind.add_argument("--noise", help=f"noise to add: {_NOISE}; or a range '(0.05, 0.2)'")
+    text = "learn from the noisy images alone (Noise2Void)"
+    kind.add_argument("--scratch", action="store_true", help=text)
+    text = f"how long to adapt our network to noisy images (default: {_MINUTES:g})"
+    add("--minutes", type=_minutes, default=_MINUTES, help=text)
+    add("--steps", type=int, help=f"in place of minutes; of other networks, default: {_STEPS}")
+    add("--seed", type=int, help="the same seed gives the same denoiser")
 
-    part = command(noise)
-    part.add_argument("inputs", nargs="+", metavar="IN", help="image files or folders")
-    part.add_argument("--missing-values", **missing)
 
-    part = command(info)
-    part.add_argument("model", metavar="MODEL", help="a file that skdae saved")
-    return parser
+def _noise(part, add):
+    add("inputs", nargs="+", metavar="IN", help="image files or folders")
+    text = (
+        "what stands for missing pixels, such as -9999 (default: what a TIFF file says, NaN, and "
+        "what is transparent)"
+    )
+    add("--missing-values", type=float, metavar="VALUE", help=text)
+
+
+def _info(part, add):
+    add("model", metavar="MODEL", help="a file that skdae saved")
 
 
 def _minutes(text):
@@ -218,6 +206,7 @@ def train(args):
     """
     from ._files.atomic import check_place
     from ._files.images import find_images
+    from .datasets import ImageFiles
     from .denoisers import AdaptedDenoiser, DenoisingAutoencoder, Noise2VoidDenoiser
 
     check_place(args.output)
@@ -227,7 +216,7 @@ def train(args):
             raise ValueError(f"--clean {args.clean}: there is no such folder.")
         clean = [Path(args.clean, path.name) for path in paths]
     _check_outputs([Path(args.output)], [*paths, *(clean or [])])
-    X, y = _images_of(paths), None
+    X, y = list(ImageFiles(paths)), None
     common = {"random_state": args.seed, "verbose": 1}
     if clean is None and args.noise is None and not args.scratch:
         denoiser = AdaptedDenoiser(minutes=args.minutes, max_steps=args.steps, **common)
@@ -242,8 +231,7 @@ def train(args):
         **common,
     }
     if clean is not None:
-        y = _images_of(clean)
-        _check_unit_of_pairs(X[0].dtype, y[0].dtype)
+        y = list(ImageFiles(clean))
         denoiser = DenoisingAutoencoder("unet", **options)
     elif args.noise is not None:
         added = _parsed_noise(args.noise)
@@ -663,16 +651,6 @@ def _check_unit(model, dtype):
         )
 
 
-def _check_unit_of_pairs(noisy, clean):
-    """Refuse 8 bits beside 16 bits, from which nothing is learned that denoises either."""
-    are_counts = noisy.kind in "iu" and clean.kind in "iu"
-    if are_counts and (noisy == "uint8") != (clean == "uint8"):
-        raise ValueError(
-            f"The noisy images have values of {noisy}, the clean ones of {clean}, whose units "
-            "differ; train on files of one kind."
-        )
-
-
 def _check_level(noise, dtype):
     """Refuse levels of 0 to 255 for 8 bits, which are read as 0 to 1, and of 0 to 1 for counts."""
     from .noise import GaussianNoise, PoissonGaussianNoise
@@ -718,20 +696,6 @@ def _parsed_noise(text):
     except TypeError as error:
         names = ", ".join(known[name]().get_params())
         raise ValueError(f"--noise {text!r}: {name} has the parameters {names}.") from error
-
-
-def _images_of(paths):
-    """Images to learn from, all in one unit."""
-    from .datasets import ImageFiles
-
-    images = list(ImageFiles(paths))
-    kinds = {image.dtype.name for image in images}
-    if len(kinds) > 1:
-        raise ValueError(
-            f"The images have values of {', '.join(sorted(kinds))}, whose units differ; train on "
-            "files of one kind."
-        )
-    return images
 
 
 def _each(paths, work, done=None):

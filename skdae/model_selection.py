@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
@@ -18,13 +17,12 @@ from .metrics.scorers import (
     SCORERS,
     _DenoisingScorer,
     attributes,
-    channel_axis_of,
     corrupted,
-    fitted_attribute,
     injectors,
     is_estimator,
     parts,
     seeded_noise,
+    unchanged,
 )
 from .metrics.unbiased import unbiased_scorer
 from .noise import BaseNoise
@@ -135,7 +133,7 @@ def compare(
         for name, denoiser in denoisers.items():
             is_own = clean is not None and _learns_from_clean(denoiser)
             fitted[name] = clone(denoiser).fit(*((clean, None) if is_own else (noisy, clean)))
-        fitted = {"noisy": _unchanged(fitted.values()), **fitted}
+        fitted = {"noisy": unchanged(fitted.values()), **fitted}
         clean, noisy = (_at(images, test) for images in (X_clean, X_noisy))
         for name, denoiser in fitted.items():
             scores = {metric: scorer(denoiser, noisy, clean) for metric, scorer in scoring.items()}
@@ -161,18 +159,6 @@ def _splits(X_noisy, X_clean, cv, groups):
             return [([0], [0])]
         cv = n
     return check_cv(cv).split(X_noisy, groups=groups)
-
-
-def _unchanged(denoisers):
-    """What denoises nothing, and knows the axes of the images as the first that knows them."""
-    known = (fitted_attribute(denoiser, "_geometry") for denoiser in denoisers)
-    geometry = next((found for found in known if found is not None), None)
-    return SimpleNamespace(
-        predict=lambda X: X,
-        channel_axis=channel_axis_of(next(iter(denoisers))),
-        image_shape_=geometry and geometry.image_shape,
-        channel_axis_=geometry and geometry.channel_axis,
-    )
 
 
 def _check_comparison(denoisers, scoring):

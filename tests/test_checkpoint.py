@@ -16,6 +16,7 @@ import torch
 from sklearn.base import clone
 from skorch.callbacks import Callback
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from skdae import (
     DenoisingAutoencoder,
@@ -28,7 +29,6 @@ from skdae import (
     save,
 )
 from skdae._files.arrays import read_arrays
-from skdae._training.callbacks import AverageWeights
 from skdae.architectures import Conv, Dense, DnCNN, UNet
 
 X = np.random.default_rng(0).random((40, 8, 8)).astype(np.float32)
@@ -82,6 +82,45 @@ def trained(denoiser):
     weights = [w.detach().numpy().tobytes() for w in denoiser.net_.weights()]
     rows = [{k: v for k, v in row.items() if k != "dur"} for row in denoiser.history_]
     return weights, rows
+
+
+class AverageWeights(Callback):
+    """Training ends with an exponential moving average of the weights after each step.
+
+    Parameters
+    ----------
+    decay : float, default=0.999
+        Weight in [0, 1) of the steps before, at each step.
+    """
+
+    def __init__(self, decay=0.999):
+        self.decay = decay
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        """Start from the weights there are; follow the optimizer."""
+        weights = [*net.module_.parameters()]
+        update = get_ema_multi_avg_fn(self.decay)
+        self.average_ = [w.detach().clone() for w in weights]
+        self.hook_ = net.optimizer_.register_step_post_hook(
+            lambda *_: update(self.average_, weights, None)
+        )
+
+    def on_train_end(self, net, X=None, y=None, **kwargs):
+        """Put the average in the place of the weights."""
+        self.hook_.remove()
+        for own, average in zip(net.module_.parameters(), self.average_, strict=True):
+            own.data.copy_(average)
+        # A hook cannot be pickled with the net.
+        del self.hook_, self.average_
+
+    def state_dict(self):
+        """What changes from step to step."""
+        return {"average": self.average_}
+
+    def load_state_dict(self, state):
+        """Take over what `state_dict` gave."""
+        for own, value in zip(self.average_, state["average"], strict=True):
+            own.copy_(value)
 
 
 class Stop(Callback):

@@ -67,16 +67,17 @@ def darkened(path):
     other = path.with_name(f"other{path.suffix}")
     other.write_bytes(before.replaced(halves))
     after = read_image(other)
+    n_colours = before.pages[0].shape[2] - len(before.alpha)
     for old, new, half, unit in zip(before.pages, after.pages, halves, units, strict=True):
         assert (new.shape, new.dtype) == (old.shape, old.dtype)
         # Alpha is as before, and so are the colours of what is transparent.
-        assert_array_equal(new[..., before.n_colours :], old[..., before.n_colours :])
-        visible = (old[..., before.n_colours :] != 0).all(axis=-1)
+        assert_array_equal(new[..., n_colours:], old[..., n_colours:])
+        visible = (old[..., n_colours:] != 0).all(axis=-1)
         assert_array_equal(new[~visible], old[~visible])
         values = half * unit
         if path.suffix != ".jpg":
             values = values if old.dtype.kind == "f" else np.rint(values)
-            colours = new[..., : before.n_colours].reshape(half.shape)
+            colours = new[..., :n_colours].reshape(half.shape)
             assert_array_equal(colours[visible], values[visible])
     return before, after, other
 

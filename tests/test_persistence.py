@@ -803,11 +803,11 @@ FORGED = {
     "unknown attribute": (put("state", "a_", value=1), r"\['a_'\] of DenoisingAutoencoder"),
     "unknown kind of value": (
         put("state", "n_iter_", value={"eval": "1"}),
-        "'eval'. is not a kind",
+        "damaged .*eval",
     ),
     "two kinds of value": (
         put("state", "n_iter_", value={"tuple": [], "dict": {}}),
-        "is not a kind",
+        "too many values",
     ),
     "unknown array": (put("state", "n_iter_", value={"array": "none"}), "'none'"),
     "array used twice": (put("state", "n_iter_", value={"array": WEIGHT}), "encoder.0.weight"),
@@ -826,28 +826,6 @@ FORGED = {
     "additional array": (lambda tree, arrays: arrays.update(a=X), "not hold exactly one"),
     "not an estimator": (lambda tree, arrays: arrays.clear() or [1], "not hold exactly one"),
 }
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("image_shape_", [8, 8]),
-        ("image_shape_", "ab"),
-        ("n_features_in_", 64.0),
-        ("n_features_in_", None),
-        ("_sklearn_output_config", {"dict": {"transform": "eval"}}),
-        ("precision_", "float64"),
-        ("noise_", 0.1),
-        ("_plan.flat", None),
-        ("_plan.latent_dim", "2"),
-        ("_plan.target_range", None),
-    ],
-)
-def test_attributes_of_another_type_are_refused(name, value, folder, fitted):
-    place = ("state", *name.split("."))
-    if name.startswith("_plan."):
-        place = (*PLAN, name.partition(".")[2])
-    refuses(forge(folder, fitted, put(*place, value=value)), "not |damaged")
 
 
 @pytest.mark.parametrize("name", ["encoder.1.running_var", "encoder.0.weight", "encoder.0.bias"])

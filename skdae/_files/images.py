@@ -189,11 +189,6 @@ class ImageFile:
     nodata: list[float | None] | None = None
 
     @property
-    def n_colours(self):
-        """How many of the samples are not alpha."""
-        return len(self._colours)
-
-    @property
     def _colours(self):
         return [i for i in range(self.pages[0].shape[2]) if i not in self.alpha]
 
@@ -220,7 +215,7 @@ class ImageFile:
         return self._plain(images)
 
     def _plain(self, images):
-        return [image[..., 0] if self.n_colours == 1 else image for image in images]
+        return [image[..., 0] if len(self._colours) == 1 else image for image in images]
 
     @property
     def _missing(self):

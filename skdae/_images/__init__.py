@@ -56,6 +56,7 @@ from .missing import (
     without_gaps,
 )
 from .stores import (
+    check_chunks,
     check_stores,
     is_dask,
     stores_of,

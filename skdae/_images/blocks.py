@@ -6,12 +6,12 @@ from itertools import product
 
 import numpy as np
 from sklearn.utils import get_tags
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_n_features, check_is_fitted
 
 from .arrays import float_dtype, refuse_groups
 from .geometry import check_kept_shape, geometry_of
 from .missing import Gaps, gaps_in, without_gaps
-from .stores import check_stores, share_pixels, stores_of
+from .stores import check_chunks, check_stores, share_pixels, stores_of
 from .values import part_of_images, value_range
 
 # Default block size, as the side by the number of axes, and in values; a network of ten channels
@@ -98,44 +98,34 @@ def check_tile(tile, stride, radius):
         )
 
 
-# What comes out
+# What is made of a block
 
 
 def output_of(estimator, X):
     """Shape and dtype of what an estimator makes of an array, which is not looked at."""
+    check_is_fitted(estimator)
     shape, kept = tuple(X.shape), get_tags(estimator).transformer_tags.preserves_dtype
     if not 2 <= len(shape) <= 5:
         geometry_of(X)
-    if any(math.isnan(n) for n in shape):
-        raise ValueError(
-            f"X has chunks of unknown size, and so the shape {shape}; call "
-            "X.compute_chunk_sizes() first."
-        )
-    if len(shape) == 2 and shape[1] != estimator.n_features_in_:
-        raise ValueError(
-            f"X has {shape[1]} features, but {type(estimator).__name__} is expecting "
-            f"{estimator.n_features_in_} features as input. If X is one image, pass X[None]."
-        )
+    check_chunks(X)
+    if len(shape) == 2:
+        _check_n_features(estimator, X, reset=False)
     if hasattr(estimator, "_check_shape"):
         estimator._check_shape(shape)
     dtype = np.dtype(X.dtype)
-    dtype = np.float32 if not kept or dtype == np.uint8 else float_dtype(dtype)
-    return shape, np.dtype(dtype)
+    return shape, np.dtype(float_dtype(dtype) if kept and dtype != np.uint8 else np.float32)
 
 
-def field_of(estimator, shape):
-    """Stride and radius of blocks of images, or None where an image has to be whole."""
-    return None if len(shape) == 2 else getattr(estimator, "receptive_field_", None)
-
-
-def axes_of(estimator, shape):
-    """The axes of a batch along which its samples are cut."""
+def axes_to_cut(estimator, shape):
+    """The axes along which parts of samples are denoised; none where these have to be whole."""
+    if len(shape) == 2 or getattr(estimator, "receptive_field_", None) is None:
+        return ()
     geometry = getattr(estimator, "_geometry", None)
     rank = min(len(shape) - 1, 2) if geometry is None else geometry.rank
     return range(1, rank + 1)
 
 
-def run(block, estimator, method, start, **params):
+def run(block, estimator, method, start, axes, params=None):
     """Apply a method to a block; errors name its position.
 
     Parameters
@@ -145,26 +135,48 @@ def run(block, estimator, method, start, **params):
     method : str
     start : sequence of int
         Where the block begins in the whole array.
-    **params : dict
+    axes : sequence of int
+        Those along which it is a part of samples.
+    params : dict or None, default=None
         Further keyword arguments of the method.
     """
+    # A part may be as narrow as a pixel has channels.
+    is_narrow = axes and block.ndim == 3 and getattr(estimator, "channel_axis", "auto") == "auto"
+    given = block[..., None] if is_narrow else block
     try:
         with part_of_images():
-            result = np.asanyarray(getattr(estimator, method)(block, **params))
-        check_kept_shape(estimator, block, result)
+            result = np.asanyarray(getattr(estimator, method)(given, **(params or {})))
+        check_kept_shape(estimator, given, result)
     except ValueError as error:
         # Of what takes missing values, infinite ones alone.
         takes_gaps = hasattr(estimator, "missing_values")
         bad = np.argwhere(np.isinf(block) if takes_gaps else ~np.isfinite(block))
         if len(bad):
-            index = [int(first + i) for first, i in zip(start, bad[0], strict=False)]
+            index = [int(first + i) for first, i in zip(start, bad[0], strict=True)]
             raise ValueError(
                 f"X{index} is not finite; pass images without "
                 f"{'infinity' if takes_gaps else 'NaN and infinity'}."
             ) from None
-        where = ", ".join(f"{i}:{i + n}" for i, n in zip(start, block.shape, strict=False))
+        where = ", ".join(f"{i}:{i + n}" for i, n in zip(start, block.shape, strict=True))
         raise ValueError(f"X[{where}]: {error}") from error
-    return result
+    return result.reshape(block.shape)
+
+
+def _reach(estimator, axes):
+    """How far off, along an axis, values lie that fill what pixels of a block see."""
+    # The nearest value is not further from a gap than the pixel that sees it; its mirror is twice.
+    return 1 + math.ceil(2 * estimator.receptive_field_[1] * len(axes) ** 0.5)
+
+
+def _filled(block, estimator):
+    """A block whose missing values are filled."""
+    return without_gaps(estimator, block)[0]
+
+
+def _put_back(block, result, missing_values):
+    """What was made of a filled block, with the missing values as they were."""
+    gaps = gaps_in(block, missing_values)
+    return result if gaps is None else Gaps(block, gaps).put_back(result)
 
 
 # Dask
@@ -192,35 +204,32 @@ def lazily(estimator, method, X, params):
     import dask
     import dask.array as da
 
-    check_is_fitted(estimator)
     shape, dtype = output_of(estimator, X)
-    field = field_of(estimator, shape)
+    axes = axes_to_cut(estimator, shape)
     chunks = dict.fromkeys(range(1, X.ndim), -1)
-    depth = {}
-    if field is not None:
-        axes = axes_of(estimator, shape)
-        depth = dict.fromkeys(axes, overlap(*field))
-        chunks |= {i: _whole_strides(X.chunks[i], *field) for i in axes}
-    X = given = X.rechunk(chunks)
-    if field is not None and (may_miss := _may_miss(estimator, X)):
-        X = _filled_lazily(estimator, X, field)
-    starts = [np.cumsum([0, *sizes]).tolist() for sizes in X.chunks]
-    options = {
-        "dtype": dtype,
-        "meta": np.empty((0,) * X.ndim, dtype),
-        # A fit that comes later does not change it; it travels to each worker once.
-        "estimator": dask.delayed(copy.copy(estimator), traverse=False),
-        "stores": dask.delayed(stores_of(X), traverse=False),
-        "method": method,
-        "starts": starts,
-        "overlaps": depth,
-        "as_type": dtype,
-        "params": params,
-    }
-    if field is None:
-        return da.map_blocks(_run_chunk, X, chunks=X.chunks, is_whole=True, **options)
+    chunks |= {axis: _whole_strides(X.chunks[axis], *estimator.receptive_field_) for axis in axes}
+    given = X = X.rechunk(chunks)
+    depth = {axis: overlap(*estimator.receptive_field_) for axis in axes}
+    # A fit that comes later does not change it; it travels to each worker once.
+    fitted = dask.delayed(copy.copy(estimator), traverse=False)
+    options = {"boundary": "none", "meta": np.empty((0,) * X.ndim, dtype)}
+    if may_miss := bool(axes) and _may_miss(estimator, X):
+        reach = {axis: _reach(estimator, axes) for axis in axes}
+        # In smaller chunks, as they were, where filling needs to see more.
+        X = da.map_overlap(_filled, X, estimator=fitted, depth=reach, dtype=X.dtype, **options)
+        X = X.rechunk(chunks)
     result = da.map_overlap(
-        _run_chunk, X, depth=depth, boundary="none", allow_rechunk=False, **options
+        _run_chunk,
+        X,
+        fitted=fitted,
+        stores=dask.delayed(stores_of(X), traverse=False),
+        how=(method, axes, params, dtype),
+        starts=[np.cumsum([0, *sizes]).tolist() for sizes in X.chunks],
+        overlaps=depth,
+        depth=depth,
+        allow_rechunk=False,
+        dtype=dtype,
+        **options,
     )
     if not may_miss:
         return result
@@ -230,73 +239,18 @@ def lazily(estimator, method, X, params):
 
 def _may_miss(estimator, X):
     """Whether a lazy array may hold missing values that an estimator takes."""
-    if not hasattr(estimator, "missing_values"):
-        return False
-    is_masked = np.ma.isMaskedArray(X._meta)
-    return X.dtype.kind == "f" or is_masked or not math.isnan(estimator.missing_values)
+    has_nan = X.dtype.kind == "f" or np.ma.isMaskedArray(X._meta)
+    return has_nan or not math.isnan(estimator.missing_values)
 
 
-def _filled_lazily(estimator, X, field):
-    """A dask array whose missing values are filled, before blocks of it overlap."""
-    import dask
-    import dask.array as da
-
-    reach = _reach(estimator, X.shape, field)
-    return da.map_overlap(
-        _filled,
-        X,
-        depth=dict.fromkeys(axes_of(estimator, X.shape), reach),
-        boundary="none",
-        dtype=X.dtype,
-        meta=np.empty((0,) * X.ndim, X.dtype),
-        estimator=dask.delayed(copy.copy(estimator), traverse=False),
-    ).rechunk(X.chunks)
-
-
-def _reach(estimator, shape, field):
-    """How far off, along an axis, values lie that fill what pixels of a block see."""
-    # The nearest value is not further from a gap than the pixel that sees it; its mirror is twice.
-    return 1 + math.ceil(2 * field[1] * len(axes_of(estimator, shape)) ** 0.5)
-
-
-def _filled(block, estimator):
-    """A block whose missing values are filled."""
-    return without_gaps(estimator, block)[0]
-
-
-def _put_back(block, result, missing_values):
-    """What was made of a filled block, with the missing values as they were."""
-    gaps = gaps_in(block, missing_values)
-    return result if gaps is None else Gaps(block, gaps).put_back(result)
-
-
-def _run_chunk(
-    block,
-    estimator,
-    stores,
-    method,
-    starts,
-    overlaps,
-    as_type,
-    params,
-    is_whole=False,
-    block_id=None,
-):
+def _run_chunk(block, fitted, stores, how, starts, overlaps, block_id):
     """What a method makes of a chunk, of whole images or of parts."""
     check_stores("X", stores)
+    method, axes, params, dtype = how
     # The first of an axis has no overlap before it.
     before = [overlaps.get(axis, 0) if i else 0 for axis, i in enumerate(block_id)]
     start = [row[i] - n for row, i, n in zip(starts, block_id, before, strict=True)]
-    apply = run if is_whole else run_part
-    result = apply(block, estimator, method, start, **params)
-    return result.astype(as_type, copy=False)
-
-
-def run_part(block, estimator, method, start, **params):
-    """What a method makes of parts of images; a part may be as narrow as a pixel has channels."""
-    is_narrow = block.ndim == 3 and getattr(estimator, "channel_axis", "auto") == "auto"
-    given = block[..., None] if is_narrow else block
-    return run(given, estimator, method, start, **params).reshape(block.shape)
+    return run(block, fitted, method, start, axes, params).astype(dtype, copy=False)
 
 
 def _whole_strides(sizes, stride, radius):
@@ -304,14 +258,13 @@ def _whole_strides(sizes, stride, radius):
     length, margin = sum(sizes), overlap(stride, radius)
     if all(n % stride == 0 and n >= margin for n in sizes[:-1]) and sizes[-1] >= margin:
         return sizes
-    n_chunks = max(1, length // max(*sizes, margin, 1))
-    while True:
+    for n_chunks in range(max(1, length // max(*sizes, margin, 1)), 0, -1):
         # Of one size, as zarr has it, but for the last, which lends its neighbor the overlap, too.
         size = -(-length // (n_chunks * stride)) * stride
         rest = length - (n_chunks - 1) * size
-        if n_chunks == 1 or rest >= max(margin, 1):
-            return (size,) * (n_chunks - 1) + (rest,)
-        n_chunks -= 1
+        if rest >= max(margin, 1):
+            break
+    return (size,) * (n_chunks - 1) + (rest,)
 
 
 # Block by block
@@ -321,25 +274,14 @@ def predict_blocks(estimator, source, target, tile_size, verbose):
     """Denoise an array block by block into another one; see `BaseDenoiser.predict_to`."""
     from tqdm.auto import tqdm
 
-    check_is_fitted(estimator)
-    for name, array in (("source", source), ("target", target)):
-        refuse_groups(array, name)
-        if not all(hasattr(array, attribute) for attribute in ("shape", "dtype", "__getitem__")):
-            raise TypeError(
-                f"{name} must be an array with shape, dtype and slices, such as a zarr array or a "
-                f"numpy.memmap, not {type(array).__name__}."
-            )
-    shape, dtype = output_of(estimator, source)
-    _check_target(source, target, shape, dtype)
-    field = field_of(estimator, shape)
-    n_written, places = 0, _places(estimator, source, target, field, tile_size)
-    stores = stores_of(source)
+    shape, dtype = _checked_output(estimator, source, target)
+    axes = axes_to_cut(estimator, shape)
+    places = _places(estimator, axes, source, target, tile_size)
+    n_written, stores = 0, stores_of(source)
     try:
         for place in tqdm(places, unit="block", disable=not verbose):
             start, stop, *_ = zip(*place, strict=True)
-            block = np.asanyarray(source[tuple(map(slice, start, stop))])
-            check_stores("source", stores)
-            result = _predicted(estimator, source, block, field, start)
+            result = _predicted(estimator, source, start, stop, axes, stores)
             inner = tuple(slice(first - start, last - start) for start, _, first, last in place)
             outer = tuple(slice(first, last) for *_, first, last in place)
             target[outer] = _stored(result[inner], np.dtype(target.dtype))
@@ -351,27 +293,16 @@ def predict_blocks(estimator, source, target, tile_size, verbose):
     return target
 
 
-def _predicted(estimator, source, block, field, start):
-    """What `predict` makes of a block of an array."""
-    if field is None:
-        return run(block, estimator, "predict", start)
-    gaps = gaps_in(block, estimator.missing_values)
-    if gaps is None:
-        return run_part(block, estimator, "predict", start)
-    # More of the array tells what fills them.
-    reach = [0] * block.ndim
-    for axis in axes_of(estimator, source.shape):
-        reach[axis] = _reach(estimator, source.shape, field)
-    first = [max(0, i - n) for i, n in zip(start, reach, strict=True)]
-    last = [i + n + k for i, n, k in zip(start, block.shape, reach, strict=True)]
-    wide = _filled(np.asanyarray(source[tuple(map(slice, first, last))]), estimator)
-    inner = (slice(i - k, i - k + n) for i, k, n in zip(start, first, block.shape, strict=True))
-    result = run_part(wide[tuple(inner)], estimator, "predict", start)
-    return Gaps(block, gaps).put_back(result)
-
-
-def _check_target(source, target, shape, dtype):
-    """Refuse a target that cannot hold the result."""
+def _checked_output(estimator, source, target):
+    """Shape and dtype of the result, which the target has to hold."""
+    for name, array in (("source", source), ("target", target)):
+        refuse_groups(array, name)
+        if not all(hasattr(array, attribute) for attribute in ("shape", "dtype", "__getitem__")):
+            raise TypeError(
+                f"{name} must be an array with shape, dtype and slices, such as a zarr array or a "
+                f"numpy.memmap, not {type(array).__name__}."
+            )
+    shape, dtype = output_of(estimator, source)
     if tuple(target.shape) != shape:
         raise ValueError(
             f"target has shape {tuple(target.shape)}, but the result has shape {shape}; pass an "
@@ -390,31 +321,47 @@ def _check_target(source, target, shape, dtype):
             "target is source itself, or overlaps it in memory or on the disk, whose pixels the "
             "blocks beside still need; pass another array."
         )
+    return shape, dtype
 
 
-def _places(estimator, source, target, field, tile_size):
+def _predicted(estimator, source, start, stop, axes, stores):
+    """What `predict` makes of a block of an array."""
+    block = _read(source, start, stop)
+    check_stores("source", stores)
+    gaps = gaps_in(block, estimator.missing_values) if axes else None
+    if gaps is None:
+        return run(block, estimator, "predict", start, axes)
+    # More of the array tells what fills them.
+    reach = [_reach(estimator, axes) if axis in axes else 0 for axis in range(block.ndim)]
+    first = [max(0, i - n) for i, n in zip(start, reach, strict=True)]
+    wide = _filled(_read(source, first, np.add(stop, reach)), estimator)
+    part = _read(wide, np.subtract(start, first), np.subtract(stop, first))
+    return Gaps(block, gaps).put_back(run(part, estimator, "predict", start, axes))
+
+
+def _read(array, start, stop):
+    """A part of an array, from one corner to the other."""
+    return np.asanyarray(array[tuple(map(slice, start, stop))])
+
+
+def _places(estimator, axes, source, target, tile_size):
     """Along each axis, start and stop of a block, and of its part of the output; all blocks."""
-    n_samples, *sides = source.shape
-    axes = [[(0, n, 0, n)] for n in sides]
-    if field is not None:
-        margins = 2 * overlap(*field)
-        cut = axes_of(estimator, source.shape)
-        for axis in cut:
-            length = source.shape[axis]
-            tile = length if tile_size is None else tile_size
-            if tile == "auto":
-                step = (
-                    max(_SIDES[len(cut)] - margins, margins // 2, field[0]) // field[0] * field[0]
-                )
-                chunk = (getattr(target, "chunks", None) or (1,) * 5)[axis]
-                if isinstance(chunk, int) and chunk % field[0] == 0 and chunk <= 2 * step:
-                    # Chunks that are written once.
-                    step = max(1, step // chunk) * chunk
-                tile = step + margins
-            axes[axis - 1] = tiles(length, tile, *field)
-    n_values = math.prod(max(stop - start for start, stop, *_ in axis) for axis in axes)
-    n_images = max(1, _VALUES // n_values)
-    return list(product(tiles(n_samples, n_images, 1, 0), *axes))
+    place = [[(0, n, 0, n)] for n in source.shape]
+    for axis in axes:
+        length, (stride, radius) = source.shape[axis], estimator.receptive_field_
+        tile = length if tile_size is None else tile_size
+        if tile == "auto":
+            margins = 2 * overlap(stride, radius)
+            step = max(_SIDES[len(axes)] - margins, margins // 2, stride) // stride * stride
+            chunk = (getattr(target, "chunks", None) or (1,) * 5)[axis]
+            if isinstance(chunk, int) and chunk % stride == 0 and chunk <= 2 * step:
+                # Chunks that are written once.
+                step = max(1, step // chunk) * chunk
+            tile = step + margins
+        place[axis] = tiles(length, tile, stride, radius)
+    n_values = math.prod(max(stop - start for start, stop, *_ in parts) for parts in place[1:])
+    place[0] = tiles(source.shape[0], max(1, _VALUES // n_values), 1, 0)
+    return list(product(*place))
 
 
 def _stored(values, dtype):

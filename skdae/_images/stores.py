@@ -1,6 +1,7 @@
 """Where the pixels of arrays lie: stores on a disk that may vanish, files, memory."""
 
 import io
+import math
 import os
 import sys
 from contextlib import suppress
@@ -12,6 +13,15 @@ def is_dask(X):
     """Whether `X` is a dask array; where one is, dask has been imported."""
     dask_array = sys.modules.get("dask.array")
     return isinstance(X, getattr(dask_array, "Array", ()))
+
+
+def check_chunks(X):
+    """Refuse a dask array that does not know its shape."""
+    if any(math.isnan(n) for n in X.shape):
+        raise ValueError(
+            f"An array has shape {X.shape}: the sizes of its chunks are unknown. Call "
+            "its compute_chunk_sizes() first."
+        )
 
 
 def stores_of(X):

@@ -1,8 +1,7 @@
-"""skdae's own skorch callbacks: early stopping, averaged weights, and what `verbose` shows."""
+"""skdae's own skorch callbacks: early stopping, and what `verbose` shows."""
 
 import torch
 from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, PrintLog
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from .progress import progress_bar
 
@@ -17,43 +16,6 @@ class StopEarly(EarlyStopping):
     def load_state_dict(self, state):
         """Take over what `state_dict` gave."""
         vars(self).update(state)
-
-
-class AverageWeights(Callback):
-    """Training ends with an exponential moving average of the weights after each step.
-
-    Parameters
-    ----------
-    decay : float, default=0.999
-        Weight in [0, 1) of the steps before, at each step.
-    """
-
-    def __init__(self, decay=0.999):
-        self.decay = decay
-
-    def on_train_begin(self, net, X=None, y=None, **kwargs):
-        """Start from the weights there are; follow the optimizer."""
-        weights = [*net.module_.parameters()]
-        update = get_ema_multi_avg_fn(self.decay)
-        self.average_ = [w.detach().clone() for w in weights]
-        self.hook_ = net.optimizer_.register_step_post_hook(
-            lambda *_: update(self.average_, weights, None)
-        )
-
-    def on_train_end(self, net, X=None, y=None, **kwargs):
-        """Put the average in the place of the weights."""
-        self.hook_.remove()
-        copy_tensors(self.average_, net.module_.parameters())
-        # A hook cannot be pickled with the net.
-        del self.hook_, self.average_
-
-    def state_dict(self):
-        """What changes from step to step."""
-        return {"average": self.average_}
-
-    def load_state_dict(self, state):
-        """Take over what `state_dict` gave."""
-        copy_tensors(state["average"], self.average_)
 
 
 class ProgressBar(Callback):

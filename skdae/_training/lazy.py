@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from .._images import (
     as_array,
+    check_chunks,
     check_stores,
     is_listed,
     refuse_mixed_units,
@@ -83,7 +84,7 @@ def _is_lazy_array(X):
 def _n_bytes(X):
     """Bytes that images take as tensors."""
     if hasattr(X, "shape"):
-        _check_chunks(X)
+        check_chunks(X)
         return math.prod(X.shape) * _itemsize(X.dtype)
     if not len(X):
         return 0
@@ -95,14 +96,6 @@ def _n_bytes(X):
 def _itemsize(dtype):
     """Bytes of a value in the tensors of a fit."""
     return 1 if dtype == np.uint8 else 4
-
-
-def _check_chunks(X):
-    if any(math.isnan(n) for n in X.shape):
-        raise ValueError(
-            f"An array has shape {X.shape}: the sizes of its chunks are unknown. Call "
-            "its compute_chunk_sizes() first."
-        )
 
 
 def _in_memory(name, images):

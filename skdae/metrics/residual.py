@@ -259,15 +259,16 @@ def residual_report(
     return report
 
 
-def check_noise_model(noise):
+def check_noise_model(noise, name="residual_report", also=()):
     """The injector that a parameter `noise` stands for, or None where it is to be estimated."""
     kinds = [StrOptions({"estimate"}), Interval(Real, 0, MAX_LEVEL, closed="neither"), BaseNoise]
-    check_parameters("residual_report", {"noise": kinds}, noise=noise)
+    check_parameters(name, {"noise": kinds}, noise=noise)
     if isinstance(noise, str):
         return None
     noise = GaussianNoise(std=float(noise)) if isinstance(noise, Real) else noise
-    # Refuses what has no known variance.
-    as_camera(noise)
+    if not isinstance(noise, also):
+        # Refuses what has no known variance.
+        as_camera(noise)
     return noise
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from inspect import isclass
 from numbers import Integral
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -285,6 +286,18 @@ def _parameter_of(estimator, name, default):
         return getattr(estimator, name)
     inner = parts(estimator)
     return _parameter_of(inner[-1], name, default) if inner else default
+
+
+def unchanged(denoisers):
+    """What denoises nothing, and knows the axes of the images as the first that knows them."""
+    known = (d for d in denoisers if fitted_attribute(d, "image_shape_") is not None)
+    knows = next(known, None)
+    return SimpleNamespace(
+        predict=lambda X: X,
+        channel_axis=channel_axis_of(next(iter(denoisers), None)),
+        image_shape_=fitted_attribute(knows, "image_shape_"),
+        channel_axis_=fitted_attribute(knows, "channel_axis_"),
+    )
 
 
 def images_and_predict(estimator, X, image_shape):

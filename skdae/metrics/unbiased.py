@@ -1,23 +1,15 @@
 """Stein's unbiased estimate of the error: a score without clean images that is fair to all."""
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.ndimage import gaussian_filter
-from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._checks import check_parameters
-from .._images import (
-    MAX_LEVEL,
-    image_by_image,
-    mean_score,
-    warn_user,
-)
-from ..noise import BaseNoise, GaussianNoise, SpeckleNoise
-from ..noise.anscombe import as_camera
+from .._images import image_by_image, mean_score, warn_user
+from ..noise import BaseNoise, SpeckleNoise
 from ..noise.estimate import choose_noise, is_correlated
+from .residual import check_noise_model
 from .scorers import images_and_predict
 
 # How much noise is added and taken away to see what is left of it, in standard deviations: enough
@@ -138,14 +130,9 @@ class UnbiasedScorer:
         noise: str | float | BaseNoise = "estimate",
         image_shape: tuple[int, ...] | None = None,
     ) -> None:
-        level = Interval(Real, 0, MAX_LEVEL, closed="neither")
-        kinds = [StrOptions({"estimate"}), level, BaseNoise]
-        check_parameters("UnbiasedScorer", {"noise": kinds}, noise=noise)
+        check_noise_model(noise, "UnbiasedScorer", SpeckleNoise)
         self.noise = noise
         self.image_shape: tuple[int, ...] | None = image_shape
-        if not isinstance(noise, str | Real | SpeckleNoise):
-            # Refuses what has no known variance.
-            as_camera(noise)
 
     @image_by_image(mean_score, targets=None)
     def __call__(self, estimator: Any, X: ArrayLike, y: Any = None) -> float:
@@ -184,15 +171,12 @@ class UnbiasedScorer:
 
     def _stds(self, images):
         """Standard deviation of the noise of each value."""
-        if isinstance(self.noise, str):
-            by_itself = np.prod(images.shape[1:-1]) >= _LEAST
-            some = [images[i, None] for i in range(len(images))] if by_itself else [images]
-            found = [_found_noise(part) for part in some]
-        else:
-            known = GaussianNoise(float(self.noise)) if isinstance(self.noise, Real) else self.noise
-            some, found = [images], [known]
-        pairs = zip(found, some, strict=True)
-        return np.concatenate([_stds_of(noise, part) for noise, part in pairs])
+        known = check_noise_model(self.noise, also=SpeckleNoise)
+        if known is not None:
+            return _stds_of(known, images)
+        by_itself = np.prod(images.shape[1:-1]) >= _LEAST
+        some = [images[i, None] for i in range(len(images))] if by_itself else [images]
+        return np.concatenate([_stds_of(_found_noise(part), part) for part in some])
 
     def __repr__(self) -> str:
         shape = "" if self.image_shape is None else f", image_shape={self.image_shape}"

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from .._images import check_any_images, shapes_of
+from .._images import check_any_images
+from ..metrics.full_reference import check_data_range
 from ..metrics.scorers import (
-    channel_axis_of,
+    _DenoisingScorer,
     corrupted,
-    fitted_image_shape,
     resolve_metric,
     seeded_noise,
+    unchanged,
 )
 from ..noise import BaseNoise, estimate_noise
 from ..noise.anscombe import as_camera
@@ -141,7 +142,10 @@ class NoiseLevelDisplay:
             `data_range`.
         """
         estimators = estimator if isinstance(estimator, Mapping) else {"denoised": estimator}
-        function, options = resolve_metric(metric, data_range).function, {}
+        score = _DenoisingScorer(metric, None, data_range)
+        known = resolve_metric(metric)
+        if known.ranged:
+            check_data_range(data_range, check_any_images(X_clean, "X_clean"))
         denoisers = {
             name: split_injectors(getattr(member, "best_estimator_", member))[1]
             for name, member in estimators.items()
@@ -151,19 +155,10 @@ class NoiseLevelDisplay:
             level: corrupted(X_clean, clone(noise).set_params(**{param_name: level}))
             for level in np.asarray(levels).tolist()
         }
-        axis = channel_axis_of(next(iter(denoisers.values()), None))
-        if isinstance(metric, str):
-            options["channel_axis"] = axis
-        shapes = shapes_of(check_any_images(X_clean, "X_clean", axis))
-        if resolve_metric(metric).spatial and isinstance(shapes, tuple) and len(shapes) == 2:
-            known = [fitted_image_shape(d, shapes[1]) for d in denoisers.values()]
-            options["image_shape"] = next((shape for shape in known if shape), None)
         values = {
-            name: [function(X_clean, d.predict(X), **options) for X in noisy_images.values()]
-            for name, d in denoisers.items()
+            name: [known.sign * score(each, X, X_clean) for X in noisy_images.values()]
+            for name, each in {"noisy": unchanged(denoisers.values()), **denoisers}.items()
         }
-        noisy = [function(X_clean, X, **options) for X in noisy_images.values()]
-        values = {"noisy": noisy, **values}
         level_name = f"{param_name} of {type(noise).__name__}"
         return cls(list(noisy_images), values, level_name=level_name, metric=metric).plot(ax=ax)
 
