@@ -137,7 +137,7 @@ def gaussian(names):
 
 
 def speed(repeats):
-    """Seconds for one megapixel of colour, in turn, the fastest of several."""
+    """Seconds for one megapixel of color, in turn, the fastest of several."""
     image = np.tile(
         split(read_folder(Path(os.environ["SKDAE_DATA"]) / "bsds400"), 20)[1][0], (4, 3, 1)
     )
@@ -153,7 +153,7 @@ def speed(repeats):
             times.append(time.perf_counter() - start)
     net, nl_means = map(min, seconds)
     print(
-        f"\n1000 x 1000 pixels in colour, seconds: pretrained {net:.2f}, NLMeansFilter "
+        f"\n1000 x 1000 pixels in color, seconds: pretrained {net:.2f}, NLMeansFilter "
         f"{nl_means:.2f}, ratio {nl_means / net:.1f}"
     )
 

@@ -488,3 +488,44 @@ def test_the_course_lists_every_lesson():
     index = (ROOT / "examples" / "course" / "index.rst").read_text()
     assert re.findall(r"^    (plot_\w+)$", index, re.M) == [lesson.stem for lesson in LESSONS]
     assert [int(lesson.stem.split("_")[1]) for lesson in LESSONS] == list(range(1, 10))
+
+
+# English
+
+
+PROSE = [
+    *(ROOT / x for x in ("README.md", "CHANGES.md", "CONTRIBUTING.md", "SECURITY.md")),
+    *(ROOT / x for x in ("benchmarks/NOTES.md", "benchmarks/README.md", "skdae/weights/README.md")),
+    *(*DOCS.glob("*.md"), *(DOCS / page for page in PAGES)),
+    *sorted((ROOT / "examples").rglob("*.[prt][ysx]*")),
+]
+# As scikit-learn's guide, and with its words: a noise model is not called an injector.
+BRITISH = re.compile(
+    r"\b\w*(colour|favour|flavour|neighbour|behaviour|labour|honour|catalogue|artefact|licence|learnt"
+    r"|grey|centre|modell|labell|cancelled|judgement|defence|whilst|injector|analyse"
+    r"|(general|normal|standard|optim|initial|summar|visual|recogn|organ|minim|maxim|random"
+    r"|regular|serial|util|emphas|character|discret|penal|real)is(e|ing|ation))\w*",
+    re.IGNORECASE,
+)
+# Names of code and files, and keys in quotes.
+NAMES = re.compile(
+    r"``[^`]*``|`[^`]*`|\"[^\"\n]*\"|'[\w-]+'|[\w-]*[_/.][\w/.-]+|^\| (colour|grey) \|", re.M
+)
+
+
+def british(text):
+    """British words of a text, but for names."""
+    return [found[0] for found in BRITISH.finditer(NAMES.sub("", text))]
+
+
+@pytest.mark.parametrize("page", PROSE, ids=lambda page: page.name)
+def test_pages_are_in_american_english(page):
+    assert british(page.read_text(encoding="utf-8")) == []
+
+
+def test_docstrings_and_messages_are_in_american_english():
+    for path in sorted((ROOT / "skdae").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            # A string without a space is a name.
+            if isinstance(node, ast.Constant) and " " in str(node.value):
+                assert british(str(node.value)) == [], f"{path.name}:{node.lineno}"

@@ -18,7 +18,7 @@ class ImageDataset(Dataset):
         May be `images` itself.
     to_net : callable
         From a batch of images and their targets to what enters the net and what it is to give.
-    noise : injector or None
+    noise : noise model or None
         Fitted; corrupts each batch before it enters the net.
     pretext : callable or None
         From a batch and random numbers to another input and target, made of the input.
@@ -124,7 +124,7 @@ class ImageDataset(Dataset):
     def _batches(rows, batch_size):
         """Rows in batches."""
         batches = list(rows.split(batch_size))
-        # Batch norm cannot normalise one image: a last batch of one joins the batch before it.
+        # Batch norm cannot normalize one image: a last batch of one joins the batch before it.
         if len(batches) > 1 and len(batches[-1]) == 1:
             batches[-2:] = [torch.cat(batches[-2:])]
         return batches
