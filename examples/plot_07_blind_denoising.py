@@ -4,10 +4,9 @@ Blind denoising
 
 Does a network need to know how strong the noise is?
 
-A network that was trained for one noise level is best at that level and worse elsewhere. A
-network trained on
-a range of levels handles them all without being told the level. ``std=(low, high)`` draws a level
-for each image.
+A network that was trained for one noise level is best at that level and worse elsewhere. A network
+trained on a range of levels handles them all without being told the level. ``std=(low, high)``
+draws a level for each image.
 """
 
 import matplotlib.pyplot as plt
