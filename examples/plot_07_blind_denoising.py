@@ -30,7 +30,7 @@ for name, std in {
     "trained from 0 to 0.6": (0.0, 0.6),
 }.items():
     noise = GaussianNoise(std=std)
-    dae = DenoisingAutoencoder("dense", noise=noise, max_epochs=60, batch_size=32, random_state=0)
+    dae = DenoisingAutoencoder("dense", noise=noise, max_epochs=40, batch_size=32, random_state=0)
     denoisers[name] = dae.fit(X_train)
 
 # %%
