@@ -30,7 +30,7 @@ SIDE = 288
 
 
 def load_pictures(seed):
-    """Pictures of `uint8`, in colour, by where they come from."""
+    """Pictures of `uint8`, in color, by where they come from."""
     folder = Path(os.environ["SKDAE_DATA"])
     photographs = split(read_folder(folder / "bsds400"), 20)[0]
     pictures = {
@@ -69,7 +69,7 @@ def split(images, n_held_out):
 
 
 def shrunk(image):
-    """At half the size, so that JPEG's coarse colour is fine again."""
+    """At half the size, so that JPEG's coarse color is fine again."""
     height, width = image.shape[:2]
     size = (width // 2, height // 2)
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
@@ -79,7 +79,7 @@ def shrunk(image):
 
 
 def colour(rng, *, near=None):
-    """A colour; with `near`, one that contrasts with it."""
+    """A color; with `near`, one that contrasts with it."""
     while True:
         kind = rng.random()
         if kind < 0.45:
@@ -93,14 +93,14 @@ def colour(rng, *, near=None):
 
 
 def canvas(rng, scale=1):
-    """A drawing on an even ground, with its ground's colour."""
+    """A drawing on an even ground, with its ground's color."""
     ground = colour(rng)
     image = Image.new("RGB", (SIDE * scale, SIDE * scale), as_bytes(ground))
     return image, ImageDraw.Draw(image), ground
 
 
 def as_bytes(c):
-    """A colour as Pillow wants it."""
+    """A color as Pillow wants it."""
     return tuple(round(255 * float(v)) for v in c)
 
 
@@ -215,7 +215,7 @@ def chart(rng):
 
 
 def flat(rng):
-    """Patches of one colour, or of a ramp."""
+    """Patches of one color, or of a ramp."""
     scale = int(rng.choice([1, 4]))
     image, draw, ground = canvas(rng, scale)
     side = SIDE * scale
@@ -259,7 +259,7 @@ def lines(rng):
 
 
 def tinted(field, rng):
-    """A field in [0, 1] as a picture: grey, or in one or several colours."""
+    """A field in [0, 1] as a picture: gray, or in one or several colors."""
     kind = rng.random()
     tint = np.ones(3) if kind < 0.5 else rng.choice([0.0, 1.0], 3) if kind < 0.8 else rng.random(3)
     if not tint.any():
@@ -334,7 +334,7 @@ def masked(rng):
 
 
 def mosaic(rng):
-    """A Bayer mosaic as it is: neighbours that differ by their filter."""
+    """A Bayer mosaic as it is: neighbors that differ by their filter."""
     base = (filaments, cells, flat, masked)[rng.integers(4)](rng)
     base = 0.15 + 0.85 * base * rng.uniform(0.3, 1, 3)
     raw = np.empty(base.shape[:2], np.float32)
@@ -385,7 +385,7 @@ def spread(rng):
 
 
 def white(clean, rng):
-    """Gaussian noise, in some crops the same in all channels, as of a grey scan in color."""
+    """Gaussian noise, in some crops the same in all channels, as of a gray scan in color."""
     channels = 1 if rng.random() < 0.12 else clean.shape[2]
     return spread(rng) * rng.normal(size=(*clean.shape[:2], channels)) * np.ones(clean.shape)
 
@@ -399,7 +399,7 @@ def photons(clean, rng):
 
 
 def kernel(rng):
-    """Weights that correlate neighbours, of unit norm."""
+    """Weights that correlate neighbors, of unit norm."""
     kind = rng.random()
     if kind < 0.75:
         radius = 8
@@ -422,7 +422,7 @@ def filtered(noise, k):
 
 
 def coloured(clean, rng):
-    """Noise that is correlated between neighbours, and perhaps between channels."""
+    """Noise that is correlated between neighbors, and perhaps between channels."""
     n_channels = clean.shape[2]
     noise = rng.normal(size=clean.shape)
     if n_channels == 3:
@@ -506,7 +506,7 @@ def through_jpeg(image, quality, subsampling):
 
 
 def crop(pictures, side, n_channels, rng):
-    """A clean crop in [0, 1]: turned, flipped, recoloured, smoothed."""
+    """A clean crop in [0, 1]: turned, flipped, recolored, smoothed."""
     names = list(SHARES)
     images = pictures[names[rng.choice(len(names), p=list(SHARES.values()))]]
     images = [image for image in images if min(image.shape[:2]) >= side]
@@ -523,7 +523,7 @@ def crop(pictures, side, n_channels, rng):
     if kind < 0.3:
         grey = out.mean(2, keepdims=True)
         out = (grey + rng.uniform(0.3, 1.8) * (out - grey))[..., rng.permutation(3)]
-    elif kind < 0.34:  # grey, or nearly so
+    elif kind < 0.34:  # gray, or nearly so
         out = np.repeat(out @ np.float32(_YCC[0])[:, None], 3, 2) * rng.uniform(0.9, 1, 3)
     return out.clip(0, 1).astype(np.float32)
 

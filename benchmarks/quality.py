@@ -232,7 +232,7 @@ def measure_net(data, noise, net):
     net = clone(net).fit(*pair)
     seconds = time.perf_counter() - start
     if net.n_iter_ < net.max_epochs:
-        # Such a fit keeps what it has learnt and returns; here it shall end the program.
+        # Such a fit keeps what it has learned and returns; here it shall end the program.
         raise RuntimeError(f"The fit ended after {net.n_iter_} of {net.max_epochs} epochs.")
     X_denoised = denoise(net, noisy_test_images(data, noise))
     return {

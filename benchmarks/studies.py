@@ -28,7 +28,7 @@ class DigitCodeNet(nn.Sequential):
 
 
 class ColourCodeNet(nn.Sequential):
-    """Colour faces: strided convolutions with batch norm, a dense code of 100 values; logits.
+    """Color faces: strided convolutions with batch norm, a dense code of 100 values; logits.
 
     At 28 × 28 pixels it has the 706,855 parameters of the study, counted as Keras does, with the
     running means and variances of its batch norms. The slope below 0 is not stated: 0.2.
@@ -60,7 +60,7 @@ class ColourCodeNet32(ColourCodeNet):
 _COMMON = {"optimizer": "adam", "lr": 1e-3, "lr_schedule": None, "weight_decay": 0.0}
 
 # One per study and size of images. The batch size is stated for Fashion-MNIST alone; the
-# optimizer is not stated for the colour net.
+# optimizer is not stated for the color net.
 STUDIES = {
     "mnist": DenoisingAutoencoder(
         DigitCodeNet,

@@ -8,8 +8,8 @@ TEXTS = {
         "autoencoder, with the PSNR below each image. Only the autoencoder's digits are clear."
     ],
     "plot_02_noise_gallery": [
-        "A photograph of a temple under nine noises, one per row. The level increases from left "
-        "to right, from barely visible to strong."
+        "A photograph of a temple with nine kinds of noise, one per row. The level increases from "
+        "left to right, from barely visible to strong."
     ],
     "plot_03_architectures": [
         "Eight digits, clean in the first row, noisy in the second, and denoised by one "

@@ -117,8 +117,8 @@ def pipelines():
             parts.append(box(x, y, width, lines, "answer" if x == 128 else "question"))
         parts += [right(96, y, 30), right(258, y, 30)]
     label = (
-        "Train: clean images go into a denoiser with a noise of its own, which makes a network. "
-        "Compare: clean images go through a noise and a denoiser, which makes a score. "
+        "Train: clean images go into a denoiser that has a noise model, which makes a network. "
+        "Compare: clean images go through a noise model and a denoiser, which makes a score. "
         "Deploy: noisy images go through the denoiser alone."
     )
     return svg(268, label, parts)

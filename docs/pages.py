@@ -441,7 +441,7 @@ def real_table(sets):
 def losses(sets):
     """Where the network loses, in words."""
     lost = [
-        f"On the {SETS[name][0]} of {name.partition(',')[0].upper()}, it is "
+        f"On the {SETS[name][0]} of {name.partition(',')[0].upper()}, the best Gaussian filter is "
         f"{psnr(row, best) - psnr(row, 'PretrainedDenoiser'):.1f} dB better than the network: "
         "these images are so blurred that a wide filter takes away noise and hardly anything else."
         for name, row in sets.items()

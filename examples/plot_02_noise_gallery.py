@@ -46,8 +46,8 @@ for row, (name, (parameter, levels)) in zip(axes, LEVELS.items(), strict=True):
     row[0].imshow(image, interpolation="nearest")
     row[0].set_title(name, fontsize="medium", weight="bold")
     for ax, level in zip(row[1:], levels, strict=True):
-        injector = getattr(noise, name)(**{parameter: level}, random_state=0)
-        ax.imshow(injector.fit_transform(image[None])[0], interpolation="nearest")
+        model = getattr(noise, name)(**{parameter: level}, random_state=0)
+        ax.imshow(model.fit_transform(image[None])[0], interpolation="nearest")
         ax.set_title(f"{parameter}={level}", fontsize="medium")
 for ax in axes.flat:
     ax.set(xticks=[], yticks=[])

@@ -35,7 +35,7 @@ NETS = {
     "Dense": Dense(),
     "Conv": Conv(filters=(16, 32)),
     "UNet": UNet(filters=(16, 32)),
-    "DnCNN": DnCNN(depth=6, filters=24),
+    "DnCNN": DnCNN(depth=5, filters=24),
 }
 
 # %%
@@ -45,7 +45,7 @@ NETS = {
 X_denoised = {}
 print(f"{'':8}{'parameters':>12}{'seconds':>9}{'PSNR':>11}")
 for name, net in NETS.items():
-    dae = DenoisingAutoencoder(net, noise=noise, max_epochs=20, batch_size=32, random_state=0)
+    dae = DenoisingAutoencoder(net, noise=noise, max_epochs=10, batch_size=32, random_state=0)
     start = time.perf_counter()
     dae.fit(X_train)
     seconds = time.perf_counter() - start

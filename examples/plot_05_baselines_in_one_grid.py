@@ -27,10 +27,10 @@ X_train, X_test = train_test_split(load_digits_images().images, random_state=0)
 # %%
 # One grid
 # --------
-# The step ``denoise`` is itself a parameter of the Pipeline. Each filter has parameters of its own.
+# The step ``denoise`` is itself a parameter of the Pipeline. Each filter has its own parameters.
 
 noise = GaussianNoise(std=0.3, random_state=0)
-dae = DenoisingAutoencoder("dense", max_epochs=40, batch_size=32, random_state=0)
+dae = DenoisingAutoencoder("dense", max_epochs=25, batch_size=32, random_state=0)
 pipe = Pipeline([("noise", noise), ("denoise", dae)])
 grid = [
     {"denoise": [MeanFilter(size=2), MeanFilter(size=3)]},

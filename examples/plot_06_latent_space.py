@@ -28,7 +28,7 @@ warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 noise = GaussianNoise(std=0.1, random_state=0)
 net = Dense(hidden=(256, 64), activation="silu")
-dae = DenoisingAutoencoder(net, latent_dim=2, noise=noise, max_epochs=150, random_state=0)
+dae = DenoisingAutoencoder(net, latent_dim=2, noise=noise, max_epochs=90, random_state=0)
 dae.fit(X_train)
 
 # %%

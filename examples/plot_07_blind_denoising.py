@@ -4,10 +4,9 @@ Blind denoising
 
 Does a network need to know how strong the noise is?
 
-A network that was trained for one noise level is best at that level and worse elsewhere. A
-network trained on
-a range of levels handles them all without being told the level. ``std=(low, high)`` draws a level
-for each image.
+A network that was trained for one noise level is best at that level and worse elsewhere. A network
+trained on a range of levels handles them all without being told the level. ``std=(low, high)``
+draws a level for each image.
 """
 
 import matplotlib.pyplot as plt
@@ -31,7 +30,7 @@ for name, std in {
     "trained from 0 to 0.6": (0.0, 0.6),
 }.items():
     noise = GaussianNoise(std=std)
-    dae = DenoisingAutoencoder("dense", noise=noise, max_epochs=60, batch_size=32, random_state=0)
+    dae = DenoisingAutoencoder("dense", noise=noise, max_epochs=40, batch_size=32, random_state=0)
     denoisers[name] = dae.fit(X_train)
 
 # %%

@@ -33,7 +33,7 @@ dae = DenoisingAutoencoder(
     noise=noise,
     patch_size=48,
     batch_size=8,
-    max_epochs=30,
+    max_epochs=14,
     random_state=0,
 )
 dae.fit(train)

@@ -5,9 +5,8 @@ Outliers by reconstruction error
 Which images are unusual, and where?
 
 A network that encodes each image in a few numbers learns to reconstruct images like its training
-images, and
-nothing else. It reconstructs a stained digit without the stain. The error shows that there is a
-stain, and where.
+images, and nothing else. It reconstructs a stained digit without the stain. The error shows that
+there is a stain, and where.
 """
 
 import warnings

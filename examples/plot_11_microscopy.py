@@ -71,14 +71,14 @@ display = NoiseDisplay.from_images(X, noise=found)
 # :class:`~skdae.AdaptedDenoiser` fine-tunes the pretrained network. Give it ``minutes=2`` for your
 # own images; a number of steps makes this page independent of the speed of the machine.
 net = UNet(filters=(32, 64), stride=2, residual=False)
-n2v = Noise2VoidDenoiser(net, lr=3e-3, max_steps=600, batch_size=8, random_state=0)
+n2v = Noise2VoidDenoiser(net, lr=3e-3, max_steps=300, batch_size=8, random_state=0)
 denoisers = {
     "Gaussian filter": GaussianFilter(sigma=1.0),
     "NL means": NLMeansFilter(),
     "NL means, stabilized": VarianceStabilized(NLMeansFilter()),
     "Noise2Void": n2v,
     "pretrained": PretrainedDenoiser(),
-    "fine-tuned": AdaptedDenoiser(max_steps=300, random_state=0),
+    "fine-tuned": AdaptedDenoiser(max_steps=100, random_state=0),
 }
 denoised = {name: denoiser.fit(X).predict(X) for name, denoiser in denoisers.items()}
 for name, images in {"noisy": X, **denoised}.items():

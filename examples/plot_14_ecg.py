@@ -45,8 +45,8 @@ def record():
     return signal.astype(np.float32)
 
 
-X = np.stack([record() for _ in range(700)])
-X_train, X_test = X[:600], X[600:]
+X = np.stack([record() for _ in range(500)])
+X_train, X_test = X[:400], X[400:]
 
 # %%
 # The noise

@@ -76,7 +76,7 @@ results = {
 # crops along three axes. A few hundred steps show the idea; more are better.
 
 net = UNet(filters=(8, 16), residual=False)
-options = {"lr": 5e-3, "max_steps": 200, "batch_size": 8, "random_state": 0}
+options = {"lr": 5e-3, "max_steps": 120, "batch_size": 8, "random_state": 0}
 for name, data, crop, axes in [
     ("network in 2-D", X_slices, 32, "auto"),
     ("network in 3-D", X, (12, 32, 32), None),

@@ -672,7 +672,7 @@ def _check_level(noise, dtype):
 
 
 def _parsed_noise(text):
-    """An injector: of a call as in Python, or Gaussian noise of a level or a range of levels."""
+    """A noise model: of a call as in Python, or Gaussian noise of a level or a range of levels."""
     from . import noise
     from ._checks import did_you_mean
 
@@ -685,8 +685,8 @@ def _parsed_noise(text):
         options = {option.arg: ast.literal_eval(option.value) for option in node.keywords}
     except (SyntaxError, ValueError) as error:
         raise ValueError(
-            f"--noise {text!r} is not a number, a range such as '(0.05, 0.2)', or an injector with "
-            "numbers, such as 'PoissonNoise(peak=30)'."
+            f"--noise {text!r} is not a number, a range such as '(0.05, 0.2)', or a noise model "
+            "with numbers, such as 'PoissonNoise(peak=30)'."
         ) from error
     known = {n: getattr(noise, n) for n in noise.__all__ if n not in _NOT_INJECTORS}
     if name not in known:

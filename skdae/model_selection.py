@@ -61,7 +61,7 @@ def compare(
     X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
             (n_samples, height, width, n_channels)
         Clean images, or, without `noise`, noisy ones; or a list of images of different sizes.
-    noise : noise injector or None, default=None
+    noise : noise model or None, default=None
         Corrupts the images. Without a ``random_state``, it gets a seed that is drawn once. None
         means that `X` are noisy images.
     scoring : dict of str to scorer or None, default=None
@@ -88,7 +88,7 @@ def compare(
     ImportError
         If pandas is not installed.
     TypeError
-        If `denoisers` or `scoring` is not a dict, or `noise` is not an injector.
+        If `denoisers` or `scoring` is not a dict, or `noise` is not a noise model.
     ValueError
         If a denoiser or a scorer corrupts images by itself, which would then be corrupted twice,
         or a denoiser is called "noisy".
@@ -208,7 +208,7 @@ def denoising_scorer(
     ----------
     metric : {"mse", "mae", "psnr", "ssim"} or callable
         A callable gets ``(X_true, X_pred)`` and returns a float, greater for better images.
-    noise : noise injector or None, default=None
+    noise : noise model or None, default=None
         Corrupts the images that the estimator gets. The scorer keeps a clone, in which every
         ``random_state`` is a fixed seed, drawn now where there is none: all candidates of a
         search see the same noisy images. None leaves the images as they are, or, where `y` is
@@ -228,7 +228,7 @@ def denoising_scorer(
     ValueError
         If `metric` is an unknown name, or `data_range` is not positive.
     TypeError
-        If `noise` is not an injector.
+        If `noise` is not a noise model.
 
     Examples
     --------
@@ -253,8 +253,8 @@ def without_noise(pipeline: Any) -> Any:
     Returns
     -------
     pipeline : estimator
-        A copy that shares what was fitted; what holds no injector is returned as it is. The noise
-        that a denoiser learns with does not count: it adds none when it predicts.
+        A copy that shares what was fitted; what holds no noise model is returned as it is. The
+        noise that a denoiser learns with does not count: it adds none when it predicts.
 
     Raises
     ------
@@ -274,12 +274,12 @@ def without_noise(pipeline: Any) -> Any:
         raise TypeError(f"without_noise takes a Pipeline, not {type(pipeline).__name__}.")
     denoiser = _strip(pipeline)
     if denoiser is None:
-        raise ValueError("The pipeline holds noise injectors only; nothing would be left.")
+        raise ValueError("The pipeline holds noise models only; nothing would be left.")
     return denoiser
 
 
 def _strip(part):
-    """A part without injectors, or None where nothing is left of it."""
+    """A part without noise models, or None where nothing is left of it."""
     part = getattr(part, "__dict__", {}).get("best_estimator_", part)
     if not injectors(part):
         return part
@@ -296,7 +296,7 @@ def _strip(part):
 
 
 def _bare(value):
-    """An attribute without injectors; where one stands alone, images pass as they are."""
+    """An attribute without noise models; where one stands alone, images pass as they are."""
     if type(value) in (list, tuple):
         return type(value)(map(_bare, value))
     if not is_estimator(value):

@@ -326,7 +326,7 @@ def test_early_stopping_of_skorch_does_not_end_a_search(digits):
 
 def test_a_batch_of_one_row_says_what_it_needs(digits):
     dae = small(architecture=Dense(hidden=(4,), batch_norm=True), batch_size=1)
-    with pytest.raises(ValueError, match="batch of one row has nothing to normalise"):
+    with pytest.raises(ValueError, match="batch of one row has nothing to normalize"):
         dae.fit(*digits)
 
 

@@ -83,7 +83,7 @@ def test_without_noise_reaches_into_pipelines(digits):
     assert [len(step) for _, step in without_noise(nested).steps[:1]] == [1]
     noise_alone = make_pipeline(make_pipeline(GaussianNoise()), MedianFilter())
     assert len(without_noise(noise_alone)) == 1
-    with pytest.raises(ValueError, match="noise injectors only"):
+    with pytest.raises(ValueError, match="noise models only"):
         without_noise(make_pipeline(GaussianNoise()))
     search = GridSearchCV(pipeline(), {"dae__latent_dim": [2]}, cv=2).fit(*digits[:1] * 2)
     assert [name for name, _ in without_noise(search).steps] == ["dae"]

@@ -213,6 +213,7 @@ def numbers_of_noise(page):
 
 
 NOISES = ("PolyU", "FMD", "W2S", "Set12")
+FIRST = (ROOT / "README.md", DOCS / "index.rst")
 
 
 @pytest.fixture
@@ -299,7 +300,7 @@ def test_the_page_on_mnist_runs_as_written(tmp_path, capsys):
     plt.close("all")
 
 
-NUMBERS = {5: "five", 7: "seven", 9: "nine"}
+NUMBERS = {4: "four", 5: "five", 7: "seven", 9: "nine"}
 
 
 def test_counts_in_words_are_those_of_the_code():
@@ -314,6 +315,77 @@ def test_counts_in_words_are_those_of_the_code():
     ):
         text = " ".join((DOCS / page).read_text().lower().split())
         assert f"{NUMBERS.get(count, '')} {noun}".strip() in text, page
+
+
+def numbers(page):
+    """Numbers of a page, but for those in code, links and names."""
+    text = page.read_text().partition("Two ways to denoise")[0]
+    hidden = r"```.*?```|`[^`]*`|\]\([^)]*\)|<[^>]*>|^ *:.*?$|^ *\.\. .*?$|>=?[\d.]+"
+    text = re.sub(hidden, " ", text, flags=re.DOTALL | re.MULTILINE)
+    return set(re.findall(r"(?<![\w.-])\d(?:[\d,.]*\d)?(?!\w)", text))
+
+
+def test_every_number_of_the_first_pages_is_traced(results):
+    """Those that other tests compare one by one, too; a new one has to be added here."""
+    rows = {row["set"]: row for row in results.read("real.jsonl")}
+    worse, changed, n_noisy = results.harm.count(results.read("harm.jsonl"))
+    kept = results.quality.read_results(results.quality.RESULTS)
+    net = kept["mnist / Gaussian / skdae"]["figures"]
+    engine = (ROOT / "benchmarks" / "NOTES.md").read_text()
+    conv = re.search(r"conv net, ([\d,]+) images, ([\d.]+) s \| plain PyTorch, ([\d.]+) s", engine)
+    versions = "".join(
+        (ROOT / name).read_text()
+        for name in ("pyproject.toml", "constraints.txt", "constraints-lowest.txt")
+    )
+    traced = {
+        # The photograph, `make demo`, and the table of noise, each by a test of its own.
+        *("18.4", "30.8", "10.81", "11.23", "12.26", "16.57", "35"),
+        *(x for page in FIRST for line in numbers_of_noise(page).values() for x in line),
+        *(str(row["images"]) for row in rows.values()),
+        *(f"{results.psnr(row, 'best Gaussian of each image'):.2f}" for row in rows.values()),
+        f"{results.psnr(rows['fmd, wide field'], 'PretrainedDenoiser'):.2f}",
+        # Levels: of the table, in gray levels of 255, and of digits of 8 × 8 pixels.
+        *("25", "255", "0.4", "8"),
+        *(str(n) for n in (n_noisy, len(worse), len(changed), len(results.read("harm.jsonl")))),
+        "45",
+        *(f"{net['psnr']:.1f}", f"{net['seconds']:.0f}"),
+        f"{results.quality.DATA['mnist'].n_train:,}",
+        *conv.groups(),
+        *re.findall(r"[>=]=([\d.]+)", versions),
+        # Bits of micrographs.
+        "16",
+    }
+    for page in FIRST:
+        found = numbers(page)
+        assert len(found) > 10
+        assert found <= traced, found - traced
+
+
+def test_versions_of_readme_are_those_that_are_tested():
+    text = " ".join((ROOT / "README.md").read_text().split())
+    needs = (ROOT / "pyproject.toml").read_text()
+    newest, oldest = (
+        dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / name).read_text(), re.M))
+        for name in ("constraints.txt", "constraints-lowest.txt")
+    )
+    python = re.search(r'requires-python = ">=([\d.]+)"', needs)[1]
+    assert f"Python {python} or newer" in text
+    for name, title in (("scikit-learn", "scikit-learn"), ("numpy", "NumPy")):
+        lowest = re.search(rf"{name}>=([\d.]+)", needs)[1]
+        assert f"{title} ≥ {lowest}" in text
+    for versions, titles in (
+        (newest, ("scikit-learn", "skorch", "torch")),
+        (oldest, ("scikit-learn", "skorch", "SciPy", "NumPy")),
+    ):
+        for title in titles:
+            assert f"{title} {versions[title.lower()]}" in text
+
+
+def test_what_readme_says_of_the_results_is_so(results):
+    text = " ".join((ROOT / "README.md").read_text().split())
+    n_sets = len({data.test for data in results.quality.DATA.values()})
+    n_noises = len(results.quality.NOISES)
+    assert f"{NUMBERS[n_sets]} data sets and {NUMBERS[n_noises]} noise models" in text
 
 
 def test_harm_of_readme_is_that_of_the_benchmarks(results):
@@ -488,7 +560,54 @@ def test_every_example_has_texts_for_its_figures():
         assert len(texts[lesson.stem]) == lesson.read_text().count("plt.show()"), lesson.stem
 
 
+def test_the_gallery_shows_every_example_once():
+    header = (ROOT / "examples" / "GALLERY_HEADER.rst").read_text()
+    shown = re.findall(r"examples/(plot_\w+\.py)", header)
+    assert sorted(shown) == [example.name for example in EXAMPLES]
+
+
 def test_the_course_lists_every_lesson():
     index = (ROOT / "examples" / "course" / "index.rst").read_text()
     assert re.findall(r"^    (plot_\w+)$", index, re.M) == [lesson.stem for lesson in LESSONS]
     assert [int(lesson.stem.split("_")[1]) for lesson in LESSONS] == list(range(1, 10))
+
+
+# English
+
+
+PROSE = [
+    *(ROOT / x for x in ("README.md", "CHANGES.md", "CONTRIBUTING.md", "SECURITY.md")),
+    *(ROOT / x for x in ("benchmarks/NOTES.md", "benchmarks/README.md", "skdae/weights/README.md")),
+    *(*DOCS.glob("*.md"), *(DOCS / page for page in PAGES)),
+    *sorted((ROOT / "examples").rglob("*.[prt][ysx]*")),
+]
+# As scikit-learn's guide, and with its words: a noise model is not called an injector.
+BRITISH = re.compile(
+    r"\b\w*(colour|favour|flavour|neighbour|behaviour|labour|honour|catalogue|artefact|licence|learnt"
+    r"|grey|centre|modell|labell|cancelled|judgement|defence|whilst|injector|analyse"
+    r"|(general|normal|standard|optim|initial|summar|visual|recogn|organ|minim|maxim|random"
+    r"|regular|serial|util|emphas|character|discret|penal|real)is(e|ing|ation))\w*",
+    re.IGNORECASE,
+)
+# Names of code and files, and keys in quotes.
+NAMES = re.compile(
+    r"``[^`]*``|`[^`]*`|\"[^\"\n]*\"|'[\w-]+'|[\w-]*[_/.][\w/.-]+|^\| (colour|grey) \|", re.M
+)
+
+
+def british(text):
+    """British words of a text, but for names."""
+    return [found[0] for found in BRITISH.finditer(NAMES.sub("", text))]
+
+
+@pytest.mark.parametrize("page", PROSE, ids=lambda page: page.name)
+def test_pages_are_in_american_english(page):
+    assert british(page.read_text(encoding="utf-8")) == []
+
+
+def test_docstrings_and_messages_are_in_american_english():
+    for path in sorted((ROOT / "skdae").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            # A string without a space is a name.
+            if isinstance(node, ast.Constant) and " " in str(node.value):
+                assert british(str(node.value)) == [], f"{path.name}:{node.lineno}"

@@ -72,10 +72,18 @@ def test_an_issue_form_asks_questions_with_names_of_their_own(path):
 
 
 def test_the_version_to_cite_is_the_version():
+    """What is not released has no date, and what has no address names none."""
     citation = read(ROOT / "CITATION.cff")
     assert str(citation["version"]) == skdae.__version__
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d", citation["date-released"])
+    changes = (ROOT / "CHANGES.md").read_text(encoding="utf-8")
+    date = re.search(rf"^## {re.escape(skdae.__version__)} \((.*)\)$", changes, re.M)[1]
+    released = {} if date == "unreleased" else {"date-released": date}
+    assert {k: str(v) for k, v in citation.items() if k == "date-released"} == released
+    # The keys that version 1.2.0 of the format asks for.
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
     page = (ROOT / "docs" / "cite.rst").read_text(encoding="utf-8")
     assert f"version = {{{skdae.__version__}}}" in page
     assert citation["title"] in page
-    assert f"year    = {{{citation['date-released'][:4]}}}" in page
+    assert ("not released yet" in page) == (date == "unreleased")
+    (year,) = re.findall(r"Copyright \(c\) (\d{4})", (ROOT / "LICENSE").read_text(encoding="utf-8"))
+    assert f"year    = {{{year}}}" in page

@@ -563,7 +563,7 @@ def test_unknown_metric_is_refused_with_the_known_ones(metric):
 
 @pytest.mark.parametrize("noise", [0.2, SeededNoise, "gaussian"])
 def test_noise_must_be_an_injector(noise):
-    with pytest.raises(TypeError, match="is not an injector"):
+    with pytest.raises(TypeError, match="is not a noise model"):
         denoising_scorer("psnr", noise)
 
 

@@ -177,7 +177,7 @@ def test_rows_without_names_get_none_from_set_output():
             "The scorer 'psnr' would corrupt the images once more",
         ),
         ({"scoring": SCORERS["psnr"]}, TypeError, "scoring must be a dict"),
-        ({"noise": 0.3}, TypeError, "injector"),
+        ({"noise": 0.3}, TypeError, "noise model"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(arguments, error, message):

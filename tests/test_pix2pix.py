@@ -167,7 +167,7 @@ def test_discriminator_that_learns_nothing_has_collapsed(digits):
         ({"discriminator_filters": ()}, "discriminator_filters"),
         ({"discriminator_filters": (4, 0)}, "discriminator_filters"),
         ({"lr": 0.0}, "lr"),
-        ({"noise": "gaussian"}, "is not an injector"),
+        ({"noise": "gaussian"}, "is not a noise model"),
     ],
     ids=range(6),
 )

@@ -373,7 +373,7 @@ def test_noise_and_noisy_images_exclude_each_other():
 
 @pytest.mark.parametrize("noise", [0.2, Brighten])
 def test_noise_must_be_an_injector(noise):
-    with pytest.raises(TypeError, match="is not an injector"):
+    with pytest.raises(TypeError, match="is not a noise model"):
         DenoisingDisplay.from_estimator(Shrink(), clean(), noise=noise)
 
 
@@ -627,7 +627,7 @@ def test_values_of_another_length_are_refused():
 def test_unknown_level_names_the_parameters_of_the_noise():
     with pytest.raises(ValueError, match="'std'.*Brighten"):
         NoiseLevelDisplay.from_estimator(Shrink(), clean(), noise=Brighten(), levels=[0.1])
-    with pytest.raises(TypeError, match="is not an injector"):
+    with pytest.raises(TypeError, match="is not a noise model"):
         NoiseLevelDisplay.from_estimator(Shrink(), clean(), noise=Brighten, levels=[0.1])
 
 

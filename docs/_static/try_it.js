@@ -341,7 +341,7 @@ const tryIt = {
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
     const removed = Math.sqrt(squares / (3 * width * height)).toFixed(1);
     say(squares
-      ? `Done in ${seconds} s. What was removed has a standard deviation of ${removed} grey levels of 255.`
+      ? `Done in ${seconds} s. What was removed has a standard deviation of ${removed} gray levels of 255.`
       : strength ? "The networks see no noise here: the picture is as it was." : "Strength 0 changes nothing.");
   }
 

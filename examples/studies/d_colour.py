@@ -1,6 +1,6 @@
 """
-(d) Four noises, filters, and pix2pix
-=====================================
+(d) Four kinds of noise, filters, and pix2pix
+=============================================
 
 .. figure:: /images/studies/d_gaussian.png
     :alt: Six small color photographs with Gaussian noise, and the results of two filters and three
@@ -9,9 +9,9 @@
     Gaussian noise, and the mean absolute error of each result.
 
 The study took 4,000 faces (CelebA) of 28 × 28 pixels in color, three quarters of them to train
-on, and four noises. Its convolutional network with a code of 100 values was **worse than the mean
-and the median filter on all four**, by mean absolute error (MAE). With pix2pix the blur was gone;
-on salt and pepper, the error was up to 12 times smaller. Other numbers are not stated.
+on, and four kinds of noise. Its convolutional network with a code of 100 values was **worse than
+the mean and the median filter on all four**, by mean absolute error (MAE). With pix2pix the blur
+was gone; on salt and pepper, the error was up to 12 times smaller. Other numbers are not stated.
 
 CelebA is not available here. Crops of CIFAR-10 take its place; they are more varied than faces.
 """

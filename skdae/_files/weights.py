@@ -64,7 +64,7 @@ def rebuild(build, weights):
     """The module that `build` makes, with saved weights.
 
     What the parameters of an architecture claim is believed only once the weights are seen to fit:
-    until then, nothing of that size is allocated or initialised.
+    until then, nothing of that size is allocated or initialized.
 
     Parameters
     ----------

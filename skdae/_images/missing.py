@@ -182,7 +182,7 @@ def _without(estimator, X, reset, is_item=False):
     if images.ndim == 2 and not is_item and not _knows_neighbours(estimator):
         raise ValueError(
             "Input X contains NaN or other missing values in flat rows, which may be those of a "
-            "table, without neighbours to fill them from; pass image_shape= to "
+            "table, without neighbors to fill them from; pass image_shape= to "
             f"{type(estimator).__name__} if they are images or signals."
         )
     gaps = Gaps(images, mask)

@@ -118,7 +118,7 @@ class ImageDataset(Dataset):
     def _batches(rows, batch_size):
         """Rows in batches."""
         batches = list(rows.split(batch_size))
-        # Batch norm cannot normalise one image: a last batch of one joins the batch before it.
+        # Batch norm cannot normalize one image: a last batch of one joins the batch before it.
         if len(batches) > 1 and len(batches[-1]) == 1:
             batches[-2:] = [torch.cat(batches[-2:])]
         return batches

@@ -1,6 +1,6 @@
 """The engine: a skorch net whose loop runs over whole-tensor batches.
 
-skorch brings callbacks, history, optimisers and device handling; `ImageNet` replaces its loop
+skorch brings callbacks, history, optimizers and device handling; `ImageNet` replaces its loop
 over single samples by one over `index_select` batches. Beside `callbacks`, this is the only file
 that imports skorch.
 """
@@ -33,7 +33,7 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 class ImageNet(NeuralNet):
     """A skorch net that trains on an `ImageDataset`.
 
-    History, callbacks and optimisers are skorch's. Its callbacks for single batches are notified
+    History, callbacks and optimizers are skorch's. Its callbacks for single batches are notified
     only where one is there to listen, because that costs as much as a batch of a small net.
 
     Parameters

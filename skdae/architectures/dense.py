@@ -64,7 +64,7 @@ class Dense(BaseArchitecture):
     activation : {"relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"}, default="relu"
         Activation of the hidden layers.
     batch_norm : bool, default=False
-        Whether hidden layers are normalised over the batch.
+        Whether hidden layers are normalized over the batch.
     dropout : float, default=0.0
         Share in [0, 1) of hidden values dropped while training.
 

@@ -230,7 +230,7 @@ class DnCNN(_ResidualArchitecture):
     filters : int, default=64
         Filters of the hidden ones.
     batch_norm : bool, default=True
-        Whether the hidden layers, but the first, are normalised over the batch.
+        Whether the hidden layers, but the first, are normalized over the batch.
 
     References
     ----------

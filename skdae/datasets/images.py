@@ -21,7 +21,7 @@ from .._files.atomic import atomic_write
 
 
 class _Source(NamedTuple):
-    """A labelled data set that OpenML has."""
+    """A labeled data set that OpenML has."""
 
     openml_name: str
     image_shape: tuple[int, ...]

@@ -105,7 +105,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
         pretrained networks were kept.
     n_steps_ : int
         Number of training steps.
-    noise_ : injector
+    noise_ : noise model
         As in `PretrainedDenoiser`.
     sees_ : bool
         As in `PretrainedDenoiser`.

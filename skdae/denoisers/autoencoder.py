@@ -62,7 +62,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         ``decode`` become the estimator's.
     latent_dim : int or None, default=None
         Number of values in a code, at least 1. None sets no bottleneck besides the architecture's.
-    noise : injector or None, default=None
+    noise : noise model or None, default=None
         An object of `skdae.noise`. Only its levels and clipping count while training.
     image_shape : tuple of int or None, default=None
         Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
@@ -172,7 +172,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         Number of epochs run.
     n_samples_fit_ : int
         Number of images of the last `fit`.
-    noise_ : injector or None
+    noise_ : noise model or None
         Fitted copy of `noise`, for `score`.
     device_ : torch.device
         Where the network is.

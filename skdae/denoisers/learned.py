@@ -147,7 +147,7 @@ class LearnedDenoiser(BaseDenoiser):
         """The `Task` of a fit to images and targets of a `FitData`, with a fitted noise or None."""
 
     def _build_net(self, module, loss, plan, options):
-        """An initialised skorch net around `module`."""
+        """An initialized skorch net around `module`."""
         return ImageNet(module, loss, **options).initialize()
 
     # Training
@@ -650,7 +650,7 @@ def _own_generator(seed, device):
 
 @contextmanager
 def _explained(estimator):
-    """Say what helps where memory runs out, or a batch has nothing to normalise."""
+    """Say what helps where memory runs out, or a batch has nothing to normalize."""
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError) as error:
@@ -663,7 +663,7 @@ def _explained(estimator):
         if "more than 1 value per channel" not in str(error):
             raise
         raise ValueError(
-            "The network normalises over batches, and a batch of one row has nothing to normalise: "
+            "The network normalizes over batches, and a batch of one row has nothing to normalize: "
             f"pass at least 2 images and a larger batch_size than {estimator.batch_size}, or "
             "choose an architecture with batch_norm=False."
         ) from error
@@ -683,6 +683,6 @@ def _warn_plain_autoencoder():
     warn_user(
         "fit got neither clean images (y is None, or holds labels) nor noise=, and so trains a "
         "plain autoencoder, X -> X. To learn denoising, call fit(X_noisy, X_clean), or set "
-        "noise=GaussianNoise() and call fit(X_clean), or, in a Pipeline with an injector, "
+        "noise=GaussianNoise() and call fit(X_clean), or, in a Pipeline with a noise model, "
         "pipe.fit(X, X). fit(X, X) trains a plain autoencoder without this warning.",
     )

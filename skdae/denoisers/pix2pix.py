@@ -46,7 +46,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
     discriminator_filters : tuple of int, default=(64, 128)
         Filters of the discriminator's stages, each of which halves height and width: with two, a
         patch has 18 × 18 pixels.
-    noise : injector or None, default=None
+    noise : noise model or None, default=None
         An object of `skdae.noise`, as in `DenoisingAutoencoder`.
     image_shape, channel_axis, missing_values
         As in `DenoisingAutoencoder`.
@@ -87,7 +87,7 @@ class Pix2PixDenoiser(LearnedDenoiser):
         Number of epochs run.
     n_samples_fit_ : int
         Number of images of the last `fit`.
-    noise_ : injector or None
+    noise_ : noise model or None
         Fitted copy of `noise`, for `score`.
     device_ : torch.device
         Where the networks are.

@@ -66,11 +66,11 @@ class PretrainedDenoiser(BaseFilter):
     ----------
     weights : {"photographs"}, default="photographs"
         What the networks learned from. There are two pairs, for gray and for color images.
-    noise : None, "estimate", float or injector, default=None
+    noise : None, "estimate", float or noise model, default=None
         The noise of the images. None, or "estimate", means that the network sees it in each image.
         A number is the standard deviation :math:`\sigma \ge 0` of Gaussian noise, in the units of
-        `X`; those of `uint8` are ``value / 255``. An injector is a `GaussianNoise`, `PoissonNoise`,
-        `PoissonGaussianNoise` or `SpeckleNoise` of one level.
+        `X`; those of `uint8` are ``value / 255``. A noise model is a `GaussianNoise`,
+        `PoissonNoise`, `PoissonGaussianNoise` or `SpeckleNoise` of one level.
     strength : float or (float, float), default=1.0
         Factor of the noise level that the second network is told, from 0 to 10. Less than 1 leaves
         some grain, more than 1 smooths more, and 0 changes nothing. Of a pair, the first is for the
@@ -99,7 +99,7 @@ class PretrainedDenoiser(BaseFilter):
 
     Attributes
     ----------
-    noise_ : injector
+    noise_ : noise model
         The noise that was given, or what is seen in the images of `fit`, of which at most 16 are
         looked at: a `GaussianNoise` with the root mean square of the map as `std`, or a
         `PoissonGaussianNoise` if they are camera counts. `predict` looks at each image anew.
@@ -287,7 +287,7 @@ class PretrainedDenoiser(BaseFilter):
             check_tile(self.tile_size, *_fields(weights_digest())["remove"])
 
     def _given_noise(self):
-        """The injector of the parameter `noise`, or None where it is to be seen."""
+        """The noise model of the parameter `noise`, or None where it is to be seen."""
         if self.noise is None or isinstance(self.noise, str):
             return None
         if isinstance(self.noise, Real):
@@ -454,7 +454,7 @@ def _follow(images, before, after, slopes):
 def _line(image, sees):
     """Which channel the others of an image are linear in, and their slopes; None if there is none.
 
-    That is so in a grey scan that was stored in color, or toned.
+    That is so in a gray scan that was stored in color, or toned.
     """
     pixels = image.reshape(-1, 3)
     pixels = pixels[:: -(-len(pixels) // _N_SAMPLED)].astype(np.float64)

@@ -42,9 +42,9 @@ class SelfEnsembleDenoiser(MetaDenoiser):
     image_shape_ : tuple of int
         Shape of the images that `predict` takes. Of flat rows it is the denoiser's; one that knows
         none takes a perfect square for a gray image, anything else for a signal.
-    noise_ : injector or None
+    noise_ : noise model or None
         That with which the denoiser learned; None where it has none, or corrupts images itself, as
-        a Pipeline with an injector does.
+        a Pipeline with a noise model does.
     n_features_in_ : int
         Number of values in an image.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

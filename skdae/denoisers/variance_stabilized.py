@@ -52,7 +52,7 @@ class VarianceStabilized(MetaDenoiser):
         Anything with ``fit(X, y)`` and ``predict(X)`` that gives images back. A clone of it is
         fitted; a `sklearn.frozen.FrozenEstimator` around a fitted denoiser is used as it is, and
         as it is after a later fit of its own.
-    noise : "estimate" or injector, default="estimate"
+    noise : "estimate" or noise model, default="estimate"
         The noise of the images, in their units: a `PoissonGaussianNoise`, a `PoissonNoise`, or a
         `GaussianNoise`, which needs no transform: the denoiser gets the images as they are.
         "estimate" finds the first of them in the images of `fit`, and in their targets if there are
@@ -62,7 +62,7 @@ class VarianceStabilized(MetaDenoiser):
     ----------
     denoiser_ : estimator
         The fitted denoiser; it sees transformed images.
-    noise_ : injector
+    noise_ : noise model
         The noise that was given or estimated, fitted.
     range_ : (float, float)
         Least and largest value of the images of `fit`.

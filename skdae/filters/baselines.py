@@ -139,7 +139,7 @@ class NLMeansFilter(_BaselineFilter):
 class TVFilter(_BaselineFilter):
     r"""Find an image close to the noisy one with a small total variation.
 
-    The result ``u`` of an image ``x`` minimises ``sum((u - x)**2) / 2 + weight * sum(|grad u|)``:
+    The result ``u`` of an image ``x`` minimizes ``sum((u - x)**2) / 2 + weight * sum(|grad u|)``:
     flat regions with sharp edges. Needs scikit-image (the extra ``baselines``).
 
     Parameters

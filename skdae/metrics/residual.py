@@ -159,9 +159,9 @@ def residual_report(
         Noisy images; images of different sizes may come as a list of arrays.
     X_denoised : array-like shaped like `X_noisy`
         The denoised images.
-    noise : "estimate", float or injector, default="estimate"
+    noise : "estimate", float or noise model, default="estimate"
         The noise of the images. A number is the standard deviation of Gaussian noise, in the units
-        of `X_noisy` (those of `uint8` are ``value / 255``); an injector is a `GaussianNoise`,
+        of `X_noisy` (those of `uint8` are ``value / 255``); a noise model is a `GaussianNoise`,
         `PoissonNoise` or `PoissonGaussianNoise` of one level. "estimate" finds Gaussian or
         Poisson-Gaussian noise in each image.
     image_shape : tuple of int or None, default=None
@@ -260,7 +260,7 @@ def residual_report(
 
 
 def check_noise_model(noise, name="residual_report", also=()):
-    """The injector that a parameter `noise` stands for, or None where it is to be estimated."""
+    """The noise model that a parameter `noise` stands for, or None where it is to be estimated."""
     kinds = [StrOptions({"estimate"}), Interval(Real, 0, MAX_LEVEL, closed="neither"), BaseNoise]
     check_parameters(name, {"noise": kinds}, noise=noise)
     if isinstance(noise, str):

@@ -218,7 +218,7 @@ def is_estimator(value):
 
 
 def injectors(estimator):
-    """The injectors with which an estimator, or what it is made of, corrupts images itself."""
+    """The noise models with which an estimator, or what it is made of, corrupts images itself."""
     if isinstance(estimator, BaseNoise):
         return [estimator]
     return [noise for part in parts(estimator) for noise in injectors(part)]
@@ -248,8 +248,8 @@ def _warn_if_candidates_differ(estimator):
                 warn_user(
                     "The candidates of this search differ in their noise, and each is scored under "
                     "its own: the weakest noise wins, not the best denoiser. Score all under one, "
-                    'as with scoring=denoising_scorer("psnr", noise=GaussianNoise(0.3)); injectors '
-                    'in a Pipeline then need when="fit".'
+                    'as with scoring=denoising_scorer("psnr", noise=GaussianNoise(0.3)); noise '
+                    'models in a Pipeline then need when="fit".'
                 )
             return
 

@@ -73,9 +73,9 @@ class UnbiasedScorer:
 
     Parameters
     ----------
-    noise : "estimate", float or injector, default="estimate"
+    noise : "estimate", float or noise model, default="estimate"
         The noise of the images. A number is the standard deviation of Gaussian noise, in the units
-        of `X` (those of `uint8` are ``value / 255``); an injector is a `GaussianNoise`,
+        of `X` (those of `uint8` are ``value / 255``); a noise model is a `GaussianNoise`,
         `PoissonNoise`, `PoissonGaussianNoise` or `SpeckleNoise` of one level. "estimate" finds it
         in each image of at least 64 × 64 pixels, and in all smaller ones together.
     image_shape : tuple of int or None, default=None

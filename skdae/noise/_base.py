@@ -116,10 +116,10 @@ def _with_common_parameters(init):
 
 
 def check_noise(noise):
-    """The injector; a TypeError where it is not one."""
+    """The noise model; a TypeError where it is not one."""
     if not isinstance(noise, BaseNoise):
         raise TypeError(
-            f"noise={noise!r} is not an injector; pass an object of skdae.noise, such as "
+            f"noise={noise!r} is not a noise model; pass an object of skdae.noise, such as "
             "GaussianNoise(0.2), or NoiseSequence([...]) for several."
         )
     return noise
@@ -274,7 +274,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
 
         Returns
         -------
-        noise : injector
+        noise : noise model
         """
         noise = clone(self)
         # Inside a fit, scikit-learn takes the parameters of held estimators for checked.

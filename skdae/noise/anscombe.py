@@ -19,7 +19,7 @@ def as_camera(noise):
     Raises
     ------
     TypeError
-        If `noise` is not an injector.
+        If `noise` is not a noise model.
     ValueError
         If it is of another kind, or has a range of levels.
     """

@@ -5,7 +5,7 @@ import numpy as np
 from .._checks import tuple_of
 from ._base import BaseNoise, one_each
 
-_INJECTORS = tuple_of(BaseNoise, "a list of at least one injector, as in [GaussianNoise()]")
+_INJECTORS = tuple_of(BaseNoise, "a list of at least one noise model, as in [GaussianNoise()]")
 
 
 class _ComposedNoise(BaseNoise):
@@ -105,7 +105,7 @@ class NoiseSequence(_ComposedNoise):
 
     Parameters
     ----------
-    noises : list of injectors
+    noises : list of noise models
         Applied in this order. Their seeds and `when` do not count.
     image_shape : tuple of int or None, default=None
         Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,
@@ -166,7 +166,7 @@ class OneOf(_ComposedNoise):
 
     Parameters
     ----------
-    noises : list of injectors
+    noises : list of noise models
         Their seeds and `when` do not count.
     image_shape : tuple of int or None, default=None
         Shape of one sample, for flat rows: ``(length,)``, ``(height, width)``, ``(height, width,

@@ -1,4 +1,4 @@
-"""What noise is in images: the injector that would have made it."""
+"""What noise is in images: the noise model that would have made it."""
 
 import math
 
@@ -476,7 +476,7 @@ def _blocks(plane, target, gap, stride, ends):
         n = fine.sum()
         # The median of a mean of n squares, after Wilson and Hilferty.
         variance = np.square(waves[:, fine]).mean(axis=1) / (1 - 2 / (9 * n)) ** 3
-        # A mean of its neighbours has hardly any of them.
+        # A mean of its neighbors has hardly any of them.
         variance /= (1 - missing).clip(0.1)
     else:
         size = [min(3, side) for side in sides]

@@ -41,7 +41,7 @@ def middle(planes):
 
 
 def split_injectors(estimator):
-    """The fitted steps of a Pipeline up to its last noise injector, or None, and what follows."""
+    """The fitted steps of a Pipeline up to its last noise model, or None, and what follows."""
     steps = getattr(estimator, "steps", ())
     ends = [i for i, (_, step) in enumerate(steps, start=1) if isinstance(step, BaseNoise)]
     return (estimator[: ends[-1]], estimator[ends[-1] :]) if ends else (None, estimator)

@@ -146,12 +146,12 @@ class DenoisingDisplay:
         ----------
         estimator : fitted estimator, or dict of str to such
             Anything with `predict`; of a dict, each has a row under its name. Of a Pipeline that
-            begins with noise injectors, the images that come out of these are the noisy ones.
+            begins with noise models, the images that come out of these are the noisy ones.
         X_clean : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
                 (n_samples, height, width, n_channels)
             Clean images, of which the first `n_images` are used.
-        noise : noise injector or None, default=None
-            Corrupts the images. ``None`` means the injectors of the Pipeline, else the
+        noise : noise model or None, default=None
+            Corrupts the images. ``None`` means the noise models of the Pipeline, else the
             estimator's own ``noise``, which several estimators must share.
         X_noisy : array-like or None, default=None
             The noisy images themselves, instead of `noise`.
@@ -356,7 +356,7 @@ def _add_noise(estimators, X, noise):
 
 
 def _seen(estimators, X):
-    """The noisy images: what comes out of the injectors of all estimators, where there are any."""
+    """The noisy images: what comes out of the noise models of all estimators, if there are any."""
     first, *others = (
         X if injectors is None else injectors.transform(X)
         for injectors, _ in map(split_injectors, estimators)

@@ -109,12 +109,12 @@ class NoiseLevelDisplay:
         Parameters
         ----------
         estimator : fitted estimator, or dict of str to fitted estimators
-            Anything with `predict`. Of a Pipeline that begins with noise injectors, the steps
+            Anything with `predict`. Of a Pipeline that begins with noise models, the steps
             after them are judged.
         X_clean : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
                 (n_samples, height, width, n_channels)
             Clean images. All estimators get the same noisy ones.
-        noise : noise injector
+        noise : noise model
             It is cloned for each level.
         levels : array-like of shape (n_levels,)
             Values of the parameter `param_name` of the noise.
@@ -136,7 +136,7 @@ class NoiseLevelDisplay:
         Raises
         ------
         TypeError
-            If `noise` is not an injector.
+            If `noise` is not a noise model.
         ValueError
             If the noise has no such parameter, the metric is unknown, or needs a
             `data_range`.
@@ -252,7 +252,7 @@ class NoiseDisplay:
             Noisy images; those of different sizes may come as a list of arrays.
         y : array-like shaped like `X`, or None, default=None
             The same scenes, clean or with noise of their own.
-        noise : injector or None, default=None
+        noise : noise model or None, default=None
             The model to compare with; None estimates a Poisson-Gaussian one.
         image_shape : tuple of int or None, default=None
             Shape of flat rows, as in `skdae.noise.estimate_noise`.

@@ -167,7 +167,7 @@ def net(draw, cls):
         params[name], verdict = choose(draw, 1, 2, 4, 64), verdict & EITHER
     if draw.random() < 0.2:
         params["validation_fraction"] = choose(draw, None, 0.5, 0.9)
-        # One image that is left to train on may have nothing to normalise over.
+        # One image that is left to train on may have nothing to normalize over.
         verdict &= EITHER if params["validation_fraction"] == 0.9 else SOUND
     if draw.random() < 0.1:
         culprit = choose(draw, "lr", "max_epochs", "batch_size", "device", "precision", "patience")
