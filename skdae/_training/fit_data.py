@@ -35,7 +35,7 @@ _LEAST_ROWS = 16
 
 # Signals, images and volumes whose sides have more pixels than this are large, and learned by crops
 # of this side; a single one by crops of at least this.
-_CROPS = {1: (8192, 2048, 16), 2: (96, 64, 16), 3: (48, 32, 4)}
+_CROPS = {1: (8192, 2048, 16), 2: (96, 64, 16), 3: (24, 16, 4)}
 
 # Crops are fresh in every epoch, so that one of few images can have as many batches as this.
 _BATCHES_OF_CROPS = 10

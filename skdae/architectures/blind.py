@@ -1,10 +1,8 @@
 """A net that sees the level of the noise, and one that is told it and removes the noise."""
 
 import math
-from numbers import Integral
 
 import torch
-from sklearn.utils._param_validation import Interval
 from torch import nn
 from torch.nn import functional as F
 
@@ -33,19 +31,12 @@ class NoiseLevelNet(BaseArchitecture):
     ----------
     filters : int, default=32
         Filters at half the resolution; there are half as many again at a quarter and an eighth.
-    window : int, default=0
-        Side of the window, of blocks of 8 × 8 pixels, that each block is compared with: noise is
-        mostly the same everywhere, and seen best where an image is flat. Odd, or 0 for none.
     """
 
-    _parameter_constraints: dict = {
-        "filters": [POSITIVE_INT],
-        "window": [Interval(Integral, 0, None, closed="left")],
-    }
+    _parameter_constraints: dict = {"filters": [POSITIVE_INT]}
 
-    def __init__(self, filters: int = 32, *, window: int = 0):
+    def __init__(self, filters: int = 32):
         self.filters = filters
-        self.window = window
 
     def any_size(self, latent_dim):
         """Whether the network takes images of any size: always."""
@@ -59,7 +50,7 @@ class NoiseLevelNet(BaseArchitecture):
         stride, radius : int
         """
         # Window; two convolutions at each resolution; dilated ones; interpolation of the map.
-        return _BLOCK, _WINDOW // 2 + 2 * 2 + 4 * 2 + 8 * 7 + 8 * 2 + 8 * (self.window // 2)
+        return _BLOCK, _WINDOW // 2 + 2 * 2 + 4 * 2 + 8 * 7 + 8 * 2
 
     def build(self, input_shape, output_shape, latent_dim=None):
         """Build the network; see `BaseArchitecture.build`.
@@ -75,20 +66,19 @@ class NoiseLevelNet(BaseArchitecture):
         module : torch.nn.Module
         """
         self._validate_params()
-        return _NoiseLevelModule(input_shape[-1], self.filters, self.window)
+        return _NoiseLevelModule(input_shape[-1], self.filters)
 
 
 class _NoiseLevelModule(nn.Module):
     """The module of a `NoiseLevelNet`."""
 
-    def __init__(self, n_channels, n, window):
+    def __init__(self, n_channels, n):
         super().__init__()
         m = n + n // 2
         self.stem = nn.Sequential(_conv(8 * n_channels, n), _conv(n, n))
         self.quarter = nn.Sequential(_conv(n, m, stride=2), _conv(m, m))
         self.eighth = _conv(m, m, stride=2)
         self.context = nn.ModuleList(_conv(m, m, dilation=2**i) for i in range(3))
-        self.around = _Around(m, window) if window else nn.Identity()
         self.head = Float32(nn.Conv2d(m, 1, 1))
 
     def log_level(self, x):
@@ -103,33 +93,13 @@ class _NoiseLevelModule(nn.Module):
         z = self.eighth(self.quarter(self.stem(space_to_depth(x, 2))))
         for layer in self.context:
             z = z + layer(z)
-        return self.head(self.around(z))
+        return self.head(z)
 
     def forward(self, x):
         """The map for a batch, ``(n_samples, 1, height, width)``."""
         level = (self.log_level(x).exp() - LEVEL_STEP).clamp(min=0)
         level = F.interpolate(level, scale_factor=_BLOCK, mode="bilinear")
         return level[..., : x.shape[2], : x.shape[3]]
-
-
-class _Around(nn.Module):
-    """Features, with the largest and the mean of those in a window around."""
-
-    def __init__(self, n, window):
-        super().__init__()
-        self.before = nn.Sequential(nn.Conv2d(n, n, 1), nn.ReLU())
-        self.after = nn.Sequential(nn.Conv2d(3 * n, n, 1), nn.ReLU(), nn.Conv2d(n, n, 1))
-        self.windows = ((window, 1), (1, window))
-
-    def forward(self, z):
-        """The features, changed."""
-        most = mean = self.before(z)
-        # Along one axis after the other, which is many times as fast.
-        for window in self.windows:
-            padding = tuple(side // 2 for side in window)
-            most = F.max_pool2d(most, window, 1, padding)
-            mean = F.avg_pool2d(mean, window, 1, padding, count_include_pad=False)
-        return z + self.after(torch.cat([z, most, mean], 1))
 
 
 class BlindNet(_ResidualArchitecture):
@@ -143,14 +113,13 @@ class BlindNet(_ResidualArchitecture):
     ----------
     filters, n_blocks, stride
         Of the `UNet` that removes the noise.
-    level_filters, level_window : int, default=32 and 0
+    level_filters : int, default=32
         Of the `NoiseLevelNet`.
     """
 
     _parameter_constraints: dict = {
         **{name: UNet._parameter_constraints[name] for name in ("filters", "n_blocks", "stride")},
         "level_filters": [POSITIVE_INT],
-        "level_window": NoiseLevelNet._parameter_constraints["window"],
     }
 
     def __init__(
@@ -159,13 +128,11 @@ class BlindNet(_ResidualArchitecture):
         n_blocks: int = 2,
         stride: int = 2,
         level_filters: int = 32,
-        level_window: int = 0,
     ):
         self.filters = filters
         self.n_blocks = n_blocks
         self.stride = stride
         self.level_filters = level_filters
-        self.level_window = level_window
 
     def nets(self):
         """The architectures of the two nets.
@@ -176,7 +143,7 @@ class BlindNet(_ResidualArchitecture):
         remover : UNet
         """
         remover = UNet(self.filters, n_blocks=self.n_blocks, stride=self.stride)
-        return NoiseLevelNet(self.level_filters, window=self.level_window), remover
+        return NoiseLevelNet(self.level_filters), remover
 
     def receptive_field(self):
         """Stride and radius; see `BaseArchitecture.receptive_field`.

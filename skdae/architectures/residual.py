@@ -45,6 +45,10 @@ class _ResidualArchitecture(BaseArchitecture):
             )
 
 
+# Of a U-Net for signals and images, from the image inwards.
+_FILTERS = (32, 64, 128)
+
+
 class UNet(_ResidualArchitecture):
     """A U-Net of residual blocks that predicts what to subtract from its input.
 
@@ -58,8 +62,9 @@ class UNet(_ResidualArchitecture):
 
     Parameters
     ----------
-    filters : tuple of int, default=(32, 64, 128)
-        Filters of each resolution, from the image inwards.
+    filters : tuple of int or None, default=None
+        Filters of each resolution, from the image inwards. None is ``(32, 64, 128)``, and half of
+        that for volumes, whose convolutions take three times as long.
     n_blocks : int, default=1
         Residual blocks, of two 3 × 3 convolutions each, at each resolution, on either way.
     stride : int, default=1
@@ -89,7 +94,7 @@ class UNet(_ResidualArchitecture):
     """
 
     _parameter_constraints: dict = {
-        "filters": [SIZES],
+        "filters": [SIZES, None],
         "n_blocks": [POSITIVE_INT],
         "stride": [POSITIVE_INT],
         "activation": [StrOptions(ACTIVATIONS.keys())],
@@ -98,7 +103,7 @@ class UNet(_ResidualArchitecture):
 
     def __init__(
         self,
-        filters: tuple[int, ...] = (32, 64, 128),
+        filters: tuple[int, ...] | None = None,
         n_blocks: int = 1,
         stride: int = 1,
         activation: str = "relu",
@@ -117,7 +122,7 @@ class UNet(_ResidualArchitecture):
         -------
         stride, radius : int
         """
-        inner = 2 ** (len(self.filters) - 1)
+        inner = 2 ** (len(self.filters or _FILTERS) - 1)
         # First and last convolution, two per block, and the blocks of pixels that move together.
         radius = 2 + 2 * self.n_blocks * (2 * (inner - 1) + inner) + inner
         return self.stride * inner, self.stride * radius
@@ -147,8 +152,8 @@ class _UNetModule(nn.Module):
     def __init__(self, unet, input_shape, output_shape):
         super().__init__()
         check_same_sides(input_shape, output_shape)
-        filters, activation = unet.filters, ACTIVATIONS[unet.activation]
-        rank = len(input_shape) - 1
+        rank, activation = len(input_shape) - 1, ACTIVATIONS[unet.activation]
+        filters = unet.filters or [n // 2 if rank == 3 else n for n in _FILTERS]
         conv = layer("Conv", rank)
 
         def stage(n):

@@ -377,7 +377,7 @@ class PretrainedDenoiser(BaseFilter):
 
     def _seen(self, images):
         """Tones and inputs of the nets, and the map that is seen."""
-        return seen([Tones.of(image, None) for image in images], images, self._see)
+        return seen(images, self._see)
 
     def _see(self, inputs):
         """The map of the level of images in [0, 1]."""

@@ -27,6 +27,13 @@ _DARK, _REACH = 0.25, 0.75
 # So many images, or the middle of such a side of larger ones, tell the level of all.
 _N_SEEN, _SIDE = 16, 512
 
+# So many values tell the range of an image.
+_N_VALUES = 2**20
+
+# A tone curve has to make the map evener by this factor: on microscopes' files it was at most 0.78
+# where the curve was better, and, but for stars, at least 0.83 where it was worse.
+_EVENER = 0.8
+
 # Width of the Gaussian that tells the local brightness, in pixels.
 _BLUR = 2.0
 
@@ -55,15 +62,14 @@ class Tones:
 
     @classmethod
     def of(cls, image, noise):
-        """The tones for an image with a noise, or with an unknown one."""
+        """The tones for an image with a noise; straight ones for an unknown one."""
         clip = (0.0, 1.0) if in_unit_range((float(image.min()), float(image.max()))) else None
         mean = float(getattr(noise, "mean", 0.0))
-        some = image.ravel()[:: -(-image.size // 2**20)]
+        some = image.ravel()[:: -(-image.size // _N_VALUES)]
         low, high = (np.percentile(some, (0.1, 99.9)) - mean).tolist()
         is_unit = low >= -_REACH and _DARK < high <= 1 + _REACH
-        camera = _curve(image, high - low) if noise is None else None
-        if noise is not None and not isinstance(noise, SpeckleNoise):
-            camera = as_camera(noise)
+        has_curve = noise is not None and not isinstance(noise, SpeckleNoise)
+        camera = as_camera(noise) if has_curve else None
         camera = camera and AnscombeTransform(camera)
         low, high = (0.0, 1.0) if is_unit else (low, high)
         ends = np.array([low, high]) + mean
@@ -97,15 +103,16 @@ class Tones:
         return values if self.clip is None else values.clip(*self.clip)
 
 
-def _curve(image, width):
-    """The camera whose tone curve suits an image: one whose noise grows with the light, or None."""
+def _camera_of(image):
+    """The camera whose tone curve may suit an image: its noise grows with the light; or None."""
     if min(image.shape[:2]) < SMALLEST:
         return None
     noise = noise_of_planes([*np.moveaxis(image, -1, 0)])
     if not isinstance(noise, PoissonGaussianNoise):
         return None
     # Hundreds of thousands of photons need no curve, and less than one is no light.
-    if not 1e-5 * width < noise.gain < width:
+    low, high = np.percentile(image.ravel()[:: -(-image.size // _N_VALUES)], (0.1, 99.9))
+    if not 1e-5 * (high - low) < noise.gain < high - low:
         return None
     return noise.set_params(offset=min(noise.offset, float(image.min())))
 
@@ -118,13 +125,14 @@ def inputs_of(tones, images):
     return np.stack(scaled).astype(np.float32)
 
 
-def seen(tones, images, see):
+def seen(images, see):
     """Tones and inputs of the nets for images whose noise is not known, and the map of its level.
+
+    Where noise seems to grow with the light, an image gets the tone curve of a camera if the noise
+    that is seen is evener then, for which the curve is made.
 
     Parameters
     ----------
-    tones : list of Tones
-        One per image.
     images : ndarray of shape (n_samples, height, width, n_channels)
     see : callable
         From inputs to the map, ``(n_samples, height, width, 1)``.
@@ -135,6 +143,19 @@ def seen(tones, images, see):
         Of less contrast where there is more noise than the nets know.
     inputs, level : ndarray of float32
     """
+    tones, inputs, level = _seen([Tones.of(image, None) for image in images], images, see)
+    cameras = {i: camera for i, image in enumerate(images) if (camera := _camera_of(image))}
+    if cameras:
+        curves = [Tones.of(images[i], camera) for i, camera in cameras.items()]
+        others = _seen(curves, images[[*cameras]], see)
+        for i, (tone, values, seen_by_it) in zip(cameras, zip(*others, strict=True), strict=True):
+            if _unevenness(values, seen_by_it) < _EVENER * _unevenness(inputs[i], level[i]):
+                tones[i], inputs[i], level[i] = tone, values, seen_by_it
+    return tones, inputs, level
+
+
+def _seen(tones, images, see):
+    """The same, with tones that may lose contrast."""
     inputs = inputs_of(tones, images)
     level = see(inputs)
     excess = level.mean(axis=(1, 2, 3)) / MOST_SEEN
@@ -144,6 +165,18 @@ def seen(tones, images, see):
         inputs = inputs_of(tones, images)
         level = see(inputs)
     return tones, inputs, level
+
+
+def _unevenness(values, level):
+    """How much the logarithm of a level varies over an image, flat parts left out."""
+    levels = np.log(level[_is_rough(values)] + 1 / 255)
+    return float(levels.std()) if levels.size else 0.0
+
+
+def _is_rough(values):
+    """Where values of an image, ``(height, width, n_channels)``, differ from their neighbors."""
+    light = values.mean(axis=2)
+    return maximum_filter(light, 3) > minimum_filter(light, 3)
 
 
 def seen_ratio(planes, gaps):
@@ -169,12 +202,10 @@ def seen_ratio(planes, gaps):
     for plane, gap in pairs[:: -(-len(pairs) // _N_SEEN) or 1]:
         middle = tuple(slice(max(0, (n - _SIDE) // 2), (n + _SIDE) // 2) for n in plane.shape)
         image, gap = plane[middle][..., None].astype(np.float32), gap[middle]
-        _, inputs, level = seen([Tones.of(image, None)], image[None], _see)
-        values = inputs[0, ..., 0]
+        _, inputs, level = seen(image[None], _see)
         # Flat parts have no noise, whatever the others have.
-        is_flat = maximum_filter(values, 3) == minimum_filter(values, 3)
-        level = level[0, ..., 0][~(gap | is_flat)]
-        told = max(noise_std(values, gap), 0.5 / 255)
+        level = level[0][_is_rough(inputs[0]) & ~gap]
+        told = max(noise_std(inputs[0, ..., 0], gap), 0.5 / 255)
         ratios.append(float(np.median(level)) / told if level.size else 1.0)
     return float(np.median(ratios)) if ratios else 1.0
 
