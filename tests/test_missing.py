@@ -1,6 +1,7 @@
 """Missing pixels: what is known of an image is denoised as if nothing were missing."""
 
 import shlex
+import warnings
 
 import dask.array as da
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy import ndimage
 from skimage import data
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
@@ -34,6 +36,7 @@ from skdae.filters import estimate_noise_std
 from skdae.noise import PoissonGaussianNoise, estimate_noise
 
 tifffile = pytest.importorskip("tifffile")
+zarr = pytest.importorskip("zarr")
 pytest.importorskip("imagecodecs")
 
 FILTERS = [
@@ -211,6 +214,46 @@ def test_networks_take_missing_values_at_predict_and_refuse_them_at_fit(net, kin
     found, expected = net.fit(whole).predict(X), net.predict(whole)
     assert_array_equal(np.asarray(found)[gaps], np.asarray(X, np.float32)[gaps])
     assert rmse(found, whole, gaps) < 1.1 * rmse(expected, whole, gaps) + 0.01
+
+
+def stores(images, folder):
+    """Images on a disk, and as what is read when it is asked for."""
+    folder.mkdir()
+    np.save(folder / "images.npy", images)
+    for i, image in enumerate(images):
+        tifffile.imwrite(folder / f"{i}.tif", image)
+    return {
+        "array": images,
+        "list": [*images],
+        "memory map": np.load(folder / "images.npy", mmap_mode="r"),
+        "dask": da.from_array(images, chunks=(1, 64, 64)),
+        "zarr": zarr.array(images, chunks=(1, 64, 64)),
+        "files": ImageFiles([folder / f"{i}.tif" for i in range(len(images))]),
+    }
+
+
+@pytest.mark.parametrize("megabytes", [1024, 0.02], ids=["in memory", "on a disk"])
+@pytest.mark.parametrize("kind", ["array", "list", "memory map", "dask", "zarr", "files"])
+def test_sentinels_on_a_disk_are_found_in_images_and_targets(kind, megabytes, tmp_path):
+    images = 1000 * np.stack([NOISY[:64, :64], NOISY[64:, :64]]).astype(np.float32)
+    gaps = np.stack([GAPS[:64, :64], GAPS[64:, :64]])
+    whole = stores(images, tmp_path / "whole")[kind]
+    X = stores(np.where(gaps, np.float32(-9999), images), tmp_path / "gaps")[kind]
+    net = DenoisingAutoencoder("dncnn", max_steps=2, missing_values=-9999, random_state=0)
+    with config_context(working_memory=megabytes):
+        with pytest.raises(ValueError, match=rf"X holds {gaps.sum()} missing.*X == -9999"):
+            net.fit(X, whole)
+        with pytest.raises(ValueError, match=rf"y holds {gaps.sum()} missing.*y == -9999"):
+            net.fit(whole, X)
+        with pytest.raises(ValueError, match=rf"X holds {gaps.sum()} missing"):
+            net.fit(whole, whole, validation_data=(X, whole))
+    for denoiser in (MedianFilter(), PretrainedDenoiser(), AdaptedDenoiser(max_steps=1)):
+        denoiser.set_params(missing_values=-9999)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The pretrained network was kept")
+            found = np.stack([*denoiser.fit(X).predict(X)])
+        assert (found[gaps] == -9999).all()
+        assert found[~gaps].min() > -1000
 
 
 def test_noise_is_for_clean_images():

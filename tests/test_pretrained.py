@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import zoom
 from sklearn.base import clone
-from sklearn.datasets import load_sample_image
+from sklearn.datasets import load_digits, load_sample_image
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
@@ -448,6 +448,73 @@ def test_noise_is_estimated_in_images_of_different_sizes():
     assert denoiser.noise_.std == pytest.approx(0.1, rel=0.1)
     for x, denoised in zip(X_noisy, denoiser.predict(X_noisy), strict=True):
         assert np.abs(denoised - 0.5).mean() < 0.2 * np.abs(x - 0.5).mean()
+
+
+def tiles(X, side):
+    """Parts of images that do not overlap."""
+    rows, columns = (n // side for n in X.shape[1:3])
+    X = X[:, : rows * side, : columns * side]
+    parts = X.reshape(len(X), rows, side, columns, side, -1).swapaxes(2, 3)
+    return parts.reshape(-1, side, side, *X.shape[3:])
+
+
+def lines(n, side):
+    """Images of bright lines in every direction, full of edges."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:side, :side] - side / 2
+    angles, places = rng.uniform(0, np.pi, (n, 3, 1, 1)), rng.uniform(-0.5, 0.5, (n, 3, 1, 1))
+    far = x * np.cos(angles) + y * np.sin(angles) - side * places
+    return np.exp(-np.square(far) / 2).max(axis=1)
+
+
+SMALL = {
+    "digits": load_digits().images[:300] / 16,
+    "digits, 16": zoom(load_digits().images[:20] / 16, (1, 2, 2), order=1),
+    "lines, 8": lines(100, 8),
+    "lines, 12": lines(100, 12),
+    "lines, 24": lines(20, 24),
+    "grey, 8": tiles(GREY, 8)[::4],
+    "grey, 24": tiles(GREY, 24)[::3],
+    "color, 10": tiles(FLOWER, 10)[::3],
+    "color, 16": tiles(FLOWER, 16)[::6],
+}
+
+
+@pytest.mark.parametrize("kind", SMALL)
+@pytest.mark.parametrize("unit", [1.0, 3000.0])
+def test_noise_of_small_images_is_removed_and_nothing_else(kind, unit):
+    X = SMALL[kind]
+    clean = PretrainedDenoiser().fit(unit * X).predict(unit * X) / unit
+    # Before, digits lost 0.09, and lines of 8 pixels 0.13.
+    assert error(clean, X) < 0.03**2
+    for std, left in ((0.05, 1.0), (0.1, 0.8), (0.2, 0.7)):
+        X_noisy = noisy(X, GaussianNoise(std))
+        found = PretrainedDenoiser().fit(unit * X_noisy).predict(unit * X_noisy) / unit
+        assert error(found, X) < left * error(X_noisy, X)
+    for std in (0.05, 0.1):
+        X_noisy = noisy(X, GaussianNoise(std)).clip(0, 1)
+        found = PretrainedDenoiser().fit(unit * X_noisy).predict(unit * X_noisy) / unit
+        assert error(found, X) < error(X_noisy, X)
+
+
+def test_the_level_of_small_images_is_that_of_large_ones():
+    # Zeros beyond the border were taken for noise: of 24 pixels, it was seen twice as strong.
+    X_noisy = noisy(0.2 + 0.6 * np.indices((1, 192, 192)).mean(0) / 96, GaussianNoise(0.05))
+    for side in (16, 20, 24, 32, 48, 63, 64, 96):
+        denoiser = PretrainedDenoiser().fit(tiles(X_noisy, side))
+        assert denoiser.noise_.std == pytest.approx(0.05, rel=0.25), side
+
+
+def test_few_tiny_images_are_left_as_they_are_and_a_warning_says_so():
+    X_noisy = noisy(SMALL["digits"])
+    for X in (X_noisy[:20], list(X_noisy[:20]), [X_noisy[0], X_noisy[1, :, :5]]):
+        with pytest.warns(UserWarning, match=r"do not tell how strong.*noise=0\.1"):
+            denoiser = PretrainedDenoiser().fit(X)
+        for x, denoised in zip(X, denoiser.predict(X), strict=True):
+            np.testing.assert_array_equal(denoised, x.astype(np.float32))
+    many = PretrainedDenoiser().fit(X_noisy)
+    told = PretrainedDenoiser(noise=many.noise_.std).fit(X_noisy)
+    np.testing.assert_allclose(many.predict(X_noisy[:3]), told.predict(X_noisy)[:3], atol=1e-5)
 
 
 class Files(Sequence):

@@ -16,7 +16,7 @@ from sklearn.utils.validation import (
 from .arrays import as_array, float_dtype, is_listed, joined, to_float
 from .geometry import geometry_of, way_to_one_size
 from .missing import gaps_in
-from .values import refuse_other_units
+from .values import batches, refuse_other_units
 from .warn import warn_user
 
 # The dtypes that stay as they are, beside uint8.
@@ -84,26 +84,30 @@ def _check_finite(X, name):
         if not np.isnan(X).any():
             raise
         reason = str(error).partition("\n")[0]
-        raise ValueError(f"{reason} {way_without_gaps(X, name)}") from None
+        raise ValueError(f"{reason} {_way_without_gaps(X, f'np.isnan({name})', name)}") from None
 
 
-def way_without_gaps(X, name="X"):
+def _way_without_gaps(X, are_missing, name):
     """What to do where missing values are refused."""
     axes = tuple(range(1, X.ndim)) if X.ndim != 2 else 1
     return (
         "Filters and pretrained denoisers take missing values, and predict of networks does; for "
         "all else, leave out the images that have them, as in "
-        f"{name}[~np.isnan({name}).any(axis={axes})], crop them, or fill them first."
+        f"{name}[~({are_missing}).any(axis={axes})], crop them, or fill them first."
     )
 
 
 def refuse_gaps(X, missing_values, name="X"):
     """Raise a ValueError where checked images hold the value that stands for missing ones."""
-    gaps = gaps_in(X, missing_values)
-    if gaps is not None:
+    if math.isnan(missing_values):
+        # Which a check of the images has refused.
+        return
+    # X may be a file.
+    parts = (gaps_in(X[rows], missing_values) for rows in batches(X))
+    if n := sum(int(gaps.sum()) for gaps in parts if gaps is not None):
+        way = _way_without_gaps(X, f"{name} == {missing_values:g}", name)
         raise ValueError(
-            f"{name} holds {gaps.sum()} missing values, missing_values={missing_values:g}. "
-            f"{way_without_gaps(X, name)}"
+            f"{name} holds {n} missing values, missing_values={missing_values:g}. {way}"
         )
 
 

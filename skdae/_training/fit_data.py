@@ -109,9 +109,10 @@ def read(
         checked = validate_images(
             draft, X, reset=reset, min_samples=min_samples, any_size=patch_size is not None
         )
-    for image in checked if isinstance(checked, list) else [checked]:
-        refuse_gaps(image, draft.missing_values)
     targets = check_targets(checked, y, channel_axis)
+    for name, images in (("X", checked), ("y", [] if targets is None else targets)):
+        for image in images if isinstance(images, list) else [images]:
+            refuse_gaps(image, draft.missing_values, name)
     is_rows = isinstance(checked, np.ndarray) and checked.ndim == 2
     if reset and is_rows and draft.image_shape is None:
         _warn_of_raw_columns(checked)

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import ArrayLike
 from scipy.ndimage import convolve1d, uniform_filter
 from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import _num_samples
 from torch import nn
 
 from .._checks import fit_context
@@ -280,7 +281,8 @@ class AdaptedDenoiser(PretrainedDenoiser):
         Both are ``(1, height, width, n_channels)``.
         """
         X = X if is_dask(X) or is_listed(X) or np.ma.isMaskedArray(X) else as_array(X)
-        step = max(1, len(X) * min(math.prod(self.image_shape_), _PIXELS // 4) // _PIXELS)
+        n_pixels = _num_samples(X) * min(math.prod(self.image_shape_), _PIXELS // 4)
+        step = max(1, n_pixels // _PIXELS)
         some = X[::step].compute() if is_dask(X) else X
         step = 1 if is_dask(X) else step
         given, gaps = without_gaps(self, some)

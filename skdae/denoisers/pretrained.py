@@ -21,10 +21,12 @@ from .._images import (
     as_planes,
     check_any_images,
     check_tile,
+    has_order,
     is_dask,
     is_listed,
     smallest_tile,
     to_float,
+    warn_user,
     without_gaps,
 )
 from .._training import hardware, tiles
@@ -32,13 +34,16 @@ from ..architectures import Pretrained
 from ..architectures.blind import LEVEL_STEP
 from ..architectures.pretrained import weights_digest, weights_folder
 from ..filters import BaseFilter
-from ..filters.noise_level import noise_stds
+from ..filters.noise_level import noise_stds, std_of_many
 from ..noise import BaseNoise, GaussianNoise, PoissonGaussianNoise, SpeckleNoise
 from ..noise.anscombe import as_camera
-from ..noise.tones import MOST_SEEN, SMALLEST, Tones, inputs_of, seen
+from ..noise.tones import LEARNED, MOST_SEEN, SMALLEST, Tones, inputs_of, seen
 
 # Pixels of small images that the nets see at a time, and the side of the tiles of large ones.
 _PIXELS, _TILE = 2**18, 1024
+
+# In tiny images, of fewer pixels, details cannot be told from noise; so many together may tell it.
+_TINY, _N_TINY = 256, 1024
 
 # Pixels of an image that tell whether its channels lie on a line, up to the rounding to 8 bits.
 _N_SAMPLED, _ROUNDED = 2**16, 1.5 / 255
@@ -137,8 +142,12 @@ class PretrainedDenoiser(BaseFilter):
     and those below 1 / 255 are changed only in part. Where three channels are equal, or
     linear in one of them, as in a toned scan, the network for gray images denoises that one, and
     the others change with it. Images with another number of channels are denoised
-    channel by channel. In images with a side below 16 pixels, and in signals, the level is that of
-    `estimate_noise_std`.
+    channel by channel. In images with a side below 64 pixels, the level is at most that of
+    `estimate_noise_std`; in signals, it is that.
+
+    Tiny images, of less than 256 pixels, do not tell noise from details one by one: in them, the
+    level is that of `noise_`, which at least 64 of them tell together at `fit` by the direction in
+    which they differ least [3]_. Fewer are returned as they were, and a warning says so.
 
     The map is the root mean square of the noise in a neighborhood of about 17 pixels, after
     everything that the file has been through, such as clipping, demosaicking and JPEG.
@@ -155,6 +164,8 @@ class PretrainedDenoiser(BaseFilter):
        transformation for Poisson-Gaussian noise". IEEE Transactions on Image Processing 22.
     .. [2] Guo, S. et al. (2019). "Toward convolutional blind denoising of real photographs"
        (CBDNet). CVPR.
+    .. [3] Pyatykh, S., Hesser, J. and Zheng, L. (2013). "Image noise level estimation by principal
+       component analysis". IEEE Transactions on Image Processing 22.
 
     Examples
     --------
@@ -298,11 +309,16 @@ class PretrainedDenoiser(BaseFilter):
 
     def _seen_noise(self, X):
         """What noise some images of `fit` have together."""
-        X = X[:1].compute() if is_dask(X) else X
+        is_tiny = _are_tiny(self._geometry.spatial)
+        n = _N_TINY if is_tiny else _N_SEEN
+        X = X[: n if is_tiny else 1].compute() if is_dask(X) else X
         X = X if is_listed(X) or np.ma.isMaskedArray(X) else as_array(X)
-        some, _ = without_gaps(self, X[:: -(-_num_samples(X) // _N_SEEN)])
+        some, _ = without_gaps(self, X[:: -(-_num_samples(X) // n)])
         images = check_any_images(some, channel_axis=self.channel_axis)
-        cameras, squares = [], []
+        if is_tiny:
+            planes = [p for x in images for p in as_planes(self._geometry.read(to_float(x)[None]))]
+            return GaussianNoise(std=_std_of_tiny(planes), clip=None)
+        cameras, squares, variances = [], [], []
         for image in images:
             planes = as_planes(self._geometry.read(to_float(image)[None]))
             # Of a volume, the slice in the middle.
@@ -311,6 +327,8 @@ class PretrainedDenoiser(BaseFilter):
                 (tones,), _, level = self._seen(images[rows][..., channels])
                 cameras.append(tones.camera)
                 squares.append(np.square(tones.width * level.astype(np.float64)).mean())
+                own = tones.camera and tones.camera.variance(images[rows][..., channels].mean())
+                variances.append(squares[-1] * (own or 1.0))
         square = float(np.mean(squares))
         if square > 0 and all(cameras):
             # On its transform, the noise of a camera would be 1.
@@ -318,7 +336,7 @@ class PretrainedDenoiser(BaseFilter):
                 cameras[0].gain * factor for factor in (square, cameras[0].std * square**0.5)
             )
             return PoissonGaussianNoise(gain, std, offset=cameras[0].offset, clip=None)
-        return GaussianNoise(std=square**0.5, clip=None)
+        return GaussianNoise(std=float(np.mean(variances)) ** 0.5, clip=None)
 
     def _filter(self, images):
         planes = as_planes(images)
@@ -361,7 +379,9 @@ class PretrainedDenoiser(BaseFilter):
 
     def _told_or_seen(self, images):
         """Tones and inputs of the nets, and the map of the level."""
-        return self._seen(images) if self.sees_ else self._told(images, self.noise_)
+        # Tiny images do not tell their noise one by one.
+        sees = self.sees_ and not _are_tiny(images.shape[1:3])
+        return self._seen(images) if sees else self._told(images, self.noise_)
 
     def _told(self, images, noise):
         """Tones and inputs of the nets, and the map of a noise that is known."""
@@ -381,10 +401,20 @@ class PretrainedDenoiser(BaseFilter):
 
     def _see(self, inputs):
         """The map of the level of images in [0, 1]."""
-        if min(inputs.shape[1:3]) >= SMALLEST:
+        height, width = inputs.shape[1:3]
+        if min(height, width) >= LEARNED:
             return self._run("level", inputs)
-        level = [np.mean(noise_stds(image)) for image in inputs]
-        return np.zeros_like(inputs[..., :1]) + np.float32(level).reshape(-1, 1, 1, 1)
+        stds = np.array([np.mean(noise_stds(image)) for image in inputs], np.float32)
+        level = np.tile(stds.reshape(-1, 1, 1, 1), (1, height, width, 1))
+        if min(height, width) == 1:
+            return level
+        # Continued as a mirror would.
+        top, left = (max(0, LEARNED - side) // 2 for side in (height, width))
+        bottom, right = (max(0, LEARNED - side) - n for side, n in ((height, top), (width, left)))
+        padded = np.pad(inputs, ((0, 0), (top, bottom), (left, right), (0, 0)), "symmetric")
+        seen = self._run("level", padded)[:, top : top + height, left : left + width]
+        # Both take details for noise, of which small images have more.
+        return np.minimum(seen, level)
 
     def _module(self, n_channels, device):
         """The nets for gray or color images."""
@@ -421,6 +451,26 @@ class PretrainedDenoiser(BaseFilter):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _are_tiny(sides):
+    """Whether images, not signals, have too few pixels to tell their noise."""
+    return min(sides[-2:]) > 1 < len(sides) and math.prod(sides[-2:]) < _TINY
+
+
+def _std_of_tiny(images):
+    """Standard deviation of the noise of many tiny images together; 0 of too few."""
+    height, width = np.min([image.shape[:2] for image in images], axis=0)
+    rows = np.stack([image[:height, :width, 0].ravel() for image in images])
+    std = std_of_many(images)
+    # Arrays without any order, as of tests, are no images.
+    if std is None and has_order(rows):
+        warn_user(
+            f"{len(images)} images of less than {_TINY} pixels do not tell how strong their noise "
+            "is; they will be returned as they are. Pass its standard deviation, such as "
+            "noise=0.1, or 64 such images or more, or train a DenoisingAutoencoder."
+        )
+    return std or 0.0
 
 
 def _parts(images, sees):

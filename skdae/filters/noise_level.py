@@ -117,3 +117,41 @@ def _details(plane):
     details = np.abs(details)
     # Flat parts leave nothing, or rounding errors.
     return details[details > 1e-12 * np.fmax.reduce(np.abs(plane), axis=None)]
+
+
+# Principal components are told by so many samples each, and of blocks of at least this side.
+_SAMPLES, _LEAST_SIDE = 4, 4
+
+
+def std_of_many(images):
+    """Standard deviation of the noise that many images share, by their least principal component.
+
+    White noise has the same variance along all components, of which few hold something else; that
+    of the least one is therefore rather too small than too large. The components are those of
+    blocks in the corners.
+
+    Parameters
+    ----------
+    images : list of ndarray of shape (height, width, n_channels)
+        Images may have different sizes; of samples that are alike, such as digits, the more of
+        each a block holds, the less is mistaken for noise.
+
+    Returns
+    -------
+    std : float or None
+        None of too few images.
+    """
+    n = len(images)
+    side = min(math.isqrt(n // _SAMPLES), *(s for image in images for s in image.shape[:2]))
+    if side < _LEAST_SIDE:
+        return None
+    corners = [
+        (rows, columns)
+        for rows in (slice(side), slice(-side, None))
+        for columns in (slice(side), slice(-side, None))
+    ]
+    blocks = (np.stack([image[corner] for image in images]) for corner in corners)
+    planes = [plane.reshape(n, -1) for block in blocks for plane in np.moveaxis(block, -1, 0)]
+    least = min(np.linalg.eigvalsh(np.cov(plane, rowvar=False))[0] for plane in planes)
+    # Of few samples, it is too small, which details among the noise make up for.
+    return float(max(least, 0.0) ** 0.5)

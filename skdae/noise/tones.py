@@ -15,8 +15,12 @@ from .signal_dependent import PoissonGaussianNoise, SpeckleNoise
 # The nets learned levels up to this one, of images in [0, 1].
 MOST_SEEN = 75 / 255
 
-# Where a side is shorter, a net cannot tell noise from the border.
+# Where a side is shorter, there are too few blocks to tell a tone curve.
 SMALLEST = 16
+
+# Sides of the images that the net of the level has learned from. In smaller ones, it takes the zeros
+# beyond the border for noise: flat parts of 24 pixels were seen twice as noisy as they are.
+LEARNED = 64
 
 # What lies further outside of [0, 1] goes around the nets, which have seen nothing like it.
 _LOW, _HIGH = -1.5, 2.5
@@ -197,7 +201,7 @@ def seen_ratio(planes, gaps):
     ratio : float
         The median; 1 if all images are too small to tell.
     """
-    pairs = [pair for pair in zip(planes, gaps, strict=True) if min(pair[0].shape) >= SMALLEST]
+    pairs = [pair for pair in zip(planes, gaps, strict=True) if min(pair[0].shape) >= LEARNED]
     ratios = []
     for plane, gap in pairs[:: -(-len(pairs) // _N_SEEN) or 1]:
         middle = tuple(slice(max(0, (n - _SIDE) // 2), (n + _SIDE) // 2) for n in plane.shape)
