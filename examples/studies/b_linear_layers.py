@@ -44,7 +44,8 @@ linear = DenoisingAutoencoder(
 ).fit(X_train)
 
 # %%
-# Enlarge: the "noise" is the lower resolution. A third of the digits is enough to learn this.
+# Enlarge: the "noise" is the lower resolution. The network works at that resolution, too, and a
+# third of the digits is enough.
 
 lower = Downsample(factor=2)
 X_blocks = lower.fit_transform(X_test)  # each pixel of a block of 2 × 2 is their mean
@@ -52,7 +53,7 @@ X_small = X_blocks[:, ::2, ::2]
 bicubic = zoom(X_small, (1, 2, 2), order=3, mode="grid-constant", grid_mode=True)
 X_large = {"bicubic": bicubic.clip(0, 1)}
 for loss in ("mse", "bce"):
-    net = UNet(filters=(32, 64))
+    net = UNet(filters=(32, 64), stride=2)
     dae = DenoisingAutoencoder(net, noise=lower, loss=loss, max_epochs=2, random_state=0)
     X_large[f"net, {loss}"] = dae.fit(X_train[:20000]).predict(X_blocks)
 
