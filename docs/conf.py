@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import sys
+import warnings
 from pathlib import Path
 
 from docutils import nodes
@@ -72,6 +73,9 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "image_srcset": ["2x"],
 }
+
+# A worker that an example has left with much memory is started anew; joblib warns of that.
+warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
 
 # `make docs ONLINE=1` links to the pages of other libraries; their lists come from the network.
 intersphinx_mapping = (

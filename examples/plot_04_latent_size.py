@@ -32,7 +32,7 @@ warnings.filterwarnings("ignore", category=ConvergenceWarning)
 # images are both the input of the Pipeline and the target.
 
 noise = GaussianNoise(std=0.3, random_state=0)
-dae = DenoisingAutoencoder("dense", lr=1e-2, max_epochs=20, batch_size=32, random_state=0)
+dae = DenoisingAutoencoder("dense", lr=5e-3, max_epochs=40, batch_size=32, random_state=0)
 pipe = Pipeline([("noise", noise), ("dae", dae)])
 
 sizes = [2, 4, 8, 16, 32, 64]

@@ -33,7 +33,8 @@ dae = DenoisingAutoencoder(
     noise=noise,
     patch_size=48,
     batch_size=8,
-    max_epochs=14,
+    lr=3e-3,
+    max_epochs=22,
     random_state=0,
 )
 dae.fit(train)

@@ -73,7 +73,7 @@ results = {
 # A network
 # ---------
 # :class:`~skdae.Noise2VoidDenoiser` needs this one noisy volume, and nothing else. It learns by
-# crops along three axes. A few hundred steps show the idea; more are better.
+# crops along three axes. A hundred steps show the idea; more are better.
 
 net = UNet(filters=(8, 16), residual=False)
 options = {"lr": 5e-3, "max_steps": 120, "batch_size": 8, "random_state": 0}

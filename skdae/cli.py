@@ -690,7 +690,9 @@ def _parsed_noise(text):
         ) from error
     known = {n: getattr(noise, n) for n in noise.__all__ if n not in _NOT_INJECTORS}
     if name not in known:
-        raise ValueError(f"--noise: {name} is not a noise of skdae.{did_you_mean(name, known)}")
+        raise ValueError(
+            f"--noise: {name} is not a noise model of skdae.{did_you_mean(name, known)}"
+        )
     try:
         return known[name](*args, **options)
     except TypeError as error:

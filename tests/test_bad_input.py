@@ -142,7 +142,7 @@ BAD_PARAMETERS = [
     ({"architecture": Dense(activation="step")}, "'activation' parameter of Dense"),
     ({"architecture": Conv(filters=(0,))}, "'filters' parameter"),
     ({"latent_dim": 0}, "'latent_dim' parameter"),
-    ({"latent_dim": 2, "architecture": nn.Conv2d(1, 1, 1)}, "no effect on a module of your own"),
+    ({"latent_dim": 2, "architecture": nn.Conv2d(1, 1, 1)}, "no effect on your own module"),
     ({"noise": GaussianNoise}, "is not a noise model"),
     ({"device": "meta:abc"}, "cannot be used here"),
     ({"latent_dim": 2.5}, "'latent_dim' parameter"),

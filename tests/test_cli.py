@@ -683,7 +683,7 @@ def test_trains_on_pairs_with_the_same_names(fails):
 def test_trains_on_clean_images_with_a_noise(text, noise, fails):
     line = f'train clean --noise "{text}" -o net --steps 2'
     if noise is None:
-        fails(line, "--noise.*(is not a number|is not a noise of skdae)")
+        fails(line, "--noise.*(is not a number|is not a noise model of skdae)")
     else:
         assert run(line) == 0
         assert repr(load("net").noise) == repr(noise)

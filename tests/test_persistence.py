@@ -626,7 +626,7 @@ def test_what_needs_foreign_code_is_not_saved(name, tmp_path):
 
 def test_net_of_ones_own_is_not_saved_under_another_name(tmp_path):
     dae = small(nn.Linear(64, 64)).fit(X.reshape(20, -1), X.reshape(20, -1))
-    with pytest.raises(TypeError, match="Linear is a module of your own"):
+    with pytest.raises(TypeError, match="Linear is your own module"):
         save(dae.set_params(architecture="dense"), tmp_path / "file")
 
 

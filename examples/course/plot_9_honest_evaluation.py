@@ -1,6 +1,6 @@
 """
-9. Honest evaluation and its traps
-==================================
+9. Fair evaluation and its traps
+================================
 
 **You will learn** three ways to deceive yourself about a denoiser, and how to avoid them.
 

@@ -42,7 +42,7 @@ def read_png(content, pillow, imagecodecs):
     kinds = {kind for kind, _ in chunks}
     width, height, depth, colour = struct.unpack(">IIBB", chunks[0][1][:10])
     if b"acTL" in kinds:
-        raise ValueError("it is an animation; save its frames as files of their own")
+        raise ValueError("it is an animation; save its frames as separate files")
     if colour not in (0, 2, 4, 6) or b"tRNS" in kinds:
         raise ValueError(f"it has a palette, or one transparent color; {CONVERT}")
     if depth < 8:
@@ -214,7 +214,7 @@ def read_webp(content, pillow):
     """WebP; what is packed without loss stays so, else with little, and profiles are kept."""
     image = pillow.open(io.BytesIO(content))
     if getattr(image, "n_frames", 1) > 1:
-        raise ValueError("it is an animation; save its frames as files of their own")
+        raise ValueError("it is an animation; save its frames as separate files")
     kept = {name: image.info.get(name, b"") for name in ("icc_profile", "exif", "xmp")}
     options = {"lossless": _is_lossless(content), "quality": 95, "exact": True, **kept}
 

@@ -364,7 +364,7 @@ def _resolve_architecture(given, latent_dim):
         return architecture
     if latent_dim is not None:
         raise ValueError(
-            f"latent_dim={latent_dim} has no effect on a module of your own; build the module with "
-            "the code that you want, and leave latent_dim=None."
+            f"latent_dim={latent_dim} has no effect on your own module; build the module with the "
+            "code that you want, and leave latent_dim=None."
         )
     return None

@@ -140,8 +140,8 @@ class DenoisingAutoencoder(LearnedDenoiser):
         number of threads. A finished fit is not repeated. The file of another fit is an error;
         `device`, `precision` and the versions of skdae and PyTorch count, while `callbacks`,
         `tile_size`, `transform_to`, `verbose` and `warm_start` are free to change. With
-        ``random_state=None`` the seed is the file's. Of `callbacks`, modules and losses of
-        your own, what their ``state_dict`` gives is kept. One file serves one fit, not the many of
+        ``random_state=None`` the seed is the file's. Of your own `callbacks`, modules and
+        losses, what their ``state_dict`` gives is kept. One file serves one fit, not the many of
         a `GridSearchCV`. None writes none.
     warm_start : bool, default=False
         Whether `fit` starts from the weights of the fit before; each such fit needs a `checkpoint`

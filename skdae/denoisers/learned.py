@@ -573,8 +573,8 @@ class LearnedDenoiser(BaseDenoiser):
         if net is not None:
             if net.plan.architecture is None:
                 raise TypeError(
-                    f"The network {type(self.module_).__name__} is a module of your own, which "
-                    "save cannot write, because its files hold no code; joblib.dump keeps it."
+                    f"The network {type(self.module_).__name__} is your own module, which save "
+                    "cannot write, because its files hold no code; joblib.dump keeps it."
                 )
             del state["device_"]
             state["net_"] = {

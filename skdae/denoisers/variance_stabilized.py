@@ -84,8 +84,8 @@ class VarianceStabilized(MetaDenoiser):
     stay there, and levels of the denoiser mean about the same as without the transform.
 
     Targets are clean images; they are transformed to the mean of their noisy versions. A denoiser
-    with a noise of its own learns from clean images, from which the noise cannot be estimated: pass
-    `noise` here, and the denoiser's `noise` in transformed units.
+    with its own noise model learns from clean images, from which the noise cannot be estimated:
+    pass `noise` here, and the denoiser's `noise` in transformed units.
 
     References
     ----------

@@ -86,8 +86,8 @@ class _ComposedNoise(BaseNoise):
         shapes = {tuple(shape) for shape in given if shape is not None}
         if len(shapes) > 1:
             raise ValueError(
-                f"The noises of {type(self).__name__} name different shapes {sorted(shapes)} for "
-                "the same images; give image_shape once, to the outer one."
+                f"The noise models in {type(self).__name__} name different shapes {sorted(shapes)} "
+                "for the same images; give image_shape once, to the outer one."
             )
         return shapes.pop() if shapes else None
 

@@ -347,7 +347,7 @@ def _add_noise(estimators, X, noise):
     noises = {description(noise): noise for noise in own if noise is not None}
     if len(noises) != 1:
         names = ", ".join(type(estimator).__name__ for estimator in estimators)
-        have = "more than one noise" if noises else "no noise of its own"
+        have = "more than one noise model" if noises else "no noise model"
         raise ValueError(
             f"{names} has {have} to show; pass noise=GaussianNoise(0.2), or your noisy images as "
             "X_noisy=."
