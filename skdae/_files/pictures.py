@@ -15,7 +15,7 @@ CONVERT = "convert it to gray or RGB with 8 or 16 bits first"
 
 
 def _plain(pixels):
-    """Pixels ``(height, width, n_samples)`` without the last axis where it has one value, as libraries want it."""
+    """Pixels without the axis of samples where it has one value, as libraries want it."""
     return pixels[..., 0] if pixels.shape[2] == 1 else pixels
 
 

@@ -26,18 +26,17 @@ class _Source(NamedTuple):
     openml_name: str
     image_shape: tuple[int, ...]
     n_train: int
+    n_test: int
     target_names: str
     descr: str
 
-
-# All of them have so many test images.
-_N_TEST = 10000
 
 _SOURCES = {
     "mnist": _Source(
         "mnist_784",
         (28, 28),
         60000,
+        10000,
         "0,1,2,3,4,5,6,7,8,9",
         "MNIST: handwritten digits. LeCun, Cortes and Burges. CC BY-SA 3.0.",
     ),
@@ -45,6 +44,7 @@ _SOURCES = {
         "Fashion-MNIST",
         (28, 28),
         60000,
+        10000,
         "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot",
         "Fashion-MNIST: articles of clothing. Zalando Research. MIT license.",
     ),
@@ -52,6 +52,7 @@ _SOURCES = {
         "CIFAR_10",
         (32, 32, 3),
         50000,
+        10000,
         "airplane,automobile,bird,cat,deer,dog,frog,horse,ship,truck",
         "CIFAR-10: small color photographs. Krizhevsky 2009. For research.",
     ),
@@ -246,7 +247,7 @@ def _openml_images(rows, source):
     """Images of uint8 from OpenML's rows, the training images first."""
     height, width, *channels = source.image_shape
     n_channels = channels[0] if channels else 1
-    expected = (source.n_train + _N_TEST, height * width * n_channels)
+    expected = (source.n_train + source.n_test, height * width * n_channels)
     values = np.asarray(rows)
     with np.errstate(invalid="ignore"):
         images = values.astype(np.uint8)
