@@ -326,18 +326,17 @@ class _WholeBatchNorm(TorchFunctionMode):
 
     def _normalized(self, call):
         x, processes = call.input.float(), self._processes
-        dims = [0, *range(2, x.ndim)]
+        dims, n = [0, *range(2, x.ndim)], x.numel() // x.shape[1] * processes.ratio
+        # Of the whole batch, in the words of torch.
+        F._verify_batch_size([round(n), x.shape[1]])
         # About the mean of all: a difference of squares would lose digits.
         mean = _Sum.apply(x.mean(dims, keepdim=True) * processes.share, processes)
         x = x - mean
         var = _Sum.apply(x.square().mean(dims, keepdim=True) * processes.share, processes)
         if call.running_mean is not None:
-            n = x.numel() // x.shape[1] * processes.ratio
+            pairs = (call.running_mean, mean), (call.running_var, var * (n / (n - 1)))
             with torch.no_grad():
-                for running, new in (
-                    (call.running_mean, mean),
-                    (call.running_var, var * (n / (n - 1))),
-                ):
+                for running, new in pairs:
                     running.lerp_(new.flatten().to(running.dtype), call.momentum)
         scale, shift = (t if t is None else t.view(mean.shape) for t in (call.weight, call.bias))
         x = x * (var + call.eps).rsqrt()

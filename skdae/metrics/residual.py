@@ -50,7 +50,7 @@ _LEFT_IN_LIGHT, _OF_DARK = 0.75, 0.7
 # are there.
 _STREAKS, _PARTS = 0.2, 4
 
-# More images than this share raise a warning: a few are beyond a band by chance.
+# More images than this share are warned of: a few are beyond a band by chance.
 _SHARE = 0.1
 
 _CAUSES = {
