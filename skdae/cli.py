@@ -178,7 +178,7 @@ def denoise(args):
             raise ValueError("--save keeps an adapted network; pass --adapt MINUTES, too.")
         check_place(args.save)
     outputs = _outputs(args)
-    run = _denoiser(args, [*outputs])
+    run = _ours(args, [*outputs]) if args.model is None else _saved(args)
     written = set()
 
     def work(path):
@@ -442,17 +442,6 @@ def _identity(path):
     return status.st_dev, status.st_ino
 
 
-def _denoiser(args, paths):
-    """A function that denoises an image file; it gives images in the units of denoisers."""
-    if args.model is None:
-        return _ours(args, paths)
-    if args.adapt is not None:
-        raise ValueError(
-            "--adapt fine-tunes our network; leave --model away, or --adapt to denoise with it."
-        )
-    return _saved(args)
-
-
 def _ours(args, paths):
     """A function that denoises with the pretrained network, adapted to the files or not."""
     from .denoisers import PretrainedDenoiser
@@ -553,6 +542,10 @@ def _saved(args):
     from ._files.estimators import load
     from .filters import BaseFilter
 
+    if args.adapt is not None:
+        raise ValueError(
+            "--adapt fine-tunes our network; leave --model away, or --adapt to denoise with it."
+        )
     model = load(args.model)
     if args.strength is not None:
         if "strength" not in model.get_params():
@@ -619,9 +612,6 @@ def _stacked(pages):
     """Pages as one array."""
     import numpy as np
 
-    shapes = {page.shape for page in pages}
-    if len(shapes) > 1:
-        raise ValueError(f"--volume: the pages have different shapes, {sorted(shapes)[:2]}.")
     return np.ma.stack(pages) if any(map(np.ma.isMaskedArray, pages)) else np.stack(pages)
 
 

@@ -14,19 +14,14 @@ import numpy as np
 CONVERT = "convert it to gray or RGB with 8 or 16 bits first"
 
 
-def _with_samples(array):
-    """An array of pixels as ``(height, width, n_samples)``."""
-    return array.reshape(*array.shape[:2], -1)
-
-
 def _plain(pixels):
-    """The same without the last axis where it has one value, as libraries want it."""
+    """Pixels without the axis of samples where it has one value, as libraries want it."""
     return pixels[..., 0] if pixels.shape[2] == 1 else pixels
 
 
 def _picture(array, encode):
     """What is known of a picture, whose alpha is the last of an even number of samples."""
-    pixels = _with_samples(array)
+    pixels = array.reshape(*array.shape[:2], -1)
     n = pixels.shape[2]
     return {"pages": [pixels], "alpha": () if n % 2 else (n - 1,), "encode": encode}
 

@@ -86,11 +86,11 @@ def as_planes(samples):
 
 
 def geometry_of(X, image_shape=None, channel_axis="auto"):
-    """The geometry of a batch.
+    """The geometry of a batch, or of a list of samples of different sizes.
 
     Parameters
     ----------
-    X : ndarray, or anything with a shape and samples
+    X : ndarray, anything with a shape and samples, or list of ndarray
         Flat rows, or samples in their shape.
     image_shape : tuple of int or None, default=None
         The shape of one sample, which flat rows need. None means that of the samples; rows are
@@ -116,6 +116,7 @@ def geometry_of(X, image_shape=None, channel_axis="auto"):
     >>> geometry_of(np.zeros((100, 500, 12)), channel_axis=-1).spatial
     (500,)
     """
+    X = X[0][None] if isinstance(X, list) else X
     own_shape = tuple(X.shape[1:])
     if image_shape is not None:
         image_shape = _check_image_shape(own_shape, image_shape)

@@ -46,14 +46,6 @@ class Processes:
     size = 1
     share = 1.0
 
-    def from_first(self, function, *args):
-        """What a function returns in the first process; it is called there alone."""
-        return function(*args)
-
-    def agree(self, **values):
-        """Refuse values that differ from process to process; they are the first one's."""
-        return values
-
     def align(self, tensors):
         """Give all processes the tensors of the first."""
 
@@ -100,6 +92,7 @@ def start(make, **values):
     processes = current()
     if processes is _ALONE:
         _warn_if_apart()
+        return make()
     processes.agree(**values)
     return processes.from_first(make)
 
@@ -156,15 +149,15 @@ class ProcessGroup(Processes):
         self.ratio = 1.0
         self._store, self._group = store, group
 
-    def from_first(self, function, *args):
-        """See `Processes`."""
-        result = [function(*args) if self.rank == 0 else None]
+    def from_first(self, function):
+        """What a function returns in the first process; it is called there alone."""
+        result = [function() if self.rank == 0 else None]
         with _losing_peers():
             dist.broadcast_object_list(result, src=0, group=self._group)
         return result[0]
 
     def agree(self, **values):
-        """See `Processes`."""
+        """Refuse values that differ from process to process; they are the first one's."""
         everyone: list = [None] * self.size
         with _losing_peers():
             dist.all_gather_object(everyone, values, group=self._group)
@@ -333,18 +326,17 @@ class _WholeBatchNorm(TorchFunctionMode):
 
     def _normalized(self, call):
         x, processes = call.input.float(), self._processes
-        dims = [0, *range(2, x.ndim)]
+        dims, n = [0, *range(2, x.ndim)], x.numel() // x.shape[1] * processes.ratio
+        # Of the whole batch, in the words of torch.
+        F._verify_batch_size([round(n), x.shape[1]])
         # About the mean of all: a difference of squares would lose digits.
         mean = _Sum.apply(x.mean(dims, keepdim=True) * processes.share, processes)
         x = x - mean
         var = _Sum.apply(x.square().mean(dims, keepdim=True) * processes.share, processes)
         if call.running_mean is not None:
-            n = x.numel() // x.shape[1] * processes.ratio
+            pairs = (call.running_mean, mean), (call.running_var, var * (n / (n - 1)))
             with torch.no_grad():
-                for running, new in (
-                    (call.running_mean, mean),
-                    (call.running_var, var * (n / (n - 1))),
-                ):
+                for running, new in pairs:
                     running.lerp_(new.flatten().to(running.dtype), call.momentum)
         scale, shift = (t if t is None else t.view(mean.shape) for t in (call.weight, call.bias))
         x = x * (var + call.eps).rsqrt()

@@ -100,12 +100,8 @@ def load_digits_images(*, return_X_y=False):
     images = (digits.images / 16).astype(np.float32)
     if return_X_y:
         return images, digits.target
-    return Bunch(
-        images=images,
-        target=digits.target,
-        target_names=digits.target_names,
-        DESCR=digits.DESCR,
-    )
+    kept = {name: digits[name] for name in ("target", "target_names", "DESCR")}
+    return Bunch(images=images, **kept)
 
 
 def fetch_images(

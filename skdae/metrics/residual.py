@@ -50,7 +50,7 @@ _LEFT_IN_LIGHT, _OF_DARK = 0.75, 0.7
 # are there.
 _STREAKS, _PARTS = 0.2, 4
 
-# More images than this share raise a warning: a few are beyond a band by chance.
+# More images than this share are warned of: a few are beyond a band by chance.
 _SHARE = 0.1
 
 _CAUSES = {
@@ -240,9 +240,7 @@ def residual_report(
             "X_denoised has values from {:.4g} to {:.4g}, but X_noisy from {:.4g} to {:.4g}; pass "
             "both in the same units (those of uint8 are value / 255).".format(*denoised_ends, *ends)
         )
-    is_list = isinstance(noisy_images, list)
-    first = noisy_images[0][None] if is_list else noisy_images
-    geometry = geometry_of(first, image_shape, channel_axis)
+    geometry = geometry_of(noisy_images, image_shape, channel_axis)
     measures, flags = [], []
     for pair in zip(noisy_images, denoised_images, strict=True):
         planes = (as_planes(geometry.read(to_float(x).astype(np.float64)[None])) for x in pair)

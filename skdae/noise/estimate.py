@@ -438,9 +438,7 @@ def _planes(X, y, image_shape, channel_axis, missing_values=math.nan):
         y, more = known_images(y, image_shape, channel_axis, missing_values, "y")
         check_consistent_length(X, y)
         gaps = [a | b if a.shape == b.shape else a for a, b in zip(gaps, more, strict=True)]
-    geometry = geometry_of(
-        X if isinstance(X, np.ndarray) else X[0][None], image_shape, channel_axis
-    )
+    geometry = geometry_of(X, image_shape, channel_axis)
     y = check_targets(X, y, channel_axis)
     return [
         images and [plane for image in images for plane in _channels(image, geometry)]

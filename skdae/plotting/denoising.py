@@ -101,9 +101,7 @@ class DenoisingDisplay:
             name: check_any_images(X, f"X_denoised of {name!r}", channel_axis)
             for name, X in X_denoised.items()
         }
-        is_list = isinstance(self.X_clean, list)
-        first = self.X_clean[0][None] if is_list else self.X_clean
-        self._geometry = geometry_of(first, image_shape, channel_axis)
+        self._geometry = geometry_of(self.X_clean, image_shape, channel_axis)
         self.image_shape = self._geometry.image_shape
         self.metric = metric
         self.data_range = data_range
