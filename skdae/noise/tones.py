@@ -18,7 +18,7 @@ MOST_SEEN = 75 / 255
 # Where a side is shorter, there are too few blocks to tell a tone curve.
 SMALLEST = 16
 
-# Sides of the images that the net of the level has learned from. In smaller ones, it takes the zeros
+# Sides of the images that the net of the level has learned from. In smaller ones it takes the zeros
 # beyond the border for noise: flat parts of 24 pixels were seen twice as noisy as they are.
 LEARNED = 64
 
@@ -34,9 +34,9 @@ _N_SEEN, _SIDE = 16, 512
 # So many values tell the range of an image.
 _N_VALUES = 2**20
 
-# A tone curve has to make the map evener by this factor: on microscopes' files it was at most 0.78
-# where the curve was better, and, but for stars, at least 0.83 where it was worse.
-_EVENER = 0.8
+# A tone curve has to make the map evener by this factor: it did so by 0.22 to 0.81 on files of
+# microscopes and on simulated counts that are better with it, by 0.86 and more where it did harm.
+_EVENER = 0.85
 
 # Width of the Gaussian that tells the local brightness, in pixels.
 _BLUR = 2.0
@@ -173,7 +173,7 @@ def _seen(tones, images, see):
 
 def _unevenness(values, level):
     """How much the logarithm of a level varies over an image, flat parts left out."""
-    levels = np.log(level[_is_rough(values)] + 1 / 255)
+    levels = np.log(level[_is_rough(values)] + 2 / 255)
     return float(levels.std()) if levels.size else 0.0
 
 
