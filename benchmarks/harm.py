@@ -1,13 +1,14 @@
 """Where denoising does harm: ``make harm``.
 
-Clean pictures of many kinds, those of scikit-image and rendered ones that no net has learned from,
-as they are and with white noise of several levels, clipped and rounded to 8 bits. Counts files that
+Clean pictures of many kinds, those of scikit-image, rendered ones that no net has learned from, and
+mosaics, halftones and the like of the first, as they are and with white noise of several levels, clipped and rounded to 8 bits. Counts files that
 come out further from the clean picture than they went in, and clean ones that were changed by more
 than 45 dB allow. Unless the denoiser is told the level, results/harm.jsonl is renewed.
 """
 
 import argparse
 from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 
 import mixture
@@ -53,6 +54,10 @@ def pictures():
     found["flat"] = np.full((SIDE, SIDE, 3), (200, 30, 90), np.uint8)
     found["letterbox"] = found["astronaut"].copy()
     found["letterbox"][:60] = found["letterbox"][-60:] = 0
+    sources = cycle(("flower", "china", "astronaut", "coffee"))
+    for process, source in zip(dict.fromkeys(mixture.PROCESSES), sources, strict=False):
+        image = middle(process(found[source] / np.float32(255), rng)).clip(0, 1)
+        found[f"{source}, {process.__name__}"] = (255 * image).round().astype(np.uint8)
     return found
 
 

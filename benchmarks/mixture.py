@@ -18,19 +18,21 @@ from skdae.noise import CameraNoise
 # Shares of the crops that come from each folder of photographs, and from rendered pictures.
 # Most have grain of their own, which shrinking takes away.
 SHARES = {
-    "cid22": 0.20,
-    "cid22/2": 0.12,
-    "bsds400/2": 0.16,
-    "bsds400": 0.10,
-    "yang91": 0.06,
-    "rendered": 0.36,
+    "cid22": 0.18,
+    "cid22/2": 0.10,
+    "bsds400/2": 0.13,
+    "bsds400": 0.08,
+    "yang91": 0.05,
+    "rendered": 0.28,
+    "processed": 0.18,
 }
 N_RENDERED = 360
+N_PROCESSED = 280
 SIDE = 288
 
 
 def load_pictures(seed):
-    """Pictures of `uint8`, in color, by where they come from."""
+    """Pictures of `uint8`, in colour, by where they come from."""
     folder = Path(os.environ["SKDAE_DATA"])
     photographs = split(read_folder(folder / "bsds400"), 20)[0]
     pictures = {
@@ -46,12 +48,19 @@ def load_pictures(seed):
     pictures["rendered"] = [
         (makers[i % len(makers)](rng) * 255).round().astype(np.uint8) for i in range(N_RENDERED)
     ]
-    # Rendered ones that need a photograph below.
-    some = pictures["cid22"]
-    for i in range(48 if some else 0):
-        photograph = some[rng.integers(len(some))][:SIDE, :SIDE] / np.float32(255)
-        changed = (overexposed, letterbox, disc, poster)[i % 4](photograph, rng)
-        pictures["rendered"].append((changed.clip(0, 1) * 255).round().astype(np.uint8))
+    # Rendered ones that need a photograph below, and what is done to photographs that looks like
+    # noise, and is none.
+    some = pictures["cid22"] + pictures["bsds400"]
+    changes = [(48, "rendered", (overexposed, letterbox, disc, poster))]
+    changes += [(N_PROCESSED, "processed", PROCESSES)]
+    pictures["processed"] = []
+    for n, name, makers in changes:
+        for i in range(n):
+            picture = some[rng.integers(len(some))]
+            y, x = (rng.integers(max(1, n_pixels - SIDE)) for n_pixels in picture.shape[:2])
+            photograph = picture[y : y + SIDE, x : x + SIDE] / np.float32(255)
+            changed = makers[i % len(makers)](photograph, rng)
+            pictures[name].append((changed.clip(0, 1) * 255).round().astype(np.uint8))
     return pictures
 
 
@@ -69,7 +78,7 @@ def split(images, n_held_out):
 
 
 def shrunk(image):
-    """At half the size, so that JPEG's coarse color is fine again."""
+    """At half the size, so that JPEG's coarse colour is fine again."""
     height, width = image.shape[:2]
     size = (width // 2, height // 2)
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
@@ -79,7 +88,7 @@ def shrunk(image):
 
 
 def colour(rng, *, near=None):
-    """A color; with `near`, one that contrasts with it."""
+    """A colour; with `near`, one that contrasts with it."""
     while True:
         kind = rng.random()
         if kind < 0.45:
@@ -93,14 +102,14 @@ def colour(rng, *, near=None):
 
 
 def canvas(rng, scale=1):
-    """A drawing on an even ground, with its ground's color."""
+    """A drawing on an even ground, with its ground's colour."""
     ground = colour(rng)
     image = Image.new("RGB", (SIDE * scale, SIDE * scale), as_bytes(ground))
     return image, ImageDraw.Draw(image), ground
 
 
 def as_bytes(c):
-    """A color as Pillow wants it."""
+    """A colour as Pillow wants it."""
     return tuple(round(255 * float(v)) for v in c)
 
 
@@ -215,7 +224,7 @@ def chart(rng):
 
 
 def flat(rng):
-    """Patches of one color, or of a ramp."""
+    """Patches of one colour, or of a ramp."""
     scale = int(rng.choice([1, 4]))
     image, draw, ground = canvas(rng, scale)
     side = SIDE * scale
@@ -259,7 +268,7 @@ def lines(rng):
 
 
 def tinted(field, rng):
-    """A field in [0, 1] as a picture: gray, or in one or several colors."""
+    """A field in [0, 1] as a picture: grey, or in one or several colours."""
     kind = rng.random()
     tint = np.ones(3) if kind < 0.5 else rng.choice([0.0, 1.0], 3) if kind < 0.8 else rng.random(3)
     if not tint.any():
@@ -334,7 +343,7 @@ def masked(rng):
 
 
 def mosaic(rng):
-    """A Bayer mosaic as it is: neighbors that differ by their filter."""
+    """A Bayer mosaic as it is: neighbours that differ by their filter."""
     base = (filaments, cells, flat, masked)[rng.integers(4)](rng)
     base = 0.15 + 0.85 * base * rng.uniform(0.3, 1, 3)
     raw = np.empty(base.shape[:2], np.float32)
@@ -374,6 +383,94 @@ def poster(picture, rng):
     return (picture * n).round() / n
 
 
+def bayer(picture, rng):
+    """The Bayer mosaic of a photograph, with some white balance."""
+    gains = rng.uniform(0.4, 1.0, 3) if rng.random() < 0.7 else np.ones(3)
+    picture = (picture * gains) ** rng.uniform(0.7, 2.0)
+    order = [[0, 1, 1, 2], [2, 1, 1, 0], [1, 0, 2, 1], [1, 2, 0, 1]][rng.integers(4)]
+    raw = np.empty(picture.shape[:2], np.float32)
+    for k, c in enumerate(order):
+        raw[k // 2 :: 2, k % 2 :: 2] = picture[k // 2 :: 2, k % 2 :: 2, c]
+    return np.repeat(raw[..., None], 3, 2)
+
+
+def dithered(picture, rng):
+    """Few colors, whose errors are spread over the neighbors; black and white among them."""
+    image = Image.fromarray((picture * 255).round().astype(np.uint8))
+    kind = rng.random()
+    if kind < 0.5:
+        image = image.convert("1")
+        if kind < 0.1:
+            image = image.resize(
+                (image.width // 2 * 3, image.height // 2 * 3), Image.Resampling.BOX
+            )
+    else:
+        image = image.quantize(int(rng.choice([4, 8, 16, 32, 64])), dither=int(rng.random() < 0.8))
+    return np.asarray(image.convert("RGB"), np.float32) / 255
+
+
+def halftone(picture, rng):
+    """Dots of a printed page, in a grid or at random, sharp or scanned."""
+    light = picture.mean(2) if rng.random() < 0.6 else picture
+    height, width = picture.shape[:2]
+    if rng.random() < 0.6:
+        y, x = np.mgrid[:height, :width]
+        angle, period = rng.uniform(0, np.pi), rng.uniform(2.5, 9)
+        waves = [
+            np.sin(2 * np.pi / period * (x * np.cos(a) + y * np.sin(a)))
+            for a in (angle, angle + np.pi / 2)
+        ]
+        threshold = waves[0] * waves[1] / 2 + 0.5
+    else:
+        threshold = rng.random((height, width))
+    dots = (light > (threshold if light.ndim == 2 else threshold[..., None])).astype(np.float32)
+    if rng.random() < 0.5:
+        s = rng.uniform(0.3, 1.5)
+        dots = gaussian_filter(dots, (s, s, 0)[: dots.ndim])
+    dots = dots if dots.ndim == 3 else np.repeat(dots[..., None], 3, 2)
+    low, high = rng.uniform(0, 0.2), rng.uniform(0.8, 1)
+    return low + (high - low) * dots
+
+
+def enlarged(picture, rng):
+    """Each pixel repeated, as pixel art and screens are."""
+    n = int(rng.integers(2, 6))
+    small = picture[: -(-SIDE // n), : -(-SIDE // n)]
+    if rng.random() < 0.5:
+        small = picture[::n, ::n]
+    return np.repeat(np.repeat(small, n, 0), n, 1)[:SIDE, :SIDE]
+
+
+def interlaced(picture, rng):
+    """Two half frames of something that moved."""
+    moved = np.roll(picture, int(rng.integers(1, 12)) * rng.choice([-1, 1]), 1)
+    odd = (np.arange(len(picture)) % 2 == 1)[:, None, None]
+    return np.where(odd, moved, picture)
+
+
+def sharpened(picture, rng):
+    """Edges and texture much stronger than they were."""
+    s = rng.uniform(0.5, 2)
+    return picture + rng.uniform(0.5, 3) * (picture - gaussian_filter(picture, (s, s, 0)))
+
+
+def solarized(picture, rng):
+    """What is lighter or darker than something, inverted; or the edges alone."""
+    if rng.random() < 0.5:
+        edges = np.abs(picture - gaussian_filter(picture, (1, 1, 0))) * rng.uniform(1, 4)
+        return edges if rng.random() < 0.5 else 1 - edges
+    return np.where(picture.mean(2, keepdims=True) > rng.uniform(0.3, 0.7), picture, 1 - picture)
+
+
+def compressed(picture, rng):
+    """A JPEG file of low quality."""
+    return through_jpeg(picture, int(rng.integers(8, 60)), int(rng.choice([0, 2])))
+
+
+PROCESSES = (bayer, bayer, dithered, dithered, halftone, enlarged, interlaced, sharpened)
+PROCESSES += (solarized, compressed)
+
+
 # Noise: each takes a crop (height, width, n_channels) in [0, 1] and gives what is added to it
 
 
@@ -385,7 +482,7 @@ def spread(rng):
 
 
 def white(clean, rng):
-    """Gaussian noise, in some crops the same in all channels, as of a gray scan in color."""
+    """Gaussian noise, in some crops the same in all channels, as of a grey scan in color."""
     channels = 1 if rng.random() < 0.12 else clean.shape[2]
     return spread(rng) * rng.normal(size=(*clean.shape[:2], channels)) * np.ones(clean.shape)
 
@@ -399,7 +496,7 @@ def photons(clean, rng):
 
 
 def kernel(rng):
-    """Weights that correlate neighbors, of unit norm."""
+    """Weights that correlate neighbours, of unit norm."""
     kind = rng.random()
     if kind < 0.75:
         radius = 8
@@ -422,7 +519,7 @@ def filtered(noise, k):
 
 
 def coloured(clean, rng):
-    """Noise that is correlated between neighbors, and perhaps between channels."""
+    """Noise that is correlated between neighbours, and perhaps between channels."""
     n_channels = clean.shape[2]
     noise = rng.normal(size=clean.shape)
     if n_channels == 3:
@@ -494,6 +591,16 @@ NOISES = {
     stripes: 0.03,
     impulses: 0.04,
 }
+# Grey pictures come from scanners and microscopes more than from cameras.
+GREY_NOISES = {
+    white: 0.34,
+    photons: 0.14,
+    camera: 0.10,
+    coloured: 0.31,
+    speckle: 0.04,
+    stripes: 0.03,
+    impulses: 0.04,
+}
 
 
 def through_jpeg(image, quality, subsampling):
@@ -506,11 +613,13 @@ def through_jpeg(image, quality, subsampling):
 
 
 def crop(pictures, side, n_channels, rng):
-    """A clean crop in [0, 1]: turned, flipped, recolored, smoothed."""
+    """A clean crop in [0, 1]: turned, flipped, recoloured, smoothed."""
     names = list(SHARES)
     images = pictures[names[rng.choice(len(names), p=list(SHARES.values()))]]
-    images = [image for image in images if min(image.shape[:2]) >= side]
     image = images[rng.integers(len(images))]
+    lack = [max(0, side - n) for n in image.shape[:2]]
+    if any(lack):
+        image = np.pad(image, [(0, n) for n in lack] + [(0, 0)], mode="symmetric")
     y, x = (rng.integers(n - side + 1) for n in image.shape[:2])
     out = image[y : y + side, x : x + side].astype(np.float32) / 255
     out = np.rot90(out[:, ::-1] if rng.random() < 0.5 else out, rng.integers(4))
@@ -523,7 +632,7 @@ def crop(pictures, side, n_channels, rng):
     if kind < 0.3:
         grey = out.mean(2, keepdims=True)
         out = (grey + rng.uniform(0.3, 1.8) * (out - grey))[..., rng.permutation(3)]
-    elif kind < 0.34:  # gray, or nearly so
+    elif kind < 0.34:  # grey, or nearly so
         out = np.repeat(out @ np.float32(_YCC[0])[:, None], 3, 2) * rng.uniform(0.9, 1, 3)
     return out.clip(0, 1).astype(np.float32)
 
@@ -531,14 +640,14 @@ def crop(pictures, side, n_channels, rng):
 def pair(pictures, side, n_channels, rng):
     """A noisy crop and the clean one, both float32 of shape (side, side, n_channels)."""
     clean = crop(pictures, side, n_channels, rng)
-    if rng.random() < 0.10:
+    if rng.random() < 0.14:
         if rng.random() < 0.4:
             clean = through_jpeg(clean, int(rng.integers(60, 100)), int(rng.choice([0, 2])))
         if rng.random() < 0.7:
             clean = (clean * 255).round() / np.float32(255)
         return clean, clean
-    noises = list(NOISES)
-    noise = noises[rng.choice(len(noises), p=list(NOISES.values()))]
+    shares = NOISES if n_channels == 3 else GREY_NOISES
+    noise = list(shares)[rng.choice(len(shares), p=list(shares.values()))]
     soft = 0.6 if noise is camera else 0.2
     if rng.random() < soft:  # optics and resampling smooth what there is to see
         s = rng.uniform(0.3, 1.0)
