@@ -1,9 +1,10 @@
 """Where denoising does harm: ``make harm``.
 
 Clean pictures of many kinds, those of scikit-image, rendered ones that no net has learned from, and
-mosaics, halftones and the like of the first, as they are and with white noise of several levels, clipped and rounded to 8 bits. Counts files that
-come out further from the clean picture than they went in, and clean ones that were changed by more
-than 45 dB allow. Unless the denoiser is told the level, results/harm.jsonl is renewed.
+mosaics, halftones and the like of the first, as they are and with white noise of several levels,
+clipped and rounded to 8 bits. Counts files that come out further from the clean picture than they
+went in, and clean ones that were changed by more than 45 dB allow. Unless the denoiser is told the
+level, results/harm.jsonl is renewed.
 """
 
 import argparse
