@@ -83,13 +83,13 @@ class _DenoisingScorer:
             return metric.sign * float(metric.function(clean, denoised))
         axis = channel_axis_of(estimator)
         values = check_any_images(X, channel_axis=axis)
-        y = check_targets(values, y, axis)
+        target = check_targets(values, y, axis)
         # Of images of different sizes, the range is that of all.
-        metric = self._metric_for(values if y is None else y)
+        metric = self._metric_for(values if target is None else target)
         if not isinstance(values, list):
-            return self._score(estimator, X, values, y, metric, axis)
+            return self._score(estimator, X, values, target, metric, axis)
         ones = [image[None] for image in values]
-        targets = [None] * len(ones) if y is None else [image[None] for image in y]
+        targets = [None] * len(ones) if target is None else [image[None] for image in target]
         pairs = zip(ones, targets, strict=True)
         return float(np.mean([self._score(estimator, x, x, t, metric, axis) for x, t in pairs]))
 
