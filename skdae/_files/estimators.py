@@ -234,7 +234,7 @@ def load(path: str | os.PathLike, *, device: Any = None) -> Estimator:
 def versions():
     """Versions of the libraries that write a file, for whoever wonders where it comes from."""
     names = ("skdae", "numpy", "scikit-learn", "torch")
-    return {"python": platform.python_version(), **{n: metadata.version(n) for n in names}}
+    return {**{n: metadata.version(n) for n in names}, "python": platform.python_version()}
 
 
 def _class_of(name):

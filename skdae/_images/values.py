@@ -114,8 +114,8 @@ def refuse_other_units(**named):
 def _some(X):
     """Absolute values at some places of images, in the units of denoisers."""
     unit = 255 if X.dtype == np.uint8 else 1
-    places = tuple(slice(None, None, max(1, n // 32)) for n in X.shape)
-    return np.abs(X[places].astype(np.float64)) / unit
+    places = [slice(None, None, max(1, n // 32)) for n in X.shape]
+    return np.abs(X[tuple(places)].astype(np.float64)) / unit
 
 
 def refuse_overflow(result, X, maker):

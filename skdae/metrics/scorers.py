@@ -23,11 +23,8 @@ from .._images import (
     check_any_images,
     check_images,
     check_kept_shape,
-    check_target,
     check_targets,
     geometry_of,
-    image_by_image,
-    mean_score,
     to_float,
     warn_user,
 )
@@ -48,7 +45,7 @@ class _DenoisingScorer:
         noise: Any = None,
         data_range: float | None = None,
     ) -> None:
-        resolve_metric(metric, data_range)
+        self._known = resolve_metric(metric, data_range)
         self.metric = metric
         self.data_range = data_range
         self.noise = None if noise is None else seeded_noise(noise)
@@ -86,23 +83,25 @@ class _DenoisingScorer:
             return metric.sign * float(metric.function(clean, denoised))
         axis = channel_axis_of(estimator)
         values = check_any_images(X, channel_axis=axis)
-        y = check_targets(values, y, axis)
+        target = check_targets(values, y, axis)
         # Of images of different sizes, the range is that of all.
-        metric = self._metric_for(values if y is None else y)
-        return self._score(estimator, values if isinstance(values, list) else X, y, metric, axis)
+        metric = self._metric_for(values if target is None else target)
+        if not isinstance(values, list):
+            return self._score(estimator, X, values, target, metric, axis)
+        ones = [image[None] for image in values]
+        targets = [None] * len(ones) if target is None else [image[None] for image in target]
+        pairs = zip(ones, targets, strict=True)
+        return float(np.mean([self._score(estimator, x, x, t, metric, axis) for x, t in pairs]))
 
     def _metric_for(self, clean):
         """The metric, with the range of the clean images where they leave [0, 1]."""
-        metric = resolve_metric(self.metric, self.data_range)
-        if self.data_range is None and metric.ranged:
-            return resolve_metric(self.metric, spanned(clean))
-        return metric
+        known = self._known
+        if self.data_range is not None or not known.ranged:
+            return known
+        return known._replace(function=partial(known.function, data_range=spanned(clean)))
 
-    @image_by_image(mean_score)
-    def _score(self, estimator, X, y, metric, channel_axis):
-        """Score with a metric that knows the range of the clean images."""
-        values = check_images(X, channel_axis=channel_axis)
-        target = check_target(values, y)
+    def _score(self, estimator, X, values, target, metric, axis):
+        """Score with a metric that knows the range of the clean images, which are checked."""
         if self.noise is not None:
             # Fitted to all images, of which it gets a batch at a time.
             noise = clone(self.noise).fit(values)
@@ -120,7 +119,7 @@ class _DenoisingScorer:
 
         if callable(self.metric):
             return float(metric.function(*compared(slice(None))))
-        options = {"per_image": True, **geometry_options(estimator, target, metric)}
+        options = {"per_image": True, **geometry_options(estimator, target, metric, axis)}
         rows_of_each = batches(values)
         each = [metric.function(*compared(rows), **options) for rows in rows_of_each]
         return metric.sign * float(np.concatenate(each).mean())
@@ -331,9 +330,9 @@ def images_and_predict(estimator, X, image_shape):
     return to_float(geometry.read(values)), predict
 
 
-def geometry_options(estimator, X, metric):
+def geometry_options(estimator, X, metric, axis):
     """What a metric of the table needs to know of the axes of a batch, as an estimator does."""
-    options: dict[str, Any] = {"channel_axis": channel_axis_of(estimator)}
+    options: dict[str, Any] = {"channel_axis": axis}
     if metric.spatial and X.ndim == 2:
         options["image_shape"] = fitted_image_shape(estimator, X.shape[1])
         if options["image_shape"]:
