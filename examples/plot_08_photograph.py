@@ -65,7 +65,7 @@ for name, X in {"noisy": X_noisy, **X_denoised}.items():
 # ----
 # A part of the image at full resolution.
 
-# sphinx_gallery_thumbnail_number = 2
+# sphinx_gallery_thumbnail_path = "images/guide_scale.jpg"
 
 
 def part(X):

@@ -88,9 +88,10 @@ for name, images in {"noisy": X, **denoised}.items():
 # All results are in the units of the camera. The dark parts are brightened, so that the noise in
 # them is seen, and the PSNR of all ten images stands below.
 
-# sphinx_gallery_thumbnail_number = 2
+# sphinx_gallery_thumbnail_path = "images/card_micrographs.jpg"
 shown = {"clean": X_clean, "noisy": X, **denoised}
-figure, axes = plt.subplots(2, 4, figsize=(8, 4.5), layout="constrained")
+figure, axes = plt.subplots(2, 4, figsize=(8, 5), layout="constrained")
+figure.get_layout_engine().set(h_pad=0.1)
 for ax, (name, images) in zip(axes.flat, shown.items(), strict=True):
     ax.imshow(images[0, :144, :144], cmap="magma", norm=PowerNorm(0.5, 100, 9000, clip=True))
     ax.set_title(name, fontsize="medium")

@@ -85,7 +85,7 @@ for name, result in {"noisy": X_noisy, **denoised}.items():
 # A filter that keeps the narrow R waves keeps the drift, too, because it knows nothing of ECGs. The
 # network has learned what a heartbeat looks like.
 
-# sphinx_gallery_thumbnail_number = 1
+# sphinx_gallery_thumbnail_path = "images/guide_signals.jpg"
 DenoisingDisplay.from_predictions(
     X_test, X_noisy, denoised, n_images=3, data_range=1.5, image_shape=(length,)
 )

@@ -91,5 +91,6 @@ for name, result in {"noisy": X, **results}.items():
 # %%
 # Of volumes, displays show the middle slice.
 
+# sphinx_gallery_thumbnail_path = "images/guide_volumes.jpg"
 DenoisingDisplay.from_predictions(X_clean, X, results, channel_axis=None, data_range=25)
 plt.show()

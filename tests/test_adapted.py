@@ -210,3 +210,11 @@ def test_images_without_flat_parts_say_why_the_pretrained_network_was_kept():
         denoiser = AdaptedDenoiser(max_steps=40, random_state=0).fit(X)
     assert np.isnan(denoiser.gains_["grey"])
     assert not denoiser.weights_
+
+
+@KEPT_OR_NOT
+def test_bar_of_a_time_that_is_no_whole_second_ends_in_time(monkeypatch):
+    """Beyond its total, tqdm warns, which is an error here."""
+    train = AdaptedDenoiser._train
+    monkeypatch.setattr(AdaptedDenoiser, "_train", lambda self, *nets: train(self, *nets[:2], 1.4))
+    AdaptedDenoiser(minutes=0.1, verbose=1, random_state=0).fit(NOISY[:1])

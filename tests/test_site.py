@@ -183,6 +183,25 @@ def test_titles_are_larger_than_the_headings_below_them(page):
             assert first > second > third, (name, width)
 
 
+def test_the_front_page_has_the_largest_title(page):
+    for width in (400, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto("index.html")
+        first, second = page.evaluate(SIZES.replace(', "h3"', ""))
+        assert first > second, width
+
+
+def test_the_table_of_the_front_page_fits_a_phone(page):
+    page.set_viewport_size({"width": 400, "height": 900})
+    page.goto("index.html")
+    beyond = page.evaluate(
+        """() => [...document.querySelectorAll("article td, article th")]
+            .filter(cell => cell.getBoundingClientRect().right > 400 - 8)
+            .map(cell => cell.innerText)"""
+    )
+    assert beyond == []
+
+
 def test_pictures_keep_their_brightness_in_the_dark(page):
     for name in ("index.html", "guide/folder.html", "guide/index.html"):
         page.goto(name)

@@ -40,12 +40,11 @@ noise = GaussianNoise(std=0.5, random_state=0)
 X_noisy = noise.fit_transform(X_test)
 layers = Dense(hidden=(512, 256, 128, 64, 32), activation="leaky_relu", batch_norm=True)
 linear = DenoisingAutoencoder(
-    layers, noise=noise, loss="bce", optimizer="adam", max_epochs=3, random_state=0
+    layers, noise=noise, loss="bce", optimizer="adam", max_epochs=9, random_state=0
 ).fit(X_train)
 
 # %%
-# Enlarge: the "noise" is the lower resolution. The network works at that resolution, too, and a
-# third of the digits is enough.
+# Enlarge: the "noise" is the lower resolution.
 
 lower = Downsample(factor=2)
 X_blocks = lower.fit_transform(X_test)  # each pixel of a block of 2 × 2 is their mean
@@ -53,9 +52,9 @@ X_small = X_blocks[:, ::2, ::2]
 bicubic = zoom(X_small, (1, 2, 2), order=3, mode="grid-constant", grid_mode=True)
 X_large = {"bicubic": bicubic.clip(0, 1)}
 for loss in ("mse", "bce"):
-    net = UNet(filters=(32, 64), stride=2)
+    net = UNet(filters=(32, 64))
     dae = DenoisingAutoencoder(net, noise=lower, loss=loss, max_epochs=2, random_state=0)
-    X_large[f"net, {loss}"] = dae.fit(X_train[:20000]).predict(X_blocks)
+    X_large[f"net, {loss}"] = dae.fit(X_train).predict(X_blocks)
 
 
 # %%

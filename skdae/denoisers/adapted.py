@@ -351,7 +351,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
                 if self.verbose:
                     bar.set_postfix(loss=f"{loss.item():.4g}", refresh=False)
                 now = n_steps if self.max_steps else time.monotonic() - began
-                bar.update(min(n, now) - bar.n)
+                bar.update(min(bar.total, now) - bar.n)
                 done = now / n
         return nets.eval(), n_steps
 
