@@ -30,6 +30,7 @@ from skdae import (
     VarianceStabilized,
     WaveletFilter,
 )
+from skdae._images import likely_sentinel
 from skdae.cli import main
 from skdae.datasets import ImageFiles
 from skdae.filters import estimate_noise_std
@@ -430,6 +431,33 @@ def test_the_user_may_say_what_is_missing(tmp_path, monkeypatch, capsys):
     run("noise in.tif --missing-values -1", tmp_path, monkeypatch)
     std = float(capsys.readouterr().out.splitlines()[-1].split()[3])
     assert std == pytest.approx(100, rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"), [("float32", -9999), ("int16", -32768), ("uint16", 0), ("float32", 1e20)]
+)
+def test_what_looks_missing_is_named(dtype, value, tmp_path, monkeypatch, capsys):
+    X = np.where(GAPS, value, 2000 + 500 * NOISY).astype(dtype)
+    write_raster(tmp_path / "in.tif", X)
+    way = f"--missing-values={np.asarray(value, dtype):g}"
+    for command in ("denoise in.tif -o out.tif", "noise in.tif"):
+        run(command, tmp_path, monkeypatch)
+        assert f"if it stands for missing pixels, pass {way}." in capsys.readouterr().err
+        run(f"{command} {way}", tmp_path, monkeypatch)
+        assert "stands for" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["saturated", "black", "hot", "two values", "constant", "bytes"])
+def test_images_without_missing_pixels_have_no_sentinel(kind):
+    images = {
+        "saturated": (20000 * NOISY).clip(0, 9000).astype(np.uint16),
+        "black": np.where(GAPS, 0, 500 * NOISY.clip(0, 1)),
+        "hot": np.where(np.arange(CLEAN.size).reshape(CLEAN.shape) < 3, 60000, 500 * NOISY),
+        "two values": np.where(GAPS, 0, 60000),
+        "constant": np.zeros((8, 8)),
+        "bytes": np.where(GAPS, 0, 200 + 50 * CLEAN).astype(np.uint8),
+    }
+    assert likely_sentinel([images[kind]]) is None
 
 
 def test_a_disc_in_what_is_transparent(tmp_path, monkeypatch):
