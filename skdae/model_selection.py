@@ -23,6 +23,7 @@ from .metrics.scorers import (
     fitted_attribute,
     injectors,
     is_estimator,
+    missing_values_of,
     parts,
     seeded_noise,
 )
@@ -170,6 +171,7 @@ def _unchanged(denoisers):
     return SimpleNamespace(
         predict=lambda X: X,
         channel_axis=channel_axis_of(next(iter(denoisers))),
+        missing_values=missing_values_of(next(iter(denoisers))),
         image_shape_=geometry and geometry.image_shape,
         channel_axis_=geometry and geometry.channel_axis,
     )

@@ -29,11 +29,15 @@ from skdae import (
     TVFilter,
     VarianceStabilized,
     WaveletFilter,
+    j_invariant_scorer,
+    mse_scorer,
+    unbiased_scorer,
 )
 from skdae._images import likely_sentinel
 from skdae.cli import main
 from skdae.datasets import ImageFiles
 from skdae.filters import estimate_noise_std
+from skdae.model_selection import compare
 from skdae.noise import PoissonGaussianNoise, estimate_noise
 
 tifffile = pytest.importorskip("tifffile")
@@ -255,6 +259,30 @@ def test_sentinels_on_a_disk_are_found_in_images_and_targets(kind, megabytes, tm
             found = np.stack([*denoiser.fit(X).predict(X)])
         assert (found[gaps] == -9999).all()
         assert found[~gaps].min() > -1000
+
+
+@pytest.mark.parametrize("kind", ["NaN", "sentinel", "masked"])
+@pytest.mark.parametrize("scorer", [unbiased_scorer, j_invariant_scorer], ids=repr)
+def test_scores_without_clean_images_are_those_of_what_is_known(scorer, kind):
+    gaps = GAPS.copy()
+    gaps[:30, :40] = True
+    X, options = with_gaps(NOISY[None], gaps[None], kind)
+    for denoiser in (GaussianFilter(0.7), GaussianFilter(2), MedianFilter(), TVFilter()):
+        whole = scorer(clone(denoiser).fit(NOISY[None]), NOISY[None])
+        found = scorer(clone(denoiser).set_params(**options).fit(X), X)
+        # Before, a sentinel was off by thousands, and NaN refused.
+        assert abs(found - whole) < 0.0015
+    if scorer is unbiased_scorer:
+        table = compare({"mean": MeanFilter(**options), "TV": TVFilter(**options)}, X)
+        whole = compare({"mean": MeanFilter(), "TV": TVFilter()}, NOISY[None])
+        np.testing.assert_allclose(table, whole, atol=0.0015)
+
+
+def test_scores_against_clean_images_refuse_sentinels():
+    X = np.where(GAPS, -9999, NOISY)[None]
+    median = MedianFilter(missing_values=-9999).fit(X)
+    with pytest.raises(ValueError, match=rf"X holds {GAPS.sum()} missing values"):
+        mse_scorer(median, X, CLEAN[None])
 
 
 def test_noise_is_for_clean_images():
