@@ -603,6 +603,11 @@ GREY_NOISES = {
 }
 
 
+# Noise that is correlated hides among what it lies on, and is seen too weak: where it is seen at
+# all, more than its level is wanted. On real photographs, one and a half times of it is best.
+SEEN = {camera: 1.4, coloured: 1.15}
+
+
 def through_jpeg(image, quality, subsampling):
     """A crop of 8 bits, stored and read back."""
     file = io.BytesIO()
@@ -638,14 +643,14 @@ def crop(pictures, side, n_channels, rng):
 
 
 def pair(pictures, side, n_channels, rng):
-    """A noisy crop and the clean one, both float32 of shape (side, side, n_channels)."""
+    """A noisy crop and the clean one, float32 of shape (side, side, n_channels), and their map."""
     clean = crop(pictures, side, n_channels, rng)
     if rng.random() < 0.14:
         if rng.random() < 0.4:
             clean = through_jpeg(clean, int(rng.integers(60, 100)), int(rng.choice([0, 2])))
         if rng.random() < 0.7:
             clean = (clean * 255).round() / np.float32(255)
-        return clean, clean
+        return clean, clean, level_map(clean, clean)
     shares = NOISES if n_channels == 3 else GREY_NOISES
     noise = list(shares)[rng.choice(len(shares), p=list(shares.values()))]
     soft = 0.6 if noise is camera else 0.2
@@ -673,7 +678,8 @@ def pair(pictures, side, n_channels, rng):
             noisy = through_jpeg(noisy, quality, int(rng.choice([0, 2])))
         elif kind < 0.8:
             noisy = (noisy * 255).round() / 255
-    return noisy.astype(np.float32), clean.astype(np.float32)
+    noisy, clean = noisy.astype(np.float32), clean.astype(np.float32)
+    return noisy, clean, SEEN.get(noise, 1.0) * level_map(noisy, clean)
 
 
 def fading(side, rng):

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from engine import machine
-from mixture import level_map, load_pictures, pair, read_folder, split
+from mixture import load_pictures, pair, read_folder, split
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
@@ -103,9 +103,8 @@ class Crops(Dataset):
 
     def __getitem__(self, i):
         rng = np.random.default_rng([self.options.seed, self.first + i])
-        noisy, clean = pair(self.pictures, self.options.patch_size, self.n_channels, rng)
-        crops = (noisy, clean, level_map(noisy, clean).astype(np.float32))
-        return tuple(np.ascontiguousarray(crop.transpose(2, 0, 1)) for crop in crops)
+        crops = pair(self.pictures, self.options.patch_size, self.n_channels, rng)
+        return tuple(np.ascontiguousarray(crop.transpose(2, 0, 1), np.float32) for crop in crops)
 
 
 def crops_per_step(options):

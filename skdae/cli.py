@@ -187,6 +187,7 @@ def denoise(args):
             # Names that differ in case alone are one file on many disks.
             raise ValueError(f"{output} would be written over, which is the output of another file")
         file = _read(args, path)
+        _warn_of_sentinel(file)
         denoised = run(file)
         is_as_it_was = _are_equal(file.masked, denoised)
         # Whatever would be lost by writing it anew is kept.
@@ -256,7 +257,9 @@ def noise(args):
     print(row.format("file", "size", "values", "std", "gain", "read std", "offset"), flush=True)
 
     def work(path):
-        images = _read(args, path).masked
+        file = _read(args, path)
+        _warn_of_sentinel(file)
+        images = file.masked
         camera = estimate_noise(images, model="poisson-gaussian")
         shape = images[0].shape if len(images) == 1 else (len(images), *images[0].shape)
         size, values = "x".join(map(str, shape)), images[0].dtype.name
@@ -579,6 +582,17 @@ def _read(args, path):
     if args.missing_values is not None:
         file.nodata = [args.missing_values] * len(file.pages)
     return file
+
+
+def _warn_of_sentinel(file):
+    """Say so where a value that the file does not call missing looks like it."""
+    from ._images import likely_sentinel, warn_user
+
+    if (value := likely_sentinel(file.masked)) is not None:
+        warn_user(
+            f"many pixels have the value {value:g}, which is far from all others; if it stands for "
+            f"missing pixels, pass --missing-values={value:g}."
+        )
 
 
 def _of_volumes(model, args):

@@ -183,12 +183,14 @@ def test_pairs_have_noise_of_many_levels_and_a_tenth_has_none(load, photographs,
         rng = np.random.default_rng(0)
         levels = []
         for _ in range(200):
-            noisy, clean = mixture.pair(pictures, 32, n_channels, rng)
+            noisy, clean, seen = mixture.pair(pictures, 32, n_channels, rng)
             assert noisy.shape == clean.shape == (32, 32, n_channels)
             assert noisy.dtype == clean.dtype == np.float32
             assert np.isfinite(noisy).all()
             assert 0 <= clean.min() <= clean.max() <= 1
             level = mixture.level_map(noisy, clean)
+            factor = np.divide(seen, level, out=np.ones_like(level), where=level > 1e-6)
+            assert np.isclose(factor.reshape(-1, 1), [1, *mixture.SEEN.values()]).any(1).all()
             rms = np.sqrt(np.square(noisy - clean).mean())
             assert abs(np.sqrt(np.square(level).mean()) - rms) <= 0.5 * rms
             levels.append(255 * rms)

@@ -29,10 +29,15 @@ from skdae import (
     TVFilter,
     VarianceStabilized,
     WaveletFilter,
+    j_invariant_scorer,
+    mse_scorer,
+    unbiased_scorer,
 )
+from skdae._images import likely_sentinel
 from skdae.cli import main
 from skdae.datasets import ImageFiles
 from skdae.filters import estimate_noise_std
+from skdae.model_selection import compare
 from skdae.noise import PoissonGaussianNoise, estimate_noise
 
 tifffile = pytest.importorskip("tifffile")
@@ -256,6 +261,30 @@ def test_sentinels_on_a_disk_are_found_in_images_and_targets(kind, megabytes, tm
         assert found[~gaps].min() > -1000
 
 
+@pytest.mark.parametrize("kind", ["NaN", "sentinel", "masked"])
+@pytest.mark.parametrize("scorer", [unbiased_scorer, j_invariant_scorer], ids=repr)
+def test_scores_without_clean_images_are_those_of_what_is_known(scorer, kind):
+    gaps = GAPS.copy()
+    gaps[:30, :40] = True
+    X, options = with_gaps(NOISY[None], gaps[None], kind)
+    for denoiser in (GaussianFilter(0.7), GaussianFilter(2), MedianFilter(), TVFilter()):
+        whole = scorer(clone(denoiser).fit(NOISY[None]), NOISY[None])
+        found = scorer(clone(denoiser).set_params(**options).fit(X), X)
+        # Before, a sentinel was off by thousands, and NaN refused.
+        assert abs(found - whole) < 0.0015
+    if scorer is unbiased_scorer:
+        table = compare({"mean": MeanFilter(**options), "TV": TVFilter(**options)}, X)
+        whole = compare({"mean": MeanFilter(), "TV": TVFilter()}, NOISY[None])
+        np.testing.assert_allclose(table, whole, atol=0.0015)
+
+
+def test_scores_against_clean_images_refuse_sentinels():
+    X = np.where(GAPS, -9999, NOISY)[None]
+    median = MedianFilter(missing_values=-9999).fit(X)
+    with pytest.raises(ValueError, match=rf"X holds {GAPS.sum()} missing values"):
+        mse_scorer(median, X, CLEAN[None])
+
+
 def test_noise_is_for_clean_images():
     X = np.where(GAPS, np.nan, NOISY)[None]
     for method in (GaussianNoise().fit, GaussianNoise().fit(NOISY[None]).transform):
@@ -430,6 +459,33 @@ def test_the_user_may_say_what_is_missing(tmp_path, monkeypatch, capsys):
     run("noise in.tif --missing-values -1", tmp_path, monkeypatch)
     std = float(capsys.readouterr().out.splitlines()[-1].split()[3])
     assert std == pytest.approx(100, rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"), [("float32", -9999), ("int16", -32768), ("uint16", 0), ("float32", 1e20)]
+)
+def test_what_looks_missing_is_named(dtype, value, tmp_path, monkeypatch, capsys):
+    X = np.where(GAPS, value, 2000 + 500 * NOISY).astype(dtype)
+    write_raster(tmp_path / "in.tif", X)
+    way = f"--missing-values={np.asarray(value, dtype):g}"
+    for command in ("denoise in.tif -o out.tif", "noise in.tif"):
+        run(command, tmp_path, monkeypatch)
+        assert f"if it stands for missing pixels, pass {way}." in capsys.readouterr().err
+        run(f"{command} {way}", tmp_path, monkeypatch)
+        assert "stands for" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["saturated", "black", "hot", "two values", "constant", "bytes"])
+def test_images_without_missing_pixels_have_no_sentinel(kind):
+    images = {
+        "saturated": (20000 * NOISY).clip(0, 9000).astype(np.uint16),
+        "black": np.where(GAPS, 0, 500 * NOISY.clip(0, 1)),
+        "hot": np.where(np.arange(CLEAN.size).reshape(CLEAN.shape) < 3, 60000, 500 * NOISY),
+        "two values": np.where(GAPS, 0, 60000),
+        "constant": np.zeros((8, 8)),
+        "bytes": np.where(GAPS, 0, 200 + 50 * CLEAN).astype(np.uint8),
+    }
+    assert likely_sentinel([images[kind]]) is None
 
 
 def test_a_disc_in_what_is_transparent(tmp_path, monkeypatch):

@@ -52,6 +52,7 @@ from .lists import (
 from .missing import (
     around_gaps,
     gaps_in,
+    likely_sentinel,
     masks_of,
     without_gaps,
 )

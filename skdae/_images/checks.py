@@ -93,7 +93,7 @@ def _way_without_gaps(X, are_missing, name):
     return (
         "Filters and pretrained denoisers take missing values, and predict of networks does; for "
         "all else, leave out the images that have them, as in "
-        f"{name}[~({are_missing}).any(axis={axes})], crop them, or fill them first."
+        f"{name}[~{are_missing}.any(axis={axes})], crop them, or fill them first."
     )
 
 
@@ -105,7 +105,7 @@ def refuse_gaps(X, missing_values, name="X"):
     # X may be a file.
     parts = (gaps_in(X[rows], missing_values) for rows in batches(X))
     if n := sum(int(gaps.sum()) for gaps in parts if gaps is not None):
-        way = _way_without_gaps(X, f"{name} == {missing_values:g}", name)
+        way = _way_without_gaps(X, f"({name} == {missing_values:g})", name)
         raise ValueError(
             f"{name} holds {n} missing values, missing_values={missing_values:g}. {way}"
         )

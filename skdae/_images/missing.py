@@ -14,6 +14,9 @@ from .stores import is_dask
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+# A sentinel stands in at least this share of the pixels; a hot pixel is one of fewer.
+_SHARED = 1e-3
+
 
 @np.errstate(over="ignore", invalid="ignore")
 def gaps_in(values, missing_values=math.nan):
@@ -40,6 +43,29 @@ def gaps_in(values, missing_values=math.nan):
         if math.isinf(own) == math.isinf(missing_values):
             gaps = gaps | (values == own)
     return gaps if np.any(gaps) else None
+
+
+def likely_sentinel(images):
+    """A value that many pixels share, further from all others than these are from each other.
+
+    Parameters
+    ----------
+    images : list of ndarray or MaskedArray
+
+    Returns
+    -------
+    value : float or None
+        None where there is no such value, and of bytes, which have room for none.
+    """
+    for image in images:
+        known = np.ma.compressed(image)
+        for end in {known.min(), known.max()} if known.dtype != np.uint8 and known.size else ():
+            rest = known[known != end].astype(np.float64)
+            if 0 < rest.size <= (1 - _SHARED) * known.size and np.ptp(rest) > 0:
+                far = min(abs(rest.min() - float(end)), abs(rest.max() - float(end)))
+                if far > np.ptp(rest):
+                    return float(end)
+    return None
 
 
 def filled(images, gaps, default=0.0):

@@ -112,17 +112,19 @@ class JInvariantScorer:
         ValueError
             If the images are single pixels, or come back in another shape.
         """
-        images, predict = images_and_predict(estimator, X, self.image_shape)
+        images, predict, known = images_and_predict(estimator, X, self.image_shape)
         guesses = _neighbour_means(images)
         loss = 0.0
         for hidden in _grids(images.shape, self.spacing):
             masked = images.copy()
             masked[hidden] = guesses[hidden]
-            prediction = predict(masked)[hidden]
+            prediction = predict(masked)[hidden][known[hidden]]
             with np.errstate(over="ignore"):
-                difference = np.subtract(prediction, images[hidden], dtype=np.float64)
+                difference = np.subtract(
+                    prediction, images[hidden][known[hidden]], dtype=np.float64
+                )
                 loss += np.square(difference).sum()
-        return -float(loss / images.size)
+        return -float(loss / known.sum())
 
     def __repr__(self) -> str:
         shape = "" if self.image_shape is None else f", image_shape={self.image_shape}"

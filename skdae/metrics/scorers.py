@@ -25,8 +25,10 @@ from .._images import (
     check_kept_shape,
     check_targets,
     geometry_of,
+    refuse_gaps,
     to_float,
     warn_user,
+    without_gaps,
 )
 from .._random import draw_seed
 from ..noise._base import BaseNoise, check_noise
@@ -83,6 +85,8 @@ class _DenoisingScorer:
             return metric.sign * float(metric.function(clean, denoised))
         axis = channel_axis_of(estimator)
         values = check_any_images(X, channel_axis=axis)
+        for images in values if isinstance(values, list) else [values]:
+            refuse_gaps(images, missing_values_of(estimator))
         target = check_targets(values, y, axis)
         # Of images of different sizes, the range is that of all.
         metric = self._metric_for(values if target is None else target)
@@ -294,6 +298,7 @@ def unchanged(denoisers):
     return SimpleNamespace(
         predict=lambda X: X,
         channel_axis=channel_axis_of(next(iter(denoisers), None)),
+        missing_values=missing_values_of(next(iter(denoisers), None)),
         image_shape_=fitted_attribute(knows, "image_shape_"),
         channel_axis_=fitted_attribute(knows, "channel_axis_"),
     )
@@ -314,11 +319,17 @@ def images_and_predict(estimator, X, image_shape):
     images : ndarray of shape (n_samples, *spatial, n_channels)
     predict : callable
         From such an array to another.
+    known : ndarray of bool of that shape
+        Which values are not missing; the others are filled.
     """
     axis = channel_axis_of(estimator)
+    shape = np.shape(X)
+    if image_shape is None and len(shape) == 2:
+        image_shape = fitted_image_shape(estimator, shape[1])
+    options = {"image_shape": image_shape, "channel_axis": axis}
+    given = SimpleNamespace(missing_values=missing_values_of(estimator), **options)
+    X, gaps = without_gaps(given, X, reset=True)
     values = check_images(X, channel_axis=axis)
-    if image_shape is None and values.ndim == 2:
-        image_shape = fitted_image_shape(estimator, values.shape[1])
     geometry = geometry_of(values, image_shape, axis)
 
     def predict(images):
@@ -327,7 +338,9 @@ def images_and_predict(estimator, X, image_shape):
         check_kept_shape(estimator, values, X_pred)
         return geometry.read(X_pred)
 
-    return to_float(geometry.read(values)), predict
+    images = to_float(geometry.read(values))
+    known = np.ones(images.shape, bool) if gaps is None else ~geometry.read(gaps.mask)
+    return images, predict, known
 
 
 def geometry_options(estimator, X, metric, axis):

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.ndimage import gaussian_filter
 
 from .._images import image_by_image, mean_score, warn_user
-from ..noise import BaseNoise, SpeckleNoise
+from ..noise import BaseNoise, GaussianNoise, SpeckleNoise
 from ..noise.estimate import choose_noise, is_correlated
 from .residual import check_noise_model
 from .scorers import images_and_predict
@@ -158,7 +158,7 @@ class UnbiasedScorer:
         ValueError
             If the images come back in another shape.
         """
-        images, predict = images_and_predict(estimator, X, self.image_shape)
+        images, predict, known = images_and_predict(estimator, X, self.image_shape)
 
         def denoise(noisy):
             return predict(noisy.astype(images.dtype)).astype(np.float64)
@@ -166,27 +166,32 @@ class UnbiasedScorer:
         rng = np.random.default_rng(0)
         draws = [rng.standard_normal(images.shape) for _ in range(_DRAWS)]
         noisy = images.astype(np.float64)
-        errors = unbiased_errors(denoise, noisy, noisy, self._stds(noisy), draws, _STEP)
-        return -float(errors.mean())
+        stds = self._stds(noisy, known)
+        errors = unbiased_errors(denoise, noisy, noisy, stds, draws, _STEP)
+        return -float(errors[known].mean())
 
-    def _stds(self, images):
+    def _stds(self, images, known):
         """Standard deviation of the noise of each value."""
-        known = check_noise_model(self.noise, also=SpeckleNoise)
-        if known is not None:
-            return _stds_of(known, images)
+        noise = check_noise_model(self.noise, also=SpeckleNoise)
+        if noise is not None:
+            return _stds_of(noise, images)
         by_itself = np.prod(images.shape[1:-1]) >= _LEAST
-        some = [images[i, None] for i in range(len(images))] if by_itself else [images]
-        return np.concatenate([_stds_of(_found_noise(part), part) for part in some])
+        rows = [slice(i, i + 1) for i in range(len(images))] if by_itself else [slice(None)]
+        return np.concatenate(
+            [_stds_of(_found_noise(images[i], known[i]), images[i]) for i in rows]
+        )
 
     def __repr__(self) -> str:
         shape = "" if self.image_shape is None else f", image_shape={self.image_shape}"
         return f"UnbiasedScorer(noise={self.noise!r}{shape})"
 
 
-def _found_noise(images):
-    """The noise of some images, of a camera or not."""
+def _found_noise(images, known):
+    """The noise of some images, of a camera or not, by what is known of them."""
+    if not known.any():
+        return GaussianNoise(0.0)
     # The axes are known.
-    noise = choose_noise(images, channel_axis=-1)
+    noise = choose_noise(np.where(known, images, np.nan), channel_axis=-1)
     planes = images.reshape(-1, *images.shape[-3:]) if images.ndim > 3 else ()
     unit = float(np.subtract(*np.quantile(images, (0.999, 0.001)))) or 1.0
     if sum(is_correlated(plane, unit) for plane in planes) > len(planes) / 2:
