@@ -201,7 +201,7 @@ def test_pairs_have_noise_of_many_levels_and_a_tenth_has_none(load, photographs,
 def test_pictures_of_every_kind_can_be_judged_for_harm(load):
     harm = load("harm")
     pictures = harm.pictures()
-    assert len(pictures) == 32
+    assert len(pictures) == 40
     assert all(
         image.dtype == np.uint8 and min(image.shape[:2]) > 100 for image in pictures.values()
     )
