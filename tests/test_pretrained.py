@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.ndimage import zoom
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_sample_image
@@ -540,3 +541,40 @@ def test_noise_is_looked_for_in_some_images_of_many():
     PretrainedDenoiser().fit(Files(images, seen))
     # Of 16, each is read to tell the sizes, and again; of all 80, it would be 160.
     assert len(seen) - len(told) < 40
+
+
+# What looks like noise, and is none
+
+
+def mosaic(photo):
+    raw = np.empty(photo.shape[:2], np.uint8)
+    for row, column, channel in ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 2)):
+        raw[row::2, column::2] = photo[row::2, column::2, channel]
+    return raw
+
+
+def interlaced(photo):
+    return np.where((np.arange(len(photo)) % 2)[:, None, None] == 0, photo, np.roll(photo, 6, 1))
+
+
+def dithered(photo):
+    return np.asarray(Image.fromarray(photo).convert("1").convert("L"))
+
+
+def in_few_colors(photo):
+    return np.asarray(Image.fromarray(photo).quantize(16, dither=1).convert("RGB"))
+
+
+def enlarged(photo):
+    return photo[::4, ::4].repeat(4, 0).repeat(4, 1)
+
+
+@pytest.mark.parametrize(
+    ("process", "least"),
+    [(mosaic, 34), (interlaced, 36), (dithered, 99), (in_few_colors, 38), (enlarged, 33)],
+)
+@pytest.mark.parametrize("name", ["flower.jpg", "china.jpg"])
+def test_what_looks_like_noise_and_is_none_hardly_changes(process, least, name):
+    clean = process(load_sample_image(name)[100:356, 200:456])
+    denoised = PretrainedDenoiser().fit_transform(clean[None])[0]
+    assert -10 * np.log10(np.square(denoised - clean / 255).mean() + 1e-12) > least

@@ -155,6 +155,8 @@ def seen(images, see):
         for i, (tone, values, seen_by_it) in zip(cameras, zip(*others, strict=True), strict=True):
             if _unevenness(values, seen_by_it) < _EVENER * _unevenness(inputs[i], level[i]):
                 tones[i], inputs[i], level[i] = tone, values, seen_by_it
+    # Noise does not keep to two values, as masks and dithered pictures do.
+    level[[((x == x.min()) | (x == x.max())).all() for x in images]] = 0
     return tones, inputs, level
 
 
