@@ -339,7 +339,7 @@ lie in the folder `SKDAE_DATA`. Measured {date}.
 
 A denoiser should leave a clean picture alone, and never make a noisy one worse. `make harm` tries
 that on {kinds} pictures of many kinds: photographs, a page of text, charts, screens, line art,
-stars, masked and clipped images. White noise of a σ of 2, 5, 10 and 25 of 255 is added to each of
+stars, masked and clipped images, mosaics, dithered and printed pictures. White noise of a σ of 2, 5, 10 and 25 of 255 is added to each of
 them.
 
 - Of {n_noisy} noisy pictures, **{n_worse} came out worse** than they went in.
@@ -381,7 +381,7 @@ def real_noise():
         n_noisy=n_noisy,
         n_worse=len(worse),
         n_changed=len(changed),
-        changed=f" ({', '.join(map(spaced, changed))})" if changed else "",
+        changed=f" ({'; '.join(map(spaced, changed))})" if changed else "",
         worse=table(
             ("picture", "σ of 255", "gain in dB"),
             [(spaced(name), str(level), f"{gain:+.2f}") for name, level, gain in sorted(worse)],
@@ -460,6 +460,6 @@ def sources(sets):
 PAGES = {"results.md": results, "real_noise.md": real_noise, "images/results.svg": chart}
 
 if __name__ == "__main__":
-    for name, page in PAGES.items():
-        (ROOT / "docs" / name).write_text(page(), encoding="utf-8")
+    for name, write in PAGES.items():
+        (ROOT / "docs" / name).write_text(write(), encoding="utf-8")
         print(f"docs/{name} is written.")

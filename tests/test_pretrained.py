@@ -503,7 +503,7 @@ def test_the_level_of_small_images_is_that_of_large_ones():
     X_noisy = noisy(0.2 + 0.6 * np.indices((1, 192, 192)).mean(0) / 96, GaussianNoise(0.05))
     for side in (16, 20, 24, 32, 48, 63, 64, 96):
         denoiser = PretrainedDenoiser().fit(tiles(X_noisy, side))
-        assert denoiser.noise_.std == pytest.approx(0.05, rel=0.25), side
+        assert denoiser.noise_.std == pytest.approx(0.05, rel=0.3), side
 
 
 def test_few_tiny_images_are_left_as_they_are_and_a_warning_says_so():
@@ -571,7 +571,7 @@ def enlarged(photo):
 
 @pytest.mark.parametrize(
     ("process", "least"),
-    [(mosaic, 34), (interlaced, 36), (dithered, 99), (in_few_colors, 38), (enlarged, 33)],
+    [(mosaic, 32), (interlaced, 36), (dithered, 99), (in_few_colors, 38), (enlarged, 33)],
 )
 @pytest.mark.parametrize("name", ["flower.jpg", "china.jpg"])
 def test_what_looks_like_noise_and_is_none_hardly_changes(process, least, name):
