@@ -339,8 +339,8 @@ lie in the folder `SKDAE_DATA`. Measured {date}.
 
 A denoiser should leave a clean picture alone, and never make a noisy one worse. `make harm` tries
 that on {kinds} pictures of many kinds: photographs, a page of text, charts, screens, line art,
-stars, masked and clipped images, mosaics, dithered and printed pictures. White noise of a σ of 2, 5,
-10 and 25 of 255 is added to each of them.
+stars, masked and clipped images, mosaics, dithered and printed pictures. White noise of a σ of 2,
+5, 10 and 25 of 255 is added to each of them.
 
 - Of {n_noisy} noisy pictures, **{n_worse} came out worse** than they went in.
 - Of {kinds} clean pictures, **{n_changed} were changed** by more than 45 dB allows{changed}.

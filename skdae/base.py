@@ -12,7 +12,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import check_is_fitted
 
-from ._checks import CheckedEstimator, unchanged_on_error  # noqa: F401
+from ._checks import CheckedEstimator
 from ._files.estimators import SaveMixin
 from ._images import (
     Geometry,

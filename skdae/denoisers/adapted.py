@@ -31,7 +31,6 @@ from .._random import draw_seed, seeded
 from .._training import hardware
 from .._training.progress import Pace, progress_bar
 from ..architectures.blind import LEVEL_STEP
-from ..base import unchanged_on_error
 from ..metrics.unbiased import unbiased_errors
 from ..noise import BaseNoise
 from .pretrained import PretrainedDenoiser, _parts
@@ -229,13 +228,12 @@ class AdaptedDenoiser(PretrainedDenoiser):
             If the pretrained network is kept, and why.
         """
         began = time.monotonic()
-        with unchanged_on_error(self):
-            # Until the end, it is the pretrained networks that see and remove.
-            self.weights_ = {}
-            super().fit(X, y)
-            seed, device = draw_seed(self.random_state), hardware.resolve_device(self.device)
-            with seeded(seed, device), torch.inference_mode(False), torch.enable_grad():
-                self._adapt(X, began, np.random.default_rng(seed))
+        # Until the end, it is the pretrained networks that see and remove.
+        self.weights_ = {}
+        super().fit(X, y)
+        seed, device = draw_seed(self.random_state), hardware.resolve_device(self.device)
+        with seeded(seed, device), torch.inference_mode(False), torch.enable_grad():
+            self._adapt(X, began, np.random.default_rng(seed))
         return self
 
     def _adapt(self, X, began, rng):

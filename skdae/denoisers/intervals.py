@@ -33,7 +33,6 @@ from .._images import (
     value_range,
     warn_if_far,
 )
-from ..base import unchanged_on_error
 from ..metrics.scorers import learnt_noise
 from .held import MetaDenoiser, detached
 
@@ -201,16 +200,16 @@ class ConformalDenoiser(MetaDenoiser):
             If values are not finite, a parameter is out of range, or the denoiser refuses the
             images. The fitted state from before is kept.
         """
-        with unchanged_on_error(self):
-            self._hold_given(X, y, fit_params)
-            # A clone shares what is frozen in it.
-            self.denoiser_ = detached(self.denoiser_)
-            # Those of another denoiser.
-            for name in _CALIBRATED:
-                self.__dict__.pop(name, None)
-            self._takes_over = isinstance(self.denoiser, FrozenEstimator)
+        self._hold_given(X, y, fit_params)
+        # A clone shares what is frozen in it.
+        self.denoiser_ = detached(self.denoiser_)
+        # Those of another denoiser.
+        for name in _CALIBRATED:
+            self.__dict__.pop(name, None)
+        self._takes_over = isinstance(self.denoiser, FrozenEstimator)
         return self
 
+    @fit_context(skip_nested=False)
     def conformalize(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn from new images how wide the intervals have to be.
 
@@ -235,11 +234,9 @@ class ConformalDenoiser(MetaDenoiser):
             If there are too few images for the coverage, if `y` is missing, or if it has other
             shapes or units than the denoised images. The fitted state from before is kept.
         """
-        self._validate_params()
-        with unchanged_on_error(self):
-            if getattr(self, "_takes_over", True):
-                self._take_over(X)
-            self._conformalize(X, y)
+        if getattr(self, "_takes_over", True):
+            self._take_over(X)
+        self._conformalize(X, y)
         return self
 
     def _take_over(self, X):
