@@ -217,7 +217,7 @@ def train(args):
             raise ValueError(f"--clean {args.clean}: there is no such folder.")
         clean = [Path(args.clean, path.name) for path in paths]
     _check_outputs([Path(args.output)], [*paths, *(clean or [])])
-    X, y = list(ImageFiles(paths)), None
+    X, y = _of_one_kind(ImageFiles(paths)), None
     common = {"random_state": args.seed, "verbose": 1}
     if clean is None and args.noise is None and not args.scratch:
         denoiser = AdaptedDenoiser(minutes=args.minutes, max_steps=args.steps, **common)
@@ -232,7 +232,7 @@ def train(args):
         **common,
     }
     if clean is not None:
-        y = list(ImageFiles(clean))
+        y = _of_one_kind(ImageFiles(clean))
         denoiser = DenoisingAutoencoder("unet", **options)
     elif args.noise is not None:
         added = _parsed_noise(args.noise)
@@ -324,6 +324,18 @@ def _print_net(denoiser):
 
 
 # What they share
+
+
+def _of_one_kind(files):
+    """The images of files, refused where some hold counts and others not."""
+    images = list(files)
+    kinds = {image.dtype.name for image in images}
+    if len(kinds) > 1:
+        raise ValueError(
+            f"The images have values of {', '.join(sorted(kinds))}, whose units differ; train on "
+            "files of one kind."
+        )
+    return images
 
 
 def _inputs(args):

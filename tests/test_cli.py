@@ -696,7 +696,9 @@ def test_misspelt_noise_is_answered_with_the_name_that_was_meant(fails):
 def test_images_to_learn_from_have_one_unit(fails):
     counts = np.full((48, 64, 3), 1000, np.uint16)
     tifffile.imwrite("noisy/c.tif", counts, photometric="rgb")
-    fails("train noisy -o net", "mixes uint8 .* with values up to 1000")
+    fails("train noisy -o net", "values of uint16, uint8, whose units differ")
+    tifffile.imwrite("noisy/c.tif", counts / np.float32(2000), photometric="rgb")
+    fails("train noisy -o net", "values of float32, uint8, whose units differ")
     Path("noisy/c.tif").unlink()
     for folder, dtype in (("one", np.uint8), ("other", np.uint16)):
         Path(folder).mkdir()
