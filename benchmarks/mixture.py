@@ -605,7 +605,7 @@ GREY_NOISES = {
 
 # Noise that is correlated hides among what it lies on, and is seen too weak: where it is seen at
 # all, more than its level is wanted. On real photographs, one and a half times of it is best.
-SEEN = {camera: 1.4, coloured: 1.4, photons: 1.15}
+SEEN = {camera: 1.4, coloured: 1.15}
 
 
 def through_jpeg(image, quality, subsampling):
