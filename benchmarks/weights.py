@@ -233,8 +233,10 @@ def train(kind, options, pictures):
         seen = torch.tensor(rng.random((n, 1, 1, 1)) < options.joint).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=options.bfloat16):
             if options.only == "remover":
-                with torch.no_grad():
-                    told = torch.where(seen, seer(batch[0]), batch[2] * factor.to(device))
+                told = batch[2] * factor.to(device)
+                if options.joint:
+                    with torch.no_grad():
+                        told = torch.where(seen, seer(batch[0]), told)
                 zero = torch.zeros((), device=device)
                 pair_of_losses = zero, remover_loss(module, *batch, told)
             elif options.only == "level":

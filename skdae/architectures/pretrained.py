@@ -77,16 +77,8 @@ class Pretrained(_ResidualArchitecture):
         -------
         stride, radius : int
         """
-        return self.architecture().receptive_field()
-
-    def architecture(self):
-        """The architecture of the weights.
-
-        Returns
-        -------
-        architecture : BlindNet
-        """
-        return self._read(1)[0]
+        architecture, _ = self._read(1)
+        return architecture.receptive_field()
 
     def build(self, input_shape, output_shape, latent_dim=None):
         """Build the network; see `BaseArchitecture.build`.

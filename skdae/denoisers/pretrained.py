@@ -31,7 +31,7 @@ from .._images import (
 )
 from .._training import hardware, tiles
 from ..architectures import Pretrained
-from ..architectures.blind import LEVEL_STEP
+from ..architectures.blind import LEVEL_STEP, BlindNet
 from ..architectures.pretrained import weights_digest, weights_folder
 from ..filters import BaseFilter
 from ..filters.noise_level import noise_stds, std_of_many
@@ -296,7 +296,7 @@ class PretrainedDenoiser(BaseFilter):
         """Refuse noises and tiles that do not fit to the net."""
         self._given_noise()
         if isinstance(self.tile_size, Integral):
-            check_tile(self.tile_size, *_fields(weights_digest())["remove"])
+            check_tile(self.tile_size, *_fields()["remove"])
 
     def _given_noise(self):
         """The noise model of the parameter `noise`, or None where it is to be seen."""
@@ -328,15 +328,13 @@ class PretrainedDenoiser(BaseFilter):
                 (tones,), _, level = self._seen(images[rows][..., channels])
                 cameras.append(tones.camera)
                 squares.append(np.square(tones.width * level.astype(np.float64)).mean())
-                own = tones.camera and tones.camera.variance(images[rows][..., channels].mean())
-                variances.append(squares[-1] * (own or 1.0))
+                variances.append(squares[-1])
+                if tones.camera and squares[-1] > 0:
+                    noise = _seen_through(tones.camera, squares[-1])
+                    variances[-1] = noise.variance(images[rows][..., channels].mean())
         square = float(np.mean(squares))
         if square > 0 and all(cameras):
-            # On its transform, the noise of a camera would be 1.
-            gain, std = (
-                cameras[0].gain * factor for factor in (square, cameras[0].std * square**0.5)
-            )
-            return PoissonGaussianNoise(gain, std, offset=cameras[0].offset, clip=None)
+            return _seen_through(cameras[0], square)
         return GaussianNoise(std=float(np.mean(variances)) ** 0.5, clip=None)
 
     def _filter(self, images):
@@ -439,7 +437,7 @@ class PretrainedDenoiser(BaseFilter):
                 batch = torch.from_numpy(batch).to(device).permute(0, 3, 1, 2)
                 return net(batch).float().permute(0, 2, 3, 1).cpu().numpy()
 
-        field = _fields(self.digest_)[name]
+        field = _fields()[name]
         tile = {"auto": _TILE, None: max(images.shape[1:3])}.get(self.tile_size, self.tile_size)
         # The small net looks further than the large one, and takes little memory.
         tile = max(tile, 2 * smallest_tile(*field)) if name == "level" else tile
@@ -452,6 +450,12 @@ class PretrainedDenoiser(BaseFilter):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _seen_through(camera, square):
+    """The noise whose mean square is so much on the transform of a camera, where its own is 1."""
+    gain, std = (camera.gain * factor for factor in (square, camera.std * square**0.5))
+    return PoissonGaussianNoise(gain, std, offset=camera.offset, clip=None)
 
 
 def _are_tiny(sides):
@@ -525,9 +529,9 @@ def _line(image, sees):
 
 
 @cache
-def _fields(digest):
-    """Stride and radius of the receptive field of the two nets of some weights, by what they do."""
-    level, remover = Pretrained(weights_folder(digest) / "photographs-grey").architecture().nets()
+def _fields():
+    """Stride and radius of the receptive field of the two nets, by what they do."""
+    level, remover = BlindNet().nets()
     return {"level": level.receptive_field(), "remove": remover.receptive_field()}
 
 

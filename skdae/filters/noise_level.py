@@ -1,6 +1,7 @@
 """An estimate of the noise in an image."""
 
 import math
+from itertools import product
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -145,11 +146,7 @@ def std_of_many(images):
     side = min(math.isqrt(n // _SAMPLES), *(s for image in images for s in image.shape[:2]))
     if side < _LEAST_SIDE:
         return None
-    corners = [
-        (rows, columns)
-        for rows in (slice(side), slice(-side, None))
-        for columns in (slice(side), slice(-side, None))
-    ]
+    corners = product((slice(side), slice(-side, None)), repeat=2)
     blocks = (np.stack([image[corner] for image in images]) for corner in corners)
     planes = [plane.reshape(n, -1) for block in blocks for plane in np.moveaxis(block, -1, 0)]
     least = min(np.linalg.eigvalsh(np.cov(plane, rowvar=False))[0] for plane in planes)

@@ -118,11 +118,10 @@ class JInvariantScorer:
         for hidden in _grids(images.shape, self.spacing):
             masked = images.copy()
             masked[hidden] = guesses[hidden]
-            prediction = predict(masked)[hidden][known[hidden]]
+            asked = known[hidden]
+            pair = predict(masked)[hidden][asked], images[hidden][asked]
             with np.errstate(over="ignore"):
-                difference = np.subtract(
-                    prediction, images[hidden][known[hidden]], dtype=np.float64
-                )
+                difference = np.subtract(*pair, dtype=np.float64)
                 loss += np.square(difference).sum()
         return -float(loss / known.sum())
 

@@ -64,10 +64,6 @@ class AnscombeTransform:
         self.gain, self.offset = float(camera.gain), float(camera.offset)
         self.std = float(camera.std) / self.gain
 
-    def variance(self, means):
-        """That of the noise of images of some means."""
-        return self.gain**2 * (np.maximum((means - self.offset) / self.gain, 0) + self.std**2)
-
     def transform(self, X):
         """Noisy images in standard deviations of their noise."""
         return _root((X - self.offset) / self.gain, self.std)

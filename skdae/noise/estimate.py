@@ -239,6 +239,11 @@ def agreed_std(std, planes, gaps=None):
     """
     ratio = at_odds(planes, gaps)
     if ratio > 1:
+        units = [np.ptp(np.percentile(plane, (1, 99))) for plane in planes]
+        pairs = zip(planes, units, strict=True)
+        if np.mean([is_correlated(plane[..., None], unit) for plane, unit in pairs]) <= 0.5:
+            # Where most pixels are dark, the noise of a few others is seen, too.
+            return std
         warn_user(
             "The noise of X is correlated between neighboring pixels, as sensors, optics and "
             f"compression make it: its standard deviation is about {ratio * std:.3g}, of which "
@@ -254,14 +259,7 @@ def at_odds(planes, gaps=None):
     from .tones import seen_ratio
 
     ratio = seen_ratio(planes, gaps or [np.zeros(plane.shape, bool) for plane in planes])
-    if ratio <= 1 / _AT_ODDS:
-        return ratio
-    # Where most pixels are dark, the noise of a few others is seen, too.
-    units = [np.ptp(np.percentile(plane, (1, 99))) for plane in planes]
-    correlated = [
-        is_correlated(plane[..., None], unit) for plane, unit in zip(planes, units, strict=True)
-    ]
-    return ratio if ratio >= _AT_ODDS and np.mean(correlated) > 0.5 else 1.0
+    return 1.0 if 1 / _AT_ODDS < ratio < _AT_ODDS else ratio
 
 
 def _misfit(variances, model):
