@@ -9,7 +9,6 @@ from .arrays import (
     as_container_of,
     is_listed,
     refuse_mixed_units,
-    to_float,
 )
 from .blocks import (
     check_tile,
@@ -50,7 +49,6 @@ from .lists import (
     mean_score,
 )
 from .missing import (
-    around_gaps,
     gaps_in,
     likely_sentinel,
     masks_of,
@@ -67,12 +65,14 @@ from .values import (
     MAX_LEVEL,
     VALUES_PER_STEP,
     batches,
+    float32_range,
     in_unit_range,
     is_far,
     mean_differences,
     refuse_other_units,
     refuse_overflow,
     squared_errors,
+    to_float,
     union,
     value_range,
     warn_if_far,

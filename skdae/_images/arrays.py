@@ -4,17 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-
-def to_float(X):
-    """`uint8` becomes ``float32`` in [0, 1]; floats stay as they are."""
-    # Dividing, not multiplying by 1/255, makes 255 exactly 1.0.
-    return np.divide(X, 255, dtype=np.float32) if X.dtype == np.uint8 else X
-
-
-def float_dtype(dtype):
-    """What numbers become: float32 of floats that lose nothing in it, float64 of all others."""
-    is_short = isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype.itemsize <= 4
-    return np.float32 if is_short else np.float64
+from .values import to_float
 
 
 def is_listed(X):

@@ -8,11 +8,11 @@ import numpy as np
 from sklearn.utils import get_tags
 from sklearn.utils.validation import _check_n_features, check_is_fitted
 
-from .arrays import float_dtype, refuse_groups
+from .arrays import refuse_groups
 from .geometry import check_kept_shape, geometry_of
 from .missing import Gaps, gaps_in, without_gaps
 from .stores import check_chunks, check_stores, share_pixels, stores_of
-from .values import part_of_images, value_range
+from .values import float_dtype, part_of_images, value_range
 
 # Default block size, as the side by the number of axes, and in values; a network of ten channels
 # needs about 50 MB for it.

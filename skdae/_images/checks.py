@@ -11,12 +11,13 @@ from sklearn.utils.validation import (
     assert_all_finite,
     check_array,
     check_consistent_length,
+    check_is_fitted,
 )
 
-from .arrays import as_array, float_dtype, is_listed, joined, to_float
+from .arrays import as_array, is_listed, joined
 from .geometry import geometry_of, way_to_one_size
 from .missing import gaps_in
-from .values import batches, refuse_other_units
+from .values import batches, float_dtype, refuse_other_units, to_float
 from .warn import warn_user
 
 # The dtypes that stay as they are, beside uint8.
@@ -36,30 +37,8 @@ def check_images(X, *, name="X", min_samples=1, estimator=None, channel_axis="au
     TypeError
         If it is sparse, names files, or holds arrays by name.
     """
-    is_sequence = is_listed(X) or (isinstance(X, np.ndarray) and X.ndim == 1)
-    first = X[0] if is_sequence and len(X) else X
-    if isinstance(first, str | os.PathLike):
-        raise TypeError(
-            f"{name} holds names of files or folders, not images; pass "
-            "skdae.datasets.ImageFiles(paths), which reads them."
-        )
-    if hasattr(type(X), "getbands"):
-        raise ValueError(f"{name} is one image, not a batch; pass [{name}].")
-    X = as_array(X, name)
-    if not (_is_clean(X) and len(X) >= min_samples):
-        X = check_array(
-            joined(X) if isinstance(X, list) else X,
-            dtype=[float_dtype(getattr(X, "dtype", None)), *FLOAT_DTYPES, np.uint8],
-            allow_nd=True,
-            ensure_min_samples=min_samples,
-            ensure_all_finite=False,
-            estimator=estimator,
-            input_name=name,
-        )
-        # Without the name of the estimator, for which scikit-learn would advise another one; what
-        # is assumed to be finite would be refused later, as an overflow.
-        with config_context(assume_finite=False):
-            _check_finite(X, name)
+    if not (is_clean(X) and len(X) >= min_samples):
+        X = _converted(X, name, min_samples, estimator)
     if X.ndim > 5:
         geometry_of(X)
     if X.ndim > 2 and 0 in X.shape:
@@ -73,6 +52,36 @@ def check_images(X, *, name="X", min_samples=1, estimator=None, channel_axis="au
             f"{name}[..., None] if they are {n} gray images, or channel_axis=-1 if they are {n} "
             f"signals of {width} channels."
         )
+    return X
+
+
+def _converted(X, name, min_samples, estimator):
+    """What users have as an array, which scikit-learn has checked."""
+    is_sequence = is_listed(X) or (isinstance(X, np.ndarray) and X.ndim == 1)
+    first = X[0] if is_sequence and len(X) else X
+    if isinstance(first, str | os.PathLike):
+        raise TypeError(
+            f"{name} holds names of files or folders, not images; pass "
+            "skdae.datasets.ImageFiles(paths), which reads them."
+        )
+    if hasattr(type(X), "getbands"):
+        raise ValueError(f"{name} is one image, not a batch; pass [{name}].")
+    X = as_array(X, name)
+    if is_clean(X) and len(X) >= min_samples:
+        return X
+    X = check_array(
+        joined(X) if isinstance(X, list) else X,
+        dtype=[float_dtype(getattr(X, "dtype", None)), *FLOAT_DTYPES, np.uint8],
+        allow_nd=True,
+        ensure_min_samples=min_samples,
+        ensure_all_finite=False,
+        estimator=estimator,
+        input_name=name,
+    )
+    # Without the name of the estimator, for which scikit-learn would advise another one; what
+    # is assumed to be finite would be refused later, as an overflow.
+    with config_context(assume_finite=False):
+        _check_finite(X, name)
     return X
 
 
@@ -111,15 +120,18 @@ def refuse_gaps(X, missing_values, name="X"):
         )
 
 
-def _is_clean(X):
-    """Whether scikit-learn's check, which takes as long as a small image in a net, has no work."""
+@np.errstate(invalid="ignore", over="ignore")
+def is_clean(X):
+    """Whether checks, which take as long as a small image in a net, have no work."""
     is_batch = type(X) is np.ndarray and X.ndim > 1 and X.size > 0
     return is_batch and X.dtype in (*FLOAT_DTYPES, np.uint8) and np.isfinite(X.sum())
 
 
 @np.errstate(invalid="ignore", over="ignore")
-def validate_images(estimator, X, *, reset, min_samples=1, any_size=False):
-    """Check `X` for `estimator`, and set or compare its ``n_features_in_``.
+def validate_images(estimator, X, *, reset, min_samples=1):
+    """Check `X` for `estimator`, and set its ``n_features_in_``, or compare that of flat rows.
+
+    Whether images of another size than at fit are welcome is for the estimator to say.
 
     Parameters
     ----------
@@ -129,13 +141,18 @@ def validate_images(estimator, X, *, reset, min_samples=1, any_size=False):
     reset : bool
         True in `fit`: remember the number of values in an image. False later: compare with it.
     min_samples : int, default=1
-    any_size : bool, default=False
-        Whether images (not flat rows) of another size than at fit are welcome.
 
     Returns
     -------
     X : ndarray of float64, float32 or uint8
+
+    Raises
+    ------
+    NotFittedError
+        If the estimator is to be fitted, and is not.
     """
+    if not (reset or hasattr(estimator, "n_features_in_")):
+        check_is_fitted(estimator)
     channel_axis = getattr(estimator, "channel_axis", "auto")
     images = check_images(
         X, min_samples=min_samples, estimator=estimator, channel_axis=channel_axis
@@ -149,13 +166,10 @@ def validate_images(estimator, X, *, reset, min_samples=1, any_size=False):
             estimator._takes_rows = is_flat
         if not is_flat:
             vars(estimator).pop("feature_names_in_", None)
-    elif n_features != estimator.n_features_in_ and not (any_size and not is_flat):
-        what = f"{n_features} features" if is_flat else f"images of shape {images.shape[1:]}"
-        may_be_one = is_flat or images.size == estimator.n_features_in_
+    elif is_flat and n_features != estimator.n_features_in_:
         raise ValueError(
-            f"X has {what}, but {type(estimator).__name__} is expecting "
-            f"{estimator.n_features_in_} features as input."
-            f"{' If X is one image, pass X[None].' if may_be_one else ''}"
+            f"X has {n_features} features, but {type(estimator).__name__} is expecting "
+            f"{estimator.n_features_in_} features as input. If X is one image, pass X[None]."
         )
     is_square = is_flat and len(images) == n_features >= (64 if reset else 256)
     if is_square and getattr(estimator, "image_shape", None) is None:

@@ -75,6 +75,8 @@ class Geometry:
 
     def read(self, X):
         """A batch of users in the layout of skdae; ``reshape(X.shape)`` gives it back."""
+        if X.ndim == len(self.image_shape) + 1:
+            return X if self.has_channels else X[..., None]
         return X.reshape(len(X), *self.of(X.shape).shape)
 
 

@@ -4,6 +4,7 @@ Signals of one channel, which are 1-D, get an axis for it there.
 """
 
 import inspect
+import math
 from collections.abc import Callable
 from functools import wraps
 from types import SimpleNamespace
@@ -14,9 +15,9 @@ from sklearn.utils.validation import check_consistent_length
 
 from .arrays import as_array, holds_array, is_listed, of_one_kind
 from .blocks import lazily, range_of_chunks
-from .checks import check_images, check_target, validate_images
+from .checks import check_images, check_target, is_clean, validate_images
 from .geometry import way_to_one_size
-from .missing import masks_of, without_gaps
+from .missing import around_gaps, masks_of, without_gaps
 from .stores import is_dask
 from .values import refuse_other_units, value_range
 
@@ -37,7 +38,11 @@ def is_ragged(X: Any) -> TypeGuard[list[np.ndarray]]:
 
 
 def image_by_image(
-    join: Callable[[list], Any], images: str = "X", targets: str | None = "y"
+    join: Callable[[list], Any],
+    images: str = "X",
+    targets: str | None = "y",
+    *,
+    fills_gaps: bool = False,
 ) -> Callable[[Function], Function]:
     """Let a function of batches also take lists of images of different sizes, and dask arrays.
 
@@ -52,6 +57,8 @@ def image_by_image(
         The function's parameter for the images.
     targets : str or None, default="y"
         Its parameter for the images that belong to them, if it has one; None leaves it alone.
+    fills_gaps : bool, default=False
+        Whether it is a method that makes images of images, and also takes missing values.
 
     Returns
     -------
@@ -62,12 +69,7 @@ def image_by_image(
         signature = inspect.signature(function)
         position = [*signature.parameters].index(images)
 
-        @wraps(function)
         def on_lists(*args, **params):
-            X = args[position] if position < len(args) else None
-            if isinstance(X, np.ndarray) and X.dtype != object:
-                # The rest takes as long as a small image in a net.
-                return function(*args, **params)
             try:
                 call = signature.bind(*args, **params)
             except TypeError:
@@ -97,7 +99,18 @@ def image_by_image(
                     results[-1] = _without_channel(results[-1], given[images].shape)
             return join(results)
 
-        return on_lists
+        slowly = around_gaps(on_lists) if fills_gaps else on_lists
+
+        @wraps(function)
+        def on_images(*args, **params):
+            X = args[position] if position < len(args) else None
+            is_plain = isinstance(X, np.ndarray) and X.dtype != object
+            if is_plain and fills_gaps:
+                is_plain = math.isnan(args[0].missing_values) and is_clean(X)
+            # All else takes as long as a small image in a net.
+            return function(*args, **params) if is_plain else slowly(*args, **params)
+
+        return on_images
 
     return decorate
 

@@ -1,18 +1,14 @@
 """Missing pixels: filled for a denoiser from those around them, and put back as they were."""
 
 import math
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, TypeVar
 
 import numpy as np
 from scipy.ndimage import correlate1d, distance_transform_edt, minimum_filter
 
-from .arrays import as_array, as_container_of, float_dtype, holds_array, is_listed, to_float
+from .arrays import as_array, as_container_of, holds_array, is_listed
 from .geometry import geometry_of
 from .stores import is_dask
-
-Function = TypeVar("Function", bound=Callable[..., Any])
+from .values import float_dtype, to_float
 
 # A sentinel stands in at least this share of the pixels; a hot pixel is one of fewer.
 _SHARED = 1e-3
@@ -254,18 +250,14 @@ def _range_of(estimator):
     return getattr(estimator, "range_", None) or getattr(plan, "input_range", (0.0, 0.0))
 
 
-def around_gaps(method: Function) -> Function:
+def around_gaps(method):
     """Let a method that makes images of images take missing values, and leave them as they are.
 
     This is the one door for them: what the method gets has none. Where images have to be whole, and
     single pixels are missing, it works twice: its own result fills them better the second time.
     """
 
-    @wraps(method)
-    def on_images(self, X, *args, **kwargs):
-        is_plain = type(X) is np.ndarray and X.dtype != object
-        if is_plain and gaps_in(X, self.missing_values) is None:
-            return method(self, X, *args, **kwargs)
+    def filling(self, X, *args, **kwargs):
         given, gaps = without_gaps(self, X)
         result = method(self, given, *args, **kwargs)
         if gaps is None:
@@ -276,7 +268,7 @@ def around_gaps(method: Function) -> Function:
             result = method(self, _refilled(given, gaps, result), *args, **kwargs)
         return _put_back(gaps, result)
 
-    return on_images  # type: ignore[return-value]
+    return filling
 
 
 def masks_of(gaps, images):

@@ -8,7 +8,6 @@ from itertools import product
 import numpy as np
 from sklearn.utils import gen_batches
 
-from .arrays import to_float
 from .geometry import check_same_shape
 from .warn import warn_user
 
@@ -22,6 +21,18 @@ VALUES_PER_STEP = 2**18
 CHUNK_VALUES = 2**17
 
 
+def to_float(X):
+    """`uint8` becomes ``float32`` in [0, 1]; floats stay as they are."""
+    # Dividing, not multiplying by 1/255, makes 255 exactly 1.0.
+    return np.divide(X, 255, dtype=np.float32) if X.dtype == np.uint8 else X
+
+
+def float_dtype(dtype):
+    """What numbers become: float32 of floats that lose nothing in it, float64 of all others."""
+    is_short = isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype.itemsize <= 4
+    return np.float32 if is_short else np.float64
+
+
 def value_range(X):
     """Smallest and largest value of images or a list of them, as float32; uint8 is in [0, 1]."""
     if isinstance(X, list):
@@ -29,6 +40,23 @@ def value_range(X):
     unit = 255 if X.dtype == np.uint8 else 1
     with np.errstate(over="ignore"):
         return float(np.float32(X.min()) / unit), float(np.float32(X.max()) / unit)
+
+
+def float32_range(X):
+    """The range of images that nets take.
+
+    Raises
+    ------
+    ValueError
+        If a value does not fit into the float32 of the nets.
+    """
+    values = value_range(X)
+    if not np.isfinite(values).all():
+        raise ValueError(
+            "Input X contains infinity or a value too large for dtype('float32'), in which "
+            "networks compute; divide the images by a constant first."
+        )
+    return values
 
 
 def in_unit_range(values):

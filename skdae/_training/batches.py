@@ -208,19 +208,6 @@ def as_float(batch):
     return batch.float().div_(255) if batch.dtype == torch.uint8 else batch.float()
 
 
-def call(module, function, batch):
-    """What a method of a module returns for a batch, if that is one row for each of the batch."""
-    output = getattr(module, function)(batch)
-    is_tensor = isinstance(output, torch.Tensor)
-    if not is_tensor or output.shape[:1] != batch.shape[:1]:
-        got = f"shape {tuple(output.shape)}" if is_tensor else type(output).__name__
-        raise TypeError(
-            f"{function}() of the network {type(module).__name__} must return one tensor with "
-            f"{len(batch)} rows for a batch of as many, not {got}."
-        )
-    return output
-
-
 def is_memory_map(X):
     """Whether `X` is a view of a memory-mapped file."""
     while isinstance(X, np.ndarray):

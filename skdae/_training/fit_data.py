@@ -15,11 +15,11 @@ from .._images import (
     check_image_list,
     check_sample_weight,
     check_targets,
+    float32_range,
     in_unit_range,
     is_ragged,
     refuse_gaps,
     validate_images,
-    value_range,
     warn_if_far,
     warn_user,
 )
@@ -106,9 +106,7 @@ def read(
         is_rows = getattr(as_array(X), "ndim", 2) <= 2
         can_crop = patch_size and not (patch_size == "auto" and is_rows)
         min_samples = 1 if can_crop else min_images
-        checked = validate_images(
-            draft, X, reset=reset, min_samples=min_samples, any_size=patch_size is not None
-        )
+        checked = validate_images(draft, X, reset=reset, min_samples=min_samples)
     targets = check_targets(checked, y, channel_axis)
     for name, images in (("X", checked), ("y", [] if targets is None else targets)):
         for image in images if isinstance(images, list) else [images]:
@@ -287,23 +285,6 @@ def patch_shape(patch_size, images, rank, is_whole, min_images=2):
     is_large = max(smallest) > large if rank == 3 else min(smallest) > large
     is_alone = len(images) == min_images == 1 and min(sides) >= least
     return tuple(sides) if is_large or is_alone else None
-
-
-def float32_range(X):
-    """The range of images that nets take.
-
-    Raises
-    ------
-    ValueError
-        If a value does not fit into the float32 of the nets.
-    """
-    values = value_range(X)
-    if not np.isfinite(values).all():
-        raise ValueError(
-            "Input X contains infinity or a value too large for dtype('float32'), in which "
-            "networks compute; divide the images by a constant first."
-        )
-    return values
 
 
 def gather(images, targets, patch_size):

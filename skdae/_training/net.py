@@ -9,6 +9,7 @@ import copy
 import math
 import textwrap
 from contextlib import nullcontext
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -21,8 +22,8 @@ from torch.optim import lr_scheduler
 
 from .._files.weights import uncompiled
 from .._images import VALUES_PER_STEP, is_inside_of_a_library, to_float, warn_user
+from ..architectures._base import call
 from . import distributed
-from .batches import call
 from .callbacks import copy_tensors
 from .optimizers import STEPS_TO_DENORMALS, clear_gradients, drop_denormals
 from .state import Training
@@ -416,16 +417,18 @@ class ImageNet(NeuralNet):
         ------
         output : Tensor of float32, on the CPU
         """
-        if uncompiled(self.module_).training:
+        module = uncompiled(self.module_)
+        if module.training:
             # Setting it anew takes as long as a small image.
-            self.module_.eval()
+            module.eval()
+        apply = self._apply_compiled if compiled and self.compiles else partial(call, module)
         step = max(1, VALUES_PER_STEP // int(np.prod(X.shape[1:])))
         for start in range(0, len(X), step):
             # A copy: a net that works in place must not reach the caller's array.
             batch = np.array(to_float(X[start : start + step]), np.float32, order="C")
             batch = torch.from_numpy(batch).to(self.device)
             with torch.inference_mode(), self._autocast():
-                output = self._apply(function, layout(batch), compiled).float().cpu()
+                output = apply(function, layout(batch)).float().cpu()
             # The sum is fast, but may overflow.
             if not (math.isfinite(output.sum()) or output.isfinite().all()):
                 raise ValueError(
@@ -434,21 +437,20 @@ class ImageNet(NeuralNet):
                 )
             yield output
 
-    def _apply(self, function, batch, compiled):
+    def _apply_compiled(self, function, batch):
         """Apply a method of the module; as it is where this machine cannot compile it."""
-        if compiled and self.compiles:
-            if uncompiled(self.module_) is self.module_:
-                self.module_ = torch.compile(self.module_)
-            try:
-                return call(self.module_, function, batch)
-            except torch._dynamo.exc.TorchDynamoException as error:
-                self.module_, self.compiles = uncompiled(self.module_), False
-                reason = textwrap.shorten(str(error), 150)
-                warn_user(
-                    f"The network cannot be compiled here, and predicts as it is ({reason}). "
-                    "set_params(compile=False) avoids the attempt."
-                )
-        return call(uncompiled(self.module_), function, batch)
+        if uncompiled(self.module_) is self.module_ and self.compiles:
+            self.module_ = torch.compile(self.module_)
+        try:
+            return call(self.module_, function, batch)
+        except torch._dynamo.exc.TorchDynamoException as error:
+            self.module_, self.compiles = uncompiled(self.module_), False
+            reason = textwrap.shorten(str(error), 150)
+            warn_user(
+                f"The network cannot be compiled here, and predicts as it is ({reason}). "
+                "set_params(compile=False) avoids the attempt."
+            )
+            return call(self.module_, function, batch)
 
 
 def _health(weights):

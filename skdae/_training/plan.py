@@ -3,7 +3,8 @@
 import copy
 import inspect
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from .._images import (
     Geometry,
     check_fitted_shape,
     check_tile,
+    float32_range,
     geometry_of,
     guess_image_shape,
     has_order,
@@ -23,8 +25,8 @@ from .._images import (
     warn_if_far,
 )
 from ..architectures import ARCHITECTURES, BaseArchitecture, Pretrained, UNet
-from .batches import call
-from .fit_data import float32_range, gather, patch_shape, to_images
+from ..architectures._base import call
+from .fit_data import gather, patch_shape, to_images
 from .losses import OUTPUT_ACTIVATIONS
 
 # Values of a sample up to which a bottleneck is best between dense layers, and up to which a
@@ -64,22 +66,22 @@ class NetPlan(Persistent):
     #: Shape of one code in the net; None where it has none.
     code_shape: tuple[int, ...] | None
 
-    @property
+    @cached_property
     def any_size(self):
         """Whether the net takes images of another size than those at fit."""
         return self.receptive_field is not None
 
-    @property
+    @cached_property
     def geometry(self):
         """Spatial axes and channels of a sample."""
         return Geometry(self.image_shape, self.has_channels)
 
-    @property
+    @cached_property
     def shape(self):
         """Sides and channels of what enters the net, and leaves it."""
         return self.geometry.shape
 
-    @property
+    @cached_property
     def clip(self):
         """Range to which predictions are clipped, or None."""
         is_unit = self.activation == "identity" and in_unit_range(self.target_range)
@@ -124,6 +126,10 @@ class NetPlan(Persistent):
             state["code_shape"] = {"tuple": [code["tuple"][0], code["tuple"][2]]}
         return parameters, {**state, "has_channels": len(shape) == 3}
 
+    def _get_saved_state(self):
+        """See `Persistent`; what follows from the rest is not kept."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     def build(self):
         """A net with fresh weights."""
         return self.architecture.build(self.shape, self.shape, self.latent_dim)
@@ -149,7 +155,7 @@ class NetPlan(Persistent):
 
     def from_net(self, output):
         """From the net's output to a batch of images, before the clipping."""
-        return self.to_images(self.prediction(output))
+        return self.to_images(OUTPUT_ACTIVATIONS[self.activation](output))
 
     def prediction(self, output):
         """From the output of the net to what its loss compares with targets."""
@@ -166,7 +172,8 @@ class NetPlan(Persistent):
         """Checked images as a batch, if the net takes their number, size and values."""
         warn_if_far(float32_range(X), self.input_range)
         images = self.geometry.read(X)
-        self.check_shape(images.shape[1:])
+        if images.shape[1:] != self.shape:
+            self.check_shape(images.shape[1:])
         return images
 
     def check_shape(self, shape):

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from functools import partial
 
 import torch
 
@@ -28,10 +29,7 @@ def denoise(net, images, tile_size, compiled=False):
     denoised : ndarray of float32 of shape (n_samples, *spatial, n_channels)
     """
     plan, side = net.plan, max(images.shape[1:-1])
-
-    def run(batch):
-        return run_net(net, "forward", batch, plan.to_net, compiled)
-
+    run = partial(run_net, net, "forward", layout=plan.to_net, compiled=compiled)
     if tile_size is None or side <= tile_size:
         try:
             return run(images)
@@ -43,11 +41,11 @@ def denoise(net, images, tile_size, compiled=False):
 
 
 @hardware.threads()
-def run_net(net, function, X, enter, compiled=False):
+def run_net(net, function, X, layout, compiled=False):
     """Run a net and bring its output into the range of images; a channels-last batch."""
     low, high = net.plan.clip or (-math.inf, math.inf)
     result, n_done = None, 0
-    for output in net.map_batches(function, X, enter, compiled):
+    for output in net.map_batches(function, X, layout, compiled):
         images = net.plan.from_net(output)
         if result is None:
             # Joining the batches afterwards would take the memory twice.

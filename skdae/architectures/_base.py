@@ -119,6 +119,19 @@ class Float32(nn.Module):
             return self.layer(x.float())
 
 
+def call(module, function, batch):
+    """What a method of a module returns for a batch, if that is one row for each of the batch."""
+    output = getattr(module, function)(batch)
+    is_tensor = isinstance(output, torch.Tensor)
+    if not is_tensor or output.shape[:1] != batch.shape[:1]:
+        got = f"shape {tuple(output.shape)}" if is_tensor else type(output).__name__
+        raise TypeError(
+            f"{function}() of the network {type(module).__name__} must return one tensor with "
+            f"{len(batch)} rows for a batch of as many, not {got}."
+        )
+    return output
+
+
 def hidden_layer(linear, norm, activation, dropout, pool=None):
     """A linear map, then what there is of batch norm, pooling, activation and dropout."""
     dropped = nn.Dropout(dropout) if dropout else None

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import nn
 
 from .._checks import FUNCTION
-from .._images import batches, image_by_image, in_unit_range, squared_errors
+from .._images import batches, image_by_image, in_unit_range, squared_errors, validate_images
 from .._training.losses import LOSSES, OUTPUT_ACTIVATIONS, Loss
 from .._training.prediction import run_net
 from .._training.tasks import CleanTargets
@@ -366,7 +366,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         -------
         Z : ndarray of float32 of shape (n_samples, n_codes)
         """
-        X = self._check_input(X)
+        X = validate_images(self, X, reset=False)
         net = self.net_
         codes = net.map_batches("encode", net.plan.batch_of(X), net.plan.to_net)
         return np.concatenate([code.flatten(1).numpy() for code in codes])
@@ -429,7 +429,7 @@ class DenoisingAutoencoder(LearnedDenoiser):
         -------
         scores : ndarray of float32 of shape (n_samples,)
         """
-        checked = self._check_input(X)
+        checked = validate_images(self, X, reset=False)
         parts = [checked[rows] for rows in batches(checked)]
         errors = np.concatenate([squared_errors(part, self._predict(part)) for part in parts])
         # What float32 does not hold is infinite.

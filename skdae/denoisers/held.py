@@ -11,11 +11,9 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.validation import check_is_fitted
 
 from .._images import (
     Geometry,
-    around_gaps,
     as_array,
     first_image,
     geometry_of,
@@ -107,8 +105,7 @@ class MetaDenoiser(BaseDenoiser):
             )
         self.image_shape_, self.channel_axis_ = own.image_shape, own.channel_axis
 
-    @around_gaps
-    @image_by_image(image_list)
+    @image_by_image(image_list, fills_gaps=True)
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Denoise images.
 
@@ -123,8 +120,7 @@ class MetaDenoiser(BaseDenoiser):
         -------
         X_denoised : ndarray, shaped like what the denoiser returns
         """
-        check_is_fitted(self)
-        return self._predict(validate_images(self, X, reset=False, any_size=True))
+        return self._predict(validate_images(self, X, reset=False))
 
     def _predict(self, X):
         """Denoise checked images."""

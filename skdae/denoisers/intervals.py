@@ -17,7 +17,6 @@ from sklearn.utils.validation import check_is_fitted
 from .._checks import fit_context
 from .._files.estimators import Persistent
 from .._images import (
-    around_gaps,
     check_image_list,
     check_images,
     check_kept_shape,
@@ -258,7 +257,7 @@ class ConformalDenoiser(MetaDenoiser):
         if is_ragged(X):
             X = check_image_list(X, channel_axis=self.channel_axis)
         else:
-            X = validate_images(self, X, reset=False, any_size=True)
+            X = validate_images(self, X, reset=False)
         y = check_targets(X, y, self.channel_axis)
         if y is None:
             raise ValueError(
@@ -288,8 +287,9 @@ class ConformalDenoiser(MetaDenoiser):
         # The k-th of them is the least above which lies a share of 1 - k / 1000.
         self.errors_ = np.sort(rows, axis=None)[len(rows) - 1 :: len(rows)]
 
-    @around_gaps
-    @image_by_image(lambda parts: tuple(map(list, zip(*map(_first, parts), strict=True))))
+    @image_by_image(
+        lambda parts: tuple(map(list, zip(*map(_first, parts), strict=True))), fills_gaps=True
+    )
     def predict_interval(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Denoise images, and return an interval for each pixel.
 
@@ -320,7 +320,7 @@ class ConformalDenoiser(MetaDenoiser):
             )
         self._validate_params()
         factor = self.factor_
-        images = validate_images(self, X, reset=False, any_size=True)
+        images = validate_images(self, X, reset=False)
         warn_if_far(value_range(images), self.range_)
         pixels = self._denoise(images)
         widths = np.stack([*map(self.widths_, pixels)])

@@ -22,7 +22,6 @@ from .._checks import GEOMETRY, MISSING, SIZES, Predicate, fit_context
 from .._files import weights
 from .._files.onnx import export_onnx
 from .._images import (
-    around_gaps,
     image_by_image,
     image_list,
     union,
@@ -494,8 +493,7 @@ class LearnedDenoiser(BaseDenoiser):
         """Stride and radius of the network in pixels; None where it takes images of one size."""
         return self._plan.receptive_field
 
-    @around_gaps
-    @image_by_image(image_list)
+    @image_by_image(image_list, fills_gaps=True)
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Denoise images.
 
@@ -512,23 +510,18 @@ class LearnedDenoiser(BaseDenoiser):
         X_denoised : ndarray of float32, shaped like `X`
             A list of arrays for a list of images of different sizes.
         """
-        return self._predict(self._check_input(X))
+        return self._predict(validate_images(self, X, reset=False))
 
     def _check_shape(self, batch_shape):
         """Refuse a batch that the net does not take."""
         self._plan.check_shape(self._geometry.of(batch_shape).shape)
 
-    def _check_input(self, X):
-        """Check images as scikit-learn does."""
-        check_is_fitted(self)
-        return validate_images(self, X, reset=False, any_size=self._plan.any_size)
-
     def _predict(self, X):
         """Denoise checked images."""
         net = self.net_
-        net.plan.check_sizes(self.tile_size, self.patch_size)
-        images = net.plan.batch_of(X)
-        return denoise(net, images, self.tile_size, self.compile).reshape(X.shape)
+        if self.tile_size is not None:
+            net.plan.check_sizes(self.tile_size)
+        return denoise(net, net.plan.batch_of(X), self.tile_size, self.compile).reshape(X.shape)
 
     # Files
 

@@ -37,7 +37,7 @@ from ..filters import BaseFilter
 from ..filters.noise_level import noise_stds, std_of_many
 from ..noise import BaseNoise, GaussianNoise, PoissonGaussianNoise, SpeckleNoise
 from ..noise.anscombe import as_camera
-from ..noise.tones import LEARNED, MOST_SEEN, SMALLEST, Tones, inputs_of, seen
+from ..noise.tones import LEARNED, SMALLEST, seen, told
 
 # Pixels of small images that the nets see at a time, and the side of the tiles of large ones.
 _PIXELS, _TILE = 2**18, 1024
@@ -325,7 +325,7 @@ class PretrainedDenoiser(BaseFilter):
             # Of a volume, the slice in the middle.
             images = planes[len(planes) // 2, None]
             for rows, channels, _ in _parts(images, sees=True):
-                (tones,), _, level = self._seen(images[rows][..., channels])
+                (tones,), _, level = seen(images[rows][..., channels], self._see)
                 cameras.append(tones.camera)
                 squares.append(np.square(tones.width * level.astype(np.float64)).mean())
                 variances.append(squares[-1])
@@ -380,23 +380,7 @@ class PretrainedDenoiser(BaseFilter):
         """Tones and inputs of the nets, and the map of the level."""
         # Tiny images do not tell their noise one by one.
         sees = self.sees_ and not _are_tiny(images.shape[1:3])
-        return self._seen(images) if sees else self._told(images, self.noise_)
-
-    def _told(self, images, noise):
-        """Tones and inputs of the nets, and the map of a noise that is known."""
-        tones = [Tones.of(image, noise) for image in images]
-        levels = [
-            tone.level(image, noise) / tone.width for tone, image in zip(tones, images, strict=True)
-        ]
-        # Stronger noise than the nets know is weak noise in an image of less contrast.
-        excess = [max(1.0, float(level.max()) / MOST_SEEN) for level in levels]
-        tones = [tone.widened(factor) for tone, factor in zip(tones, excess, strict=True)]
-        level = np.stack([x / factor for x, factor in zip(levels, excess, strict=True)])
-        return tones, inputs_of(tones, images), level.astype(np.float32)
-
-    def _seen(self, images):
-        """Tones and inputs of the nets, and the map that is seen."""
-        return seen(images, self._see)
+        return seen(images, self._see) if sees else told(images, self.noise_)
 
     def _see(self, inputs):
         """The map of the level of images in [0, 1]."""
@@ -411,9 +395,9 @@ class PretrainedDenoiser(BaseFilter):
         top, left = (max(0, LEARNED - side) // 2 for side in (height, width))
         bottom, right = (max(0, LEARNED - side) - n for side, n in ((height, top), (width, left)))
         padded = np.pad(inputs, ((0, 0), (top, bottom), (left, right), (0, 0)), "symmetric")
-        seen = self._run("level", padded)[:, top : top + height, left : left + width]
+        of_net = self._run("level", padded)[:, top : top + height, left : left + width]
         # Both take details for noise, of which small images have more.
-        return np.minimum(seen, level)
+        return np.minimum(of_net, level)
 
     def _module(self, n_channels, device):
         """The nets for gray or color images."""

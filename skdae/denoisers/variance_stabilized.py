@@ -18,13 +18,13 @@ from .._images import (
     check_image_list,
     check_targets,
     first_image,
+    float32_range,
     is_ragged,
     to_float,
     validate_images,
     warn_if_far,
     without_gaps,
 )
-from .._training.fit_data import float32_range
 from .._training.prediction import UserImages
 from ..noise import BaseNoise, estimate_noise
 from ..noise.anscombe import AnscombeTransform, as_camera

@@ -10,7 +10,6 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from .._checks import GEOMETRY, MISSING, fit_context
 from .._images import (
     FLOAT_DTYPES,
-    around_gaps,
     check_kept_shape,
     check_targets,
     geometry_of,
@@ -93,8 +92,7 @@ class BaseFilter(BaseDenoiser):
         self.image_shape_, self.channel_axis_ = geometry.image_shape, geometry.channel_axis
         return self
 
-    @around_gaps
-    @image_by_image(image_list)
+    @image_by_image(image_list, fills_gaps=True)
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Filter images.
 
@@ -109,8 +107,7 @@ class BaseFilter(BaseDenoiser):
         -------
         X_denoised : ndarray, shaped like `X`
         """
-        check_is_fitted(self)
-        return self._predict(validate_images(self, X, reset=False, any_size=True))
+        return self._predict(validate_images(self, X, reset=False))
 
     def _predict(self, images):
         """Filter checked images."""

@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike
 from sklearn.base import TransformerMixin, clone
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from .._checks import GEOMETRY, CheckedEstimator, Predicate, fit_context, tuple_of
 from .._files.estimators import SaveMixin
@@ -368,8 +367,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         X_noisy : ndarray, shaped like `X`
             With ``when="fit"`` this is `X` itself.
         """
-        check_is_fitted(self)
-        images = validate_images(self, X, reset=False, any_size=True)
+        images = validate_images(self, X, reset=False)
         if self.when == "fit":
             return to_float(images)
         self.warn_if_clipped(*value_range(images))
@@ -409,8 +407,7 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
         -------
         X_noisy : ndarray, shaped like `X`
         """
-        check_is_fitted(self)
-        return self._corrupt_keyed(validate_images(self, X, reset=False, any_size=True), warn)
+        return self._corrupt_keyed(validate_images(self, X, reset=False), warn)
 
     def _corrupt_keyed(self, X, warn):
         """Corrupt a validated batch with noise keyed by its images."""

@@ -65,16 +65,12 @@ class Tones:
     clip: tuple[float, float] | None
 
     @classmethod
-    def of(cls, image, noise):
-        """The tones for an image with a noise; straight ones for an unknown one."""
+    def of(cls, image, camera=None, mean=0.0):
+        """The tones for an image, by the camera and the mean of its noise, if they are known."""
         clip = (0.0, 1.0) if in_unit_range((float(image.min()), float(image.max()))) else None
-        mean = float(getattr(noise, "mean", 0.0))
         some = image.ravel()[:: -(-image.size // _N_VALUES)]
         low, high = (np.percentile(some, (0.1, 99.9)) - mean).tolist()
         is_unit = low >= -_REACH and _DARK < high <= 1 + _REACH
-        has_curve = noise is not None and not isinstance(noise, SpeckleNoise)
-        camera = as_camera(noise) if has_curve else None
-        camera = camera and AnscombeTransform(camera)
         low, high = (0.0, 1.0) if is_unit else (low, high)
         ends = np.array([low, high]) + mean
         start, end = map(float, camera.transform(ends) if camera else ends)
@@ -83,13 +79,6 @@ class Tones:
     def widened(self, factor):
         """Tones of less contrast."""
         return replace(self, width=self.width * factor)
-
-    def level(self, image, noise):
-        """Standard deviation of a noise around each pixel, ``(height, width, 1)``."""
-        if self.camera:
-            return np.ones_like(image[..., :1])
-        light = gaussian_filter(image, (_BLUR, _BLUR, 0), mode="nearest")
-        return np.sqrt(noise.variance(light).mean(axis=2, keepdims=True))
 
     def apply(self, image):
         """Values of the nets."""
@@ -118,7 +107,7 @@ def _camera_of(image):
     low, high = np.percentile(image.ravel()[:: -(-image.size // _N_VALUES)], (0.1, 99.9))
     if not 1e-5 * (high - low) < noise.gain < high - low:
         return None
-    return noise.set_params(offset=min(noise.offset, float(image.min())))
+    return AnscombeTransform(noise.set_params(offset=min(noise.offset, float(image.min()))))
 
 
 def inputs_of(tones, images):
@@ -127,6 +116,25 @@ def inputs_of(tones, images):
         tone.apply(image).clip(_LOW, _HIGH) for tone, image in zip(tones, images, strict=True)
     ]
     return np.stack(scaled).astype(np.float32)
+
+
+def told(images, noise):
+    """The same as `seen`, of a noise that is known."""
+    camera = None if isinstance(noise, SpeckleNoise) else as_camera(noise)
+    camera = camera and AnscombeTransform(camera)
+    mean = float(getattr(noise, "mean", 0.0))
+    tones = [Tones.of(image, camera, mean) for image in images]
+    level = np.ones((*images.shape[:3], 1))
+    if camera is None:
+        light = gaussian_filter(images, (0, _BLUR, _BLUR, 0), mode="nearest")
+        level = np.sqrt(noise.variance(light).mean(axis=3, keepdims=True))
+    level /= np.reshape([tone.width for tone in tones], (-1, 1, 1, 1))
+    # Stronger noise than the nets know is weak noise in an image of less contrast.
+    excess = (level.max(axis=(1, 2, 3), keepdims=True) / MOST_SEEN).clip(1, None)
+    tones = [
+        tone.widened(factor) for tone, factor in zip(tones, excess.ravel().tolist(), strict=True)
+    ]
+    return tones, inputs_of(tones, images), (level / excess).astype(np.float32)
 
 
 def seen(images, see):
@@ -147,7 +155,7 @@ def seen(images, see):
         Of less contrast where there is more noise than the nets know.
     inputs, level : ndarray of float32
     """
-    tones, inputs, level = _seen([Tones.of(image, None) for image in images], images, see)
+    tones, inputs, level = _seen([Tones.of(image) for image in images], images, see)
     cameras = {i: camera for i, image in enumerate(images) if (camera := _camera_of(image))}
     if cameras:
         curves = [Tones.of(images[i], camera) for i, camera in cameras.items()]
