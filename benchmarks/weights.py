@@ -138,9 +138,10 @@ def read(path, kind):
 
 
 def start(path, kind, fresh):
-    """The nets of a kind of image, with the weights that are there."""
+    """The nets of a kind of image, with the weights that are there, or else the shipped ones."""
     shape = (64, 64, N_CHANNELS[kind])
-    module = read(path, kind) if path.exists() and not fresh else NET.build(shape, shape)
+    known = path if path.exists() else WEIGHTS / path.name
+    module = NET.build(shape, shape) if fresh else read(known, kind)
     return module.requires_grad_(True).to(memory_format=torch.channels_last)
 
 
@@ -236,7 +237,7 @@ def train(kind, options, pictures):
                 told = batch[2] * factor.to(device)
                 if options.joint:
                     with torch.no_grad():
-                        told = torch.where(seen, seer(batch[0]), told)
+                        told = torch.where(seen, module.see(batch[0].float()), told)
                 zero = torch.zeros((), device=device)
                 pair_of_losses = zero, remover_loss(module, *batch, told)
             elif options.only == "level":

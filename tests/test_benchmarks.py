@@ -110,7 +110,7 @@ def test_a_stage_of_weights_goes_on_from_the_one_before(load, photographs, monke
     for name in ("keep", "output"):
         options += [f"--{name}", str(photographs)]
     options += ["--results", str(photographs / "results.jsonl")]
-    weights.main(options)
+    weights.main([*options, "--fresh"])
     first = (photographs / "photographs-grey.safetensors").read_bytes()
     weights.main([*options, "--kinds", "grey"])
     assert "grey, from step 0 of 2" in capsys.readouterr().out

@@ -62,7 +62,7 @@ class UserImagesAndStrength(Graph):
     def forward(self, X, number):
         """Denoised images, clipped to [0, 1]."""
         images = (X.unsqueeze(-1) if X.ndim == 3 else X).permute(0, 3, 1, 2)
-        level = self.module.level(images) if self.sees else torch.ones_like(images[:, :1])
+        level = self.module.see(images) if self.sees else torch.ones_like(images[:, :1])
         level = level * number.reshape(-1, 1, 1, 1)
         denoised = self.module.remove(torch.cat([images, level], dim=1))
         denoised = denoised.permute(0, 2, 3, 1).clip(0, 1)

@@ -417,7 +417,8 @@ class ImageNet(NeuralNet):
         ------
         output : Tensor of float32, on the CPU
         """
-        module = uncompiled(self.module_)
+        # What torch.compile wraps, or the module itself.
+        module = getattr(self.module_, "_orig_mod", self.module_)
         if module.training:
             # Setting it anew takes as long as a small image.
             module.eval()

@@ -20,6 +20,10 @@ _BLOCK = 8
 # Differences from the local mean, of so many pixels, are what noise is mostly seen by.
 _WINDOW, _GAIN = 9, 8.0
 
+# Of a histogram: values of the brightness, shades with as many pixels each, and levels. The
+# brightness is the mean of so many pixels along each axis.
+_VALUES, _SHADES, _LEVELS, _AROUND = 1024, 16, 128, 5
+
 
 class NoiseLevelNet(BaseArchitecture):
     """A net that predicts a map of the standard deviation of the noise.
@@ -84,12 +88,7 @@ class _NoiseLevelModule(nn.Module):
     def log_level(self, x):
         """Logarithm of the level plus 1 / 255, one value per block of 8 × 8 pixels."""
         x = pad_to_multiple(x, _BLOCK)
-        radius = _WINDOW // 2
-        mean = F.pad(x, (radius,) * 4, mode="replicate")
-        # Along one axis after the other, which is several times as fast.
-        for window in ((_WINDOW, 1), (1, _WINDOW)):
-            mean = F.avg_pool2d(mean, window, 1)
-        x = torch.cat([x, _GAIN * (x - mean)], 1)
+        x = torch.cat([x, _GAIN * (x - _local_mean(x, _WINDOW))], 1)
         z = self.eighth(self.quarter(self.stem(space_to_depth(x, 2))))
         for layer in self.context:
             z = z + layer(z)
@@ -100,6 +99,56 @@ class _NoiseLevelModule(nn.Module):
         level = (self.log_level(x).exp() - LEVEL_STEP).clamp(min=0)
         level = F.interpolate(level, scale_factor=_BLOCK, mode="bilinear")
         return level[..., : x.shape[2], : x.shape[3]]
+
+
+def by_brightness(x, level):
+    """The map of the level as a function of the brightness alone.
+
+    That is how the noise of sensors, counts and clipping depends on an image: its noise level
+    function (Liu, C. et al. 2008, "Automatic estimation and removal of noise from a single image",
+    IEEE Transactions on Pattern Analysis and Machine Intelligence 30). What is taken for noise at
+    an edge or in a texture is not shared by other parts as bright, and the median passes over it.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n_samples, n_channels, height, width)
+        Images in [0, 1].
+    level : Tensor of shape (n_samples, 1, height, width)
+
+    Returns
+    -------
+    level : Tensor of that shape
+        The median over pixels about as bright; as it was where an image is flat.
+    """
+    light = x.mean(1, keepdim=True)
+    down, right = ((light.diff(dim=axis) != 0).float() for axis in (2, 3))
+    steps = [F.pad(down, (0, 0, *ends)) for ends in ((1, 0), (0, 1))]
+    steps += [F.pad(right, ends) for ends in ((1, 0), (0, 1))]
+    is_rough = sum(steps) > 0
+    light = _local_mean(light, _AROUND)
+    value = (light.clamp(0, 1) * (_VALUES - 1)).round().flatten(1).long()
+    weights = is_rough.flatten(1).float()
+    counts = torch.zeros(len(x), _VALUES, device=x.device).scatter_add(1, value, weights)
+    ranks = (counts.cumsum(1) - counts / 2) / counts.sum(1, keepdim=True).clamp(min=1)
+    shade = (_SHADES - 1) * ranks.gather(1, value)
+    # Levels in equal steps of the logarithm.
+    step = math.log1p(1 / LEVEL_STEP) / (_LEVELS - 1)
+    place = (torch.log1p(level.clamp(0, 1) / LEVEL_STEP) / step).round().flatten(1)
+    counts = torch.zeros(len(x), _SHADES * _LEVELS, device=x.device)
+    counts = counts.scatter_add(1, (shade.round() * _LEVELS + place).long(), weights)
+    # Shades that are near count, too: one may have no pixels.
+    shades = torch.arange(_SHADES, device=x.device)
+    alike = 1 / (1 + (shades - shades[:, None]) ** 4)
+    sums = (alike @ counts.unflatten(1, (_SHADES, _LEVELS))).cumsum(2)
+    half = sums[..., -1:] / 2
+    above = (sums < half).sum(2, keepdim=True).clamp(max=_LEVELS - 1)
+    until, before = (sums.gather(2, i.clamp(min=0)) * (i >= 0) for i in (above, above - 1))
+    place = above - 0.5 + (half - before) / (until - before).clamp(min=1e-6)
+    curve = (torch.expm1(place.clamp(min=0) * step) * LEVEL_STEP).squeeze(2)
+    below = shade.floor().clamp(max=_SHADES - 2)
+    ends = (curve.gather(1, (below + i).long()) for i in (0, 1))
+    pooled = torch.lerp(*ends, shade - below).view_as(level)
+    return torch.where(is_rough, pooled, level)
 
 
 class BlindNet(_ResidualArchitecture):
@@ -198,7 +247,11 @@ class _BlindModule(nn.Module):
 
     def with_level(self, x):
         """Images with the map of the level as their last channel."""
-        return x if x.shape[1] > self.n_channels else torch.cat([x, self.level(x)], 1)
+        return x if x.shape[1] > self.n_channels else torch.cat([x, self.see(x)], 1)
+
+    def see(self, x):
+        """The map of the level, ``(n_samples, 1, height, width)``."""
+        return by_brightness(x, self.level(x))
 
     def remove(self, x):
         """Denoised batch of images with a map."""
@@ -206,6 +259,13 @@ class _BlindModule(nn.Module):
         # From half a gray level to a whole one.
         share = (2 * level / LEVEL_STEP - 1).clamp(0, 1)
         return images + share * (self.remover(x) - images)
+
+
+def _local_mean(x, n):
+    """The mean around each pixel, of `n` pixels along both axes."""
+    x = F.pad(x, (n // 2,) * 4, mode="replicate")
+    # Along one axis after the other, which is several times as fast.
+    return F.avg_pool2d(F.avg_pool2d(x, (n, 1), 1), (1, n), 1)
 
 
 def _conv(n, m, **options):

@@ -149,8 +149,11 @@ class PretrainedDenoiser(BaseFilter):
     level is that of `noise_`, which at least 64 of them tell together at `fit` by the direction in
     which they differ least [3]_. Fewer are returned as they were, and a warning says so.
 
-    The map is the root mean square of the noise in a neighborhood of about 17 pixels, after
-    everything that the file has been through, such as clipping, demosaicking and JPEG.
+    The map is the root mean square of the noise, after everything that the file has been through,
+    such as clipping, demosaicking and JPEG. The noise of sensors depends on the light, and that of
+    other files hardly on the place: within some 400 pixels, the map is a function of the brightness
+    alone [4]_, the median of what is seen in a neighborhood of about 17 pixels. So texture that
+    looks like noise, in a part of an image, is not taken for it.
 
     A saved file contains the digest of the weights, not the weights: it is small, and predicts the
     same in a later version, which has the weights of this one, too.
@@ -166,6 +169,8 @@ class PretrainedDenoiser(BaseFilter):
        (CBDNet). CVPR.
     .. [3] Pyatykh, S., Hesser, J. and Zheng, L. (2013). "Image noise level estimation by principal
        component analysis". IEEE Transactions on Image Processing 22.
+    .. [4] Liu, C. et al. (2008). "Automatic estimation and removal of noise from a single image".
+       IEEE Transactions on Pattern Analysis and Machine Intelligence 30.
 
     Examples
     --------

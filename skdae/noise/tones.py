@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import product
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
@@ -29,7 +30,7 @@ _LOW, _HIGH = -1.5, 2.5
 _DARK, _REACH = 0.25, 0.75
 
 # So many images, or the middle of such a side of larger ones, tell the level of all.
-_N_SEEN, _SIDE = 16, 512
+_N_SEEN, _SIDE = 16, 384
 
 # So many values tell the range of an image.
 _N_VALUES = 2**20
@@ -163,6 +164,7 @@ def seen(images, see):
         for i, (tone, values, seen_by_it) in zip(cameras, zip(*others, strict=True), strict=True):
             if _unevenness(values, seen_by_it) < _EVENER * _unevenness(inputs[i], level[i]):
                 tones[i], inputs[i], level[i] = tone, values, seen_by_it
+    level = _by_brightness(inputs, level)
     # Noise does not keep to two values, as masks and dithered pictures do.
     level[[((x == x.min()) | (x == x.max())).all() for x in images]] = 0
     return tones, inputs, level
@@ -179,6 +181,30 @@ def _seen(tones, images, see):
         inputs = inputs_of(tones, images)
         level = see(inputs)
     return tones, inputs, level
+
+
+def _by_brightness(inputs, level):
+    """Maps as functions of the brightness, in windows of large images: noise may vary over them."""
+    import torch
+
+    from ..architectures.blind import by_brightness
+
+    sides = level.shape[1:3]
+    windows = [
+        [slice(i, i + _SIDE) for i in range(0, max(1, n - _SIDE // 2), _SIDE // 2)] for n in sides
+    ]
+    out, total = np.zeros_like(level), np.zeros(sides, np.float32)
+    for place in product(*windows):
+        part = tuple(
+            torch.from_numpy(x[:, *place]).permute(0, 3, 1, 2).contiguous() for x in (inputs, level)
+        )
+        with torch.inference_mode():
+            pooled = by_brightness(*part).permute(0, 2, 3, 1).numpy()
+        # Each fades into the next.
+        weights = np.outer(*(np.hanning(n + 2)[1:-1] for n in pooled.shape[1:3]))
+        out[:, *place] += weights[..., None] * pooled
+        total[place] += weights
+    return out / total[..., None]
 
 
 def _unevenness(values, level):

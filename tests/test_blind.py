@@ -1,0 +1,58 @@
+"""The map of the level of the noise, which the pretrained nets see and are told."""
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter
+from sklearn.datasets import load_sample_image
+
+from skdae import PretrainedDenoiser
+from skdae.architectures.blind import by_brightness
+from skdae.noise.tones import seen
+
+PHOTOGRAPH = load_sample_image("china.jpg").mean(2, dtype=np.float32) / 255
+
+
+def test_the_level_is_the_median_at_each_brightness():
+    rng = np.random.default_rng(0)
+    light = torch.from_numpy(gaussian_filter(rng.random((1, 1, 120, 90)), (0, 0, 9, 9)))
+    light = ((light - light.min()) / (light.max() - light.min())).float()
+    expected = (2 + 20 * light) / 255
+    # A third is seen far too high, as texture is.
+    outliers = torch.from_numpy(rng.random(light.shape) < 1 / 3)
+    level = torch.where(outliers, torch.tensor(60 / 255), expected)
+    level *= torch.from_numpy(rng.normal(1, 0.02, light.shape)).float()
+    light[..., :40, :40], level[..., :40, :40] = 0.5, 0.0
+    pooled = by_brightness(light, level)
+    flat = pooled[..., :39, :39]
+    assert (flat == 0).all()
+    inside = (slice(None), slice(None), slice(45, None), slice(None))
+    errors = (pooled / expected - 1)[inside].abs()
+    assert errors.quantile(0.9) < 0.12
+    assert errors.mean() < 0.06
+
+
+def test_the_level_of_one_batch_is_that_of_each_image():
+    rng = np.random.default_rng(0)
+    images = torch.from_numpy(rng.random((3, 3, 40, 50))).float()
+    level = torch.from_numpy(rng.random((3, 1, 40, 50))).float() ** 3
+    alone = [by_brightness(images[i : i + 1], level[i : i + 1]) for i in range(3)]
+    torch.testing.assert_close(by_brightness(images, level), torch.cat(alone))
+
+
+def test_noise_that_varies_over_a_large_image_is_seen_where_it_is():
+    clean = np.tile(PHOTOGRAPH[100:356, 200:456], (1, 4))
+    std = np.repeat([4.0, 16.0], 512) / 255
+    noise = np.random.default_rng(0).normal(0, std, clean.shape)
+    denoiser = PretrainedDenoiser().fit((clean + noise)[None])
+    _, _, level = seen((clean + noise)[None, ..., None], denoiser._see)
+    left, right = 255 * level[0, :, :200].mean(), 255 * level[0, :, -200:].mean()
+    assert 3 < left < 8
+    assert 14 < right < 20
+
+
+def test_texture_in_a_part_of_an_image_is_not_taken_for_noise():
+    # Above is the sky, which is smooth; below are leaves, roofs and water.
+    denoiser = PretrainedDenoiser().fit(PHOTOGRAPH[None])
+    raw = denoiser._see(PHOTOGRAPH[None, ..., None])
+    _, _, level = seen(PHOTOGRAPH[None, ..., None], denoiser._see)
+    assert np.quantile(level, 0.9) < 0.7 * np.quantile(raw, 0.9)
