@@ -128,13 +128,13 @@ def by_brightness(x, level):
     light = _local_mean(light, _AROUND)
     value = (light.clamp(0, 1) * (_VALUES - 1)).round().flatten(1).long()
     weights = is_rough.flatten(1).float()
-    counts = torch.zeros(len(x), _VALUES, device=x.device).scatter_add(1, value, weights)
+    counts = x.new_zeros(x.shape[0], _VALUES).scatter_add(1, value, weights)
     ranks = (counts.cumsum(1) - counts / 2) / counts.sum(1, keepdim=True).clamp(min=1)
     shade = (_SHADES - 1) * ranks.gather(1, value)
     # Levels in equal steps of the logarithm.
     step = math.log1p(1 / LEVEL_STEP) / (_LEVELS - 1)
     place = (torch.log1p(level.clamp(0, 1) / LEVEL_STEP) / step).round().flatten(1)
-    counts = torch.zeros(len(x), _SHADES * _LEVELS, device=x.device)
+    counts = x.new_zeros(x.shape[0], _SHADES * _LEVELS)
     counts = counts.scatter_add(1, (shade.round() * _LEVELS + place).long(), weights)
     # Shades that are near count, too: one may have no pixels.
     shades = torch.arange(_SHADES, device=x.device)
