@@ -258,5 +258,5 @@ def test_other_size_is_up_to_the_denoiser():
     X = images()
     assert SelfEnsembleDenoiser(MeanFilter()).fit(X).predict(images((2, 5, 9))).shape == (2, 5, 9)
     net = DenoisingAutoencoder(Dense(hidden=(4,)), max_epochs=1).fit(X, X)
-    with pytest.raises(ValueError, match="DenoisingAutoencoder"):
+    with pytest.raises(ValueError, match="this estimator was fitted on"):
         SelfEnsembleDenoiser(FrozenEstimator(net)).fit(X).predict(images((2, 5, 9)))
