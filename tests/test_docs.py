@@ -280,6 +280,14 @@ def test_mnist_of_the_pages_is_that_of_the_benchmarks(results):
     assert f"from {noisy:.1f} dB" in " ".join((DOCS / "guide/mnist.rst").read_text().split())
 
 
+def test_volume_of_the_guide_is_that_of_the_benchmarks(results):
+    rows = results.quality.read_results(results.RESULTS / "defaults.jsonl")
+    (figures,) = (row["figures"] for name, row in rows.items() if name.startswith("volume"))
+    text = (DOCS / "guide/volumes.rst").read_text()
+    for name in ("skdae", "filter"):
+        assert f"{figures[name]:.1f} dB" in text
+
+
 @pytest.mark.slow
 def test_the_page_on_mnist_runs_as_written(tmp_path, capsys):
     """With the data, which the doctests of the page leave out."""
