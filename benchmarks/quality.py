@@ -78,8 +78,8 @@ DATA = {
     "fashion": DataSet(
         "Fashion-MNIST", "fashion_mnist", "fashion_mnist", 6000, 1000, STRONG, 1, "fashion", 5
     ),
-    "cifar28": DataSet("CIFAR-10, 28 × 28 × 3", *SUBSET, 6000, 1000, PHOTO, 5, "colour 28", 15, 28),
-    "cifar32": DataSet("CIFAR-10, 32 × 32 × 3", *SUBSET, 6000, 1000, PHOTO, 5, "colour 32", 15),
+    "cifar28": DataSet("CIFAR-10, 28 × 28 × 3", *SUBSET, 6000, 1000, PHOTO, 5, "color 28", 15, 28),
+    "cifar32": DataSet("CIFAR-10, 32 × 32 × 3", *SUBSET, 6000, 1000, PHOTO, 5, "color 32", 15),
     "set12": DataSet("Set12", "train400", "set12", 400, 12, PHOTO, 1, fit=PATCHES),
 }
 

@@ -27,7 +27,7 @@ class DigitCodeNet(nn.Sequential):
         )
 
 
-class ColourCodeNet(nn.Sequential):
+class ColorCodeNet(nn.Sequential):
     """Color faces: strided convolutions with batch norm, a dense code of 100 values; logits.
 
     At 28 × 28 pixels it has the 706,855 parameters of the study, counted as Keras does, with the
@@ -50,7 +50,7 @@ class ColourCodeNet(nn.Sequential):
         )
 
 
-class ColourCodeNet32(ColourCodeNet):
+class ColorCodeNet32(ColorCodeNet):
     """The same for 32 × 32 pixels."""
 
     def __init__(self):
@@ -71,10 +71,10 @@ STUDIES = {
     "fashion": DenoisingAutoencoder(
         Conv(filters=(32, 64), batch_norm=False), **_COMMON, loss="bce", batch_size=256
     ),
-    "colour 28": DenoisingAutoencoder(
-        ColourCodeNet, **_COMMON, output_activation="sigmoid", batch_size=128
+    "color 28": DenoisingAutoencoder(
+        ColorCodeNet, **_COMMON, output_activation="sigmoid", batch_size=128
     ),
-    "colour 32": DenoisingAutoencoder(
-        ColourCodeNet32, **_COMMON, output_activation="sigmoid", batch_size=128
+    "color 32": DenoisingAutoencoder(
+        ColorCodeNet32, **_COMMON, output_activation="sigmoid", batch_size=128
     ),
 }

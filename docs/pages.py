@@ -317,11 +317,10 @@ PSNR in dB; higher is better.
 {table}
 ```
 
-- *Best Gaussian* is the Gaussian filter that is best for each image. Only the clean image tells
-  which one that is, so nobody can use it: a hard opponent.
+- *Best Gaussian* is a Gaussian filter whose width is chosen for each image with the help of the
+  clean one. In practice there is none, so it is a tough competitor.
 - *NL means* is `NLMeansFilter`, at a strength that suits the estimated noise.
-- *Worse* counts the images that came out with at least 0.05 dB less than they went in, of
-  `PretrainedDenoiser`.
+- *Worse* counts the images that `PretrainedDenoiser` made worse by at least 0.05 dB.
 
 {losses}
 
@@ -333,7 +332,7 @@ Each image is a crop of 512 × 512 pixels with values from 0 to 255. Both images
 the authors of the set, and the clean one is an average, so some noise is left in it. Images of W2S
 are compared after the affine map of their values that fits best, as its authors do. The sets are
 published for research and do not come with skdae. `make real` repeats the measurement where they
-lie in the folder `SKDAE_DATA`. Measured {date}.
+lie in the folder `SKDAE_DATA`. Measured on {date}.
 
 ## Do no harm
 
@@ -343,7 +342,7 @@ stars, masked and clipped images, mosaics, dithered and printed pictures. White 
 5, 10 and 25 of 255 is added to each of them.
 
 - Of {n_noisy} noisy pictures, **{n_worse} came out worse** than they went in.
-- Of {kinds} clean pictures, **{n_changed} were changed** by more than 45 dB allows{changed}.
+- Of {kinds} clean pictures, **{n_changed} were changed** to a PSNR below 45 dB{changed}.
 
 {worse}
 

@@ -17,7 +17,7 @@ __all__: list[str] = []
 _STEPS = 2000
 
 # For so many minutes, a network is adapted to files.
-_MINUTES = 5.0
+_MINUTES = 2.0
 
 # What skdae.noise has beside the noises that numbers describe.
 _NOT_INJECTORS = {"BaseNoise", "NoiseSequence", "OneOf", "estimate_noise"}

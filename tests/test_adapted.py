@@ -60,7 +60,7 @@ def adapted():
 def test_adapting_to_images_unlike_photographs_pays(adapted):
     assert adapted.n_steps_ == STEPS
     # What is told without the truth, and the truth.
-    assert adapted.gains_["grey"] == pytest.approx(gain(adapted, NOISY, CLEAN), abs=0.3)
+    assert adapted.gains_["gray"] == pytest.approx(gain(adapted, NOISY, CLEAN), abs=0.3)
     assert gain(adapted, NOISY, CLEAN) > 0.2
     # It has learned the kind of images, not these.
     others = discs(2, 128, seed=1)
@@ -133,7 +133,7 @@ def test_network_that_got_worse_is_not_kept(monkeypatch):
     with pytest.warns(UserWarning, match=r"not clearly better \(-"):
         denoiser = AdaptedDenoiser(max_steps=3, random_state=0).fit(NOISY)
     assert denoiser.weights_ == {}
-    assert denoiser.gains_["grey"] < 0
+    assert denoiser.gains_["gray"] < 0
     assert_array_equal(denoiser.predict(NOISY), PretrainedDenoiser().fit(NOISY).predict(NOISY))
 
 
@@ -175,6 +175,16 @@ def test_saved_denoiser_predicts_the_same(kind, adapted, tmp_path):
     assert again.gains_ == adapted.gains_
 
 
+def test_files_of_earlier_versions_said_grey(adapted, tmp_path):
+    earlier = AdaptedDenoiser()
+    renamed = {name: {"grey": vars(adapted)[name]["gray"]} for name in ("gains_", "weights_")}
+    vars(earlier).update({**vars(adapted), **renamed})
+    earlier.save(tmp_path / "adapted")
+    again = load(tmp_path / "adapted")
+    assert again.gains_ == adapted.gains_
+    assert_array_equal(again.predict(NOISY), adapted.predict(NOISY))
+
+
 @KEPT_OR_NOT
 def test_colors_of_different_sizes():
     color = astronaut()[:128, :128]
@@ -208,7 +218,7 @@ def test_images_without_flat_parts_say_why_the_pretrained_network_was_kept():
     X = GaussianNoise(std=0.2, clip=None, random_state=0).fit_transform(clean)
     with pytest.warns(UserWarning, match="measured too high .* pass noise= if you know"):
         denoiser = AdaptedDenoiser(max_steps=40, random_state=0).fit(X)
-    assert np.isnan(denoiser.gains_["grey"])
+    assert np.isnan(denoiser.gains_["gray"])
     assert not denoiser.weights_
 
 

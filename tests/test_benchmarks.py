@@ -220,7 +220,7 @@ def test_generated_pages_are_what_their_generator_writes(load, name, monkeypatch
 
 
 def test_the_colour_net_has_the_parameters_of_its_study(load):
-    net = load("studies").ColourCodeNet()
+    net = load("studies").ColorCodeNet()
     counted = [*net.parameters(), *(b for b in net.buffers() if b.is_floating_point())]
     assert sum(values.numel() for values in counted) == 333_476 + 373_379
     assert net(torch.zeros(2, 3, 28, 28)).shape == (2, 3, 28, 28)

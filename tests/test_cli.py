@@ -339,7 +339,7 @@ def test_adapting_to_counts_beats_the_pretrained_network(capsys):
     for i, image in enumerate(noisy):
         tifffile.imwrite(f"counts/{i}.tif", image)
     assert run("train counts -o net --steps 100 --seed 0") == 0
-    assert "the adapted network was kept for grey images" in capsys.readouterr().err
+    assert "the adapted network was kept for gray images" in capsys.readouterr().err
     assert run("denoise counts -o plain") == 0
     assert run("denoise counts -o adapted --model net") == 0
     plain, adapted = (

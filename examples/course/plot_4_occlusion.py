@@ -73,4 +73,4 @@ plt.show()
 # .. dropdown:: Answer
 #
 #     It learns to copy its input, line included: without a bottleneck and without corruption,
-#     nothing else is to be learned.
+#     there is nothing else to learn.

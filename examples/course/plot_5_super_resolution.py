@@ -61,8 +61,8 @@ for name, X in X_large.items():
 # .. dropdown:: Answer
 #
 #     A digit, or something like parts of digits. What they add to the 16 pixels comes from the
-#     training images. Never read details from an enlarged image that differ from what the network
-#     was trained on.
+#     training images. Never trust the details of an enlarged image whose kind the network was not
+#     trained on.
 #
 # 2. Both networks get the same 16 numbers. Why are their results not the same?
 #

@@ -27,7 +27,7 @@ X_hidden = hide.fit_transform(X_test)
 # %%
 # The same U-Net, trained in two ways
 # -----------------------------------
-# ``l1_weight`` says how much the absolute error counts beside the discriminator. The default, 100,
+# ``l1_weight`` says how much the absolute error counts next to the discriminator. The default, 100,
 # stays close to the clean image; 10 gives the discriminator more weight.
 
 shared = {"noise": hide, "max_epochs": 15, "random_state": 0}

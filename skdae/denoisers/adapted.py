@@ -97,7 +97,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
     Attributes
     ----------
     gains_ : dict of str to float
-        By kind of images, "grey" or "color": by how many dB the adapted network is better on the
+        By kind of images, "gray" or "color": by how many dB the adapted network is better on the
         parts that were set aside; NaN where none was trained, or where the noise was measured too
         high to tell.
     weights_ : dict of str to dict of str to ndarray
@@ -149,7 +149,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
     >>> X_clean = (np.sin(x / 2 + y / 5) > 0)[np.newaxis].astype(float)
     >>> X_noisy = GaussianNoise(std=0.2, clip=None, random_state=0).fit_transform(X_clean)
     >>> denoiser = AdaptedDenoiser(max_steps=30, noise=0.2, random_state=0).fit(X_noisy)
-    >>> bool(denoiser.gains_["grey"] > 0.5)
+    >>> bool(denoiser.gains_["gray"] > 0.5)
     True
     >>> denoiser.predict(X_noisy).shape
     (1, 256, 256)
@@ -242,7 +242,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
         for image, gaps in self._some(X):
             for _, channels, _ in _parts(image, self.sees_):
                 part = self._learnable(image[..., channels], gaps[..., channels])
-                by_kind.setdefault("color" if channels == slice(3) else "grey", []).append(part)
+                by_kind.setdefault("color" if channels == slice(3) else "gray", []).append(part)
         self.gains_, weights, self.n_steps_ = {}, {}, 0
         for i, (kind, parts) in enumerate(by_kind.items()):
             # What is left is shared by the kinds that are left.
@@ -367,10 +367,17 @@ class AdaptedDenoiser(PretrainedDenoiser):
         # In units of the noise, so that images count alike.
         return ((output.float() - aims + more / _ALPHA) / _unit(level)).square()
 
+    def _set_saved_state(self, state):
+        """See `Persistent`; earlier versions wrote "grey"."""
+        for by_kind in (state.get("gains_", {}), state.get("weights_", {})):
+            if "grey" in by_kind:
+                by_kind["gray"] = by_kind.pop("grey")
+        super()._set_saved_state(state)
+
     def _module(self, n_channels, device):
         """The nets for gray or color images, adapted where that has paid."""
         nets = super()._module(n_channels, device)
-        weights = self.weights_.get("color" if n_channels == 3 else "grey")
+        weights = self.weights_.get("color" if n_channels == 3 else "gray")
         if weights is None:
             return nets
         nets = copy.deepcopy(nets)

@@ -72,10 +72,10 @@ print(pd.DataFrame(errors).to_string(float_format="{:.4f}".format))
 
 # %%
 # The mean absolute errors of the test images, recorded on 2026-11-21 by
-# ``python examples/studies/d_colour.py --seconds 40``, an earlier form of this script with the same
+# ``python examples/studies/d_color.py --seconds 40``, an earlier form of this script with the same
 # networks and seeds, and 19 to 22 epochs for the code of 100:
 #
-# .. literalinclude:: /../examples/studies/d_colour.txt
+# .. literalinclude:: /../examples/studies/d_color.txt
 #
 # The network with a code is worse than the filters on Poisson noise and on salt and pepper: it
 # blurs the pixels that were clean. On salt and pepper, U-Net and pix2pix have 13 times less error
