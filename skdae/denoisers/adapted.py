@@ -427,12 +427,14 @@ def _unbiased_errors(nets, part, n_draws):
     def denoise(noisy):
         return nets.remove(torch.cat([noisy, level], 1))
 
-    return _in_blocks(unbiased_errors(denoise, images, aims, stds, [*draws], _LITTLE), level, slope)
+    errors = unbiased_errors(denoise, images, aims, stds, [*draws], _LITTLE)
+    # In the units of the images, in which the light parts of counts have the larger errors.
+    return _in_blocks(slope.square() * errors, level)
 
 
 def _hidden_errors(nets, part, n_grids):
     """Squared differences from pixels that nets do not see, in blocks of a part."""
-    images, level, stds, _, slope = _layers(nets, part[None])
+    images, level, stds, _, _ = _layers(nets, part[None])
     around = sum(images.roll(shift, axis) for shift in (-1, 1) for axis in (2, 3)) / 4
     errors = torch.zeros_like(images)
     for top, left in _GRIDS[:n_grids]:
@@ -440,13 +442,13 @@ def _hidden_errors(nets, part, n_grids):
         hidden[..., top::4, left::4] = 1
         denoised = nets.remove(torch.cat([torch.lerp(images, around, hidden), level], 1))
         errors += hidden * (denoised - images).square()
-    # Where noise was clipped, its mean is not 0.
-    return _in_blocks(errors * (stds > 0), level, slope)
+    # Where noise was clipped, its mean is not 0. It is as strong everywhere on the transform.
+    return _in_blocks(errors * (stds > 0), level)
 
 
-def _in_blocks(errors, level, slope):
-    """Means of errors in the units of the images, in which light parts of counts have more."""
-    means = (slope.square() * errors / _unit(level).square()).mean(1, keepdim=True).cpu()
+def _in_blocks(errors, level):
+    """Means of errors in blocks, in units of the noise."""
+    means = (errors / _unit(level).square()).mean(1, keepdim=True).cpu()
     return nn.functional.avg_pool2d(means, _SIDES[-1]).flatten()
 
 
