@@ -55,18 +55,15 @@ _ALPHA = 0.5
 # 0.3 was a loss of 0.2.
 _CLEARLY = 0.4
 
-# Where pixels are hidden from a network: in every fourth row and column, beginning there.
-_GRIDS = ((0, 0), (2, 2), (0, 2), (2, 0))
-
-# Why the pretrained network is kept.
-_NOT_BETTER = "on parts that were set aside, the adapted one is not clearly better ({:+.2f} dB)"
+# Noise was measured too high where its finest details tell so many times the variance that was
+# removed: white noise has as much in them as in all, and strokes of text have more.
+_TOO_FINE = 1.44
 _TOO_HIGH = (
     "their noise was measured too high to compare the two, as in images full of edges, without "
     "flat parts; pass noise= if you know its level"
 )
-_NOT_NORMAL = (
-    "the adapted one has learned some of their noise, which is not normal, as of a few photons, or "
-    "correlated"
+_CORRELATED = (
+    "their noise is correlated between pixels or channels, or not normal, as of one or two photons"
 )
 
 # How much is added to see what is left of it; in float32, more than its rounding.
@@ -106,7 +103,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
     gains_ : dict of str to float
         By kind of images, "grey" or "color": by how many dB the adapted network is better on the
         parts that were set aside; NaN where none was trained, or where the noise was measured too
-        high, or is too far from normal, to tell.
+        high to tell.
     weights_ : dict of str to dict of str to ndarray
         The weights of the adapted network of each kind that has one; where it is empty, the
         pretrained networks were kept.
@@ -139,9 +136,8 @@ class AdaptedDenoiser(PretrainedDenoiser):
     images of one kind. The noise has to be white. Its level is measured in what the pretrained
     network removes, in the flattest parts of each brightness. Noise that is correlated between
     pixels or channels, as in the JPEG files of a camera, is recognized there, and the pretrained
-    network is kept. Nor does it pay where there are one or two photons per pixel, whose noise is
-    far from normal, on the transform, too: a network learns to tell some of it. It then predicts
-    pixels that are hidden from it worse than before, which the comparison at the end notices.
+    network is kept. The same holds for noise that is not normal, not even on the transform, as that
+    of one or two photons per pixel: a network would learn to tell some of it.
 
     Of large sets, the middle of at most 8 megapixels of images, spread over all of them, is used.
 
@@ -266,14 +262,16 @@ class AdaptedDenoiser(PretrainedDenoiser):
             before = self._module(3 if kind == "color" else 1, hardware.resolve_device(self.device))
             after, n_steps = self._train(before, train, max(left, 6 * self.minutes))
             self.n_steps_ += n_steps
-            self.gains_[kind], why = _compare(before, after, held_out)
-            if why is None:
+            self.gains_[kind], is_better = _compare(before, after, held_out)
+            if is_better:
                 weights[kind] = saved_weights(after.remover)
             else:
-                warn_user(
-                    f"The pretrained network was kept for the {kind} images: {why}, after "
-                    f"{n_steps} steps."
+                why = (
+                    "on parts that were set aside, the adapted one is not clearly better "
+                    f"({self.gains_[kind]:+.2f} dB after {n_steps} steps)"
                 )
+                why = _TOO_HIGH if math.isnan(self.gains_[kind]) else why
+                warn_user(f"The pretrained network was kept for the {kind} images: {why}.")
         self.weights_ = weights
 
     def _some(self, X):
@@ -313,7 +311,8 @@ class AdaptedDenoiser(PretrainedDenoiser):
         if not self.sees_:
             stds = np.broadcast_to(level[0], stds.shape)
         elif not is_white:
-            return "their noise is correlated between pixels or channels"
+            removed = np.square(inputs[0] - denoised[0]).mean(axis=2, keepdims=True)[seen].mean()
+            return _TOO_HIGH if np.square(stds).mean() > _TOO_FINE * removed else _CORRELATED
         # Where noise was clipped, its mean is not 0: there, the pretrained network is the teacher.
         is_fair = seen & _has_no_mean(inputs[0] - denoised[0], stds)
         if is_fair.mean() < 0.1:
@@ -390,31 +389,25 @@ def _layers(nets, batch):
 
 @torch.inference_mode()
 def _compare(before, after, parts):
-    """By how many dB nets are better on parts than others were; why they are not, or None."""
+    """By how many dB nets are better on parts than others were; whether that is certain."""
     # Each is added, and taken away.
     n_draws = max(1, min(_LEAST, _MOST_HELD_OUT // len(parts)) // 2)
-
-    def of_both(errors, n):
+    with hardware.threads():
         old, new = (
-            torch.cat([errors(nets, part, n) for part in parts]).double().numpy()
+            torch.cat([_unbiased_errors(nets, part, n_draws) for part in parts]).double().numpy()
             for nets in (before, after)
         )
-        return old.mean(), new.mean(), 2 * (old - new).std(ddof=1) / len(old) ** 0.5
-
-    with hardware.threads():
-        old, new, margin = of_both(_unbiased_errors, n_draws)
-        # An error below 0 says that the noise is weaker than was measured.
-        if min(new, old) <= 0:
-            return math.nan, _TOO_HIGH
-        # A network may have diverged.
-        gain = 10 * math.log10(old / new) if new > 0 else -math.inf
-        # The noise is known to a percent or two, which may feign tenths of a decibel.
-        if not (old - new > margin and gain > _CLEARLY):
-            return gain, _NOT_BETTER.format(gain)
-        # Both that score and what was learned expect normal noise; what a network predicts of
-        # pixels that it does not see is compared with them whatever their noise is like.
-        old, new, margin = of_both(_hidden_errors, max(2, n_draws))
-    return (math.nan, _NOT_NORMAL) if new - old > margin else (gain, None)
+    # An error below 0 says that the noise is weaker than was measured.
+    if min(new.mean(), old.mean()) <= 0:
+        return math.nan, False
+    # A network may have diverged.
+    if not new.mean() > 0:
+        return -math.inf, False
+    difference = old - new
+    margin = difference.std(ddof=1) / len(difference) ** 0.5
+    gain = 10 * math.log10(old.mean() / new.mean())
+    # The noise is known to a percent or two, which may feign tenths of a decibel.
+    return gain, bool(difference.mean() > 2 * margin and gain > _CLEARLY)
 
 
 def _unbiased_errors(nets, part, n_draws):
@@ -429,25 +422,7 @@ def _unbiased_errors(nets, part, n_draws):
 
     errors = unbiased_errors(denoise, images, aims, stds, [*draws], _LITTLE)
     # In the units of the images, in which the light parts of counts have the larger errors.
-    return _in_blocks(slope.square() * errors, level)
-
-
-def _hidden_errors(nets, part, n_grids):
-    """Squared differences from pixels that nets do not see, in blocks of a part."""
-    images, level, stds, _, _ = _layers(nets, part[None])
-    around = sum(images.roll(shift, axis) for shift in (-1, 1) for axis in (2, 3)) / 4
-    errors = torch.zeros_like(images)
-    for top, left in _GRIDS[:n_grids]:
-        hidden = torch.zeros_like(images)
-        hidden[..., top::4, left::4] = 1
-        denoised = nets.remove(torch.cat([torch.lerp(images, around, hidden), level], 1))
-        errors += hidden * (denoised - images).square()
-    # Where noise was clipped, its mean is not 0. It is as strong everywhere on the transform.
-    return _in_blocks(errors * (stds > 0), level)
-
-
-def _in_blocks(errors, level):
-    """Means of errors in blocks, in units of the noise."""
+    errors = slope.square() * errors
     means = (errors / _unit(level).square()).mean(1, keepdim=True).cpu()
     return nn.functional.avg_pool2d(means, _SIDES[-1]).flatten()
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 from scipy.ndimage import convolve1d, uniform_filter
+from scipy.stats import kstest
 
 from .tones import middles, remove, see, seen
 
@@ -14,6 +15,11 @@ _GROUPS, _FLATTEST, _WINDOW = 8, 0.5, 25
 # like this, and where channels and neighbors correlate by less. Of white noise, the pretrained
 # network leaves neighbors that correlate by -0.02; scanned micrographs had up to 0.09.
 _WHITE, _CROSS, _ALIKE = (0.9, 1.2), 0.15, 0.06
+
+# Largest distance of its distribution from the normal one, beyond chance. Of ten photons per pixel
+# and more, and of micrographs that can be learned from, it was up to 0.015; of those from which
+# networks learned to tell the noise, 0.028 and more.
+_NORMAL = 0.018
 
 # Noise that is weaker may not be seen, of the range of an image, and tells nothing in a smaller
 # share of it.
@@ -51,7 +57,7 @@ def removed_std(planes, gaps):
 
 
 def noise_of(image, denoised, seen):
-    """Standard deviation of the noise of each value, and whether it is white.
+    """Standard deviation of the noise of each value, and whether it is white and normal.
 
     What denoising takes from the finest details is noise, if it is measured in the flattest pixels
     of each brightness. That they are flat is told by a wide window, because chance makes small
@@ -79,7 +85,16 @@ def noise_of(image, denoised, seen):
     chosen = np.concatenate(groups)
     cross = np.atleast_2d(np.corrcoef(finest.reshape(-1, image.shape[2])[chosen].T))
     is_white &= bool(np.abs(cross - np.diag(np.diag(cross))).max() < _CROSS)
-    return stds, is_white and _correlation((image - denoised) / stds, chosen) < _ALIKE
+    unit = (image - denoised) / stds
+    return stds, is_white and _correlation(unit, chosen) < _ALIKE and _is_normal(unit, chosen)
+
+
+def _is_normal(removed, chosen):
+    """Whether the distribution of some pixels is the normal one, in all channels."""
+    values = removed.reshape(-1, removed.shape[2])[chosen]
+    values = (values - values.mean(axis=0)) / values.std(axis=0)
+    distances = [kstest(channel, "norm").statistic for channel in values.T]
+    return max(distances) < _NORMAL + 1.5 / len(values) ** 0.5
 
 
 def _correlation(removed, chosen):
