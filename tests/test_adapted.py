@@ -6,6 +6,7 @@ import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter
 from skimage.data import astronaut
 
@@ -228,3 +229,27 @@ def test_bar_of_a_time_that_is_no_whole_second_ends_in_time(monkeypatch):
     train = AdaptedDenoiser._train
     monkeypatch.setattr(AdaptedDenoiser, "_train", lambda self, *nets: train(self, *nets[:2], 1.4))
     AdaptedDenoiser(minutes=0.1, verbose=1, random_state=0).fit(NOISY[:1])
+
+
+def test_noise_of_text_is_not_called_correlated():
+    page = Image.new("L", (160, 160), 235)
+    for y in range(0, 150, 15):
+        ImageDraw.Draw(page).text((4, y), "abcdef ghij klmnop qrst", 30, ImageFont.load_default(11))
+    clean = np.asarray(page)[None] / 255
+    X = GaussianNoise(std=0.1, clip=None, random_state=0).fit_transform(clean)
+    with pytest.warns(UserWarning, match="measured too high .* pass noise= if you know"):
+        AdaptedDenoiser(max_steps=1, random_state=0).fit(X)
+
+
+def test_noise_of_few_photons_is_not_normal():
+    """A photomultiplier's: photons of different heights on a level below which there is nothing."""
+    rng = np.random.default_rng(0)
+    clean = gaussian_filter(rng.random((256, 256)), 20)
+    clean = 1 + 3 * (clean - clean.min()) / np.ptp(clean)
+    seen = np.ones(clean.shape, bool)
+    for n_photons, is_normal in ((1, False), (50, True)):
+        light = n_photons * clean
+        noisy = rng.gamma(2 * rng.poisson(light) + 1e-9) / 2
+        # On a root, it is as strong everywhere.
+        noisy, mean = np.sqrt(noisy + 1), np.sqrt(light + 1)
+        assert _noise_of(noisy[..., None], mean[..., None], seen)[1] == is_normal

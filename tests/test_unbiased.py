@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter
 from scipy.stats import kendalltau
 from skimage import data
@@ -94,6 +95,49 @@ def test_denoisers_have_their_true_order_without_clean_images(kind, camera):
     assert kendalltau(scores, errors)[0] >= 0.8
     best = np.argmin(scores)
     assert 10 * np.log10(errors[best] / min(errors)) < 0.3
+
+
+def page(texture=0.0):
+    """A page full of text, on paper with a texture of such a standard deviation."""
+    image = Image.new("L", (320, 160), 230)
+    font = ImageFont.load_default(18)
+    for i in range(6):
+        place = (8, 4 + 25 * i)
+        ImageDraw.Draw(image).text(place, "Noise hides thin strokes of letters", 40, font)
+    paper = gaussian_filter(np.random.default_rng(3).normal(size=(160, 320)), 0.8)
+    return (np.asarray(image) / 255 + texture * paper / paper.std())[None]
+
+
+@pytest.mark.parametrize("std", [0.01, 0.02])
+def test_letters_are_not_taken_for_noise(std):
+    """No block of the page is flat: they would tell two and a half times as much as there is."""
+    X = page() + np.random.default_rng(1).normal(0, std, page().shape)
+    unchanged = MeanFilter(size=1).fit(X)
+    assert -unbiased_scorer(unchanged, X) == pytest.approx(std**2, rel=0.35)
+
+
+@pytest.mark.parametrize(("texture", "std"), [(0, 0.02), (0, 0.05), (3, 0.02), (3, 0.05)])
+def test_denoisers_of_a_page_have_their_true_order(texture, std):
+    clean = page(texture / 255)
+    X = clean + np.random.default_rng(1).normal(0, std, clean.shape)
+    names = ("Gaussian", "median", "NL means", "wavelets", "pretrained", "weak")
+    scores = [-unbiased_scorer(DENOISERS[name].fit(X), X) for name in names]
+    errors = [np.square(DENOISERS[name].fit(X).predict(X) - clean).mean() for name in names]
+    assert kendalltau(scores, errors)[0] >= 0.8
+    assert 10 * np.log10(errors[np.argmin(scores)] / min(errors)) < 0.3
+
+
+def test_what_smooths_paper_away_is_not_the_best():
+    """The texture is half as strong again as the noise, and seen by the pretrained network."""
+    clean = page(6 / 255)
+    X = clean + np.random.default_rng(1).normal(0, 0.02, clean.shape)
+    errors, scores = {}, {}
+    for name in ("NL means", "pretrained"):
+        denoiser = DENOISERS[name].fit(X)
+        errors[name] = np.square(denoiser.predict(X) - clean).mean()
+        scores[name] = unbiased_scorer(denoiser, X)
+    assert errors["NL means"] < 0.95 * errors["pretrained"]
+    assert scores["NL means"] > scores["pretrained"]
 
 
 CLEAN = data.camera()[100:228, 60:188][None] / 255

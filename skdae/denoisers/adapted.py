@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from scipy.ndimage import convolve1d, uniform_filter
+from scipy.ndimage import uniform_filter
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _num_samples
 from torch import nn
@@ -33,6 +33,7 @@ from .._training.progress import Pace, progress_bar
 from ..architectures.blind import LEVEL_STEP
 from ..metrics.unbiased import unbiased_errors
 from ..noise import BaseNoise
+from ..noise.removed import noise_of as _noise_of
 from .pretrained import PretrainedDenoiser, _parts
 
 # As many pixels are learned from, and the middle of an image has at most a quarter of them.
@@ -54,19 +55,22 @@ _ALPHA = 0.5
 # 0.3 was a loss of 0.2.
 _CLEARLY = 0.4
 
+# Noise was measured too high where its finest details tell so many times the variance that was
+# removed: white noise has as much in them as in all, and strokes of text have more.
+_TOO_FINE = 1.44
+_TOO_HIGH = (
+    "their noise was measured too high to compare the two, as in images full of edges, without "
+    "flat parts; pass noise= if you know its level"
+)
+_CORRELATED = (
+    "their noise is correlated between pixels or channels, or not normal, as of one or two photons"
+)
+
 # How much is added to see what is left of it; in float32, more than its rounding.
 _LITTLE = 0.05
 
-# Groups of equal brightness, and the share of the flattest pixels that tell the noise in each.
-_GROUPS, _FLATTEST, _WINDOW = 8, 0.5, 25
-
-# Where it has been clipped, its mean in such a window is more than this, in standard deviations.
-_MEAN = 0.12
-
-# Noise is white where the root mean square of its finest details and of all of it have a ratio
-# like this, and where channels and neighbors correlate by less. Of white noise, the pretrained
-# network leaves neighbors that correlate by -0.02; scanned micrographs had up to 0.09.
-_WHITE, _CROSS, _ALIKE = (0.9, 1.2), 0.15, 0.06
+# Where noise has been clipped, its mean in such a window is more than this, in standard deviations.
+_WINDOW, _MEAN = 25, 0.12
 
 
 class AdaptedDenoiser(PretrainedDenoiser):
@@ -132,7 +136,8 @@ class AdaptedDenoiser(PretrainedDenoiser):
     images of one kind. The noise has to be white. Its level is measured in what the pretrained
     network removes, in the flattest parts of each brightness. Noise that is correlated between
     pixels or channels, as in the JPEG files of a camera, is recognized there, and the pretrained
-    network is kept.
+    network is kept. The same holds for noise that is not normal, not even on the transform, as that
+    of one or two photons per pixel: a network would learn to tell some of it.
 
     Of large sets, the middle of at most 8 megapixels of images, spread over all of them, is used.
 
@@ -265,11 +270,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
                     "on parts that were set aside, the adapted one is not clearly better "
                     f"({self.gains_[kind]:+.2f} dB after {n_steps} steps)"
                 )
-                if math.isnan(self.gains_[kind]):
-                    why = (
-                        "their noise was measured too high to compare the two, as in images full "
-                        "of edges, without flat parts; pass noise= if you know its level"
-                    )
+                why = _TOO_HIGH if math.isnan(self.gains_[kind]) else why
                 warn_user(f"The pretrained network was kept for the {kind} images: {why}.")
         self.weights_ = weights
 
@@ -310,7 +311,8 @@ class AdaptedDenoiser(PretrainedDenoiser):
         if not self.sees_:
             stds = np.broadcast_to(level[0], stds.shape)
         elif not is_white:
-            return "their noise is correlated between pixels or channels"
+            removed = np.square(inputs[0] - denoised[0]).mean(axis=2, keepdims=True)[seen].mean()
+            return _TOO_HIGH if np.square(stds).mean() > _TOO_FINE * removed else _CORRELATED
         # Where noise was clipped, its mean is not 0: there, the pretrained network is the teacher.
         is_fair = seen & _has_no_mean(inputs[0] - denoised[0], stds)
         if is_fair.mean() < 0.1:
@@ -437,52 +439,6 @@ def _unit(level):
     return level.mean((1, 2, 3), keepdim=True).clamp(min=LEVEL_STEP)
 
 
-def _finest(image):
-    """The finest details along both axes, in which white noise has its own level."""
-    for axis in (0, 1):
-        image = convolve1d(image, (1.0, -2.0, 1.0), axis=axis, mode="mirror")
-    return image / 6
-
-
-def _noise_of(image, denoised, seen):
-    """Standard deviation of the noise of each value, and whether it is white.
-
-    What denoising takes from the finest details is noise, if it is measured in the flattest pixels
-    of each brightness. That they are flat is told by a wide window, because chance makes small
-    parts of the noise weaker.
-    """
-    finest, left = _finest(image), _finest(denoised)
-    texture = uniform_filter(np.square(left).mean(axis=2), _WINDOW)
-    fine = np.square(finest) - np.square(left)
-    all_ = np.square(image - denoised)
-    stds, ratios = np.empty_like(image), []
-    for c in range(image.shape[2]):
-        light = uniform_filter(denoised[..., c].astype(np.float64), 3)
-        groups = [*_flattest(light, texture, seen)]
-        levels = np.array([fine[..., c].flat[group].mean() for group in groups]).clip(1e-12)
-        ratios.append(
-            levels.mean() / np.mean([all_[..., c].flat[group].mean() for group in groups])
-        )
-        # Of neighbors, the finest details are not independent, but of every third pixel.
-        chance = (6 / len(groups[0])) ** 0.5
-        if levels.std() < 2 * chance * levels.mean():
-            levels[:] = levels.mean()
-        centers = [light.flat[group].mean() for group in groups]
-        stds[..., c] = np.sqrt(np.interp(light, centers, levels))
-    is_white = all(_WHITE[0] < ratio**0.5 < _WHITE[1] for ratio in ratios)
-    chosen = np.concatenate(groups)
-    cross = np.atleast_2d(np.corrcoef(finest.reshape(-1, image.shape[2])[chosen].T))
-    is_white &= bool(np.abs(cross - np.diag(np.diag(cross))).max() < _CROSS)
-    return stds, is_white and _correlation((image - denoised) / stds, chosen) < _ALIKE
-
-
-def _correlation(removed, chosen):
-    """That of some pixels with their neighbors, the larger of both axes."""
-    flat = removed.reshape(-1, removed.shape[2])[chosen]
-    beside = (np.roll(removed, 1, axis).reshape(-1, flat.shape[1]) for axis in (0, 1))
-    return max(float((flat * one[chosen]).mean() / np.square(flat).mean()) for one in beside)
-
-
 def _has_no_mean(removed, stds):
     """Where the mean of what was removed is 0, up to chance."""
     means = uniform_filter(removed.astype(np.float64), (_WINDOW, _WINDOW, 0))
@@ -496,14 +452,6 @@ def _slope(tone, denoised):
     # The square of the transform grows as the light does.
     slope = (denoised * tone.width + tone.start).mean(axis=2, keepdims=True).clip(0)
     return slope / np.sqrt(np.square(slope).mean())
-
-
-def _flattest(light, texture, seen):
-    """Pixels with little texture in groups of equal brightness, as indices of flat arrays."""
-    places = np.flatnonzero(seen)
-    places = places[np.argsort(light.flat[places])]
-    for group in np.array_split(places, _GROUPS):
-        yield group[np.argsort(texture.flat[group])[: math.ceil(_FLATTEST * len(group))]]
 
 
 def _split(images, rng):

@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter
 from .._images import image_by_image, mean_score, warn_user
 from ..noise import BaseNoise, GaussianNoise, SpeckleNoise
 from ..noise.estimate import choose_noise, is_correlated
+from ..noise.removed import removed_std
 from .residual import check_noise_model
 from .scorers import images_and_predict
 
@@ -18,6 +19,9 @@ _STEP, _DRAWS = 0.1, 2
 
 # Each image tells its own noise where it has so many pixels; else all together do.
 _LEAST = 64 * 64
+
+# So many times what is removed from images is more than their noise can be.
+_AT_ODDS = 1.4
 
 # Width of the Gaussian that tells the brightness on which the noise depends, in pixels.
 _BLUR = 1.0
@@ -77,7 +81,9 @@ class UnbiasedScorer:
         The noise of the images. A number is the standard deviation of Gaussian noise, in the units
         of `X` (those of `uint8` are ``value / 255``); a noise model is a `GaussianNoise`,
         `PoissonNoise`, `PoissonGaussianNoise` or `SpeckleNoise` of one level. "estimate" finds it
-        in each image of at least 64 × 64 pixels, and in all smaller ones together.
+        in each image of at least 64 × 64 pixels, and in all smaller ones together. Where flat
+        blocks tell much more than the pretrained network removes, as on pages of text, the latter
+        counts.
     image_shape : tuple of int or None, default=None
         Shape of one sample, for flat rows. None means the shape that the denoiser knows from its
         fit.
@@ -192,14 +198,20 @@ def _found_noise(images, known):
         return GaussianNoise(0.0)
     # The axes are known.
     noise = choose_noise(np.where(known, images, np.nan), channel_axis=-1)
-    planes = images.reshape(-1, *images.shape[-3:]) if images.ndim > 3 else ()
+    if images.ndim < 4:
+        return noise
+    planes = images.reshape(-1, *images.shape[-3:])
     unit = float(np.subtract(*np.quantile(images, (0.999, 0.001)))) or 1.0
     if sum(is_correlated(plane, unit) for plane in planes) > len(planes) / 2:
         warn_user(
             "The noise of the images is correlated between pixels, as that of JPEG is; the score "
             "then prefers denoisers that remove too little."
         )
-    return noise
+    gray, gaps = ([*np.moveaxis(x, -1, 0).reshape(-1, *x.shape[-3:-1])] for x in (images, ~known))
+    std = removed_std(gray, gaps)
+    # The blocks of a page full of text have no flat ones among them.
+    is_text = std is not None and float(_stds_of(noise, images).mean()) > _AT_ODDS * std
+    return GaussianNoise(std=std, clip=None) if is_text else noise
 
 
 def _stds_of(noise, images):

@@ -91,10 +91,13 @@ class Tones:
         scaled = self.apply(image)
         # What went around the nets.
         values = denoised + (scaled - scaled.clip(_LOW, _HIGH))
-        values = values * self.width + self.start
-        values = self.camera.inverse(values) if self.camera else values
-        values = np.where(level > 0.5 / 255, values, image) - self.mean
+        values = np.where(level > 0.5 / 255, self.back(values), image) - self.mean
         return values if self.clip is None else values.clip(*self.clip)
+
+    def back(self, values):
+        """Values of an image, of those of the nets."""
+        values = values * self.width + self.start
+        return self.camera.inverse(values) if self.camera else values
 
 
 def _camera_of(image):
@@ -237,12 +240,9 @@ def seen_ratio(planes, gaps):
     ratio : float
         The median; 1 if all images are too small to tell.
     """
-    pairs = [pair for pair in zip(planes, gaps, strict=True) if min(pair[0].shape) >= LEARNED]
     ratios = []
-    for plane, gap in pairs[:: -(-len(pairs) // _N_SEEN) or 1]:
-        middle = tuple(slice(max(0, (n - _SIDE) // 2), (n + _SIDE) // 2) for n in plane.shape)
-        image, gap = plane[middle][..., None].astype(np.float32), gap[middle]
-        _, inputs, level = seen(image[None], _see)
+    for image, gap in middles(planes, gaps):
+        _, inputs, level = seen(image[None], see)
         # Flat parts have no noise, whatever the others have.
         level = level[0][_is_rough(inputs[0]) & ~gap]
         told = max(noise_std(inputs[0, ..., 0], gap), 0.5 / 255)
@@ -250,18 +250,34 @@ def seen_ratio(planes, gaps):
     return float(np.median(ratios)) if ratios else 1.0
 
 
-def _see(inputs):
+def middles(planes, gaps):
+    """The middle of some planes, ``(height, width, 1)``, and of their gaps; not of small ones."""
+    pairs = [pair for pair in zip(planes, gaps, strict=True) if min(pair[0].shape) >= LEARNED]
+    for plane, gap in pairs[:: -(-len(pairs) // _N_SEEN) or 1]:
+        middle = tuple(slice(max(0, (n - _SIDE) // 2), (n + _SIDE) // 2) for n in plane.shape)
+        yield plane[middle][..., None].astype(np.float32), gap[middle]
+
+
+def see(inputs):
     """The map of the level of gray images, as the shipped net sees it."""
+    return _run(_gray_nets().level, inputs)
+
+
+def remove(inputs, level):
+    """Gray images without the noise of such a map, as the shipped net removes it."""
+    return _run(_gray_nets().remove, np.concatenate([inputs, level], axis=3))
+
+
+def _run(net, inputs):
     import torch
 
     with torch.inference_mode():
-        batch = torch.from_numpy(inputs).permute(0, 3, 1, 2)
-        return _seer()(batch).permute(0, 2, 3, 1).numpy()
+        return net(torch.from_numpy(inputs).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).numpy()
 
 
 @cache
-def _seer():
-    """The net that sees the level in gray images."""
+def _gray_nets():
+    """The nets that see and remove the noise of gray images."""
     from ..architectures import Pretrained
 
-    return Pretrained("photographs-grey").build((64, 64, 1), (64, 64, 1)).level.eval()
+    return Pretrained("photographs-grey").build((64, 64, 1), (64, 64, 1)).eval()
