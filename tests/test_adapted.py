@@ -241,7 +241,7 @@ def test_noise_of_text_is_not_called_correlated():
         AdaptedDenoiser(max_steps=1, random_state=0).fit(X)
 
 
-def test_noise_of_few_photons_is_not_normal():
+def test_noise_of_few_photons_is_skewed():
     """A photomultiplier's: photons of different heights on a level below which there is nothing."""
     rng = np.random.default_rng(0)
     clean = gaussian_filter(rng.random((256, 256)), 20)

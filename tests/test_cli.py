@@ -867,7 +867,7 @@ def test_training_shows_a_bar_on_a_terminal_and_lines_elsewhere(kind, capsys, mo
     monkeypatch.setattr(progress.in_lines.__wrapped__, "__defaults__", (0.0,))
     if not kind:
         # Images of which parts can be set aside.
-        large = load_sample_images().images[0][None, :128, :128]
+        large = load_sample_images().images[0][None, 200:328, 200:328]
         write("noisy/a.png", GaussianNoise(std=0.1, random_state=0).fit_transform(large)[0])
         Path("noisy/b.png").unlink()
     line = f"train noisy {kind} -o net --steps 3 --seed 0"

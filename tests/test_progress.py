@@ -68,7 +68,7 @@ def test_the_loss_is_shown_before_the_first_epoch_ends(digits, capsys, monkeypat
 
 def test_adapting_shows_its_loss(capsys):
     X = NOISE.fit_transform(np.full((4, 64, 64), 0.5, np.float32))
-    with pytest.warns(UserWarning, match="was kept for the grey images"):
+    with pytest.warns(UserWarning, match="was kept for the gray images"):
         AdaptedDenoiser(noise=0.2, max_steps=3, verbose=1, random_state=0).fit(X)
     (bar,) = bars(capsys.readouterr().err)
     assert "adapting" in bar

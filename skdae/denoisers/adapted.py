@@ -63,7 +63,7 @@ _TOO_HIGH = (
     "flat parts; pass noise= if you know its level"
 )
 _CORRELATED = (
-    "their noise is correlated between pixels or channels, or not normal, as of one or two photons"
+    "their noise is correlated between pixels or channels, or skewed, as of one or two photons"
 )
 
 # How much is added to see what is left of it; in float32, more than its rounding.
@@ -136,7 +136,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
     images of one kind. The noise has to be white. Its level is measured in what the pretrained
     network removes, in the flattest parts of each brightness. Noise that is correlated between
     pixels or channels, as in the JPEG files of a camera, is recognized there, and the pretrained
-    network is kept. The same holds for noise that is not normal, not even on the transform, as that
+    network is kept. The same holds for noise that is skewed, even on the transform, as that
     of one or two photons per pixel: a network would learn to tell some of it.
 
     Of large sets, the middle of at most 8 megapixels of images, spread over all of them, is used.
