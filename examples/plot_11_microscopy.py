@@ -10,6 +10,8 @@ train networks on the noisy images only.
 # %%
 # We simulate ten micrographs: textured cells on a dark background. The camera multiplies each
 # electron by 80, and adds an offset of 100 and read noise of 30.
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import PowerNorm
@@ -80,7 +82,10 @@ denoisers = {
     "pretrained": PretrainedDenoiser(),
     "fine-tuned": AdaptedDenoiser(max_steps=100, random_state=0),
 }
-denoised = {name: denoiser.fit(X).predict(X) for name, denoiser in denoisers.items()}
+with warnings.catch_warnings():
+    # Where 100 steps are too few to be clearly better, the pretrained network is kept, with a word.
+    warnings.simplefilter("ignore", UserWarning)
+    denoised = {name: denoiser.fit(X).predict(X) for name, denoiser in denoisers.items()}
 for name, images in {"noisy": X, **denoised}.items():
     print(f"{name:22} {peak_signal_noise_ratio(X_clean, images, data_range=9000):.2f} dB")
 
