@@ -417,8 +417,7 @@ class ImageNet(NeuralNet):
         ------
         output : Tensor of float32, on the CPU
         """
-        # What torch.compile wraps, or the module itself.
-        module = getattr(self.module_, "_orig_mod", self.module_)
+        module = uncompiled(self.module_)
         if module.training:
             # Setting it anew takes as long as a small image.
             module.eval()

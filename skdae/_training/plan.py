@@ -155,7 +155,7 @@ class NetPlan(Persistent):
 
     def from_net(self, output):
         """From the net's output to a batch of images, before the clipping."""
-        return self.to_images(OUTPUT_ACTIVATIONS[self.activation](output))
+        return self.to_images(self.prediction(output))
 
     def prediction(self, output):
         """From the output of the net to what its loss compares with targets."""
@@ -172,8 +172,7 @@ class NetPlan(Persistent):
         """Checked images as a batch, if the net takes their number, size and values."""
         warn_if_far(float32_range(X), self.input_range)
         images = self.geometry.read(X)
-        if images.shape[1:] != self.shape:
-            self.check_shape(images.shape[1:])
+        self.check_shape(images.shape[1:])
         return images
 
     def check_shape(self, shape):

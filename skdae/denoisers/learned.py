@@ -519,8 +519,7 @@ class LearnedDenoiser(BaseDenoiser):
     def _predict(self, X):
         """Denoise checked images."""
         net = self.net_
-        if self.tile_size is not None or not net.plan.any_size:
-            net.plan.check_sizes(self.tile_size, self.patch_size)
+        net.plan.check_sizes(self.tile_size, self.patch_size)
         return denoise(net, net.plan.batch_of(X), self.tile_size, self.compile).reshape(X.shape)
 
     # Files

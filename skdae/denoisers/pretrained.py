@@ -270,8 +270,8 @@ class PretrainedDenoiser(BaseFilter):
         ``(n_samples,)``, by which the level that is seen is multiplied: 1 is usual. If `noise` is
         given, ``std`` takes its place: the standard deviation of the noise, from 0 to 75 / 255. The
         output is ``X_denoised``, clipped to [0, 1]. The number of samples, height and width are
-        free. Other units, images with a side below 64 pixels, tone curves and tiles are not part of
-        it.
+        free, and the whole image is one window of the map. Other units, images with a side below 64
+        pixels, tone curves and tiles are not part of it.
 
         Parameters
         ----------

@@ -115,8 +115,7 @@ class BaseFilter(BaseDenoiser):
         samples = self._geometry.read(images)
         with np.errstate(all="ignore"):
             filtered = self._filter(to_float(samples))
-        if filtered.shape != samples.shape:
-            check_kept_shape(self, samples, filtered)
+        check_kept_shape(self, samples, filtered)
         refuse_overflow(filtered, images, type(self).__name__)
         return filtered.reshape(images.shape)
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import convolve1d, uniform_filter
 from scipy.stats import skew
 
-from .tones import middles, remove, see, seen
+from .tones import remove, seen_middles
 
 # Groups of equal brightness, and the share of the flattest pixels that tell the noise in each.
 _GROUPS, _FLATTEST, _WINDOW = 8, 0.5, 25
@@ -45,12 +45,11 @@ def removed_std(planes, gaps):
         The root mean square; None if all images are too small to tell.
     """
     variances = []
-    for image, gap in middles(planes, gaps):
-        (tone,), inputs, level = seen(image[None], see)
-        denoised, stds = remove(inputs, level)[0], _LEAST
-        is_noisy = (level[0, ..., 0] > _LEAST) & ~gap
+    for tone, values, level, gap in seen_middles(planes, gaps):
+        denoised, stds = remove(values[None], level[None])[0], _LEAST
+        is_noisy = (level[..., 0] > _LEAST) & ~gap
         if is_noisy.mean() >= _LEAST_SHARE:
-            stds, _ = noise_of(inputs[0].astype(np.float64), denoised, is_noisy)
+            stds, _ = noise_of(values.astype(np.float64), denoised, is_noisy)
         spread = tone.back(denoised + stds) - tone.back(denoised - stds)
         variances.append(np.square(spread / 2).mean())
     return float(np.mean(variances)) ** 0.5 if variances else None

@@ -241,21 +241,21 @@ def seen_ratio(planes, gaps):
         The median; 1 if all images are too small to tell.
     """
     ratios = []
-    for image, gap in middles(planes, gaps):
-        _, inputs, level = seen(image[None], see)
+    for _, values, level, gap in seen_middles(planes, gaps):
         # Flat parts have no noise, whatever the others have.
-        level = level[0][_is_rough(inputs[0]) & ~gap]
-        told = max(noise_std(inputs[0, ..., 0], gap), 0.5 / 255)
+        level = level[_is_rough(values) & ~gap]
+        told = max(noise_std(values[..., 0], gap), 0.5 / 255)
         ratios.append(float(np.median(level)) / told if level.size else 1.0)
     return float(np.median(ratios)) if ratios else 1.0
 
 
-def middles(planes, gaps):
-    """The middle of some planes, ``(height, width, 1)``, and of their gaps; not of small ones."""
+def seen_middles(planes, gaps):
+    """Tones, values and level of the middle of some planes, and its gaps; not of small ones."""
     pairs = [pair for pair in zip(planes, gaps, strict=True) if min(pair[0].shape) >= LEARNED]
     for plane, gap in pairs[:: -(-len(pairs) // _N_SEEN) or 1]:
         middle = tuple(slice(max(0, (n - _SIDE) // 2), (n + _SIDE) // 2) for n in plane.shape)
-        yield plane[middle][..., None].astype(np.float32), gap[middle]
+        tones, inputs, level = seen(plane[middle][None, ..., None].astype(np.float32), see)
+        yield tones[0], inputs[0], level[0], gap[middle]
 
 
 def see(inputs):
