@@ -16,6 +16,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import nn
+from torch.export import Dim
+
+from skdae._files.onnx import in_silence
+from skdae.architectures import Pretrained
+from skdae.architectures.blind import by_brightness
 
 PACKAGE = "onnxruntime-web@1.30.0"
 INTEGRITY = (
@@ -27,6 +34,7 @@ RUNTIME = {
     "loader": "ort-wasm-simd-threaded.mjs",
     "wasm": "ort-wasm-simd-threaded.wasm",
 }
+SMALLEST = 16  # sides of a picture
 EXAMPLE = Path(__file__).parent / "images" / "photograph_noisy.jpg"
 
 
@@ -49,8 +57,9 @@ def build(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name, file in RUNTIME.items():
             _pack(folder, name, (package / "dist" / file).read_bytes())
-        for name, shape in {"grey": (64, 64), "color": (64, 64, 3)}.items():
-            _pack(folder, name, graph(Path(place) / name, shape))
+        for kind, n_channels in {"gray": 1, "color": 3}.items():
+            for step, content in graphs(Path(place) / "graph.onnx", n_channels).items():
+                _pack(folder, f"{kind}-{step}", content)
     _pack(folder, "example", EXAMPLE.read_bytes())
     return True
 
@@ -75,14 +84,56 @@ def fetch(folder, package=PACKAGE, integrity=INTEGRITY):
     return folder / "package"
 
 
-def graph(path, shape):
-    """The pretrained nets for images of a shape, as an ONNX graph of half the size."""
+def graphs(path, n_channels):
+    """By the step, the pretrained nets as ONNX graphs of half the size.
+
+    A page takes a picture tile by tile, as Python does: it sees the level of the noise, makes it a
+    function of the brightness, and removes it. Images are `X`, `(1, height, width, n_channels)`,
+    and the map is `level`, `(1, height, width, 1)`.
+    """
+    name = {1: "photographs-grey", 3: "photographs-colour"}[n_channels]
+    module = Pretrained(name).build((64, 64, n_channels), (64, 64, n_channels)).eval()
+    steps = {
+        "level": (module.level, ["X"]),
+        "pooled": (by_brightness, ["X", "level"]),
+        "denoised": (lambda X, level: module.remove(torch.cat([X, level], 1)), ["X", "level"]),
+    }
+    return {
+        step: graph(path, Step(module, function), names, n_channels)
+        for step, (function, names) in steps.items()
+    }
+
+
+class Step(nn.Module):
+    """A function of images, and of maps, whose channels come last."""
+
+    def __init__(self, module, function):
+        super().__init__()
+        self.module = module
+        self.function = function
+
+    def forward(self, *arrays):
+        """What the function makes of a batch."""
+        return self.function(*(x.permute(0, 3, 1, 2) for x in arrays)).permute(0, 2, 3, 1)
+
+
+def graph(path, step, names, n_channels):
+    """A step as an ONNX graph for pictures of any size."""
     import onnx
 
-    from skdae import PretrainedDenoiser
-
-    images = np.random.default_rng(0).random((1, *shape), dtype=np.float32)
-    PretrainedDenoiser(precision="float32").fit(images).to_onnx(path)
+    sides = {1: Dim("height", min=SMALLEST), 2: Dim("width", min=SMALLEST)}
+    arrays = tuple(torch.rand(1, 64, 72, n_channels if name == "X" else 1) for name in names)
+    with in_silence():
+        program = torch.onnx.export(
+            step.eval(),
+            arrays,
+            dynamo=True,
+            input_names=names,
+            output_names=["out"],
+            dynamic_shapes=(tuple(sides for _ in names),),
+            verbose=False,
+        )
+        program.save(path)
     model = onnx.load(path)
     _halve(model.graph)
     return model.SerializeToString()

@@ -185,15 +185,12 @@ def assert_equal_to_python(picture, pixels, **params):
     assert isinstance(denoiser.noise_, GaussianNoise)
     expected = 255 * denoiser.predict(images)[0]
     assert abs(expected - pixels).max() > 10
-    differences = abs(np.asarray(picture) - expected)
-    # The page takes each tile for a window, in which the level is a function of the brightness.
-    assert (differences > 1).mean() < 0.02
-    assert np.square(differences).mean() ** 0.5 < 1
+    assert abs(np.asarray(picture) - expected).max() <= 1
 
 
 @pytest.mark.slow
 def test_pictures_are_those_of_python_within_a_grey_level(page, tmp_path):
-    # Wider than a tile, and of sides that are no multiples of the stride.
+    # Wider than a tile and a window, and of sides that are no multiples of the stride.
     color, grey = noisy(150, 637), noisy(203, 309, color=False)
     color = np.concatenate([color, color[:, ::-1]], axis=1)
     for name, pixels in {"color": color, "grey": grey}.items():

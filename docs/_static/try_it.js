@@ -9,9 +9,11 @@ const tryIt = {
 };
 
 {
-  // Of a picture in pixels, of the part of it that a tile denoises, and of what it sees beyond.
-  // What lies further than three quarters of the nets' receptive field counts for nothing.
+  // Of a picture in pixels, of the part of it that a tile makes, and of what it sees beyond. What
+  // lies further than three quarters of the nets' receptive field counts for nothing.
   const MOST = 2e6, SMALLEST = 16, TILE = 640, MARGIN = 96, STRIDE = 8;
+  // In windows of this side, the level of the noise is a function of the brightness.
+  const WINDOW = 384;
   const COMMAND = "<code>skdae denoise photo.jpg -o denoised.jpg</code>";
 
   // Files of the page
@@ -82,13 +84,13 @@ const tryIt = {
     return false;
   }
 
-  /** What the nets see: values in [0, 1], of one channel where all three are equal. */
+  /** Values in [0, 1], of one channel where all three are equal. */
   function inputOf({ rgba, width, height }) {
     const n = some(rgba, (r, g, b, alpha) => alpha > 0 && (r !== g || r !== b)) ? 3 : 1;
     const seen = filled(rgba, width, height);
     const values = new Float32Array(n * width * height);
     for (let i = 0; i < values.length; i++) values[i] = seen[4 * Math.floor(i / n) + (i % n)] / 255;
-    return { values, n };
+    return { values, n, kind: n === 1 ? "gray" : "color" };
   }
 
   /** Pixels of which the transparent ones have the colors of the nearest that is not. */
@@ -174,7 +176,7 @@ const tryIt = {
   /** What runs in a worker, below the runtime: one tile after the other. */
   function work() {
     const sessions = {};
-    onmessage = async ({ data: { loader, wasm, graph, n, input, shape, strength } }) => {
+    onmessage = async ({ data: { loader, wasm, graph, name, feeds } }) => {
       try {
         if (wasm) {
           const type = "text/javascript";
@@ -182,34 +184,33 @@ const tryIt = {
           ort.env.wasm.wasmBinary = wasm;
           ort.env.wasm.numThreads = 1;
         }
-        if (graph) sessions[n] = await ort.InferenceSession.create(graph);
-        const { X_denoised } = await sessions[n].run({
-          X: new ort.Tensor("float32", input, shape),
-          strength: new ort.Tensor("float32", [strength], [1]),
-        });
-        postMessage({ output: X_denoised.data });
+        if (graph) sessions[name] = await ort.InferenceSession.create(graph);
+        const tensors = Object.entries(feeds).map(([key, { values, shape }]) =>
+          [key, new ort.Tensor("float32", values, shape)]);
+        const { out } = await sessions[name].run(Object.fromEntries(tensors));
+        postMessage({ output: out.data });
       } catch (error) {
         postMessage({ error: String(error) });
       }
     };
   }
 
-  /** A function that denoises a tile in a worker, which remembers what it has been given. */
+  /** A function that runs a graph in a worker, which remembers what it has been given. */
   async function makeWorker() {
     const [runtime, loader, wasm] = await Promise.all(["runtime", "loader", "wasm"].map(load));
     const url = URL.createObjectURL(new Blob([runtime, `;(${work})();`]));
     const worker = new Worker(url);
     const graphs = new Set();
     let given = { loader, wasm };
-    const ask = async (n, input, shape, strength) => {
-      const graph = graphs.has(n) ? undefined : await load(n === 1 ? "grey" : "color");
+    const ask = async (name, feeds) => {
+      const graph = graphs.has(name) ? undefined : await load(name);
       return new Promise((resolve, reject) => {
         worker.onmessage = ({ data }) =>
           data.error ? reject(new Error(data.error)) : resolve(data.output);
         worker.onerror = (event) => reject(new Error(event.message || "The worker failed."));
-        worker.postMessage({ ...given, graph, n, input, shape, strength }, [input.buffer]);
+        worker.postMessage({ ...given, graph, name, feeds });
         given = {};
-        graphs.add(n);
+        graphs.add(name);
       });
     };
     // One tile after the other, also where the first is of a picture that has been given up.
@@ -229,7 +230,7 @@ const tryIt = {
     return pool;
   }
 
-  /** Along one axis, the parts that tiles denoise, and what they see. */
+  /** Along one axis, the parts that tiles make, and what they see. */
   function tilesOf(length) {
     const step = STRIDE * Math.ceil(length / Math.ceil(length / TILE) / STRIDE);
     return Array.from({ length: Math.ceil(length / step) }, (_, i) => {
@@ -238,27 +239,66 @@ const tryIt = {
     });
   }
 
-  /** Denoise a picture; `each` gets every tile, and says whether to go on. */
-  async function denoise({ width, height, input: { values, n } }, strength, each) {
-    const rows = tilesOf(height), columns = tilesOf(width);
-    const tiles = rows.flatMap((row) => columns.map((column) => ({ row, column })));
-    const total = tiles.length;
+  /** Along one axis, windows that overlap by half. */
+  function windowsOf(length) {
+    const step = WINDOW / 2;
+    return Array.from({ length: Math.max(1, Math.ceil(length / step) - 1) }, (_, i) => {
+      const [start, stop] = [i * step, Math.min(length, i * step + WINDOW)];
+      return { first: start, last: stop, start, stop };
+    });
+  }
+
+  /** Run a graph on parts of a picture; `each` gets what it makes, and says whether to go on. */
+  async function byParts(name, { width, height }, arrays, partsOf, each) {
+    const parts = partsOf(height).flatMap((row) => partsOf(width).map((column) => ({ row, column })));
+    const total = parts.length;
     let goOn = true;
     const runOne = async (worker) => {
-      for (let tile; goOn && (tile = tiles.shift()); ) {
-        const { row, column } = tile;
+      for (let part; goOn && (part = parts.shift()); ) {
+        const { row, column } = part;
         const [h, w] = [row.stop - row.start, column.stop - column.start];
-        const cut = new Float32Array(h * w * n);
-        for (let y = 0; y < h; y++) {
-          const from = n * ((row.start + y) * width + column.start);
-          cut.set(values.subarray(from, from + n * w), n * w * y);
-        }
-        const shape = n === 1 ? [1, h, w] : [1, h, w, n];
-        const output = await worker(n, cut, shape, strength);
-        goOn = goOn && each(tile, output, n, total);
+        const feeds = Object.entries(arrays).map(([key, values]) => {
+          const n = values.length / (width * height), cut = new Float32Array(h * w * n);
+          for (let y = 0; y < h; y++) {
+            const from = n * ((row.start + y) * width + column.start);
+            cut.set(values.subarray(from, from + n * w), n * w * y);
+          }
+          return [key, { values: cut, shape: [1, h, w, n] }];
+        });
+        const output = await worker(name, Object.fromEntries(feeds));
+        goOn = goOn && each(part, output, total);
       }
     };
     await Promise.all((await workers()).slice(0, total).map(runOne));
+  }
+
+  /** The map of the level of the noise of a picture, or nothing when it is given up. */
+  async function see(picture, goOn) {
+    const { width, height, kind, values: X } = picture;
+    const level = new Float32Array(width * height), sums = new Float32Array(width * height);
+    const pooled = new Float32Array(width * height);
+    await byParts(`${kind}-level`, picture, { X }, tilesOf, ({ row, column }, output) => {
+      const w = column.stop - column.start;
+      for (let y = row.first; y < row.last; y++) {
+        const from = (y - row.start) * w - column.start;
+        level.set(output.subarray(from + column.first, from + column.last), y * width + column.first);
+      }
+      return goOn();
+    });
+    // Windows fade into each other.
+    const fade = (i, n) => 0.5 - 0.5 * Math.cos((2 * Math.PI * (i + 1)) / (n + 1));
+    await byParts(`${kind}-pooled`, picture, { X, level }, windowsOf, ({ row, column }, output) => {
+      const [h, w] = [row.stop - row.start, column.stop - column.start];
+      for (let y = 0; y < h; y++) {
+        for (let x = 0; x < w; x++) {
+          const weight = fade(y, h) * fade(x, w), to = (row.start + y) * width + column.start + x;
+          pooled[to] += weight * output[y * w + x];
+          sums[to] += weight;
+        }
+      }
+      return goOn();
+    });
+    return goOn() ? pooled.map((value, i) => value / sums[i]) : null;
   }
 
   // The page
@@ -288,7 +328,7 @@ const tryIt = {
       say(`The picture is ${opened.width} × ${opened.height}; it needs at least ${SMALLEST} pixels a side.`);
       return;
     }
-    picture = { ...opened, input: inputOf(opened) };
+    picture = { ...opened, ...inputOf(opened) };
     for (const canvas of [$("before"), $("after")]) draw(canvas, picture.rgba);
     $("result").hidden = false;
     $("size").hidden = picture.width <= $("view").clientWidth;
@@ -307,8 +347,8 @@ const tryIt = {
   }
 
   async function run() {
-    const mine = ++turn, { width, height, rgba } = picture;
-    const strength = Number($("strength").value);
+    const mine = ++turn, { width, height, rgba, n, kind } = picture;
+    const strength = Number($("strength").value), goOn = () => mine === turn;
     const began = performance.now(), out = rgba.slice();
     let done = 0, squares = 0;
     result = null;
@@ -316,8 +356,8 @@ const tryIt = {
     $("bar").hidden = false;
     $("bar").removeAttribute("value");
     say("Loading the networks, about 8 MB …");
-    const each = ({ row, column }, output, n, total) => {
-      if (mine !== turn) return false;
+    const each = ({ row, column }, output, total) => {
+      if (!goOn()) return false;
       squares += paste(out, rgba, width, row, column, output, n);
       const part = [column.first, row.first, column.last - column.first, row.last - row.first];
       $("after").getContext("2d").putImageData(new ImageData(out, width, height), 0, 0, ...part);
@@ -325,15 +365,19 @@ const tryIt = {
       return true;
     };
     try {
-      await Promise.all([workers(), load(picture.input.n === 1 ? "grey" : "color")]);
-      if (mine !== turn) return;
+      await Promise.all([workers(), ...["level", "pooled", "denoised"].map((step) => load(`${kind}-${step}`))]);
+      if (!goOn()) return;
       say("Denoising …");
-      await denoise(picture, strength, each);
+      // What is seen serves every strength.
+      picture.level ??= await see(picture, goOn);
+      if (!goOn()) return;
+      const arrays = { X: picture.values, level: picture.level.map((value) => strength * value) };
+      await byParts(`${kind}-denoised`, picture, arrays, tilesOf, each);
     } catch (error) {
-      if (mine === turn) say(`That did not work: ${escaped(error.message)}`);
+      if (goOn()) say(`That did not work: ${escaped(error.message)}`);
       return;
     } finally {
-      if (mine === turn) $("bar").hidden = true;
+      if (goOn()) $("bar").hidden = true;
     }
     if (mine !== turn) return;
     result = out;

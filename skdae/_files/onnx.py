@@ -70,7 +70,7 @@ class UserImagesAndStrength(Graph):
 
 
 @contextmanager
-def _in_silence():
+def in_silence():
     """Keep the exporter's words about itself, and about torchvision, from the user."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
@@ -105,7 +105,7 @@ def export_onnx(net, path, free_size):
         least = {"min": 3} if len(net.sides) == 1 else {}
         free |= {axis: Dim(name, **least) for axis, name in enumerate(net.sides, start=1)}
     # The graph is traced on the CPU, whatever a caller's default device is.
-    with _in_silence(), torch.device("cpu"):
+    with in_silence(), torch.device("cpu"):
         program = torch.onnx.export(
             net,
             (*example.values(),),
