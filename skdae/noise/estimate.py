@@ -293,14 +293,14 @@ def is_correlated(image, unit=1.0):
     light = image.mean(axis=2, keepdims=True)
     # Differences between colors have less texture.
     planes = light if image.shape[2] == 1 else np.diff(image, axis=2)
-    rho, strength = _details(planes)
+    rho, strength = second_differences(planes)
     if rho > (_CORRELATED if strength > _WEAK * unit else _SURELY_CORRELATED):
         return True
     # JPEG takes most of the fine details away, and rounding adds white ones to the colors.
-    return _details(light)[0] > _CORRELATED and _is_grain_of_jpeg(light, unit)
+    return second_differences(light)[0] > _CORRELATED and _is_grain_of_jpeg(light, unit)
 
 
-def _details(planes):
+def second_differences(planes):
     """Correlation of neighboring second differences along both axes, and their strength."""
     details = np.diff(np.diff(planes, 2, axis=0), 2, axis=1)
     pairs = [(details[1:], details[:-1]), (details[:, 1:], details[:, :-1])]
