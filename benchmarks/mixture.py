@@ -23,10 +23,10 @@ SHARES = {
     "bsds400/2": 0.13,
     "bsds400": 0.08,
     "yang91": 0.05,
-    "rendered": 0.28,
-    "processed": 0.18,
+    "rendered": 0.30,
+    "processed": 0.16,
 }
-N_RENDERED = 360
+N_RENDERED = 420
 N_PROCESSED = 280
 SIDE = 288
 
@@ -43,8 +43,8 @@ def load_pictures(seed):
         "yang91": split(read_folder(folder / "yang91"), 11)[0],
     }
     rng = np.random.default_rng(seed)
-    makers = [text, text, text, screen, chart, flat, lines, filaments, cells, stars, masked]
-    makers += [mosaic, mosaic]
+    makers = [text, text, text, small_text, small_text, screen, chart, flat, lines, filaments]
+    makers += [cells, stars, masked, mosaic, mosaic]
     pictures["rendered"] = [
         (makers[i % len(makers)](rng) * 255).round().astype(np.uint8) for i in range(N_RENDERED)
     ]
@@ -172,6 +172,20 @@ def text(rng):
         page = gaussian_filter(page, (*[rng.uniform(0.3, 1.2)] * 2, 0))
     if rng.random() < 0.3:
         page = page * shade(rng, 0.6)[..., None]
+    return page
+
+
+def small_text(rng):
+    """A page full of small print, which looks like noise."""
+    image, draw, _ = canvas(rng)
+    light, dark = rng.uniform(0.7, 1.0), rng.uniform(0.0, 0.4)
+    paper, ink = (light, dark) if rng.random() < 0.8 else (dark, light)
+    draw.rectangle((0, 0, SIDE, SIDE), fill=as_bytes(np.repeat(paper, 3)))
+    left = int(rng.integers(-20, 5))
+    write(draw, rng, np.repeat(ink, 3), (left, -5, SIDE + 40, SIDE), int(rng.integers(6, 14)))
+    page = as_floats(image)
+    if rng.random() < 0.3:
+        page = gaussian_filter(page, (*[rng.uniform(0.2, 0.6)] * 2, 0))
     return page
 
 

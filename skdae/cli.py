@@ -125,9 +125,11 @@ def _train(part, add):
     kind.add_argument("--noise", help=f"noise to add: {_NOISE}; or a range '(0.05, 0.2)'")
     text = "learn from the noisy images alone (Noise2Void)"
     kind.add_argument("--scratch", action="store_true", help=text)
+    limit = part.add_mutually_exclusive_group()
     text = f"how long to adapt our network to noisy images (default: {_MINUTES:g})"
-    add("--minutes", type=_minutes, default=_MINUTES, help=text)
-    add("--steps", type=int, help=f"in place of minutes; of other networks, default: {_STEPS}")
+    limit.add_argument("--minutes", type=_minutes, help=text)
+    text = f"in place of minutes; of other networks, default: {_STEPS}"
+    limit.add_argument("--steps", type=int, help=text)
     add("--seed", type=int, help="the same seed gives the same denoiser")
 
 
@@ -172,6 +174,7 @@ def _strength(text):
 def denoise(args):
     """Denoise image files; all but the pixels stays as it is."""
     from ._files.atomic import atomic_write, check_place
+    from ._images import warn_of_sentinel
 
     if args.save is not None:
         if args.adapt is None:
@@ -187,7 +190,8 @@ def denoise(args):
             # Names that differ in case alone are one file on many disks.
             raise ValueError(f"{output} would be written over, which is the output of another file")
         file = _read(args, path)
-        _warn_of_sentinel(file)
+        if args.model is not None:
+            warn_of_sentinel(file.masked)
         denoised = run(file)
         is_as_it_was = _are_equal(file.masked, denoised)
         # Whatever would be lost by writing it anew is kept.
@@ -220,12 +224,18 @@ def train(args):
     X, y = _of_one_kind(ImageFiles(paths)), None
     common = {"random_state": args.seed, "verbose": 1}
     if clean is None and args.noise is None and not args.scratch:
-        denoiser = AdaptedDenoiser(minutes=args.minutes, max_steps=args.steps, **common)
+        minutes = _MINUTES if args.minutes is None else args.minutes
+        denoiser = AdaptedDenoiser(minutes=minutes, max_steps=args.steps, **common)
         _say_gains(_fitted(denoiser, X))
         denoiser.save(args.output)
         return 0
+    if args.minutes is not None:
+        raise ValueError(
+            "--minutes is for adapting our network; how long one of your own is trained is said by "
+            f"--steps (default: {_STEPS})."
+        )
     options = {
-        "max_steps": args.steps or _STEPS,
+        "max_steps": _STEPS if args.steps is None else args.steps,
         "batch_size": 8,
         # The memory of denoising is bounded, whatever the size of the images.
         "tile_size": 512,
@@ -249,6 +259,7 @@ def train(args):
 
 def noise(args):
     """Print the noise of image files, in their units; 8-bit values are read as 0 to 1."""
+    from ._images import warn_of_sentinel
     from .noise import estimate_noise
 
     paths = _inputs(args)
@@ -258,8 +269,8 @@ def noise(args):
 
     def work(path):
         file = _read(args, path)
-        _warn_of_sentinel(file)
         images = file.masked
+        warn_of_sentinel(images)
         camera = estimate_noise(images, model="poisson-gaussian")
         shape = images[0].shape if len(images) == 1 else (len(images), *images[0].shape)
         size, values = "x".join(map(str, shape)), images[0].dtype.name
@@ -531,7 +542,7 @@ def _parts(file, image):
     Each with its kind, by colors and unit, and with its channels.
     """
     n = 1 if image.ndim == 2 else image.shape[2]
-    unit = image.dtype == "uint8"
+    unit = "8 bits" if image.dtype == "uint8" else image.dtype.kind
     if n in (1, 3):
         return [(image, (n, unit), slice(None))]
     first = [slice(3)] if file.is_rgb and n > 3 else []
@@ -592,19 +603,9 @@ def _read(args, path):
 
     file = read_image(path)
     if args.missing_values is not None:
-        file.nodata = [args.missing_values] * len(file.pages)
+        known = file.nodata or [()] * len(file.pages)
+        file.nodata = [(*values, args.missing_values) for values in known]
     return file
-
-
-def _warn_of_sentinel(file):
-    """Say so where a value that the file does not call missing looks like it."""
-    from ._images import likely_sentinel, warn_user
-
-    if (value := likely_sentinel(file.masked)) is not None:
-        warn_user(
-            f"many pixels have the value {value:g}, which is far from all others; if it stands for "
-            f"missing pixels, pass --missing-values={value:g}."
-        )
 
 
 def _of_volumes(model, args):
@@ -748,7 +749,10 @@ def _told(path=None):
     """Print warnings as messages, not as lines of code."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = lambda message, *where: _say(f"warning: {message}", path)
+        # The command's name of a parameter.
+        warnings.showwarning = lambda message, *where: _say(
+            f"warning: {message}".replace(" missing_values=", " --missing-values="), path
+        )
         yield
 
 

@@ -861,6 +861,15 @@ def test_a_bar_on_a_terminal(here, capsys, monkeypatch):
     assert "2/2" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("kind", ["--scratch", "--noise 0.1"])
+def test_minutes_are_not_for_networks_of_your_own(kind, capsys):
+    Path("one").mkdir()
+    write("one/a.png", NOISY[0])
+    assert run(f"train one -o net --minutes 0.1 {kind}") == 1
+    assert "--steps" in capsys.readouterr().err
+    assert not Path("net").exists()
+
+
 @pytest.mark.parametrize("kind", ["--scratch", "--clean clean", ""])
 def test_training_shows_a_bar_on_a_terminal_and_lines_elsewhere(kind, capsys, monkeypatch):
     # The time from line to line, which is a minute, is over at once.

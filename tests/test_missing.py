@@ -461,6 +461,15 @@ def test_the_user_may_say_what_is_missing(tmp_path, monkeypatch, capsys):
     assert std == pytest.approx(100, rel=0.06)
 
 
+def test_the_user_may_say_what_else_is_missing(tmp_path, monkeypatch):
+    """Beside the value that the file names, of which there are as many."""
+    X = np.where(GAPS, -1, 200 + 1000 * NOISY).astype(np.float32)
+    X[GAPS & (np.arange(X.shape[1]) % 2 == 0)] = -9999
+    write_raster(tmp_path / "in.tif", X, "-9999")
+    run("denoise in.tif -o out.tif --missing-values -1", tmp_path, monkeypatch)
+    assert_array_equal(tifffile.imread(tmp_path / "out.tif")[GAPS], X[GAPS])
+
+
 @pytest.mark.parametrize(
     ("dtype", "value"), [("float32", -9999), ("int16", -32768), ("uint16", 0), ("float32", 1e20)]
 )
@@ -470,7 +479,7 @@ def test_what_looks_missing_is_named(dtype, value, tmp_path, monkeypatch, capsys
     way = f"--missing-values={np.asarray(value, dtype):g}"
     for command in ("denoise in.tif -o out.tif", "noise in.tif"):
         run(command, tmp_path, monkeypatch)
-        assert f"if it stands for missing pixels, pass {way}." in capsys.readouterr().err
+        assert f"If it stands for missing pixels, pass {way}." in capsys.readouterr().err
         run(f"{command} {way}", tmp_path, monkeypatch)
         assert "stands for" not in capsys.readouterr().err
 

@@ -34,6 +34,7 @@ from skdae import (
 from skdae._files.weights import read_net, write_net
 from skdae.architectures import pretrained
 from skdae.architectures.pretrained import weights_digest
+from skdae.noise import tones
 
 COLOUR = load_sample_image("china.jpg")[None, 100:260, 200:392] / np.float32(255)
 GREY = COLOUR.mean(3)
@@ -578,3 +579,82 @@ def test_what_looks_like_noise_and_is_none_hardly_changes(process, least, name):
     clean = process(load_sample_image(name)[100:356, 200:456])
     denoised = PretrainedDenoiser().fit_transform(clean[None])[0]
     assert -10 * np.log10(np.square(denoised - clean / 255).mean() + 1e-12) > least
+
+
+# What is not one color picture, and what is in other units
+
+
+def three_photographs():
+    """Channels that have nothing in common, as of stains."""
+    from skimage import data
+
+    return np.stack([getattr(data, name)()[:160, :160] for name in STAINS], -1)[None] / 255
+
+
+STAINS = ("camera", "coins", "moon")
+
+
+def test_channels_with_nothing_in_common_are_denoised_alone():
+    pytest.importorskip("skimage")
+    X = three_photographs()
+    X_noisy = noisy(X, GaussianNoise(0.1))
+    together = PretrainedDenoiser().fit(X_noisy).predict(X_noisy)
+    alone = PretrainedDenoiser().fit(X_noisy[..., 0]).predict(X_noisy[..., 0])
+    np.testing.assert_allclose(together[..., 0], alone, atol=1e-6)
+    for c in range(3):
+        assert error(together[..., c], X[..., c]) < 0.3 * 0.1**2
+
+
+@pytest.mark.parametrize("stds", [(0.02, 0.02, 0.1), (0.1, 0.01, 0.01)])
+def test_a_channel_that_is_noisier_does_not_spoil_the_others(stds):
+    X_noisy = COLOUR + np.random.default_rng(0).normal(size=COLOUR.shape) * stds
+    X_denoised = PretrainedDenoiser().fit(X_noisy).predict(X_noisy)
+    for c, std in enumerate(stds):
+        assert error(X_denoised[..., c], COLOUR[..., c]) < 1.25 * std**2
+
+
+@pytest.mark.parametrize("std", [0.02, 0.1, 0.25])
+@pytest.mark.parametrize("X", [COLOUR, FLOWER], ids=["china", "flower"])
+def test_a_photograph_stays_one(X, std):
+    X_noisy = noisy(X, GaussianNoise(std))
+    together = PretrainedDenoiser().fit(X_noisy).predict(X_noisy)
+    alone = PretrainedDenoiser().fit(X_noisy[..., 0]).predict(X_noisy[..., 0])
+    assert error(together[..., 0], X[..., 0]) < 0.9 * error(alone, X[..., 0])
+
+
+@pytest.mark.parametrize("shape", [(1024, 1024, 3), (700, 1500, 3), (1030, 1030, 1)])
+def test_pixels_that_tell_the_range_are_of_all_channels_and_columns(shape):
+    """Every third value would be of one channel, and every second pixel of two filters of four."""
+    places = np.indices(shape[:2])[1] % 2
+    image = (places[..., None] + 2.0 * np.arange(shape[2])).astype(np.float32)
+    values, counts = np.unique(tones.some_pixels(image), return_counts=True)
+    np.testing.assert_array_equal(values, np.arange(2.0 * shape[2]))
+    assert counts.min() > 0.9 * counts.max()
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [25, PoissonGaussianNoise(2.0), SpeckleNoise(50), GaussianNoise(0.1, mean=25), 1e-4],
+)
+def test_noise_in_other_units_is_named(noise):
+    with pytest.warns(UserWarning, match="The noise has to be in the units of X"):
+        PretrainedDenoiser(noise=noise).fit(np.uint8(255 * noisy(GREY).clip(0, 1)))
+
+
+@pytest.mark.parametrize("std", [0.01, 0.1, 1.0])
+def test_noise_in_their_units_is_not(std):
+    PretrainedDenoiser(noise=std).fit(GaussianNoise(std, random_state=0).fit_transform(GREY))
+
+
+def test_what_looks_like_padding_is_named():
+    X_noisy = 30 * noisy(GREY)
+    X_noisy[:, :, :20] = -1024
+    with pytest.warns(UserWarning, match="pass missing_values=-1024"):
+        PretrainedDenoiser().fit(X_noisy)
+    PretrainedDenoiser(missing_values=-1024).fit(X_noisy)
+
+
+def test_values_that_float32_cannot_hold_are_named():
+    with pytest.warns(UserWarning, match="Subtract its offset first"):
+        PretrainedDenoiser().fit(1e7 + noisy(GREY).astype(np.float64))
+    PretrainedDenoiser().fit(1e3 + noisy(GREY).astype(np.float64))

@@ -177,8 +177,8 @@ class ImageFile:
         Whether the first three samples are red, green and blue.
     bits : list of int or None
         Bits of the values of each page; None where they fill their dtype.
-    nodata : list of (float or None), or None
-        What stands for a missing value in each page.
+    nodata : list of tuple of float, or None
+        What stands for missing values in each page.
     """
 
     pages: list[np.ndarray]
@@ -186,7 +186,7 @@ class ImageFile:
     encode: Callable[[list[np.ndarray]], bytes]
     is_rgb: bool = True
     bits: list[int] | None = None
-    nodata: list[float | None] | None = None
+    nodata: list[tuple[float, ...]] | None = None
 
     @property
     def _colours(self):
@@ -220,8 +220,10 @@ class ImageFile:
     @property
     def _missing(self):
         """Of each page, which values are missing, or None."""
-        for page, value in zip(self.pages, self.nodata or [None] * len(self.pages), strict=True):
-            yield None if value is None else gaps_in(page[..., self._colours], value)
+        for page, values in zip(self.pages, self.nodata or [()] * len(self.pages), strict=True):
+            found = [gaps_in(page[..., self._colours], value) for value in values]
+            gaps = [gap for gap in found if gap is not None]
+            yield np.logical_or.reduce(gaps) if gaps else None
 
     @property
     def _gaps(self):

@@ -51,13 +51,13 @@ def read_tiff(content, tifffile, imagecodecs):
 
 
 def _nodata(page):
-    """The value of missing pixels, as GDAL writes it; None where there is none."""
+    """The value of missing pixels, as GDAL writes it, in a tuple; none where there is no such."""
     tag = page.tags.get("GDAL_NODATA")
     try:
-        return None if tag is None else float(str(tag.value).strip("\0 "))
+        return () if tag is None else (float(str(tag.value).strip("\0 ")),)
     except ValueError:
         # Its words are free.
-        return None
+        return ()
 
 
 def _kind(page):

@@ -52,6 +52,7 @@ from .missing import (
     gaps_in,
     likely_sentinel,
     masks_of,
+    warn_of_sentinel,
     without_gaps,
 )
 from .stores import (

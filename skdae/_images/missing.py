@@ -9,9 +9,10 @@ from .arrays import as_array, as_container_of, holds_array, is_listed
 from .geometry import geometry_of
 from .stores import is_dask
 from .values import float_dtype, to_float
+from .warn import warn_user
 
-# A sentinel stands in at least this share of the pixels; a hot pixel is one of fewer.
-_SHARED = 1e-3
+# A sentinel stands in at least this share of the pixels, and in so many; a hot one is one of fewer.
+_SHARED, _FEW = 1e-3, 10
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -57,11 +58,26 @@ def likely_sentinel(images):
         known = np.ma.compressed(image)
         for end in {known.min(), known.max()} if known.dtype != np.uint8 and known.size else ():
             rest = known[known != end].astype(np.float64)
-            if 0 < rest.size <= (1 - _SHARED) * known.size and np.ptp(rest) > 0:
+            n_sharing = known.size - rest.size
+            if n_sharing >= max(_FEW, _SHARED * known.size) and rest.size and np.ptp(rest) > 0:
                 far = min(abs(rest.min() - float(end)), abs(rest.max() - float(end)))
                 if far > np.ptp(rest):
                     return float(end)
     return None
+
+
+def warn_of_sentinel(images):
+    """Say so where a value looks as if it stood for missing pixels; the command has its own name.
+
+    Parameters
+    ----------
+    images : list of ndarray or MaskedArray
+    """
+    if (value := likely_sentinel(images)) is not None:
+        warn_user(
+            f"Many pixels have the value {value:g}, which is far from all others. If it stands for "
+            f"missing pixels, pass missing_values={value:g}."
+        )
 
 
 def filled(images, gaps, default=0.0):
