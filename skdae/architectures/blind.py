@@ -256,8 +256,8 @@ class _BlindModule(nn.Module):
     def remove(self, x):
         """Denoised batch of images with a map."""
         images, level = x[:, : self.n_channels], x[:, self.n_channels :]
-        # From half a gray level to a whole one.
-        share = (2 * level / LEVEL_STEP - 1).clamp(0, 1)
+        # From half a gray level to two: the less noise there is, the more a mistake costs.
+        share = ((level / LEVEL_STEP - 0.5) / 1.5).clamp(0, 1)
         return images + share * (self.remover(x) - images)
 
 

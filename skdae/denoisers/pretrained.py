@@ -150,7 +150,7 @@ class PretrainedDenoiser(BaseFilter):
     inverse [1]_ transforms the result back. What noise there is, they see on the transform.
 
     Pixels whose level is below half of 1 / 255 of the range are returned as they were, bit by bit,
-    and those below 1 / 255 are changed only in part. Where three channels are equal, or
+    and those below 2 / 255 are changed only in part. Where three channels are equal, or
     linear in one of them, as in a toned scan, the network for gray images denoises that one, and
     the others change with it. Images with another number of channels are denoised channel by
     channel, and so are those with three that are no color picture, such as stains: whose edges have
