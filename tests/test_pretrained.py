@@ -419,7 +419,7 @@ def test_noise_that_is_correlated_is_seen():
 
 # Of compressed noise in color, nearly nothing is seen.
 @pytest.mark.parametrize(
-    ("X", "most"), [(FLOWER.mean(3), 0.9), (FLOWER, 0.995)], ids=["grey", "color"]
+    ("X", "most"), [(FLOWER.mean(3), 0.9), (FLOWER, 0.998)], ids=["grey", "color"]
 )
 @pytest.mark.parametrize(("std", "quality"), [(0.04, 60), (0.1, 30)])
 def test_noise_that_was_compressed_is_seen(X, most, std, quality):
@@ -605,7 +605,7 @@ def test_channels_with_nothing_in_common_are_denoised_alone():
         assert error(together[..., c], X[..., c]) < 0.3 * 0.1**2
 
 
-@pytest.mark.parametrize("stds", [(0.02, 0.02, 0.1), (0.1, 0.01, 0.01)])
+@pytest.mark.parametrize("stds", [(0.02, 0.02, 0.1), (0.1, 0.02, 0.02)])
 def test_a_channel_that_is_noisier_does_not_spoil_the_others(stds):
     X_noisy = COLOUR + np.random.default_rng(0).normal(size=COLOUR.shape) * stds
     X_denoised = PretrainedDenoiser().fit(X_noisy).predict(X_noisy)
