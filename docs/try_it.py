@@ -58,7 +58,7 @@ def build(folder):
         for name, file in RUNTIME.items():
             _pack(folder, name, (package / "dist" / file).read_bytes())
         for kind, n_channels in {"gray": 1, "color": 3}.items():
-            for step, content in graphs(Path(place) / "graph.onnx", n_channels).items():
+            for step, content in graphs(n_channels).items():
                 _pack(folder, f"{kind}-{step}", content)
     _pack(folder, "example", EXAMPLE.read_bytes())
     return True
@@ -84,7 +84,7 @@ def fetch(folder, package=PACKAGE, integrity=INTEGRITY):
     return folder / "package"
 
 
-def graphs(path, n_channels):
+def graphs(n_channels):
     """By the step, the pretrained nets as ONNX graphs of half the size.
 
     A page takes a picture tile by tile, as Python does: it sees the level of the noise, makes it a
@@ -99,7 +99,7 @@ def graphs(path, n_channels):
         "denoised": (lambda X, level: module.remove(torch.cat([X, level], 1)), ["X", "level"]),
     }
     return {
-        step: graph(path, Step(module, function), names, n_channels)
+        step: graph(Step(module, function), names, n_channels)
         for step, (function, names) in steps.items()
     }
 
@@ -117,10 +117,8 @@ class Step(nn.Module):
         return self.function(*(x.permute(0, 3, 1, 2) for x in arrays)).permute(0, 2, 3, 1)
 
 
-def graph(path, step, names, n_channels):
+def graph(step, names, n_channels):
     """A step as an ONNX graph for pictures of any size."""
-    import onnx
-
     sides = {1: Dim("height", min=SMALLEST), 2: Dim("width", min=SMALLEST)}
     arrays = tuple(torch.rand(1, 64, 72, n_channels if name == "X" else 1) for name in names)
     with in_silence():
@@ -133,8 +131,7 @@ def graph(path, step, names, n_channels):
             dynamic_shapes=(tuple(sides for _ in names),),
             verbose=False,
         )
-        program.save(path)
-    model = onnx.load(path)
+    model = program.model_proto
     _halve(model.graph)
     return model.SerializeToString()
 

@@ -379,7 +379,7 @@ const tryIt = {
     } finally {
       if (goOn()) $("bar").hidden = true;
     }
-    if (mine !== turn) return;
+    if (!goOn()) return;
     result = out;
     $("download").disabled = false;
     const seconds = ((performance.now() - began) / 1000).toFixed(1);

@@ -34,6 +34,7 @@ from .geometry import (
     geometry_of,
     guess_image_shape,
     has_order,
+    middle,
     shapes_of,
 )
 from .lists import (

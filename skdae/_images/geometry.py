@@ -87,6 +87,12 @@ def as_planes(samples):
     return samples.reshape(-1, *samples.shape[-3:])
 
 
+def middle(sides, most):
+    """Slices of the middle, of at most so many values along each axis."""
+    starts = [max(0, side - most) // 2 for side in sides]
+    return tuple(slice(start, start + most) for start in starts)
+
+
 def geometry_of(X, image_shape=None, channel_axis="auto"):
     """The geometry of a batch, or of a list of samples of different sizes.
 

@@ -23,6 +23,7 @@ from .._images import (
     is_dask,
     is_listed,
     masks_of,
+    middle,
     to_float,
     warn_user,
     without_gaps,
@@ -293,9 +294,8 @@ class AdaptedDenoiser(PretrainedDenoiser):
             )
             # Of a volume, the slices of which memory holds so many.
             for k in range(0, len(planes), max(1, planes.size // _PIXELS)):
-                top, left = (max(0, n - side) // 2 for n in planes.shape[1:3])
-                middle = k, None, slice(top, top + side), slice(left, left + side)
-                yield to_float(planes[middle]), gap_planes[middle]
+                part = k, None, *middle(planes.shape[1:3], side)
+                yield to_float(planes[part]), gap_planes[part]
 
     def _learnable(self, images, gaps):
         """An image of one kind and what is known of its noise, or why it cannot be learned."""

@@ -25,6 +25,7 @@ from .._images import (
     has_order,
     is_dask,
     is_listed,
+    middle,
     smallest_tile,
     to_float,
     warn_of_sentinel,
@@ -338,8 +339,9 @@ class PretrainedDenoiser(BaseFilter):
 
     def _of_fit(self, X):
         """Some images of `fit`, ``(n_slices, height, width, n_channels)`` each, without gaps."""
-        n = _N_TINY if _are_tiny(self._geometry.spatial) else _N_SEEN
-        X = X[: n if _are_tiny(self._geometry.spatial) else 1].compute() if is_dask(X) else X
+        is_tiny = _are_tiny(self._geometry.spatial)
+        n = _N_TINY if is_tiny else _N_SEEN
+        X = X[: n if is_tiny else 1].compute() if is_dask(X) else X
         X = X if is_listed(X) or np.ma.isMaskedArray(X) else as_array(X)
         some, _ = without_gaps(self, X[:: -(-_num_samples(X) // n)])
         images = check_any_images(some, channel_axis=self.channel_axis)
@@ -354,15 +356,15 @@ class PretrainedDenoiser(BaseFilter):
         cameras, squares, variances = [], [], []
         for planes in images:
             # Of a volume, the slice in the middle.
-            middle = planes[len(planes) // 2, None]
-            for rows, channels, _ in _parts(middle, sees=True):
-                (tones,), _, level = seen(middle[rows][..., channels], self._see)
+            one = planes[len(planes) // 2, None]
+            for rows, channels, _ in _parts(one, sees=True):
+                (tones,), _, level = seen(one[rows][..., channels], self._see)
                 cameras.append(tones.camera)
                 squares.append(np.square(tones.width * level.astype(np.float64)).mean())
                 variances.append(squares[-1])
                 if tones.camera and squares[-1] > 0:
                     noise = _seen_through(tones.camera, squares[-1])
-                    variances[-1] = noise.variance(middle[rows][..., channels].mean())
+                    variances[-1] = noise.variance(one[rows][..., channels].mean())
         square = float(np.mean(squares))
         if square > 0 and all(cameras):
             return _seen_through(cameras[0], square)
@@ -485,10 +487,8 @@ def _check_unit(noise, images):
 def _check_steps(images):
     """Say so where `float32` cannot hold the images to a hundredth of what they vary by."""
     largest = max(float(np.abs(planes).max()) for planes in images)
-    spread, step = (
-        np.mean([planes.std(dtype=np.float64) for planes in images]),
-        np.spacing(np.float32(largest)),
-    )
+    spread = np.mean([planes.std(dtype=np.float64) for planes in images])
+    step = np.spacing(np.float32(largest))
     if step > 0.01 * spread > 0:
         warn_user(
             f"The result is float32, which holds values like those of X in steps of {step:.2g}, "
@@ -553,8 +553,7 @@ def _are_apart(image):
     """
     if min(image.shape[:2]) < LEARNED:
         return False
-    middle = tuple(slice(max(0, n - _MIDDLE) // 2, (n + _MIDDLE) // 2) for n in image.shape[:2])
-    image = image[middle]
+    image = image[middle(image.shape[:2], _MIDDLE)]
     stds = noise_stds(image)
     if max(stds) > _UNLIKE * min(stds) > 0:
         return True

@@ -10,7 +10,7 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
-from .._images import MAX_LEVEL, to_float, warn_user
+from .._images import MAX_LEVEL, middle, to_float, warn_user
 from .._training.losses import Loss
 from .._training.tasks import Task
 from ..architectures import BaseArchitecture
@@ -219,8 +219,7 @@ class RecorruptedDenoiser(_SelfSupervisedDenoiser):
 def _middle(image):
     """The middle of an image, a copy."""
     image = np.asarray(image)
-    starts = [max(0, (side - _SIDE) // 2) for side in image.shape[:-1]]
-    return to_float(image[tuple(slice(k, k + _SIDE) for k in starts)]).astype(np.float64)
+    return to_float(image[middle(image.shape[:-1], _SIDE)]).astype(np.float64)
 
 
 def _level(images):

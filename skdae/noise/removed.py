@@ -1,6 +1,7 @@
 """The noise of images, measured in what the pretrained net removes from them."""
 
 import math
+from functools import cached_property
 
 import numpy as np
 from scipy.ndimage import convolve, convolve1d, uniform_filter
@@ -76,13 +77,24 @@ class RemovedNoise:
         self.is_correlated = max(alike, default=0.0) > _SHARED and rho > _NOT_WHITE
         self._removed = np.stack(removed, axis=-1)
 
-    @property
+    @cached_property
     def total_std(self):
         """The root mean square of all that is removed, which tells of correlated noise."""
         return float(np.sqrt(np.square(self._removed).mean()))
 
     def color(self, white):
         """White noise, ``(..., height, width, n_channels)``, correlated as what is removed is."""
+        kernels, root = self._filters
+        mixed = np.moveaxis(white @ root.T, -1, 0)
+        noise = [
+            convolve(x, np.expand_dims(k, [*range(x.ndim - 2)]), mode="wrap")
+            for x, k in zip(mixed, np.moveaxis(kernels, -1, 0), strict=True)
+        ]
+        return np.stack(noise, axis=-1) / self.total_std
+
+    @cached_property
+    def _filters(self):
+        """Of each channel, the kernel; and the root of the correlation of the channels."""
         alike = np.fft.ifft2(np.abs(np.fft.fft2(self._removed, axes=(0, 1))) ** 2, axes=(0, 1))
         near = np.arange(-_FAR, _FAR + 1)
         window = (1 - np.hypot(*np.ix_(near, near)) / (_FAR + 1)).clip(0)[..., None]
@@ -93,12 +105,7 @@ class RemovedNoise:
         kernels *= np.sqrt(np.square(self._removed).mean((0, 1)) / np.square(kernels).sum((0, 1)))
         pixels = self._removed.reshape(-1, kernels.shape[2]).T
         mix = np.atleast_2d(np.corrcoef(pixels)) + 1e-6 * np.eye(len(pixels))
-        mixed = np.moveaxis(white @ np.linalg.cholesky(mix).T, -1, 0)
-        noise = [
-            convolve(x, np.expand_dims(k, [*range(x.ndim - 2)]), mode="wrap")
-            for x, k in zip(mixed, np.moveaxis(kernels, -1, 0), strict=True)
-        ]
-        return np.stack(noise, axis=-1) / self.total_std
+        return kernels, np.linalg.cholesky(mix)
 
 
 def noise_of(image, denoised, seen):

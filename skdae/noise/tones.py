@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 
-from .._images import in_unit_range
+from .._images import in_unit_range, middle
 from ..filters.noise_level import noise_std
 from .anscombe import AnscombeTransform, as_camera
 from .estimate import noise_of_planes
@@ -264,9 +264,9 @@ def seen_middles(planes, gaps):
     """Tones, values and level of the middle of some planes, and its gaps; not of small ones."""
     pairs = [pair for pair in zip(planes, gaps, strict=True) if min(pair[0].shape) >= LEARNED]
     for plane, gap in pairs[:: -(-len(pairs) // _N_SEEN) or 1]:
-        middle = tuple(slice(max(0, (n - _SIDE) // 2), (n + _SIDE) // 2) for n in plane.shape)
-        tones, inputs, level = seen(plane[middle][None, ..., None].astype(np.float32), see)
-        yield tones[0], inputs[0], level[0], gap[middle]
+        part = middle(plane.shape, _SIDE)
+        tones, inputs, level = seen(plane[part][None, ..., None].astype(np.float32), see)
+        yield tones[0], inputs[0], level[0], gap[part]
 
 
 def see(inputs):
