@@ -1,12 +1,15 @@
 """The map of the level of the noise, which the pretrained nets see and are told."""
 
 import numpy as np
+import pytest
 import torch
-from scipy.ndimage import gaussian_filter
+from PIL import Image
+from scipy.ndimage import gaussian_filter, uniform_filter
 from sklearn.datasets import load_sample_image
 
 from skdae import PretrainedDenoiser
 from skdae.architectures.blind import by_brightness
+from skdae.metrics import peak_signal_noise_ratio
 from skdae.noise.tones import seen
 
 PHOTOGRAPH = load_sample_image("china.jpg").mean(2, dtype=np.float32) / 255
@@ -56,3 +59,51 @@ def test_texture_in_a_part_of_an_image_is_not_taken_for_noise():
     raw = denoiser._see(PHOTOGRAPH[None, ..., None])
     _, _, level = seen(PHOTOGRAPH[None, ..., None], denoiser._see)
     assert np.quantile(level, 0.9) < 0.7 * np.quantile(raw, 0.9)
+
+
+def two_tones(kind):
+    """Dots of two gray values, `uint8`, that look like strong noise."""
+    part = PHOTOGRAPH[100:356, 200:456]
+    if kind == "dithered":
+        return np.asarray(Image.fromarray((255 * part).astype(np.uint8)).convert("1")) * 255.0
+    dots = np.random.default_rng(0).random(part.shape) < part
+    return np.where(dots, 233.0, 3.0)
+
+
+def gain(clean, noisy):
+    """What denoising gains, in dB."""
+    denoised = PretrainedDenoiser().fit_transform(noisy[None])[0]
+    before, after = (peak_signal_noise_ratio(clean, x, data_range=1) for x in (noisy, denoised))
+    return after - before
+
+
+@pytest.mark.parametrize("kind", ["dithered", "random dots"])
+@pytest.mark.parametrize("std", [2, 5])
+def test_weak_noise_does_not_take_the_dots_of_a_print_away(kind, std):
+    clean = two_tones(kind)
+    noisy = clean + np.random.default_rng(std).normal(0, std, clean.shape)
+    assert gain(clean / 255, noisy.clip(0, 255).round() / 255) > -1.6
+
+
+def test_dead_and_hot_pixels_on_weak_noise_are_still_removed():
+    rng = np.random.default_rng(0)
+    clean = PHOTOGRAPH[:256, 200:456]
+    noisy = (clean + rng.normal(0, 4 / 255, clean.shape)).astype(np.float32)
+    noisy[rng.random(clean.shape) < 0.02] = 1
+    assert gain(clean, noisy) > 5
+
+
+@pytest.mark.parametrize("std", [2, 5, 10, 25])
+@pytest.mark.parametrize("blur", [0, 1])
+@pytest.mark.parametrize("kind", ["photograph", "dithered", "random dots", "flat"])
+def test_pairs_of_pixels_refute_no_level_that_is_true(kind, std, blur):
+    clean = two_tones(kind) / 255 if kind[0] in "dr" else PHOTOGRAPH[100:356, 200:456]
+    clean = np.full_like(clean, 0.1) if kind == "flat" else clean
+    noise = np.random.default_rng(std).normal(0, 1, clean.shape)
+    noise = gaussian_filter(noise, blur) if blur else noise
+    noisy = (clean + noise * std / 255 / noise.std()).clip(0, 1)
+    noisy = (noisy * 255).round().astype(np.float32) / 255
+    x = torch.from_numpy(noisy)[None, None]
+    level = by_brightness(x, torch.full_like(x, 0.3))[0, 0].numpy()
+    true = np.sqrt(uniform_filter(np.square(noisy - clean), 33))
+    assert np.median(level / true) > 0.95

@@ -24,6 +24,18 @@ _WINDOW, _GAIN = 9, 8.0
 # brightness is the mean of so many pixels along each axis.
 _VALUES, _SHADES, _LEVELS, _AROUND = 1024, 16, 128, 5
 
+# Of pairs of pixels so far apart, whose noise has nothing in common: values of a histogram of their
+# differences, and widths of the windows through which it is looked at.
+_APART, _DIFFERENCES = 8, 512
+_WIDTHS = [2**k / 255 for k in range(8)]
+
+# They refute a level that is so many times as high as they allow; it allows for what rounding and
+# few pairs do. Of a window, so many pairs tell, unless so many are equal.
+_REFUTED, _ALLOWED, _LEAST, _EQUAL = 1.7, 1.1, 200, 0.5
+
+# Where more pairs than this differ by no more than noise does, the others are dead or hot pixels.
+_ALIKE = 0.85
+
 
 class NoiseLevelNet(BaseArchitecture):
     """A net that predicts a map of the standard deviation of the noise.
@@ -145,10 +157,70 @@ def by_brightness(x, level):
     until, before = (sums.gather(2, i.clamp(min=0)) * (i >= 0) for i in (above, above - 1))
     place = above - 0.5 + (half - before) / (until - before).clamp(min=1e-6)
     curve = (torch.expm1(place.clamp(min=0) * step) * LEVEL_STEP).squeeze(2)
+    curve = _unrefuted(curve, x, is_rough, shade.round().view_as(level), alike)
     below = shade.floor().clamp(max=_SHADES - 2)
     ends = (curve.gather(1, (below + i).long()) for i in (0, 1))
     pooled = torch.lerp(*ends, shade - below).view_as(level)
     return torch.where(is_rough, pooled, level)
+
+
+def _unrefuted(curve, x, is_rough, shade, alike):
+    """The level by shade, lowered where pairs of pixels show that there is less noise.
+
+    Whatever the clean pixels are, noise of standard deviation s makes the density of differences,
+    over sqrt(2), a mixture of normal ones of that width. Through a Gaussian window of width w, it
+    varies at least as one of them does: v >= 1 / (1 / s^2 + 1 / w^2). So does it where noise is
+    correlated, or the same in a row. The dots of a halftone or a dithered picture look like strong
+    noise, but many are as dark as others, and tell the weak noise that there is.
+
+    Parameters
+    ----------
+    curve : Tensor of shape (n_samples, _SHADES)
+    x : Tensor of shape (n_samples, n_channels, height, width)
+    is_rough, shade : Tensor of shape (n_samples, 1, height, width)
+    alike : Tensor of shape (_SHADES, _SHADES)
+        How much shades count for each other.
+    """
+    n, n_channels = x.shape[:2]
+    # Of every fourth row.
+    first = (..., slice(None, -_APART, 4), slice(None, -_APART))
+    second = (..., slice(_APART, None, 4), slice(_APART, None))
+    shade = shade[first] * _DIFFERENCES
+
+    def histogram(difference, weights):
+        place = (difference.abs() * (2 * _DIFFERENCES / 2**0.5)).round()
+        weights = weights * (place < _DIFFERENCES)
+        place = (shade + place.clamp(max=_DIFFERENCES - 1)).long()
+        counts = x.new_zeros(n * n_channels, _SHADES * _DIFFERENCES)
+        counts = counts.scatter_add(1, *(v.flatten(0, 1).flatten(1) for v in (place, weights)))
+        return counts.unflatten(1, (_SHADES, _DIFFERENCES))
+
+    ends = [x.amin((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)]
+    # Where the last value is a common one, others beyond it were clipped.
+    clipped = [(x == end).float().mean((2, 3), keepdim=True) > 1e-3 for end in ends]
+    low, high = (torch.where(c, v, f) for c, v, f in zip(clipped, ends, (-9.0, 9.0), strict=True))
+    inside = is_rough & (x > low) & (x < high)
+    weights = (inside[first] & inside[second]).float()
+    x, other = x[first], x[second]
+    found = histogram(x - other, weights)
+    # What is left of clipped noise is made whole by its mirror image.
+    mirrored = (histogram(x + other - 2 * end, weights) for end in (low, high))
+    counts = alike @ sum(mirrored, found)
+    difference = torch.arange(_DIFFERENCES, device=x.device) / (2 * _DIFFERENCES)
+    level = curve.repeat_interleave(n_channels, 0)
+    for width in reversed(_WIDTHS):
+        square = (difference / width).square()
+        window = (-square / 2).exp()
+        n_seen = (counts @ window).clamp(min=1)
+        v = counts @ (window * square) / n_seen
+        most = _ALLOWED * width * (v / (1 - v).clamp(min=0.1)).sqrt()
+        tells = (n_seen > _LEAST) & (counts[..., 0] < _EQUAL * n_seen) & (v < 0.5)
+        is_of_width = (level > width / 1.5) & (level < width * 1.5)
+        level = torch.where(tells & is_of_width & (_REFUTED * most < level), most, level)
+    n_alike = (found * (difference < 3 * level.unsqueeze(2))).sum((1, 2))
+    few = n_alike < _ALIKE * weights.sum((2, 3)).flatten()
+    level = torch.where(few.unsqueeze(1), level, curve.repeat_interleave(n_channels, 0))
+    return level.square().unflatten(0, (n, n_channels)).mean(1).sqrt()
 
 
 class BlindNet(_ResidualArchitecture):
