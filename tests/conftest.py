@@ -10,6 +10,17 @@ from skdae import GaussianNoise
 from skdae.datasets import load_digits_images
 
 
+# Pages of the guide whose examples take long.
+SLOW_PAGES = {"evaluation.rst", "volumes.rst", "without_clean_data.rst"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.name in SLOW_PAGES:
+            item.add_marker("slow")
+
+
 def filled(allocate):
     """Memory that skdae asks for and that nobody has written yet, as what nobody can overlook."""
 

@@ -58,6 +58,7 @@ def adapted():
     return AdaptedDenoiser(max_steps=STEPS, random_state=0).fit(NOISY)
 
 
+@pytest.mark.slow
 def test_adapting_to_images_unlike_photographs_pays(adapted):
     assert adapted.n_steps_ == STEPS
     # What is told without the truth, and the truth.
@@ -69,6 +70,7 @@ def test_adapting_to_images_unlike_photographs_pays(adapted):
     assert gain(adapted, noisy, others) > 0.2
 
 
+@pytest.mark.slow
 def test_counts_are_learned_from_by_themselves():
     clean = 100 + 4000 * CLEAN
     noisy = PoissonGaussianNoise(gain=40.0, std=20.0, random_state=0).fit_transform(clean)
@@ -89,6 +91,7 @@ def test_noise_that_was_clipped_is_not_learned():
     assert denoiser.predict(noisy)[black].mean() < 0.04 < noisy[black].mean()
 
 
+@pytest.mark.slow
 def test_same_seed_same_network_from_rows(adapted):
     rows = NOISY.reshape(4, -1)
     again = AdaptedDenoiser(max_steps=STEPS, random_state=0).fit(rows)
@@ -129,6 +132,7 @@ def test_pretrained_network_is_kept_and_says_why(X, why):
     assert_array_equal(denoiser.predict(X), PretrainedDenoiser().fit(X).predict(X))
 
 
+@pytest.mark.slow
 def test_network_that_got_worse_is_not_kept(monkeypatch):
     monkeypatch.setattr("skdae.denoisers.adapted._LR", 0.02)
     with pytest.warns(UserWarning, match=r"not clearly better \(-"):
@@ -201,6 +205,7 @@ def test_strength_scales_the_adapted_network(adapted):
     assert_array_equal(weak.predict(NOISY), NOISY.astype(np.float32))
 
 
+@pytest.mark.slow
 def test_graph_of_onnx_is_the_adapted_network(adapted, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     clipped = NOISY.clip(0, 1).astype(np.float32)
@@ -213,6 +218,7 @@ def test_graph_of_onnx_is_the_adapted_network(adapted, tmp_path):
     assert np.abs(out - exact.predict(clipped)).max() < 1e-3
 
 
+@pytest.mark.slow
 def test_images_without_flat_parts_say_why_the_pretrained_network_was_kept():
     y, x = np.mgrid[:256, :256]
     clean = (np.sin(x / 2 + y / 5) > 0)[None].astype(float)

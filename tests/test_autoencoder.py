@@ -66,6 +66,7 @@ small = partial(
 # Truths
 
 
+@pytest.mark.slow
 def test_linear_autoencoder_reaches_pca_error(digits):
     X = digits[1].reshape(len(digits[1]), -1)
     pca = PCA(n_components=8).fit(X)
@@ -82,6 +83,7 @@ def test_linear_autoencoder_reaches_pca_error(digits):
     assert error < 1.02 * best
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["dense", Conv(filters=(16, 32))], ids=str)
 def test_autoencoder_beats_the_filters(digits, architecture):
     X_noisy, X_clean = digits
@@ -211,6 +213,7 @@ def test_auto_chooses_by_geometry_and_code(digits):
     assert chosen(rng.random((4, 72, 72)), latent_dim=4) == "Conv()"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n", "shape", "n_epochs"),
     [
@@ -246,6 +249,7 @@ def test_a_code_of_few_small_images_is_learned_for_longer(n, n_epochs):
     assert dae.n_iter_ == n_epochs
 
 
+@pytest.mark.slow
 def test_the_default_is_better_than_its_input_and_than_filters(digits):
     X, X_test = digits[1][:800], digits[1][800:1000]
     noise = GaussianNoise(0.1, random_state=0)
@@ -1121,6 +1125,7 @@ def test_predict_during_a_fit_knows_the_net_that_it_has(digits):
         np.testing.assert_array_equal(got, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a compiler")
 def test_compiled_nets_predict_the_same(digits):

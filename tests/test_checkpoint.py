@@ -190,6 +190,7 @@ def train_and_report(denoiser, path, report):
     Path(report).write_text(json.dumps([[w.hex() for w in weights], rows]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETS if KILLS else ["dropout"])
 def test_killed_training_ends_with_the_bits_of_an_undisturbed_one(name, tmp_path):
     """SKDAE_KILLS=10 kills each net ten times."""

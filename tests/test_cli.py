@@ -333,6 +333,7 @@ def counts(shape, seed):
     return clean, (40 * rng.poisson(clean / 40)).astype(np.uint16)
 
 
+@pytest.mark.slow
 def test_adapting_to_counts_beats_the_pretrained_network(capsys):
     Path("counts").mkdir()
     clean, noisy = zip(*(counts((288, 288), seed) for seed in range(3)), strict=True)
@@ -809,6 +810,7 @@ def program(*words, **options):
     return subprocess.run([*COMMAND, *words], **options)
 
 
+@pytest.mark.slow
 def test_runs_as_a_module_without_a_bar_in_a_pipe():
     done = program("denoise", "noisy", "-o", "out", "--model", "model")
     assert (done.returncode, done.stdout) == (0, "")

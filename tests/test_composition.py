@@ -250,6 +250,7 @@ def test_scorers_corrupt_clean_images_as_score_does(digits):
     assert SCORERS["mse"](dae, X) < SCORERS["mse"](dae, X, X)
 
 
+@pytest.mark.slow
 def test_parallel_search_gives_the_serial_scores(digits):
     X, _ = digits
     grid = {"dae__latent_dim": [2, 8]}
@@ -296,6 +297,7 @@ for images in (X.numpy(), X):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     parse_version(scipy.__version__) < parse_version("1.14"),
     reason="scikit-learn dispatches with SciPy 1.14 or newer",

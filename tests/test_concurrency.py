@@ -93,6 +93,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_child_process_predicts_and_fits(method, tmp_path):
     if method == "fork" and not hasattr(os, "fork"):

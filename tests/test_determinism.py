@@ -58,6 +58,7 @@ def expected():
     return fit_all()
 
 
+@pytest.mark.slow
 def test_another_process_gives_the_same_bits(expected):
     code = (
         "import warnings; warnings.simplefilter('ignore'); import torch, test_determinism as t; "

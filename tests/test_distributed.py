@@ -312,6 +312,7 @@ def test_what_ends_one_process_ends_all_with_its_message(tmp_path):
     assert all("has left skdae.distributed()" in ranks[rank]["left"] for rank in (0, 2))
 
 
+@pytest.mark.slow
 def test_nobody_leaves_before_all_have_joined(tmp_path):
     run(2, "leave", tmp_path)
 

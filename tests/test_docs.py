@@ -50,6 +50,7 @@ def test_readme_links_lead_somewhere(name):
     assert (ROOT / name).exists()
 
 
+@pytest.mark.slow
 def test_templates_for_contributors_run(digits):
     text = (ROOT / "CONTRIBUTING.md").read_text()
     parts: dict = {}

@@ -353,6 +353,7 @@ def fit_quietly(denoiser):
 # Many fits
 
 
+@pytest.mark.slow
 def test_failing_candidates_of_a_search_cost_no_other():
     grid = {"lr": [1e-3, 1e38]}
     denoiser = clone(DENOISERS[0]).set_params(optimizer="sgd", max_epochs=2)

@@ -580,6 +580,7 @@ def small_but(codec, data, path, **options):
     tifffile.imwrite(path, iter([data]), shape=(16, 16), dtype=np.uint8, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["zlib", "zstd", "lzma", "lzw", "lerc", "jpegxl", "jpeg2000"])
 def test_strip_that_becomes_too_much_is_refused_before_it_does(codec, tmp_path):
     side = 2**13

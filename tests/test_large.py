@@ -495,6 +495,7 @@ with (
 """
 
 
+@pytest.mark.slow
 def test_each_worker_has_the_gpu_that_it_sees():
     for gpu in ("0", "1"):
         environment = {**os.environ, "CUDA_VISIBLE_DEVICES": gpu}
@@ -542,6 +543,7 @@ def test_a_loaded_net_has_no_optimizer_until_it_learns(net, tmp_path):
         assert len(again.partial_fit(X, X).net_.optimizers()) == len(denoiser.net_.optimizers())
 
 
+@pytest.mark.slow
 def test_loading_imports_no_compiler(tmp_path):
     """Which takes torch seconds."""
     code = (

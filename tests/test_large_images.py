@@ -391,6 +391,7 @@ def trained(request):
     return dae.set_params(max_epochs=3).fit(X)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(
     height=st.integers(1, 130),

@@ -73,6 +73,7 @@ def test_import_and_help_import_no_library(use):
     run(f"{use}\nimport sys\nassert not {{'torch', 'numpy', 'sklearn', 'tqdm'}} & set(sys.modules)")
 
 
+@pytest.mark.slow
 def test_the_environment_is_left_as_it_was():
     # scikit-learn and torch write to it.
     run(
@@ -87,6 +88,7 @@ def test_star_brings_every_name():
     run("from skdae import *\nimport skdae\nassert set(skdae.__all__) <= set(globals())")
 
 
+@pytest.mark.slow
 def test_names_are_loaded_by_several_threads_at_once():
     run(
         "import skdae\nfrom concurrent.futures import ThreadPoolExecutor\n"
@@ -97,6 +99,7 @@ def test_names_are_loaded_by_several_threads_at_once():
     )
 
 
+@pytest.mark.slow
 def test_every_class_is_found_by_the_name_in_a_file(tmp_path):
     NoiseSequence([skdae.GaussianNoise()]).save(tmp_path / "noise")
     DenoisingAutoencoder(skdae.architectures.UNet()).save(tmp_path / "dae")

@@ -332,6 +332,7 @@ def test_denoisers_around_others_take_what_these_take():
         SelfEnsembleDenoiser(NETS[0]).fit(np.where(GAPS, np.nan, NOISY)[None])
 
 
+@pytest.mark.slow
 def test_adapting_learns_nothing_of_missing_pixels():
     y, x = np.mgrid[:192, :192]
     clean = (np.sin(x / 2 + y / 5) > 0).astype(float)

@@ -604,6 +604,7 @@ def test_a_level_that_is_set_later_counts_as_one_from_the_start():
     )
 
 
+@pytest.mark.slow
 def test_another_process_draws_the_same_numbers():
     """Names and numbers are hashed by nothing that Python salts."""
     code = (

@@ -77,6 +77,7 @@ def test_graph_predicts_the_same_for_any_number_of_images(name, tmp_path):
         assert_equal_predictions(run, dae, X[:n])
 
 
+@pytest.mark.slow
 def test_a_default_device_of_the_caller_changes_nothing(tmp_path):
     dae = fit("unet", GREY)
     with torch.device("meta"):
@@ -99,6 +100,7 @@ def test_every_architecture_takes_the_sizes_that_predict_takes(architecture, tmp
         assert_equal_predictions(run, dae, rng.random(shape).astype(np.float32))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shapes", "options"),
     [
@@ -128,6 +130,7 @@ def test_export_writes_one_file_and_leaves_the_net_as_it_was(tmp_path):
     dae.partial_fit(GREY, GREY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["dense", "unet"])
 def test_default_dtype_of_torch_is_no_part_of_the_graph(architecture, tmp_path):
     dae = fit(architecture, GREY)
@@ -212,6 +215,7 @@ def test_what_holds_no_trained_net_says_why_it_has_no_graph(tmp_path):
         VarianceStabilized(DenoisingAutoencoder()).to_onnx(tmp_path / "net.onnx")
 
 
+@pytest.mark.slow
 def test_file_tells_version_units_and_range(tmp_path):
     X = 300 * GREY - 20
     stabilized = VarianceStabilized(DenoisingAutoencoder("dense", max_epochs=1), PoissonNoise(1.0))
@@ -238,6 +242,7 @@ assert logging.getLogger("torch.onnx").level == logging.NOTSET
 """
 
 
+@pytest.mark.slow
 def test_export_says_nothing(tmp_path):
     command = [sys.executable, "-W", "ignore::UserWarning", "-c", EXPORT]
     root = Path(skdae.__file__).parents[1]

@@ -26,6 +26,7 @@ small = partial(
 )
 
 
+@pytest.mark.slow
 def test_it_denoises(digits):
     X_clean = digits[1]
     noise = GaussianNoise(std=0.4, random_state=0)

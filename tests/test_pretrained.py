@@ -263,6 +263,7 @@ def test_scores_without_clean_images_and_ensembles():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("X", [GREY, COLOUR], ids=["grey", "colour"])
 def test_training_goes_on_from_what_the_net_knows(X, tmp_path):
     X_noisy = noisy(X)

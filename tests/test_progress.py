@@ -140,6 +140,7 @@ def test_steps_of_adapting_are_judged_by_the_first(caplog, monkeypatch):
     assert len(caplog.records) == 1
 
 
+@pytest.mark.slow
 def test_where_nobody_has_set_up_a_log_the_line_is_on_the_standard_error():
     script = "from skdae._training.progress import _log; _log('It takes long.')"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

@@ -64,6 +64,7 @@ def test_it_learns_more_than_with_hidden_pixels():
     assert error(recorrupted) < 0.8 * error(hidden) < 0.8 * error(NOISY)
 
 
+@pytest.mark.slow
 def test_the_pretrained_net_learns_other_images():
     rng = np.random.default_rng(0)
     # Lines of one pixel are no photographs.

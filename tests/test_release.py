@@ -80,6 +80,7 @@ def test_what_an_index_shows_leads_to_no_file(wheel):
     ]
 
 
+@pytest.mark.slow
 def test_the_wheel_works_in_an_environment_of_its_own(wheel, tmp_path):
     venv.create(tmp_path / "env", with_pip=False)
     scripts = tmp_path / "env" / ("Scripts" if sys.platform == "win32" else "bin")

@@ -54,6 +54,7 @@ def test_there_are_five_short_studies():
         assert len(path.read_text().splitlines()) <= 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 def test_study_prints_its_table_and_draws_its_pictures(path, tmp_path, capsys, monkeypatch):
     fit = LearnedDenoiser.fit

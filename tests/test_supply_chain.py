@@ -54,6 +54,7 @@ assert calls, "the hook hears nothing"
 """
 
 
+@pytest.mark.slow
 def test_import_fit_and_load_open_no_socket(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", QUIET, str(tmp_path / "dae")]

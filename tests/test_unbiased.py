@@ -116,6 +116,7 @@ def test_letters_are_not_taken_for_noise(std):
     assert -unbiased_scorer(unchanged, X) == pytest.approx(std**2, rel=0.35)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("texture", "std"), [(0, 0.02), (0, 0.05), (3, 0.02), (3, 0.05)])
 def test_denoisers_of_a_page_have_their_true_order(texture, std):
     clean = page(texture / 255)
@@ -258,6 +259,7 @@ def test_denoisers_have_their_true_order_under_correlated_noise(kind, width, std
     assert -UnbiasedScorer(std)(denoisers[1], X) < 0.45 * errors[1]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_noisy_images_alone_are_compared_on_others_than_those_of_the_fit():
     X = GaussianNoise(0.1, clip=None, random_state=0).fit_transform(
