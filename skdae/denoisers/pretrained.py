@@ -166,7 +166,9 @@ class PretrainedDenoiser(BaseFilter):
     such as clipping, demosaicking and JPEG. The noise of sensors depends on the light, and that of
     other files hardly on the place: within some 400 pixels, the map is a function of the brightness
     alone [4]_, the median of what is seen in a neighborhood of about 17 pixels. So texture that
-    looks like noise, in a part of an image, is not taken for it.
+    looks like noise, in a part of an image, is not taken for it. Neither are the dots of prints and
+    dithered pictures: where pairs of pixels are alike too often for noise as strong as what is
+    seen, the level is what these pairs allow.
 
     A saved file contains the digest of the weights, not the weights: it is small, and predicts the
     same in a later version, which has the weights of this one, too.
