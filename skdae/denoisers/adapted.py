@@ -301,7 +301,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
         """An image of one kind and what is known of its noise, or why it cannot be learned."""
         if min(images.shape[1:3]) < _SIDES[-1]:
             return "the images are too small"
-        (tone,), inputs, level = self._told_or_seen(images)
+        tones, inputs, level = self._told_or_seen(images)
         # Of missing pixels, nothing is learned.
         seen = (level[0] > LEVEL_STEP) & ~gaps[0].any(axis=2, keepdims=True)
         if seen.mean() < 0.1:
@@ -319,7 +319,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
             return "their noise was clipped, as at black"
         aims = np.where(is_fair, inputs[0], denoised[0])
         # What is missing counts for nothing when nets are compared.
-        slope = _slope(tone, denoised[0]) * ~gaps[0].any(axis=2, keepdims=True)
+        slope = _slope(tones, denoised)[0] * ~gaps[0].any(axis=2, keepdims=True)
         layers = [inputs[0], level[0], stds * is_fair, aims, slope]
         return np.concatenate(layers, axis=2, dtype=np.float32)
 
@@ -445,12 +445,12 @@ def _has_no_mean(removed, stds):
     return (np.abs(means) < _MEAN * stds).all(axis=2, keepdims=True)
 
 
-def _slope(tone, denoised):
-    """How much the values of an image change with those of the nets, about 1 on average."""
-    if tone.camera is None:
+def _slope(tones, denoised):
+    """How much the values of one image change with those of the nets, about 1 on average."""
+    if tones.cameras[0] is None:
         return np.ones_like(denoised[..., :1])
     # The square of the transform grows as the light does.
-    slope = (denoised * tone.width + tone.start).mean(axis=2, keepdims=True).clip(0)
+    slope = (denoised * tones.width + tones.start).mean(axis=3, keepdims=True).clip(0)
     return slope / np.sqrt(np.square(slope).mean())
 
 

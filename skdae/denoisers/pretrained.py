@@ -360,12 +360,12 @@ class PretrainedDenoiser(BaseFilter):
             # Of a volume, the slice in the middle.
             one = planes[len(planes) // 2, None]
             for rows, channels, _ in _parts(one, sees=True):
-                (tones,), _, level = seen(one[rows][..., channels], self._see)
-                cameras.append(tones.camera)
+                tones, _, level = seen(one[rows][..., channels], self._see)
+                cameras.append(tones.cameras[0])
                 squares.append(np.square(tones.width * level.astype(np.float64)).mean())
                 variances.append(squares[-1])
-                if tones.camera and squares[-1] > 0:
-                    noise = _seen_through(tones.camera, squares[-1])
+                if cameras[-1] and squares[-1] > 0:
+                    noise = _seen_through(cameras[-1], squares[-1])
                     variances[-1] = noise.variance(one[rows][..., channels].mean())
         square = float(np.mean(squares))
         if square > 0 and all(cameras):
@@ -390,8 +390,7 @@ class PretrainedDenoiser(BaseFilter):
         for rows in gen_batches(len(images), max(1, _PIXELS // np.prod(images.shape[1:3]))):
             tones, inputs, level = self._told_or_seen(images[rows])
             denoised, level = self._remove(inputs, level)
-            for i, tone in enumerate(tones):
-                out[rows][i] = tone.invert(images[rows][i], denoised[i], level[i])
+            out[rows] = tones.invert(images[rows], denoised, level)
         return out
 
     def _remove(self, inputs, level):

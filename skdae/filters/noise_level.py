@@ -78,7 +78,10 @@ def estimate_noise_std(
     images, gaps = known_images(X, image_shape, channel_axis, missing_values)
     first = images if isinstance(images, np.ndarray) else images[0][None]
     read = geometry_of(first, image_shape, channel_axis).read
-    pairs = ((read(x[None])[0], read(gap[None])[0]) for x, gap in zip(images, gaps, strict=True))
+    pairs = (
+        (read(to_float(x)[None])[0], read(gap[None])[0])
+        for x, gap in zip(images, gaps, strict=True)
+    )
     return np.array([np.mean(noise_stds(*pair)) for pair in pairs])
 
 
@@ -91,7 +94,7 @@ _LEAST = 100
 
 def noise_stds(image, gaps=None):
     """Estimated standard deviation of the noise in each channel of an image."""
-    image, stds = to_float(image), []
+    stds = []
     for c in range(image.shape[-1]):
         gap = None if gaps is None else np.atleast_1d(gaps[..., c].squeeze())
         stds.append(noise_std(np.atleast_1d(image[..., c].squeeze()), gap))

@@ -1,6 +1,8 @@
 """What noise is in images: the noise model that would have made it."""
 
 import math
+from functools import cache
+from itertools import repeat
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -158,7 +160,7 @@ def estimate_noise(
     """
     check_parameters("estimate_noise", _MODEL, model=model)
     planes, targets, gaps = _planes(X, y, image_shape, channel_axis, missing_values)
-    means, variances = _mean_and_variance(planes, targets, gaps)
+    means, variances = of_planes(planes, targets, gaps)
     if model == "poisson-gaussian":
         return _camera(means, *_line(means, variances))
     if targets is None:
@@ -185,21 +187,21 @@ def choose_noise(X, image_shape=None, channel_axis="auto"):
         Without clipping.
     """
     planes, _, gaps = _planes(X, None, image_shape, channel_axis)
-    return noise_of_planes(planes, gaps)
-
-
-def noise_of_planes(planes, gaps=None):
-    """The same, of checked images, each channel a plane ``(height, width)``, and of their gaps."""
-    gaps = gaps or [np.zeros(plane.shape, bool) for plane in planes]
     try:
-        means, variances = _mean_and_variance(planes, None, gaps)
+        means, variances = of_planes(planes, None, gaps)
     except ValueError:
         # The median of all details stands for blocks of which there are not enough.
         return GaussianNoise(std=_std(planes, gaps, np.mean), clip=None)
+    even = GaussianNoise(std=float(np.median(variances)) ** 0.5, clip=None)
+    return growing_noise(means, variances) or even
+
+
+def growing_noise(means, variances):
+    """The Poisson-Gaussian noise or speckle of variances that grow with the light, or None."""
     gain, intercept = _line(means, variances)
     darkest, lightest = gain * np.array([means.min(), means.max()]) + intercept
     if lightest <= _GROWS * darkest:
-        return GaussianNoise(std=float(np.median(variances)) ** 0.5, clip=None)
+        return None
     if means.min() > 0:
         square = np.median(variances / means**2)
         line = gain * means + intercept
@@ -343,42 +345,38 @@ def mean_and_variance(
     means : ndarray of shape (n_groups,)
     variances : ndarray of shape (n_groups,)
     """
-    return _mean_and_variance(*_planes(X, y, image_shape, channel_axis))
+    return of_planes(*_planes(X, y, image_shape, channel_axis))
 
 
-def _mean_and_variance(planes, targets, gaps):
-    """The same, of checked images."""
-    n_pixels = sum(plane.size for plane in planes)
-    stride = max(1, round((n_pixels / _N_BLOCKS) ** 0.5))
-    low, high = min(map(np.min, planes)), max(map(np.max, planes))
+def of_planes(planes, targets=None, gaps=None):
+    """The same, of checked images whose channels are planes ``(height, width)``."""
+    values = np.concatenate([*map(np.ravel, planes)])
+    low, high = values.min(), values.max()
     # Where the last value of the range is a common one, values beyond it were clipped.
-    ends = [v for v in (low, high) if sum((p == v).sum() for p in planes) > 1e-3 * n_pixels]
-    triples = zip(planes, targets or [None] * len(planes), gaps, strict=True)
-    mean, texture, variance, clipped, missing = np.concatenate(
-        [_blocks(*triple, stride, ends) for triple in triples], axis=1
-    )
+    ends = [end for end in (low, high) if np.sum(values == end) > 1e-3 * values.size]
+    stride = max(1, round((values.size / _N_BLOCKS) ** 0.5))
+    given = (planes, targets or repeat(None), gaps or repeat(False), repeat(stride), repeat(ends))
+    mean, texture, variance, clipped, missing = np.concatenate([*map(_blocks, *given)], axis=1)
     is_known = (clipped < 0.5) & (missing < _MISSING)
     usable = np.flatnonzero(is_known & (texture + np.abs(variance) > 0))
     if len(usable) < _LEAST:
         raise ValueError(
-            f"X has {n_pixels} pixels in [{low:.3g}, {high:.3g}], in which {len(usable)} of "
+            f"X has {values.size} pixels in [{low:.3g}, {high:.3g}], in which {len(usable)} of "
             f"{len(mean)} blocks tell the noise; at least {_LEAST} are needed, neither constant, "
             "nor at the ends of the range, nor equal to y. Pass more or larger noisy images, with "
             "less of them saturated."
         )
     if targets is not None:
         _warn_of_structure(planes, targets, gaps, ends, high - low)
-    groups = np.array_split(usable[np.argsort(mean[usable])], min(_N_GROUPS, len(usable) // _LEAST))
-    if targets is None:
-        # The flattest blocks of each group; texture in their high frequencies is an outlier.
-        groups = [
-            group[np.argsort(texture[group])[: max(_LEAST, round(0.15 * len(group)))]]
-            for group in groups
-        ]
-    average = np.mean if targets else np.median
-    means, variances, shares = np.array(
-        [(mean[g].mean(), average(variance[g]), clipped[g].mean()) for g in groups]
-    ).T
+    average, rows = np.mean if targets else np.median, []
+    for group in np.array_split(
+        usable[np.argsort(mean[usable])], min(_N_GROUPS, len(usable) // _LEAST)
+    ):
+        if targets is None:
+            # The flattest blocks; texture in their high frequencies is an outlier.
+            group = group[np.argsort(texture[group])[: max(_LEAST, round(0.15 * len(group)))]]
+        rows.append((mean[group].mean(), average(variance[group]), clipped[group].mean()))
+    means, variances, shares = np.array(rows).T
     kept = shares <= max(0.03, np.median(shares))
     return means[kept], variances[kept].clip(0, None)
 
@@ -455,32 +453,41 @@ def _blocks(plane, target, gap, stride, ends):
     if max(plane.shape) < 3:
         return np.zeros((5, 1))
     plane = plane.astype(np.float64)
-    sides = [min(8, side) for side in plane.shape]
-    kernels = [dct(np.eye(side), axis=0, norm="ortho") for side in sides]
-
-    def blocks(values):
-        return sliding_window_view(values, sides)[::stride, ::stride].reshape(-1, *sides)
-
-    waves = kernels[0] @ blocks(plane) @ kernels[1].T
-    frequency = np.add.outer(*(np.arange(side) / side for side in sides))
-    # Of 8 × 8 frequencies, those whose numbers add up to 10 or more.
-    fine = frequency > 0.7 * frequency.max()
+    sides = tuple(np.minimum(8, plane.shape).tolist())
+    layers = [plane, np.isin(plane, ends), np.broadcast_to(gap, plane.shape)]
+    if target is not None:
+        layers.append(np.where(gap, 0, _products(plane, target)))
+    places = (slice(None, None, stride), slice(None, None, stride))
+    blocks = [sliding_window_view(x, sides)[places].reshape(-1, *sides) for x in layers]
+    down, across, fine = _waves(*sides)
+    waves = down @ blocks[0] @ across.T
     mean = waves[:, 0, 0] / np.sqrt(np.prod(sides))
     texture = np.square(waves[:, ~fine]).sum(axis=1) - np.square(waves[:, 0, 0])
-    clipped, missing = (blocks(x).mean(axis=(1, 2)) for x in (np.isin(plane, ends), gap))
-    if target is None:
-        n = fine.sum()
-        # The median of a mean of n squares, after Wilson and Hilferty.
-        variance = np.square(waves[:, fine]).mean(axis=1) / (1 - 2 / (9 * n)) ** 3
-        # A mean of its neighbors has hardly any of them.
-        variance /= (1 - missing).clip(0.1)
+    clipped, missing, *products = np.mean(blocks[1:], axis=(2, 3))
+    if products:
+        variance = products[0]
     else:
-        size = [min(3, side) for side in sides]
-        n = np.prod(size)
-        around = (n * uniform_filter(target, size, np.float64, mode="mirror") - target) / (n - 1)
-        products = (plane - target) * (plane - around)
-        variance = blocks(np.where(gap, 0, products)).mean(axis=(1, 2)) / (1 - missing).clip(0.1)
-    return mean, texture, variance, clipped, missing
+        # The median of a mean of n squares, after Wilson and Hilferty.
+        variance = np.square(waves[:, fine]).mean(axis=1) / (1 - 2 / (9 * fine.sum())) ** 3
+    # A mean of its neighbors has hardly any of them.
+    return mean, texture, variance / (1 - missing).clip(0.1), clipped, missing
+
+
+@cache
+def _waves(height, width):
+    """The cosine transforms of blocks along both axes, and which frequencies are fine."""
+    down, across = (dct(np.eye(side), axis=0, norm="ortho") for side in (height, width))
+    frequency = np.add.outer(np.arange(height) / height, np.arange(width) / width)
+    # Of 8 × 8 frequencies, those whose numbers add up to 10 or more.
+    return down, across, frequency > 0.7 * frequency.max()
+
+
+def _products(plane, target):
+    """What has the variance of the noise as its mean: differences, and those from neighbors."""
+    size = np.minimum(3, plane.shape)
+    n = np.prod(size)
+    around = (n * uniform_filter(target, size, np.float64, mode="mirror") - target) / (n - 1)
+    return (plane - target) * (plane - around)
 
 
 def _line(means, variances):

@@ -61,17 +61,17 @@ class RemovedNoise:
     def __init__(self, image, gap):
         variances, removed, alike = [], [], []
         channels = (list(np.moveaxis(x, -1, 0)) for x in (image, gap))
-        for tone, values, level, missing in seen_middles(*channels):
-            denoised, stds = remove(values[None], level[None])[0].astype(np.float64), _LEAST
+        for tones, values, level, missing in seen_middles(*channels):
+            denoised, stds = remove(values, level).astype(np.float64), _LEAST
             values = values.astype(np.float64)
-            is_noisy = (level[..., 0] > _LEAST) & ~missing
+            is_noisy = (level > _LEAST) & ~missing
             if is_noisy.mean() >= _LEAST_SHARE:
-                stds, chosen = _stds_and_flattest(values, denoised, is_noisy)[:2]
-                alike.append(_correlation((values - denoised) / stds, chosen))
-            spread = tone.back(denoised + stds) - tone.back(denoised - stds)
+                stds, chosen = _stds_and_flattest(values[0], denoised[0], is_noisy[0])[:2]
+                alike.append(_correlation((values - denoised)[0] / stds, chosen))
+            spread = tones.back(denoised + stds) - tones.back(denoised - stds)
             variances.append(np.square(spread / 2).mean())
-            change = tone.back(values) - tone.back(denoised)
-            removed.append(np.where(missing, 0, change[..., 0]))
+            change = tones.back(values) - tones.back(denoised)
+            removed.append(np.where(missing, 0, change)[0, ..., 0])
         self.std = float(np.mean(variances)) ** 0.5
         rho, _ = second_differences(image)
         self.is_correlated = max(alike, default=0.0) > _SHARED and rho > _NOT_WHITE

@@ -8,10 +8,10 @@ from itertools import product
 import numpy as np
 from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 
-from .._images import in_unit_range, middle
+from .._images import middle
 from ..filters.noise_level import noise_std
 from .anscombe import AnscombeTransform, as_camera
-from .estimate import noise_of_planes
+from .estimate import growing_noise, of_planes
 from .signal_dependent import PoissonGaussianNoise, SpeckleNoise
 
 # The nets learned levels up to this one, of images in [0, 1].
@@ -47,65 +47,80 @@ _BLUR = 2.0
 
 @dataclass(frozen=True)
 class Tones:
-    """From the values of an image to those of the nets, and back.
+    """From the values of images to those of the nets, and back.
 
     Attributes
     ----------
-    start, width : float
+    start, width : ndarray of shape (n_samples, 1, 1, 1)
         What becomes 0, and how much becomes 1, after the camera's transform.
-    camera : AnscombeTransform or None
-        Where the noise is that of counted photons.
+    cameras : ndarray of AnscombeTransform or None, of shape (n_samples,)
+        Where the noise of an image is that of counted photons.
     mean : float
         Of the noise, which is taken away.
-    clip : (float, float) or None
-        The range of the result.
+    is_unit : ndarray of bool of shape (n_samples, 1, 1, 1)
+        Whether an image lies in [0, 1], and the result, too.
     """
 
-    start: float
-    width: float
-    camera: AnscombeTransform | None
+    start: np.ndarray
+    width: np.ndarray
+    cameras: np.ndarray
     mean: float
-    clip: tuple[float, float] | None
+    is_unit: np.ndarray
 
     @classmethod
-    def of(cls, image, camera=None, mean=0.0):
-        """The tones for an image, by the camera and the mean of its noise, if they are known."""
-        clip = (0.0, 1.0) if in_unit_range((float(image.min()), float(image.max()))) else None
-        low, high = (np.percentile(some_pixels(image), (0.1, 99.9)) - mean).tolist()
-        is_unit = low >= -_REACH and _DARK < high <= 1 + _REACH
-        low, high = (0.0, 1.0) if is_unit else (low, high)
-        ends = np.array([low, high]) + mean
-        start, end = map(float, camera.transform(ends) if camera else ends)
-        return cls(start, end - start or abs(end) or 1.0, camera, mean, clip)
+    def of(cls, images, cameras=None, mean=0.0):
+        """The tones for images, by the cameras and the mean of their noise, if they are known."""
+        cameras = np.array([None] * len(images) if cameras is None else cameras, object)
+        pixels = some_pixels(images).reshape(len(images), -1)
+        ends = (np.percentile(pixels, (0.1, 99.9), axis=1) - mean).astype(np.float64)
+        is_known = (ends[0] >= -_REACH) & (ends[1] > _DARK) & (ends[1] <= 1 + _REACH)
+        ends[:, is_known] = [[0.0], [1.0]]
+        ends += mean
+        for i in np.flatnonzero(cameras):
+            ends[:, i] = cameras[i].transform(ends[:, i])
+        start, end = ends.reshape(2, -1, 1, 1, 1)
+        width = np.where(end != start, end - start, np.where(end, np.abs(end), 1.0))
+        least, most = (of(images, axis=(1, 2, 3), keepdims=True) for of in (np.min, np.max))
+        return cls(start, width, cameras, mean, (least >= 0) & (most <= 1))
 
-    def widened(self, factor):
+    def widened(self, factors):
         """Tones of less contrast."""
-        return replace(self, width=self.width * factor)
+        return replace(self, width=self.width * factors)
 
-    def apply(self, image):
+    def apply(self, images):
         """Values of the nets."""
-        values = self.camera.transform(image) if self.camera else image
-        return (values - self.start) / self.width
+        pairs = zip(images, self.cameras, strict=True)
+        values = np.stack([camera.transform(x) if camera else x for x, camera in pairs])
+        return (values - self.start.astype(values.dtype)) / self.width.astype(values.dtype)
 
-    def invert(self, image, denoised, level):
-        """What the nets made of an image, in its values; as it was where there is no noise."""
-        scaled = self.apply(image)
+    def invert(self, images, denoised, level):
+        """What the nets made of images, in their values; as it was where there is no noise."""
+        scaled = self.apply(images)
         # What went around the nets.
         values = denoised + (scaled - scaled.clip(_LOW, _HIGH))
-        values = np.where(level > 0.5 / 255, self.back(values), image) - self.mean
-        return values if self.clip is None else values.clip(*self.clip)
+        values = np.where(level > 0.5 / 255, self.back(values), images) - self.mean
+        return np.where(self.is_unit, values.clip(0, 1), values)
 
     def back(self, values):
-        """Values of an image, of those of the nets."""
-        values = values * self.width + self.start
-        return self.camera.inverse(values) if self.camera else values
+        """Values of images, of those of the nets."""
+        values = values * self.width.astype(values.dtype) + self.start.astype(values.dtype)
+        pairs = zip(values, self.cameras, strict=True)
+        return np.stack([camera.inverse(x) if camera else x for x, camera in pairs])
+
+    def inputs(self, images):
+        """Images as the nets take them."""
+        return self.apply(images).clip(_LOW, _HIGH).astype(np.float32)
 
 
 def _camera_of(image):
     """The camera whose tone curve may suit an image: its noise grows with the light; or None."""
     if min(image.shape[:2]) < SMALLEST:
         return None
-    noise = noise_of_planes([*np.moveaxis(image, -1, 0)])
+    try:
+        noise = growing_noise(*of_planes([*np.moveaxis(image, -1, 0)]))
+    except ValueError:
+        # Too few blocks tell it.
+        return None
     if not isinstance(noise, PoissonGaussianNoise):
         return None
     # Hundreds of thousands of photons need no curve, and less than one is no light.
@@ -115,22 +130,14 @@ def _camera_of(image):
     return AnscombeTransform(noise.set_params(offset=min(noise.offset, float(image.min()))))
 
 
-def some_pixels(image):
-    """Pixels, ``(n, n_channels)``, that tell the range of an image; all of a small one."""
-    pixels = image.reshape(-1, image.shape[-1])
-    step = -(-image.size // _N_VALUES)
+def some_pixels(images):
+    """Pixels, ``(..., n, n_channels)``, that tell the range of images; all of small ones."""
+    *_, height, width, n_channels = images.shape
+    step = -(-height * width * n_channels // _N_VALUES)
     # In each row others, so that none of the filters of a mosaic is left out.
-    while step > 1 and math.gcd(step, image.shape[-2]) > 1:
+    while step > 1 and math.gcd(step, width) > 1:
         step += 1
-    return pixels[::step]
-
-
-def inputs_of(tones, images):
-    """Images in the values of the nets."""
-    scaled = [
-        tone.apply(image).clip(_LOW, _HIGH) for tone, image in zip(tones, images, strict=True)
-    ]
-    return np.stack(scaled).astype(np.float32)
+    return images.reshape(*images.shape[:-3], -1, n_channels)[..., ::step, :]
 
 
 def told(images, noise):
@@ -138,18 +145,16 @@ def told(images, noise):
     camera = None if isinstance(noise, SpeckleNoise) else as_camera(noise)
     camera = camera and AnscombeTransform(camera)
     mean = float(getattr(noise, "mean", 0.0))
-    tones = [Tones.of(image, camera, mean) for image in images]
+    tones = Tones.of(images, [camera] * len(images), mean)
     level = np.ones((*images.shape[:3], 1))
     if camera is None:
         light = gaussian_filter(images, (0, _BLUR, _BLUR, 0), mode="nearest")
         level = np.sqrt(noise.variance(light).mean(axis=3, keepdims=True))
-    level /= np.reshape([tone.width for tone in tones], (-1, 1, 1, 1))
+    level /= tones.width
     # Stronger noise than the nets know is weak noise in an image of less contrast.
     excess = (level.max(axis=(1, 2, 3), keepdims=True) / MOST_SEEN).clip(1, None)
-    tones = [
-        tone.widened(factor) for tone, factor in zip(tones, excess.ravel().tolist(), strict=True)
-    ]
-    return tones, inputs_of(tones, images), (level / excess).astype(np.float32)
+    tones = tones.widened(excess)
+    return tones, tones.inputs(images), (level / excess).astype(np.float32)
 
 
 def seen(images, see):
@@ -166,18 +171,23 @@ def seen(images, see):
 
     Returns
     -------
-    tones : list of Tones
+    tones : Tones
         Of less contrast where there is more noise than the nets know.
     inputs, level : ndarray of float32
     """
-    tones, inputs, level = _seen([Tones.of(image) for image in images], images, see)
-    cameras = {i: camera for i, image in enumerate(images) if (camera := _camera_of(image))}
-    if cameras:
-        curves = [Tones.of(images[i], camera) for i, camera in cameras.items()]
-        others = _seen(curves, images[[*cameras]], see)
-        for i, (tone, values, seen_by_it) in zip(cameras, zip(*others, strict=True), strict=True):
-            if _SEEN_BY_CURVE[0] < _seen_on(tone, values, seen_by_it) < _SEEN_BY_CURVE[1]:
-                tones[i], inputs[i], level[i] = tone, values, seen_by_it
+    tones, inputs, level = _seen(Tones.of(images), images, see)
+    cameras = list(map(_camera_of, images))
+    if places := [i for i, camera in enumerate(cameras) if camera]:
+        some = images[places]
+        curves, *others = _seen(Tones.of(some, [cameras[i] for i in places]), some, see)
+        levels = map(_seen_on, *others, curves.width.ravel())
+        fits = [_SEEN_BY_CURVE[0] < level < _SEEN_BY_CURVE[1] for level in levels]
+        chosen = np.array(places)[fits]
+        mine = (tones.start, tones.width, tones.cameras, inputs, level)
+        for old, new in zip(
+            mine, (curves.start, curves.width, curves.cameras, *others), strict=True
+        ):
+            old[chosen] = new[fits]
     level = _by_brightness(inputs, level)
     # Noise does not keep to two values, as masks and dithered pictures do.
     level[[((x == x.min()) | (x == x.max())).all() for x in images]] = 0
@@ -186,13 +196,12 @@ def seen(images, see):
 
 def _seen(tones, images, see):
     """The same, with tones that may lose contrast."""
-    inputs = inputs_of(tones, images)
+    inputs = tones.inputs(images)
     level = see(inputs)
-    excess = level.mean(axis=(1, 2, 3)) / MOST_SEEN
+    excess = level.mean(axis=(1, 2, 3), keepdims=True) / MOST_SEEN
     if (excess > 1).any():
-        factors = excess.clip(1, None).tolist()
-        tones = [tone.widened(factor) for tone, factor in zip(tones, factors, strict=True)]
-        inputs = inputs_of(tones, images)
+        tones = tones.widened(excess.clip(1, None))
+        inputs = tones.inputs(images)
         level = see(inputs)
     return tones, inputs, level
 
@@ -221,10 +230,10 @@ def _by_brightness(inputs, level):
     return out / total[..., None]
 
 
-def _seen_on(tones, values, level):
+def _seen_on(values, level, width):
     """The median level that is seen, in units of the transform; 0 of flat images."""
     levels = level[_is_rough(values)]
-    return float(np.median(levels)) * tones.width if levels.size else 0.0
+    return float(np.median(levels)) * width if levels.size else 0.0
 
 
 def _is_rough(values):
@@ -254,19 +263,22 @@ def seen_ratio(planes, gaps):
     ratios = []
     for _, values, level, gap in seen_middles(planes, gaps):
         # Flat parts have no noise, whatever the others have.
-        level = level[_is_rough(values) & ~gap]
-        told = max(noise_std(values[..., 0], gap), 0.5 / 255)
+        level = level[0][_is_rough(values[0]) & ~gap[0, ..., 0]]
+        told = max(noise_std(values[0, ..., 0], gap[0, ..., 0]), 0.5 / 255)
         ratios.append(float(np.median(level)) / told if level.size else 1.0)
     return float(np.median(ratios)) if ratios else 1.0
 
 
 def seen_middles(planes, gaps):
-    """Tones, values and level of the middle of some planes, and its gaps; not of small ones."""
+    """Tones, values and level of the middle of some planes, and its gaps; not of small ones.
+
+    Each is a batch of one.
+    """
     pairs = [pair for pair in zip(planes, gaps, strict=True) if min(pair[0].shape) >= LEARNED]
     for plane, gap in pairs[:: -(-len(pairs) // _N_SEEN) or 1]:
         part = middle(plane.shape, _SIDE)
-        tones, inputs, level = seen(plane[part][None, ..., None].astype(np.float32), see)
-        yield tones[0], inputs[0], level[0], gap[part]
+        image = plane[part][None, ..., None].astype(np.float32)
+        yield *seen(image, see), gap[part][None, ..., None]
 
 
 def see(inputs):
