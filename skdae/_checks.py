@@ -1,7 +1,6 @@
 """Checks of parameters, in scikit-learn's words and with a hint at what was meant."""
 
 from collections.abc import Callable
-from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import wraps
 from importlib import import_module
@@ -70,26 +69,19 @@ FUNCTION = Predicate(lambda f: callable(f) and not isclass(f), "a callable that 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-@contextmanager
-def unchanged_on_error(estimator):
-    """A `fit` that fails inside this block leaves the fitted state as it was."""
-    before = vars(estimator).copy()
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
-
-
 def fit_context(skip_nested: bool) -> Callable[[Method], Method]:
     """Decorate a fit: parameters are checked before it, as in scikit-learn, and errors undo it."""
 
     def decorate(fit):
         @wraps(fit)
         def whole_or_not_at_all(self, *args, **kwargs):
-            with unchanged_on_error(self):
+            before = vars(self).copy()
+            try:
                 return fit(self, *args, **kwargs)
+            except BaseException:
+                vars(self).clear()
+                vars(self).update(before)
+                raise
 
         return _fit_context(prefer_skip_nested_validation=skip_nested)(whole_or_not_at_all)
 

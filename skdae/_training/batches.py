@@ -144,7 +144,9 @@ class ImageDataset(Dataset):
         if batch.device.type == "cpu" and self.device.type == "cuda":
             # Pinned memory lets the copy run while the device is busy with the batch before.
             batch = batch.pin_memory()
-        return as_float(batch.to(self.device, non_blocking=True))
+        batch = batch.to(self.device, non_blocking=True)
+        # Dividing, not multiplying by 1/255, makes 255 exactly 1.0.
+        return batch.float().div_(255) if batch.dtype == torch.uint8 else batch.float()
 
 
 def draw(weights, n, generator):
@@ -200,12 +202,6 @@ class _Shared:
         self.owner = X
         interface = X.__array_interface__
         self.__array_interface__ = {**interface, "data": (interface["data"][0], False)}
-
-
-def as_float(batch):
-    """A batch as float32; uint8 becomes [0, 1]."""
-    # Dividing, not multiplying by 1/255, makes 255 exactly 1.0.
-    return batch.float().div_(255) if batch.dtype == torch.uint8 else batch.float()
 
 
 def is_memory_map(X):

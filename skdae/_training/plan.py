@@ -172,12 +172,8 @@ class NetPlan(Persistent):
         """Checked images as a batch, if the net takes their number, size and values."""
         warn_if_far(float32_range(X), self.input_range)
         images = self.geometry.read(X)
-        self.check_shape(images.shape[1:])
+        check_fitted_shape(images.shape[1:], self.shape, self.any_size)
         return images
-
-    def check_shape(self, shape):
-        """Refuse samples of sides and channels that the net does not take."""
-        check_fitted_shape(shape, self.shape, self.any_size)
 
     # What parameters and other plans fit to it
 
@@ -322,16 +318,10 @@ def plan_net(
         target_range=data.target_range,
         input_range=data.image_range,
         scaling=data.scaling(_net_range(architecture, activation)),
-        receptive_field=_receptive_field(architecture, latent_dim),
+        receptive_field=architecture.receptive_field() if any_size else None,
         code_shape=None,
     )
     return plan, noise, data
-
-
-def _receptive_field(architecture, latent_dim):
-    """Stride and radius of a net for images of any size; else None."""
-    is_free = architecture and architecture.any_size(latent_dim)
-    return architecture.receptive_field() if is_free else None
 
 
 def _net_range(architecture, activation):

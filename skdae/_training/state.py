@@ -46,12 +46,8 @@ class Training:
     @property
     def is_over(self):
         """Whether all epochs are done, or skdae's own early stopping has ended them."""
-        stop = self._early_stopping()
+        stop = next((c for _, c in self.net.callbacks_ if isinstance(c, StopEarly)), None)
         return self.steps_left <= 0 or (stop is not None and stop.misses_ >= stop.patience)
-
-    def _early_stopping(self):
-        callbacks = dict(self.net.callbacks_)
-        return next((c for c in callbacks.values() if isinstance(c, StopEarly)), None)
 
     def record(self, losses):
         """Enter the losses of an epoch into the history."""

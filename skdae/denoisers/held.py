@@ -27,7 +27,7 @@ from .._images import (
 )
 from .._training.net import ImageNet
 from ..base import BaseDenoiser
-from ..metrics.scorers import channel_axis_of, fitted_attribute, missing_values_of
+from ..metrics.scorers import fitted_attribute, parameter_of
 
 
 class MetaDenoiser(BaseDenoiser):
@@ -44,12 +44,12 @@ class MetaDenoiser(BaseDenoiser):
     @property
     def channel_axis(self):
         """That of the denoiser, by which `X` is read."""
-        return channel_axis_of(self.denoiser)
+        return parameter_of(self.denoiser, "channel_axis")
 
     @property
     def missing_values(self):
         """That of the denoiser, by which `predict` tells what is missing."""
-        return missing_values_of(self.denoiser)
+        return parameter_of(self.denoiser, "missing_values")
 
     @property
     def _fits_gaps(self):

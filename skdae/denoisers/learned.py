@@ -22,6 +22,7 @@ from .._checks import GEOMETRY, MISSING, SIZES, Predicate, fit_context
 from .._files import weights
 from .._files.onnx import export_onnx
 from .._images import (
+    check_fitted_shape,
     image_by_image,
     image_list,
     union,
@@ -514,7 +515,8 @@ class LearnedDenoiser(BaseDenoiser):
 
     def _check_shape(self, batch_shape):
         """Refuse a batch that the net does not take."""
-        self._plan.check_shape(self._geometry.of(batch_shape).shape)
+        shape = self._geometry.of(batch_shape).shape
+        check_fitted_shape(shape, self._plan.shape, self._plan.any_size)
 
     def _predict(self, X):
         """Denoise checked images."""

@@ -34,6 +34,9 @@ from .._random import draw_seed
 from ..noise._base import BaseNoise, check_noise
 from .full_reference import DATA_RANGE, METRICS, Metric, spanned
 
+# The parameters of images where no estimator has them.
+_UNTOLD = {"channel_axis": "auto", "missing_values": math.nan}
+
 
 class _DenoisingScorer:
     """Scorer that compares what an estimator predicts with the clean images.
@@ -83,10 +86,10 @@ class _DenoisingScorer:
             clean, denoised = estimator.scored_images(X, y)
             metric = self._metric_for(clean)
             return metric.sign * float(metric.function(clean, denoised))
-        axis = channel_axis_of(estimator)
+        axis = parameter_of(estimator, "channel_axis")
         values = check_any_images(X, channel_axis=axis)
         for images in values if isinstance(values, list) else [values]:
-            refuse_gaps(images, missing_values_of(estimator))
+            refuse_gaps(images, parameter_of(estimator, "missing_values"))
         target = check_targets(values, y, axis)
         # Of images of different sizes, the range is that of all.
         metric = self._metric_for(values if target is None else target)
@@ -274,31 +277,22 @@ def fitted_image_shape(estimator, n_features):
     return tuple(image_shape) if fits else None
 
 
-def channel_axis_of(estimator):
-    """The parameter `channel_axis` of an estimator, or of the last of what it is made of."""
-    return _parameter_of(estimator, "channel_axis", "auto")
-
-
-def missing_values_of(estimator):
-    """The parameter `missing_values` of an estimator, or of the last of what it is made of."""
-    return _parameter_of(estimator, "missing_values", math.nan)
-
-
-def _parameter_of(estimator, name, default):
+def parameter_of(estimator, name):
+    """A parameter that tells of images, of an estimator or of the last of what it is made of."""
     if hasattr(estimator, name):
         return getattr(estimator, name)
     inner = parts(estimator)
-    return _parameter_of(inner[-1], name, default) if inner else default
+    return parameter_of(inner[-1], name) if inner else _UNTOLD[name]
 
 
 def unchanged(denoisers):
     """What denoises nothing, and knows the axes of the images as the first that knows them."""
     known = (d for d in denoisers if fitted_attribute(d, "image_shape_") is not None)
     knows = next(known, None)
+    told = {name: parameter_of(next(iter(denoisers), None), name) for name in _UNTOLD}
     return SimpleNamespace(
         predict=lambda X: X,
-        channel_axis=channel_axis_of(next(iter(denoisers), None)),
-        missing_values=missing_values_of(next(iter(denoisers), None)),
+        **told,
         image_shape_=fitted_attribute(knows, "image_shape_"),
         channel_axis_=fitted_attribute(knows, "channel_axis_"),
     )
@@ -322,12 +316,12 @@ def images_and_predict(estimator, X, image_shape):
     known : ndarray of bool of that shape
         Which values are not missing; the others are filled.
     """
-    axis = channel_axis_of(estimator)
+    axis = parameter_of(estimator, "channel_axis")
     shape = np.shape(X)
     if image_shape is None and len(shape) == 2:
         image_shape = fitted_image_shape(estimator, shape[1])
     options = {"image_shape": image_shape, "channel_axis": axis}
-    given = SimpleNamespace(missing_values=missing_values_of(estimator), **options)
+    given = SimpleNamespace(missing_values=parameter_of(estimator, "missing_values"), **options)
     X, gaps = without_gaps(given, X, reset=True)
     values = check_images(X, channel_axis=axis)
     geometry = geometry_of(values, image_shape, axis)

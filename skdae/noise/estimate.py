@@ -436,16 +436,12 @@ def _planes(X, y, image_shape, channel_axis, missing_values=math.nan):
         gaps = [a | b if a.shape == b.shape else a for a, b in zip(gaps, more, strict=True)]
     geometry = geometry_of(X, image_shape, channel_axis)
     y = check_targets(X, y, channel_axis)
-    return [
-        images and [plane for image in images for plane in _channels(image, geometry)]
-        for images in (list(X), None if y is None else list(y), list(gaps))
-    ]
-
-
-def _channels(image, geometry):
-    """The channels of an image as planes."""
-    planes = as_planes(geometry.read(to_float(image)[None]))
-    return np.moveaxis(planes, -1, 0).reshape(-1, *planes.shape[1:3])
+    found = []
+    for images in (X, [] if y is None else y, gaps):
+        samples = (as_planes(geometry.read(to_float(image)[None])) for image in images)
+        planes = (np.moveaxis(x, -1, 0).reshape(-1, *x.shape[1:3]) for x in samples)
+        found.append([plane for channels in planes for plane in channels])
+    return found[0], found[1] or None, found[2]
 
 
 def _blocks(plane, target, gap, stride, ends):

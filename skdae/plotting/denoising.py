@@ -19,10 +19,10 @@ from .._images import (
 )
 from ..metrics.full_reference import check_data_range
 from ..metrics.scorers import (
-    channel_axis_of,
     corrupted,
     fitted_attribute,
     fitted_image_shape,
+    parameter_of,
     resolve_metric,
 )
 from ..noise._base import check_noise, description
@@ -186,7 +186,7 @@ class DenoisingDisplay:
         named = {name: getattr(each, "best_estimator_", each) for name, each in named.items()}
         X_clean = _first(X_clean, n_images)
         if channel_axis == "auto":
-            channel_axis = channel_axis_of(next(iter(named.values()), None))
+            channel_axis = parameter_of(next(iter(named.values()), None), "channel_axis")
         if X_noisy is None:
             X_input = _add_noise(named.values(), X_clean, noise)
         else:
