@@ -3,12 +3,10 @@
 import argparse
 import ast
 import os
-import re
 import sys
 import time
 import warnings
 from contextlib import contextmanager, nullcontext, suppress
-from glob import glob, has_magic
 from pathlib import Path
 
 # The command is the interface.
@@ -174,19 +172,21 @@ def _strength(text):
 def denoise(args):
     """Denoise image files; all but the pixels stays as it is."""
     from ._files.atomic import atomic_write, check_place
+    from ._files.places import identity, output_files
     from ._images import warn_of_sentinel
 
     if args.save is not None:
         if args.adapt is None:
             raise ValueError("--save keeps an adapted network; pass --adapt MINUTES, too.")
         check_place(args.save)
-    outputs = _outputs(args)
+    others = [args.model, args.save]
+    outputs = output_files(args.inputs, None if args.in_place else args.output, others)
     run = _ours(args, [*outputs]) if args.model is None else _saved(args)
     written = set()
 
     def work(path):
         output = outputs[path]
-        if _identity(output) in written:
+        if identity(output) in written:
             # Names that differ in case alone are one file on many disks.
             raise ValueError(f"{output} would be written over, which is the output of another file")
         file = _read(args, path)
@@ -198,7 +198,7 @@ def denoise(args):
         content = Path(path).read_bytes() if is_as_it_was else file.replaced(denoised)
         with atomic_write(output) as opened:
             opened.write(content)
-        written.add(_identity(output))
+        written.add(identity(output))
         return "it came out as it was, because no noise was seen" if is_as_it_was else None
 
     return _each(outputs, work, "denoised")
@@ -211,6 +211,7 @@ def train(args):
     """
     from ._files.atomic import check_place
     from ._files.images import find_images
+    from ._files.places import check_outputs
     from .datasets import ImageFiles
     from .denoisers import AdaptedDenoiser, DenoisingAutoencoder, Noise2VoidDenoiser
 
@@ -220,7 +221,7 @@ def train(args):
         if not Path(args.clean).is_dir():
             raise ValueError(f"--clean {args.clean}: there is no such folder.")
         clean = [Path(args.clean, path.name) for path in paths]
-    _check_outputs([Path(args.output)], [*paths, *(clean or [])])
+    check_outputs([Path(args.output)], [*paths, *(clean or [])])
     X, y = _of_one_kind(ImageFiles(paths)), None
     common = {"random_state": args.seed, "verbose": 1}
     if clean is None and args.noise is None and not args.scratch:
@@ -259,10 +260,11 @@ def train(args):
 
 def noise(args):
     """Print the noise of image files, in their units; 8-bit values are read as 0 to 1."""
+    from ._files.places import input_files
     from ._images import warn_of_sentinel
     from .noise import estimate_noise
 
-    paths = _inputs(args)
+    paths = input_files(args.inputs)
     width = max(len(str(path)) for path in paths)
     row = f"{{:{width}}}  {{:>13}}  {{:7}}  {{:>9}}  {{:>9}}  {{:>9}}  {{:>9}}"
     print(row.format("file", "size", "values", "std", "gain", "read std", "offset"), flush=True)
@@ -347,125 +349,6 @@ def _of_one_kind(files):
             "files of one kind."
         )
     return images
-
-
-def _inputs(args):
-    """The files that are meant; wildcards are expanded where the shell has left them."""
-    from ._files.images import find_images
-
-    names = [found for name in args.inputs for found in _found(name)]
-    if "-" in names and not os.path.lexists("-"):
-        raise FileNotFoundError(
-            "There is no file named '-': skdae reads files, not the standard input; pass the path "
-            "of a file."
-        )
-    # Once where a file is named twice, as by itself and by its folder.
-    paths, empty = {}, []
-    for name in names:
-        try:
-            paths |= {os.path.abspath(path): path for path in find_images(name)}
-        except ValueError as error:
-            empty.append(error)
-    if not paths:
-        raise empty[0]
-    # A folder without images does not stop the others.
-    for reason in empty:
-        _say(f"warning: {reason}")
-    return [*paths.values()]
-
-
-def _found(name):
-    """The names that a name stands for; of those that a pattern fits, images where there are."""
-    from ._files.images import FORMATS
-
-    if os.path.lexists(name):
-        return [name]
-    name = os.path.expanduser(name)
-    patterns = _without_braces(name)
-    if patterns == [name] and not has_magic(name):
-        return [name]
-    found = sorted({path for pattern in patterns for path in glob(pattern, recursive=True)})
-    if not found:
-        raise FileNotFoundError(f"There is no file {name}.")
-    return [path for path in found if Path(path).suffix.lower() in FORMATS] or found
-
-
-def _without_braces(pattern):
-    """The patterns that one with braces, as of ``*.{jpg,png}``, stands for in a shell."""
-    match = re.fullmatch(r"(.*?)\{([^{}]*,[^{}]*)\}(.*)", pattern)
-    if match is None:
-        return [pattern]
-    before, words, after = match.groups()
-    return [found for w in words.split(",") for found in _without_braces(before + w + after)]
-
-
-def _outputs(args):
-    """Where to write the denoised file of each input."""
-    from ._files.images import FORMATS
-
-    paths = _inputs(args)
-    if args.in_place:
-        # Not twice where a link to a file is an input, too.
-        return {path: path for path in {os.path.realpath(path): path for path in paths}.values()}
-    output = Path(args.output)
-    is_file = not output.is_dir() and args.output[-1:] not in (os.sep, "/")
-    # Of a pattern that fits one file, it is the suffix that tells.
-    is_one = len(args.inputs) == len(paths) == 1 and not Path(args.inputs[0]).is_dir()
-    is_typed = [*map(Path, args.inputs)] == paths
-    if is_file and is_one and (is_typed or output.suffix.lower() in FORMATS):
-        outputs = [output]
-        _check_format(paths[0], output)
-    else:
-        if output.exists() and not output.is_dir():
-            raise ValueError(f"{output} is a file; pass a folder to write several files into.")
-        if is_file and output.suffix.lower() in FORMATS:
-            raise ValueError(
-                f"-o {output} is the name of a file, but the input is a folder or several files; "
-                f"pass a folder, such as -o {output.with_suffix('')}{os.sep}."
-            )
-        output.mkdir(parents=True, exist_ok=True)
-        outputs = [output / path.name for path in paths]
-    inputs = [*paths, *(Path(name) for name in (args.model, args.save) if name is not None)]
-    _check_outputs(outputs, inputs, ", or --in-place to write over them")
-    return dict(zip(paths, outputs, strict=True))
-
-
-def _check_format(path, output):
-    """Refuse a name that tells another format than the file will have."""
-    from ._files.images import FORMATS, format_of
-
-    if output.suffix.lower() == path.suffix.lower():
-        return
-    form = format_of(path) or FORMATS.get(path.suffix.lower())
-    if form is None or FORMATS.get(output.suffix.lower()) != form:
-        suffix = path.suffix or next((s for s, name in FORMATS.items() if name == form), "")
-        raise ValueError(
-            f"{output} must end in {suffix!r}, because a file keeps its format; for a folder, pass "
-            f"-o {output}{os.sep}."
-        )
-
-
-def _check_outputs(outputs, inputs, way_out=""):
-    """Refuse to write one file twice, or over an input, however their paths are spelt."""
-    known = {_identity(path) for path in inputs}
-    for path in outputs:
-        if _identity(path) in known:
-            raise ValueError(f"{path} is one of the inputs; pass another -o{way_out}.")
-    if len({_identity(path) for path in outputs}) < len(outputs):
-        raise ValueError(
-            f"Several inputs would be written to the same file in {outputs[0].parent}."
-        )
-
-
-def _identity(path):
-    """What two paths share if they are one file, whether it is there or not."""
-    path = os.path.realpath(path)
-    try:
-        status = os.stat(path)
-    except OSError:
-        folder, name = os.path.split(path)
-        return (_identity(folder), os.path.normcase(name)) if name else path
-    return status.st_dev, status.st_ino
 
 
 def _ours(args, paths):
