@@ -146,33 +146,31 @@ class KeyedGenerator(_Generator):
         #: How often it was asked for numbers.
         self.n_calls = 0
 
-    def _draw(self, size, fill):
-        """An array of `size` whose i-th image is written by ``fill(i, out[i])``."""
+    def _draw(self, draw, size):
+        """An array of `size` whose i-th image is written by ``draw(dtype=..., out=out[i])``."""
         out = np.empty(size, dtype=self._dtype)
         state = self._bits.state
         # Each call owns one value of the counter's third word, 2**128 numbers apart from the next.
         self.n_calls += 1
         state["state"]["counter"][:] = (0, 0, self.n_calls, 0)
         state["buffer_pos"], state["has_uint32"] = 4, 0
-        for i, key in enumerate(self._words):
+        for key, row in zip(self._words, out, strict=True):
             # Setting the state is several times cheaper than a new generator per image.
             state["state"]["key"] = key
             self._bits.state = state
-            fill(i, out[i])
+            draw(dtype=self._dtype, out=row)
         return out
 
     def _standard_normal(self, size):
-        draw = self._generator.standard_normal
-        return self._draw(size, lambda i, row: draw(dtype=self._dtype, out=row))
+        return self._draw(self._generator.standard_normal, size)
 
     def _standard_uniform(self, size):
-        draw = self._generator.random
-        return self._draw(size, lambda i, row: draw(dtype=self._dtype, out=row))
+        return self._draw(self._generator.random, size)
 
     def poisson(self, lam):
         """Poisson counts of the rates `lam`, an array with one image per row."""
-        draw = self._generator.poisson
-        return self._draw(lam.shape, lambda i, row: np.copyto(row, draw(lam[i])))
+        rates, draw = iter(lam), self._generator.poisson
+        return self._draw(lambda dtype, out: np.copyto(out, draw(next(rates))), lam.shape)
 
     _floor = staticmethod(np.floor)
 

@@ -369,9 +369,8 @@ def of_planes(planes, targets=None, gaps=None):
     if targets is not None:
         _warn_of_structure(planes, targets, gaps, ends, high - low)
     average, rows = np.mean if targets else np.median, []
-    for group in np.array_split(
-        usable[np.argsort(mean[usable])], min(_N_GROUPS, len(usable) // _LEAST)
-    ):
+    n_groups = min(_N_GROUPS, len(usable) // _LEAST)
+    for group in np.array_split(usable[np.argsort(mean[usable])], n_groups):
         if targets is None:
             # The flattest blocks; texture in their high frequencies is an outlier.
             group = group[np.argsort(texture[group])[: max(_LEAST, round(0.15 * len(group)))]]

@@ -80,8 +80,8 @@ class Tones:
             ends[:, i] = cameras[i].transform(ends[:, i])
         start, end = ends.reshape(2, -1, 1, 1, 1)
         width = np.where(end != start, end - start, np.where(end, np.abs(end), 1.0))
-        least, most = (of(images, axis=(1, 2, 3), keepdims=True) for of in (np.min, np.max))
-        return cls(start, width, cameras, mean, (least >= 0) & (most <= 1))
+        is_unit = ((images >= 0) & (images <= 1)).all(axis=(1, 2, 3), keepdims=True)
+        return cls(start, width, cameras, mean, is_unit)
 
     def widened(self, factors):
         """Tones of less contrast."""
@@ -183,10 +183,9 @@ def seen(images, see):
         levels = map(_seen_on, *others, curves.width.ravel())
         fits = [_SEEN_BY_CURVE[0] < level < _SEEN_BY_CURVE[1] for level in levels]
         chosen = np.array(places)[fits]
-        mine = (tones.start, tones.width, tones.cameras, inputs, level)
-        for old, new in zip(
-            mine, (curves.start, curves.width, curves.cameras, *others), strict=True
-        ):
+        before = (tones.start, tones.width, tones.cameras, inputs, level)
+        after = (curves.start, curves.width, curves.cameras, *others)
+        for old, new in zip(before, after, strict=True):
             old[chosen] = new[fits]
     level = _by_brightness(inputs, level)
     # Noise does not keep to two values, as masks and dithered pictures do.
