@@ -43,10 +43,7 @@ from .metrics import (
     ssim_scorer,
     unbiased_scorer,
 )
-from .model_selection import (
-    denoising_scorer,
-    without_noise,
-)
+from .model_selection import denoising_scorer, without_noise
 from .noise import (
     BaselineWander,
     BaseNoise,

@@ -34,8 +34,7 @@ _KINDS = {
     b"BM": ("BMP", read_bmp, ["PIL.Image"]),
     b"RIFF": ("WebP", read_webp, ["PIL.Image"]),
     **dict.fromkeys(
-        (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
-        ("TIFF", read_tiff, ["tifffile", "imagecodecs"]),
+        (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), ("TIFF", read_tiff, ["tifffile", "imagecodecs"])
     ),
 }
 

@@ -4,19 +4,8 @@ Inside skdae a batch is always ``(n_samples, *spatial, n_channels)``, with one s
 signals, two for images and three for volumes. This folder converts to and from what users hold.
 """
 
-from .arrays import (
-    as_array,
-    as_container_of,
-    is_listed,
-    refuse_mixed_units,
-)
-from .blocks import (
-    check_tile,
-    overlap,
-    predict_blocks,
-    smallest_tile,
-    tiles,
-)
+from .arrays import as_array, as_container_of, is_listed, refuse_mixed_units
+from .blocks import check_tile, overlap, predict_blocks, smallest_tile, tiles
 from .checks import (
     FLOAT_DTYPES,
     check_images,
@@ -49,19 +38,8 @@ from .lists import (
     known_images,
     mean_score,
 )
-from .missing import (
-    gaps_in,
-    likely_sentinel,
-    masks_of,
-    warn_of_sentinel,
-    without_gaps,
-)
-from .stores import (
-    check_chunks,
-    check_stores,
-    is_dask,
-    stores_of,
-)
+from .missing import gaps_in, likely_sentinel, masks_of, warn_of_sentinel, without_gaps
+from .stores import check_chunks, check_stores, is_dask, stores_of
 from .values import (
     CHUNK_VALUES,
     MAX_LEVEL,
@@ -79,9 +57,4 @@ from .values import (
     value_range,
     warn_if_far,
 )
-from .warn import (
-    callers,
-    is_inside_of_a_library,
-    verbose_of_search,
-    warn_user,
-)
+from .warn import callers, is_inside_of_a_library, verbose_of_search, warn_user

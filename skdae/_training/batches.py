@@ -30,18 +30,7 @@ class ImageDataset(Dataset):
         Of all images, how often each is drawn compared with others; None draws each once per epoch.
     """
 
-    def __init__(
-        self,
-        images,
-        targets,
-        to_net,
-        task,
-        device,
-        *,
-        indices,
-        seed,
-        weights=None,
-    ):
+    def __init__(self, images, targets, to_net, task, device, *, indices, seed, weights=None):
         self.images = images
         self.targets = targets
         # Where the images are, so that no batch waits for its indices to travel.

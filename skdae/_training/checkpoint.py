@@ -158,9 +158,7 @@ class StateWriter(Writer):
                 raise self.refusal(f"{'.'.join(where)} is a tensor of {value.dtype}")
             return {"tensor": self.encode(value.detach().cpu().numpy(), where)}
         if isinstance(value, Mapping):
-            return {
-                "items": [[k, self.encode(v, (*where, str(k)))] for k, v in value.items()],
-            }
+            return {"items": [[k, self.encode(v, (*where, str(k)))] for k, v in value.items()]}
         return super().encode(value, where)
 
     def refusal(self, what):

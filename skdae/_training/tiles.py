@@ -45,7 +45,7 @@ def smaller_tile(tile, stride, radius):
         raise
     warn_user(
         f"The memory of the device does not hold a tile of {tile} pixels; going on with "
-        f"tile_size={smaller}.",
+        f"tile_size={smaller}."
     )
     return smaller
 

@@ -294,9 +294,7 @@ class BlindNet(_ResidualArchitecture):
         *sides, n = output_shape
         level, remover = self.nets()
         return _BlindModule(
-            level.build((*sides, n), (*sides, 1)),
-            remover.build((*sides, n + 1), (*sides, n)),
-            n,
+            level.build((*sides, n), (*sides, 1)), remover.build((*sides, n + 1), (*sides, n)), n
         )
 
 

@@ -105,10 +105,7 @@ def load_digits_images(*, return_X_y=False):
 
 
 def fetch_images(
-    name: str,
-    *,
-    data_home: str | os.PathLike[str] | None = None,
-    download_if_missing: bool = True,
+    name: str, *, data_home: str | os.PathLike[str] | None = None, download_if_missing: bool = True
 ) -> Bunch:
     """Load a data set of images, and download it if it is missing.
 

@@ -347,10 +347,7 @@ class LearnedDenoiser(BaseDenoiser):
         """The checked data of a fit."""
         # scikit-learn's check writes attributes; those of a fit that fails must stay.
         draft = copy.copy(self)
-        options |= {
-            "patch_size": self.patch_size,
-            "min_images": 1 if partial else self._min_images,
-        }
+        options |= {"patch_size": self.patch_size, "min_images": 1 if partial else self._min_images}
         given = read(draft, X, y, reset=not going_on, **options)
         if self.early_stopping and not partial and given.validation is None:
             _check_is_watched(self, len(given.X))
@@ -678,5 +675,5 @@ def _warn_plain_autoencoder():
         "fit got neither clean images (y is None, or holds labels) nor noise=, and so trains a "
         "plain autoencoder, X -> X. To learn denoising, call fit(X_noisy, X_clean), or set "
         "noise=GaussianNoise() and call fit(X_clean), or, in a Pipeline with a noise model, "
-        "pipe.fit(X, X). fit(X, X) trains a plain autoencoder without this warning.",
+        "pipe.fit(X, X). fit(X, X) trains a plain autoencoder without this warning."
     )

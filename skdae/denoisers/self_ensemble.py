@@ -7,9 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._checks import fit_context
-from .._images import (
-    to_float,
-)
+from .._images import to_float
 from ..metrics.scorers import learnt_noise
 from .held import MetaDenoiser
 

@@ -159,11 +159,7 @@ class VarianceStabilized(MetaDenoiser):
         if isinstance(noise, str):
             shape = getattr(self.denoiser, "image_shape", None)
             noise = estimate_noise(
-                X,
-                y,
-                "poisson-gaussian",
-                image_shape=shape,
-                channel_axis=self.channel_axis,
+                X, y, "poisson-gaussian", image_shape=shape, channel_axis=self.channel_axis
             )
         # Refuses what cannot be stabilized.
         as_camera(noise)

@@ -14,13 +14,7 @@ from .full_reference import (
 )
 from .j_invariance import JInvariantScorer, j_invariant_scorer
 from .residual import ResidualReport, residual_report
-from .scorers import (
-    SCORERS,
-    mae_scorer,
-    mse_scorer,
-    psnr_scorer,
-    ssim_scorer,
-)
+from .scorers import SCORERS, mae_scorer, mse_scorer, psnr_scorer, ssim_scorer
 from .unbiased import UnbiasedScorer, unbiased_scorer
 
 __all__ = [

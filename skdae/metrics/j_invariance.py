@@ -10,10 +10,7 @@ from scipy.ndimage import correlate1d
 from sklearn.utils._param_validation import Interval
 
 from .._checks import check_parameters
-from .._images import (
-    image_by_image,
-    mean_score,
-)
+from .._images import image_by_image, mean_score
 from .scorers import images_and_predict
 
 

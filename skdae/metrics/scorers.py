@@ -45,10 +45,7 @@ class _DenoisingScorer:
     """
 
     def __init__(
-        self,
-        metric: str | Callable[..., float],
-        noise: Any = None,
-        data_range: float | None = None,
+        self, metric: str | Callable[..., float], noise: Any = None, data_range: float | None = None
     ) -> None:
         self._known = resolve_metric(metric, data_range)
         self.metric = metric

@@ -11,10 +11,7 @@ _INJECTORS = tuple_of(BaseNoise, "a list of at least one noise model, as in [Gau
 class _ComposedNoise(BaseNoise):
     """Holds a list `noises`; the parameters of the first are ``0__...``."""
 
-    _parameter_constraints: dict = {
-        **BaseNoise._parameter_constraints,
-        "noises": [_INJECTORS],
-    }
+    _parameter_constraints: dict = {**BaseNoise._parameter_constraints, "noises": [_INJECTORS]}
 
     def __init__(
         self,

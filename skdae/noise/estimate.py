@@ -13,14 +13,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_consistent_length
 
 from .._checks import check_parameters
-from .._images import (
-    as_planes,
-    check_targets,
-    geometry_of,
-    known_images,
-    to_float,
-    warn_user,
-)
+from .._images import as_planes, check_targets, geometry_of, known_images, to_float, warn_user
 from ..filters.noise_level import noise_std
 from ._base import BaseNoise
 from .additive import GaussianNoise

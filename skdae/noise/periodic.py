@@ -9,10 +9,7 @@ from .._images import MAX_LEVEL
 from ._base import BaseNoise, LevelRange, level
 
 # Frequencies, in cycles per sample, end where two values make a cycle.
-_FREQUENCY = [
-    Interval(Real, 0, 0.5, closed="right"),
-    LevelRange(Real, 0, 0.5, closed="right"),
-]
+_FREQUENCY = [Interval(Real, 0, 0.5, closed="right"), LevelRange(Real, 0, 0.5, closed="right")]
 
 
 class BaselineWander(BaseNoise):

@@ -64,12 +64,7 @@ class LatentSpaceDisplay:
 
     @classmethod
     def from_estimator(
-        cls,
-        estimator: Any,
-        X: ArrayLike,
-        y: ArrayLike | None = None,
-        *,
-        ax: Axes | None = None,
+        cls, estimator: Any, X: ArrayLike, y: ArrayLike | None = None, *, ax: Axes | None = None
     ) -> "LatentSpaceDisplay":
         """Encode images with a fitted estimator, and plot their codes.
 

@@ -10,25 +10,11 @@ from sklearn.base import clone
 
 from .._images import check_any_images
 from ..metrics.full_reference import check_data_range
-from ..metrics.scorers import (
-    _DenoisingScorer,
-    corrupted,
-    resolve_metric,
-    seeded_noise,
-    unchanged,
-)
+from ..metrics.scorers import _DenoisingScorer, corrupted, resolve_metric, seeded_noise, unchanged
 from ..noise import BaseNoise, estimate_noise
 from ..noise.anscombe import as_camera
 from ..noise.estimate import mean_and_variance
-from ._base import (
-    BLUE,
-    COLORS,
-    ORANGE,
-    Axes,
-    as_numbers,
-    figure_and_axes,
-    split_injectors,
-)
+from ._base import BLUE, COLORS, ORANGE, Axes, as_numbers, figure_and_axes, split_injectors
 
 
 class NoiseLevelDisplay:
