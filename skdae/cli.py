@@ -232,8 +232,8 @@ def train(args):
         return 0
     if args.minutes is not None:
         raise ValueError(
-            "--minutes is for adapting our network; how long one of your own is trained is said by "
-            f"--steps (default: {_STEPS})."
+            "--minutes is for fine-tuning the pretrained network; for your own network, pass --steps "
+            f"(default: {_STEPS})."
         )
     options = {
         "max_steps": _STEPS if args.steps is None else args.steps,

@@ -852,7 +852,7 @@ def test_json_of_many_values_is_refused_unread(folder, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("skdae._files.arrays._check_nodes", lambda text, arrays: None)
         path = forge(folder, MeanFilter(), put("params", "size", value=[[]] * 100_000))
-    refuses(path, "200[0-9]{3} values beside its arrays, too many for its size")
+    refuses(path, "200[0-9]{3} values besides its arrays, too many for its size")
 
 
 def test_long_histories_come_back(folder, fitted):

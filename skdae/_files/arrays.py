@@ -102,7 +102,7 @@ def _check_nodes(text, arrays):
     n_nodes = sum(map(text.count, (b",", b"[", b"{")))
     n_bytes = len(text) + sum(array.nbytes for array in arrays.values())
     if n_nodes > _NODES + n_bytes / _BYTES_PER_NODE:
-        raise ValueError(f"it has {n_nodes} values beside its arrays, too many for its size")
+        raise ValueError(f"it has {n_nodes} values besides its arrays, too many for its size")
 
 
 def _check_version(metadata):

@@ -127,8 +127,8 @@ def _warn_if_apart():
     n_processes, rank = int(os.environ.get("WORLD_SIZE") or 1), os.environ.get("RANK")
     if n_processes > 1 and rank == "0":
         warn_user(
-            f"{n_processes} processes were started together, but each fits a network of its own. "
-            "To train one network, write `with skdae.distributed(): denoiser.fit(X)`."
+            f"{n_processes} processes were started together, but each fits its own network. To "
+            "train one network, write `with skdae.distributed(): denoiser.fit(X)`."
         )
 
 

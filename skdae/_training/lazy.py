@@ -193,8 +193,8 @@ def _check_can_be_read_again(name, images):
     has_items = has_items or sparse.issparse(images)
     if is_loader or (isinstance(images, Iterable) and not has_items):
         raise TypeError(
-            f"{name} is a {type(images).__name__}, but fit reads images many times, in an order of "
-            "its own. Pass an array; a zarr, dask or HDF5 array or a memory map, which may be "
+            f"{name} is a {type(images).__name__}, but fit reads images many times, in its own "
+            "order. Pass an array; a zarr, dask or HDF5 array or a memory map, which may be "
             "larger than the memory; skdae.datasets.ImageFiles(paths) for image files; or call "
             "partial_fit on each batch."
         )

@@ -144,8 +144,8 @@ class DenoisingAutoencoder(LearnedDenoiser):
         losses, what their ``state_dict`` gives is kept. One file serves one fit, not the many of
         a `GridSearchCV`. None writes none.
     warm_start : bool, default=False
-        Whether `fit` starts from the weights of the fit before; each such fit needs a `checkpoint`
-        of its own.
+        Whether `fit` starts from the weights of the fit before; each such fit needs its own
+        `checkpoint`.
     random_state : int, RandomState instance or None, default=None
         Seed of weights, order of the images, validation split, dropout and noise. The same int
         gives the same bits on the same machine with the same number of threads.

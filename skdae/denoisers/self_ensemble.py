@@ -30,8 +30,8 @@ class SelfEnsembleDenoiser(MetaDenoiser):
     denoiser : denoiser
         Anything with ``fit(X, y)`` and ``predict(X)`` that gives images back: an estimator or a
         Pipeline of skdae's, a regressor of scikit-learn for flat rows. A clone of it is fitted; a
-        `sklearn.frozen.FrozenEstimator` around a fitted denoiser is used as it is, and as it is
-        after a later fit of its own.
+        `sklearn.frozen.FrozenEstimator` around a fitted denoiser is used as it is. If you fit
+        that one again later, its new state is used.
 
     Attributes
     ----------

@@ -50,8 +50,8 @@ class VarianceStabilized(MetaDenoiser):
     ----------
     denoiser : denoiser
         Anything with ``fit(X, y)`` and ``predict(X)`` that gives images back. A clone of it is
-        fitted; a `sklearn.frozen.FrozenEstimator` around a fitted denoiser is used as it is, and
-        as it is after a later fit of its own.
+        fitted; a `sklearn.frozen.FrozenEstimator` around a fitted denoiser is used as it is. If
+        you fit that one again later, its new state is used.
     noise : "estimate" or noise model, default="estimate"
         The noise of the images, in their units: a `PoissonGaussianNoise`, a `PoissonNoise`, or a
         `GaussianNoise`, which needs no transform: the denoiser gets the images as they are.

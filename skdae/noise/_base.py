@@ -319,8 +319,8 @@ class BaseNoise(SaveMixin, ImageFeaturesOutMixin, TransformerMixin, CheckedEstim
     def variance(self, mean: ArrayLike) -> np.ndarray:
         """Variance of the noise where the clean image has some values, before any clipping.
 
-        Those noises have one that leave the mean as it is. Where a level is drawn from a range, it
-        is the mean over the range.
+        Only noise models that keep the mean have this method. If a level is drawn from a range, the
+        variance is the mean over the range.
 
         Parameters
         ----------

@@ -237,7 +237,7 @@ class NoiseDisplay:
                 (n_samples, height, width, n_channels)
             Noisy images; those of different sizes may come as a list of arrays.
         y : array-like shaped like `X`, or None, default=None
-            The same scenes, clean or with noise of their own.
+            The same scenes, clean or with independent noise.
         noise : noise model or None, default=None
             The model to compare with; None estimates a Poisson-Gaussian one.
         image_shape : tuple of int or None, default=None
