@@ -63,6 +63,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": ["gallery", "course", "studies"],
     "copyfile_regex": r"index\.rst",
     "within_subsection_order": "FileNameSortKey",
+    "minigallery_sort_order": "gallery_order.pretrained_first",
     "filename_pattern": "/plot_",
     # API pages list the examples that use them.
     "doc_module": "skdae",

@@ -1,6 +1,7 @@
 """Draw the pictures of the front page and the guide: ``python docs/pictures.py``.
 
-The digits of the front page are those of ``make demo``.
+The digits of the front page are those of ``make demo``, and thumbnails of the gallery are parts of
+the figures that ``make docs`` has drawn.
 """
 
 import textwrap
@@ -276,12 +277,80 @@ def intervals():
         "width of the intervals": (widths, "magma"),
         "error": (errors, "magma"),
     }
-    for ax, (name, (picture, colours)) in zip(axes, pictures.items(), strict=True):
-        shown = ax.imshow(picture, cmap=colours, vmin=0, vmax=np.quantile(picture, 0.99))
+    for ax, (name, (picture, colors)) in zip(axes, pictures.items(), strict=True):
+        shown = ax.imshow(picture, cmap=colors, vmin=0, vmax=np.quantile(picture, 0.99))
         ax.set_title(name, fontsize="medium")
-        if colours:
+        if colors:
             figure.colorbar(shown, ax=ax, shrink=0.8)
     return figure
+
+
+def save_cards(kind, cards):
+    """Write pictures of one size, by name."""
+    for name, card in cards.items():
+        pixels = Image.fromarray((card.clip(0, 1) * 255).round().astype("uint8"))
+        pixels.resize((560, 400)).save(IMAGES / f"{kind}_{name}.jpg", quality=85)
+        print(f"{kind}_{name}.jpg is drawn.")
+
+
+def runs(filled):
+    """Slices of what is filled in one go, without those of half the longest, such as text."""
+    ends = np.flatnonzero(np.diff(np.r_[0, filled, 0])).reshape(-1, 2)
+    lengths = np.ptp(ends, axis=1)
+    return [slice(*pair) for pair in ends[lengths > lengths.max() / 2]]
+
+
+def panels(path):
+    """Rows of the pictures in a figure, as arrays."""
+    figure = np.asarray(Image.open(path).convert("RGB")) / 255
+    is_filled = figure.min(axis=-1) < 0.9
+    # Text below the pictures is as wide as they are, but fills little of its lines.
+    rows, columns = (runs((is_filled.mean(axis=a) > t).astype(int)) for a, t in ((1, 0.3), (0, 0.1)))
+    return [[figure[row, column] for column in columns] for row in rows]
+
+
+# Of a figure, the rows and columns that are shown.
+ENLARGED = {
+    "gallery/plot_03_architectures_001": ([1, 3, 5], [0, 4, 7]),
+    "gallery/plot_09_outliers_001": ([0, 1], [1, 4, 6]),
+    "gallery/plot_10_own_noise_and_net_001": ([1, 2], [0, 3]),
+    "course/plot_2_codes_002": ([0, 1], [0, 2, 4, 7]),
+    "course/plot_4_occlusion_001": ([1, 5], [0, 3, 7]),
+    "course/plot_5_super_resolution_001": ([1, 5], [0, 5]),
+    "course/plot_7_pix2pix_001": ([1, 2, 3], [0, 1, 2, 3]),
+    "course/plot_8_without_clean_images_001": ([1, 3], [6, 7]),
+    "studies/a_digits": ([1, 3], [0, 1, 2]),
+    "studies/b_enlarged": ([1, 3], [3, 4]),
+    "studies/e_digits": ([1, 4], [0, 3]),
+}
+
+
+def sheet(pictures, width=560, height=400, gap=10):
+    """Rows of square pictures, as large as they can be."""
+    n, m = len(pictures), len(pictures[0])
+    side = min((height - gap) // n, (width - gap) // m) - gap
+    whole = Image.new("RGB", (width, height), "white")
+    corner = [(x - k * (side + gap) + gap) // 2 for x, k in ((width, m), (height, n))]
+    for i, j in np.ndindex(n, m):
+        picture = Image.fromarray((255 * pictures[i][j]).round().astype("uint8"))
+        place = corner[0] + j * (side + gap), corner[1] + i * (side + gap)
+        whole.paste(picture.resize((side, side), Image.Resampling.BOX), place)
+    return np.asarray(whole) / 255
+
+
+def enlarged():
+    """Thumbnails of examples whose figures have many small pictures: some of these, by name."""
+    found = {}
+    for name, (rows, columns) in ENLARGED.items():
+        folder, stem = name.split("/")
+        built = IMAGES.parent / folder / f"images/sphx_glr_{stem}_2_00x.png"
+        pictures = panels(IMAGES / f"{name}.png" if folder == "studies" else built)
+        found[stem[:-4] if "_00" in stem else stem] = sheet(
+            [[pictures[i][j] for j in columns] for i in rows]
+        )
+    (photograph,), (widths,), _ = panels(IMAGES / "intervals.png")
+    found["intervals"] = np.hstack([x[2:368, 336:595] for x in (photograph, widths)])
+    return found
 
 
 if __name__ == "__main__":
@@ -290,11 +359,8 @@ if __name__ == "__main__":
         pixels = (X[0][WINDOW] * 255).round().astype("uint8")
         Image.fromarray(pixels).save(IMAGES / f"photograph_{name}.jpg", quality=90, subsampling=0)
         print(f"{name}: {peak_signal_noise_ratio(X_clean, X):.1f} dB")
-    cards = {f"card_{name}": card for name, card in thumbnails().items()}
-    for name, card in {**cards, **{f"guide_{name}": x for name, x in guide().items()}}.items():
-        pixels = Image.fromarray((card.clip(0, 1) * 255).round().astype("uint8"))
-        pixels.resize((560, 400)).save(IMAGES / f"{name}.jpg", quality=85)
-        print(f"{name}.jpg is drawn.")
+    save_cards("card", thumbnails())
+    save_cards("guide", guide())
     wide = Image.fromarray((half_denoised(images["noisy"])[:336] * 255).round().astype("uint8"))
     wide.save(IMAGES.parent / "_static" / "social.jpg", quality=85)
     for draw in (folder, without_clean_data, intervals):
@@ -304,3 +370,4 @@ if __name__ == "__main__":
                 ax.set(xticks=[], yticks=[])
         figure.savefig(IMAGES / f"{draw.__name__}.png", dpi=200)
         print(f"{draw.__name__}.png is drawn.")
+    save_cards("thumb", enlarged())

@@ -58,5 +58,6 @@ for name, net in NETS.items():
 # Look
 # ----
 
+# sphinx_gallery_thumbnail_path = "images/thumb_plot_03_architectures.jpg"
 DenoisingDisplay.from_predictions(X_test, X_noisy, X_denoised)
 plt.show()

@@ -78,7 +78,7 @@ print(f"{found[~is_stained].mean():.0%} of the sound digits are flagged by mista
 # -----------------------
 # The input, its reconstruction, and the error, which is dark where it is large: at the stain.
 
-# sphinx_gallery_thumbnail_number = 1
+# sphinx_gallery_thumbnail_path = "images/thumb_plot_09_outliers.jpg"
 
 most = np.argsort(scores)[:10]
 X_drawn = dae.predict(X_test[most])

@@ -53,5 +53,6 @@ X_train, X_test = train_test_split(load_digits_images().images, random_state=0)
 scratch = Scratch(random_state=0)
 dae = DenoisingAutoencoder(net, noise=scratch, max_epochs=20, batch_size=32, random_state=0)
 dae.fit(X_train)
+# sphinx_gallery_thumbnail_path = "images/thumb_plot_10_own_noise_and_net.jpg"
 DenoisingDisplay.from_estimator(dae, X_test, noise=scratch)
 plt.show()

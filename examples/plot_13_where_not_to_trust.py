@@ -45,7 +45,7 @@ print(f"Clean pixels inside: {((low <= X_clean) & (X_clean <= high)).mean():.1%}
 # an edge is a large error. The third picture shows the pixels outside of their intervals. You can
 # draw it only if you have the clean image.
 
-# sphinx_gallery_thumbnail_path = "images/intervals.png"
+# sphinx_gallery_thumbnail_path = "images/thumb_intervals.jpg"
 IntervalDisplay.from_estimator(denoiser, X_noisy, X_clean)
 plt.show()
 

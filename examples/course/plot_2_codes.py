@@ -59,7 +59,7 @@ plt.show()
 # From a zero to a six, in equal steps: of their codes in the upper row, of their pixels in the
 # lower one.
 
-# sphinx_gallery_thumbnail_number = 2
+# sphinx_gallery_thumbnail_path = "images/thumb_plot_2_codes.jpg"
 
 dae = fitted["dense", 8]
 start, end = X_test[y_test == 0][:1], X_test[y_test == 6][:1]

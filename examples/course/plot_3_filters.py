@@ -40,6 +40,7 @@ noises = {
     "salt and pepper": SaltPepper(amount=0.1, random_state=0),
     "stripes": StripeNoise(std=0.15, random_state=0),
 }
+# sphinx_gallery_thumbnail_path = "images/card_noises.jpg"
 figure, axes = plt.subplots(1, 5, figsize=(8, 2), layout="constrained")
 shown = X[8:9]
 images = {"clean": shown, **{name: n.fit_transform(shown) for name, n in noises.items()}}

@@ -46,6 +46,7 @@ for name, X in {"occluded": X_occluded, **X_rebuilt}.items():
 # The network trained on clean digits keeps traces of the line. The one trained on lines removes
 # it, and blurs the digit as every code of 16 values does. The U-Net leaves intact pixels alone.
 
+# sphinx_gallery_thumbnail_path = "images/thumb_plot_4_occlusion.jpg"
 DenoisingDisplay.from_predictions(X_test, X_occluded, X_rebuilt, input_label="occluded")
 plt.show()
 

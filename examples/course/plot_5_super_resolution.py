@@ -39,6 +39,7 @@ for name, net in {"dense": Dense(hidden=(256,)), "U-Net": UNet(filters=(16, 32))
     dae = DenoisingAutoencoder(net, noise=lower, lr=3e-3, max_epochs=20, random_state=0)
     X_large[name] = dae.fit(X_train).predict(X_large["nearest"])
 
+# sphinx_gallery_thumbnail_path = "images/thumb_plot_5_super_resolution.jpg"
 DenoisingDisplay.from_predictions(X_test, X_blocks, X_large, input_label="4 × 4")
 plt.show()
 

@@ -66,6 +66,7 @@ for ax, (name, score) in zip(axes, scores.items(), strict=True):
     ax.hist(-score[~is_new], bins, alpha=0.6, label="known digits")
     ax.hist(-score[is_new], bins, alpha=0.6, label="zeros")
     ax.set(title=name, xlabel="mean squared error", ylabel="digits")
+    ax.locator_params(axis="x", nbins=4)
 axes[0].legend()
 plt.show()
 

@@ -35,6 +35,7 @@ mean = DenoisingAutoencoder(UNet((16, 32)), lr=2e-3, **shared).fit(X_train)
 gan = Pix2PixDenoiser(UNet((16, 32)), l1_weight=10, **shared).fit(X_train)
 X_restored = {"MSE": mean.predict(X_hidden), "pix2pix": gan.predict(X_hidden)}
 
+# sphinx_gallery_thumbnail_path = "images/thumb_plot_7_pix2pix.jpg"
 DenoisingDisplay.from_predictions(
     X_test, X_hidden, X_restored, metric="mse", input_label="hidden rows"
 )

@@ -44,6 +44,7 @@ networks = {
 }
 X_denoised = {name: network.predict(X_noisy) for name, network in networks.items()}
 
+# sphinx_gallery_thumbnail_path = "images/thumb_plot_8_without_clean_images.jpg"
 DenoisingDisplay.from_predictions(X_test, X_noisy, X_denoised)
 plt.show()
 

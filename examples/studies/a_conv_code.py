@@ -14,7 +14,7 @@ a fifth when the validation loss stands still. It reports an MSE of 0.013719 on 
 some 6s and 9s that came out wrong. Its noise level is not stated; here σ is 0.5.
 """
 
-# sphinx_gallery_thumbnail_path = 'images/studies/a_digits.png'
+# sphinx_gallery_thumbnail_path = 'images/thumb_a_digits.jpg'
 
 import matplotlib.pyplot as plt
 import pandas as pd

@@ -18,7 +18,7 @@ Then it enlarged small digits without noise, with fewer layers and ReLU, and rep
 be a mean squared error.
 """
 
-# sphinx_gallery_thumbnail_path = 'images/studies/b_enlarged.png'
+# sphinx_gallery_thumbnail_path = 'images/thumb_b_enlarged.jpg'
 
 import matplotlib.pyplot as plt
 import numpy as np

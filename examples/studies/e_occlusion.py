@@ -18,7 +18,7 @@ A network that has only seen clean digits does not know what a line is. The same
 digit.
 """
 
-# sphinx_gallery_thumbnail_path = 'images/studies/e_digits.png'
+# sphinx_gallery_thumbnail_path = 'images/thumb_e_digits.jpg'
 
 import matplotlib.pyplot as plt
 import numpy as np
