@@ -305,7 +305,9 @@ def panels(path):
     figure = np.asarray(Image.open(path).convert("RGB")) / 255
     is_filled = figure.min(axis=-1) < 0.9
     # Text below the pictures is as wide as they are, but fills little of its lines.
-    rows, columns = (runs((is_filled.mean(axis=a) > t).astype(int)) for a, t in ((1, 0.3), (0, 0.1)))
+    rows, columns = (
+        runs((is_filled.mean(axis=a) > t).astype(int)) for a, t in ((1, 0.3), (0, 0.1))
+    )
     return [[figure[row, column] for column in columns] for row in rows]
 
 

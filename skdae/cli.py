@@ -232,7 +232,7 @@ def train(args):
         return 0
     if args.minutes is not None:
         raise ValueError(
-            "--minutes is for fine-tuning the pretrained network; for your own network, pass --steps "
+            "--minutes is for fine-tuning the pretrained network; for your own, pass --steps "
             f"(default: {_STEPS})."
         )
     options = {

@@ -9,7 +9,6 @@ import pytest
 from skdae import GaussianNoise
 from skdae.datasets import load_digits_images
 
-
 # Pages of the guide whose examples take long.
 SLOW_PAGES = {"evaluation.rst", "volumes.rst", "without_clean_data.rst"}
 
