@@ -345,8 +345,9 @@ def of_planes(planes, targets=None, gaps=None):
     """The same, of checked images whose channels are planes ``(height, width)``."""
     values = np.concatenate([*map(np.ravel, planes)])
     low, high = values.min(), values.max()
+    n_at_ends = np.array([np.sum(values == low), np.sum(values == high)])
     # Where the last value of the range is a common one, values beyond it were clipped.
-    ends = [end for end in (low, high) if np.sum(values == end) > 1e-3 * values.size]
+    ends = np.array([low, high])[n_at_ends > 1e-3 * values.size].tolist()
     stride = max(1, round((values.size / _N_BLOCKS) ** 0.5))
     given = (planes, targets or repeat(None), gaps or repeat(False), repeat(stride), repeat(ends))
     mean, texture, variance, clipped, missing = np.concatenate([*map(_blocks, *given)], axis=1)
