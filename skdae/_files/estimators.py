@@ -271,12 +271,6 @@ def _parameters(thing):
     return thing.get_params(deep=False) if isinstance(thing, BaseEstimator) else {}
 
 
-def _saved_parameters(thing):
-    """Those of them that go into a file."""
-    parameters = _parameters(thing)
-    return {name: value for name, value in parameters.items() if name not in _LOCAL_PARAMETERS}
-
-
 def _attributes(thing):
     """All attributes that are not parameters."""
     parameters = _parameters(thing)
@@ -378,7 +372,8 @@ class Writer:
         _validate(thing)
         parameters = {
             name: self.encode(value, (*where, name))
-            for name, value in _saved_parameters(thing).items()
+            for name, value in _parameters(thing).items()
+            if name not in _LOCAL_PARAMETERS
         }
         saved = getattr(type(thing), "_get_saved_state", _attributes)(thing)
         unknown = _unknown(type(thing), parameters, saved)
@@ -411,7 +406,7 @@ class Reader:
             "float": float,
             "tuple": lambda items: tuple(map(self.decode, items)),
             "dict": self._dict,
-            "scalar": self._scalar,
+            "scalar": lambda content: DTYPES[content[0]](self.decode(content[1])),
             "array": arrays.pop,
             "transposed": lambda name: arrays.pop(name).T,
             "names": lambda names: np.array([str(name) for name in names], dtype=object),
@@ -432,10 +427,6 @@ class Reader:
 
     def _dict(self, items):
         return {key: self.decode(value) for key, value in items.items()}
-
-    def _scalar(self, content):
-        name, value = content
-        return DTYPES[name](self.decode(value))
 
     def _random_state(self, content):
         name, pos, has_gauss, gauss = content

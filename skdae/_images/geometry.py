@@ -39,14 +39,9 @@ class Geometry:
 
     def __post_init__(self):
         shape = self.image_shape if self.has_channels else (*self.image_shape, 1)
-        known = {
-            "spatial": shape[:-1],
-            "rank": len(shape) - 1,
-            "n_channels": shape[-1],
-            "shape": tuple(shape),
-        }
         # Read often, and so no properties; a frozen object is written to this way.
-        vars(self).update(known)
+        rank, n_channels = len(shape) - 1, shape[-1]
+        vars(self).update(spatial=shape[:-1], rank=rank, n_channels=n_channels, shape=tuple(shape))
 
     @property
     def channel_axis(self):

@@ -153,11 +153,6 @@ class PlaneFilter(BaseFilter):
     def _filter(self, images):
         filtered = np.empty_like(images)
         for i, channel in np.ndindex(len(images), images.shape[-1]):
-            plane = self._filter_plane(plane_of(images[i], channel))
-            filtered[i, ..., channel] = plane.reshape(images.shape[1:-1])
+            plane = np.atleast_1d(images[i, ..., channel].squeeze())
+            filtered[i, ..., channel] = self._filter_plane(plane).reshape(images.shape[1:-1])
         return filtered
-
-
-def plane_of(image, channel):
-    """One channel of a sample, without axes of length 1."""
-    return np.atleast_1d(to_float(image[..., channel]).squeeze())
