@@ -450,7 +450,8 @@ def _slope(tones, denoised):
     if tones.cameras[0] is None:
         return np.ones_like(denoised[..., :1])
     # The square of the transform grows as the light does.
-    slope = (denoised * tones.width + tones.start).mean(axis=3, keepdims=True).clip(0)
+    width, start = (x.astype(denoised.dtype) for x in (tones.width, tones.start))
+    slope = (denoised * width + start).mean(axis=3, keepdims=True).clip(0)
     return slope / np.sqrt(np.square(slope).mean())
 
 
