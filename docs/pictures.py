@@ -323,6 +323,8 @@ ENLARGED = {
     "course/plot_8_without_clean_images_001": ([1, 3], [6, 7]),
     "studies/a_digits": ([1, 3], [0, 1, 2]),
     "studies/b_enlarged": ([1, 3], [3, 4]),
+    "studies/c_images": ([1, 3], [0, 1, 2]),
+    "studies/d_gaussian": ([1, 2], [1, 3, 5]),
     "studies/e_digits": ([1, 4], [0, 3]),
 }
 

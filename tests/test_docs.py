@@ -493,6 +493,19 @@ EXAMPLES = sorted((ROOT / "examples").glob("plot_*.py"))
 LESSONS = sorted((ROOT / "examples" / "course").glob("plot_*.py"))
 
 
+@pytest.mark.parametrize("folder", [".", "course", "studies"])
+def test_thumbnails_of_a_page_differ(folder):
+    """What shows a sheet of many small pictures, all alike in a thumbnail, has another one."""
+    thumbnails = []
+    for example in sorted((ROOT / "examples" / folder).glob("*_*.py")):
+        text = example.read_text()
+        thumbnails += re.findall(r"^# sphinx_gallery_thumbnail_path = ['\"](.+)['\"]$", text, re.M)
+        if text.count("plt.show()") == 1 and "DenoisingDisplay" in text:
+            assert "sphinx_gallery_thumbnail_path" in text, example.name
+    assert len(set(thumbnails)) == len(thumbnails) >= 5
+    assert all((DOCS / name).is_file() for name in thumbnails)
+
+
 def run_example(example, folder):
     """What it prints, also as a notebook, which is made of the same cells.
 

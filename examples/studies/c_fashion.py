@@ -18,7 +18,7 @@ Here the noise is fresh at every step, and the learning rate falls to 0. The sec
 U-Net, has connections around its bottleneck.
 """
 
-# sphinx_gallery_thumbnail_path = 'images/studies/c_images.png'
+# sphinx_gallery_thumbnail_path = 'images/thumb_c_images.jpg'
 
 import matplotlib.pyplot as plt
 import numpy as np

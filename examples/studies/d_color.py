@@ -16,7 +16,7 @@ was gone; on salt and pepper, the error was up to 12 times smaller. Other number
 CelebA is not available here. Crops of CIFAR-10 take its place; they are more varied than faces.
 """
 
-# sphinx_gallery_thumbnail_path = 'images/studies/d_gaussian.png'
+# sphinx_gallery_thumbnail_path = 'images/thumb_d_gaussian.jpg'
 
 import matplotlib.pyplot as plt
 import numpy as np
