@@ -79,6 +79,6 @@ DenoisingDisplay.from_predictions(
 plt.savefig("b_enlarged.png", dpi=150, bbox_inches="tight")
 
 # %%
-# It printed, on 2026-11-24:
+# It printed, on 2026-11-30:
 #
 # .. literalinclude:: /../examples/studies/b_linear_layers.txt
