@@ -4,9 +4,9 @@ Noise gallery
 
 What does noise do to an image, and what do its levels mean?
 
-There is one row per noise model, from weak to strong noise. The image is a small part of a color
-photograph. It shows that salt-and-pepper noise changes whole pixels, while masking noise changes
-single values.
+Each row shows one of nine noise models, from weak to strong noise; the guide lists all of them
+(:doc:`/guide/noise`). The image is a small part of a color photograph. It shows that
+salt-and-pepper noise changes whole pixels, while masking noise changes single values.
 """
 
 import matplotlib.pyplot as plt
@@ -14,7 +14,7 @@ from sklearn.datasets import load_sample_images
 
 from skdae import noise
 
-image = load_sample_images().images[0][154:210, 264:320] / 255
+image = load_sample_images().images[0][158:206, 268:316] / 255
 
 # %%
 # The parameter that sets the level, and some values of it
