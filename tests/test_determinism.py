@@ -100,6 +100,7 @@ def threads():
     torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 @every_denoiser
 def test_numbers_of_threads_agree_within_rounding(name, threads):
     predictions = []

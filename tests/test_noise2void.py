@@ -158,6 +158,7 @@ def test_one_small_image_is_enough(denoiser):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shape",
     [(64, 64), (96, 96), (97, 97), (16, 200), (8, 8), (1, 50), (30, 1), (2, 3), (20, 30, 3), (99,)],

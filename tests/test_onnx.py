@@ -68,6 +68,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_graph_predicts_the_same_for_any_number_of_images(name, tmp_path):
     architecture, X, params = CASES[name]
