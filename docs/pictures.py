@@ -294,7 +294,7 @@ def save_cards(kind, cards):
 
 
 def runs(filled):
-    """Slices of what is filled in one go, without those of half the longest, such as text."""
+    """Slices without a break; those up to half as long as the longest, as of text, are left out."""
     ends = np.flatnonzero(np.diff(np.r_[0, filled, 0])).reshape(-1, 2)
     lengths = np.ptp(ends, axis=1)
     return [slice(*pair) for pair in ends[lengths > lengths.max() / 2]]

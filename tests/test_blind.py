@@ -107,3 +107,21 @@ def test_pairs_of_pixels_refute_no_level_that_is_true(kind, std, blur):
     level = by_brightness(x, torch.full_like(x, 0.3))[0, 0].numpy()
     true = np.sqrt(uniform_filter(np.square(noisy - clean), 33))
     assert np.median(level / true) > 0.95
+
+
+@pytest.mark.parametrize("stds", [(20, 2, 2), (2, 2, 30), (10, 5, 15), (8, 8, 8)], ids=str)
+def test_pairs_refute_no_level_of_channels_that_differ(stds):
+    clean = (50 + 150 * (np.random.default_rng(0).random((3, 256, 256)) < 0.5)) / 255
+    noise = np.random.default_rng(1).normal(0, 1, clean.shape) * np.reshape(stds, (3, 1, 1)) / 255
+    x = torch.from_numpy(np.float32(clean + noise))[None]
+    true = np.sqrt(np.mean(np.square(stds))) / 255
+    level = by_brightness(x, torch.full_like(x[:, :1], true))
+    assert float(level.median()) > 0.95 * true
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 5), (40, 3), (3, 40), (8, 9)], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_images_of_few_pixels_keep_the_level_that_is_seen(shape, dtype):
+    x = torch.rand(2, 3, *shape, generator=torch.Generator().manual_seed(0), dtype=dtype)
+    level = torch.full_like(x[:, :1], 0.2)
+    torch.testing.assert_close(by_brightness(x, level), level, rtol=0.05, atol=0)

@@ -18,6 +18,7 @@ from skdae import (
     Noise2VoidDenoiser,
     Pix2PixDenoiser,
     PoissonNoise,
+    PretrainedDenoiser,
     RecorruptedDenoiser,
     load,
     save,
@@ -146,6 +147,18 @@ def test_global_state_is_left_as_found(name):
     with pytest.raises(RuntimeError, match="the cause"):
         clone(denoiser).set_params(callbacks=[Failing()]).fit(X)
     assert global_state() == before
+
+
+@pytest.mark.parametrize("shape", [(1, 64, 64), (1, 64, 64, 3), (8, 20, 20)], ids=str)
+def test_pretrained_nets_go_by_float32_whatever_the_default_of_torch(shape):
+    counts = np.random.default_rng(0).poisson(20, shape)
+    expected = PretrainedDenoiser().fit(counts).predict(counts)
+    torch.set_default_dtype(torch.float64)
+    try:
+        predicted = PretrainedDenoiser().fit(counts).predict(counts)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    np.testing.assert_array_equal(predicted, expected)
 
 
 def test_state_that_the_caller_has_changed_changes_nothing(expected):

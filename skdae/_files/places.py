@@ -64,7 +64,7 @@ def output_files(names, output, others):
         Files, folders and patterns.
     output : str or None
         A file or a folder; None writes over the inputs.
-    others : list of str or None
+    others : list of (str or None)
         Further files that are not to be written over.
     """
     paths = input_files(names)

@@ -29,8 +29,8 @@ _VALUES, _SHADES, _LEVELS, _AROUND = 1024, 16, 128, 5
 _APART, _DIFFERENCES = 8, 512
 _WIDTHS = [2**k / 255 for k in range(8)]
 
-# They refute a level that is so many times as high as they allow; it allows for what rounding and
-# few pairs do. Of a window, so many pairs tell, unless so many are equal.
+# A level is refuted where it is so many times what pairs allow, which is so many times what they
+# say, for rounding and chance. Fewer pairs in a window, or more equal ones, say nothing.
 _REFUTED, _ALLOWED, _LEAST, _EQUAL = 1.7, 1.1, 200, 0.5
 
 # Where more pairs than this differ by no more than noise does, the others are dead or hot pixels.
@@ -130,7 +130,8 @@ def by_brightness(x, level):
     Returns
     -------
     level : Tensor of that shape
-        The median over pixels about as bright; as it was where an image is flat.
+        The median over pixels about as bright, or less where pairs of pixels refute it; as it was
+        where an image is flat.
     """
     light = x.mean(1, keepdim=True)
     down, right = ((light.diff(dim=axis) != 0).float() for axis in (2, 3))
@@ -139,7 +140,7 @@ def by_brightness(x, level):
     is_rough = sum(steps) > 0
     light = _local_mean(light, _AROUND)
     value = (light.clamp(0, 1) * (_VALUES - 1)).round().flatten(1).long()
-    weights = is_rough.flatten(1).float()
+    weights = is_rough.flatten(1).to(x.dtype)
     counts = x.new_zeros(x.shape[0], _VALUES).scatter_add(1, value, weights)
     ranks = (counts.cumsum(1) - counts / 2) / counts.sum(1, keepdim=True).clamp(min=1)
     shade = (_SHADES - 1) * ranks.gather(1, value)
@@ -149,13 +150,13 @@ def by_brightness(x, level):
     counts = x.new_zeros(x.shape[0], _SHADES * _LEVELS)
     counts = counts.scatter_add(1, (shade.round() * _LEVELS + place).long(), weights)
     # Shades that are near count, too: one may have no pixels.
-    shades = torch.arange(_SHADES, device=x.device)
+    shades = torch.arange(_SHADES, device=x.device, dtype=x.dtype)
     alike = 1 / (1 + (shades - shades[:, None]) ** 4)
     sums = (alike @ counts.unflatten(1, (_SHADES, _LEVELS))).cumsum(2)
     half = sums[..., -1:] / 2
     above = (sums < half).sum(2, keepdim=True).clamp(max=_LEVELS - 1)
     until, before = (sums.gather(2, i.clamp(min=0)) * (i >= 0) for i in (above, above - 1))
-    place = above - 0.5 + (half - before) / (until - before).clamp(min=1e-6)
+    place = above.to(x.dtype) - 0.5 + (half - before) / (until - before).clamp(min=1e-6)
     curve = (torch.expm1(place.clamp(min=0) * step) * LEVEL_STEP).squeeze(2)
     curve = _unrefuted(curve, x, is_rough, shade.round().view_as(level), alike)
     below = shade.floor().clamp(max=_SHADES - 2)
@@ -167,11 +168,12 @@ def by_brightness(x, level):
 def _unrefuted(curve, x, is_rough, shade, alike):
     """The level by shade, lowered where pairs of pixels show that there is less noise.
 
-    Whatever the clean pixels are, noise of standard deviation s makes the density of differences,
-    over sqrt(2), a mixture of normal ones of that width. Through a Gaussian window of width w, it
-    varies at least as one of them does: v >= 1 / (1 / s^2 + 1 / w^2). So does it where noise is
-    correlated, or the same in a row. The dots of a halftone or a dithered picture look like strong
-    noise, but many are as dark as others, and tell the weak noise that there is.
+    Whatever two clean pixels are, noise of standard deviation s in both makes the density of their
+    differences, over sqrt(2), a mixture of normal ones of that width. Through a Gaussian window of
+    width w, it varies at least as one of them does: by s^2 / (s^2 + w^2) times w^2. That holds as
+    well where noise is correlated, or the same in a row. The dots of a halftone or a dithered
+    picture look like strong noise, but many are as dark as others, and tell the weak noise that
+    there is.
 
     Parameters
     ----------
@@ -182,16 +184,17 @@ def _unrefuted(curve, x, is_rough, shade, alike):
         How much shades count for each other.
     """
     n, n_channels = x.shape[:2]
-    # Of every fourth row.
-    first = (..., slice(None, -_APART, 4), slice(None, -_APART))
-    second = (..., slice(_APART, None, 4), slice(_APART, None))
-    shade = shade[first] * _DIFFERENCES
+    first_bin = shade[..., ::4, :] * _DIFFERENCES
+
+    def pairs(values):
+        """Of every fourth row; beyond the image are zeros."""
+        return values[..., ::4, :], F.pad(values, (0, _APART) * 2)[..., _APART::4, _APART:]
 
     def histogram(difference, weights):
         place = (difference.abs() * (2 * _DIFFERENCES / 2**0.5)).round()
         weights = weights * (place < _DIFFERENCES)
-        place = (shade + place.clamp(max=_DIFFERENCES - 1)).long()
-        counts = x.new_zeros(n * n_channels, _SHADES * _DIFFERENCES)
+        place = (first_bin + place.clamp(max=_DIFFERENCES - 1)).long()
+        counts = weights.new_zeros(n * n_channels, _SHADES * _DIFFERENCES)
         counts = counts.scatter_add(1, *(v.flatten(0, 1).flatten(1) for v in (place, weights)))
         return counts.unflatten(1, (_SHADES, _DIFFERENCES))
 
@@ -199,28 +202,29 @@ def _unrefuted(curve, x, is_rough, shade, alike):
     # Where the last value is a common one, others beyond it were clipped.
     clipped = [(x == end).float().mean((2, 3), keepdim=True) > 1e-3 for end in ends]
     low, high = (torch.where(c, v, f) for c, v, f in zip(clipped, ends, (-9.0, 9.0), strict=True))
-    inside = is_rough & (x > low) & (x < high)
-    weights = (inside[first] & inside[second]).float()
-    x, other = x[first], x[second]
-    found = histogram(x - other, weights)
+    weights = math.prod(pairs((is_rough & (x > low) & (x < high)).to(x.dtype)))
+    one, other = pairs(x)
+    found = histogram(one - other, weights)
     # What is left of clipped noise is made whole by its mirror image.
-    mirrored = (histogram(x + other - 2 * end, weights) for end in (low, high))
+    mirrored = (histogram(one + other - 2 * end, weights) for end in (low, high))
     counts = alike @ sum(mirrored, found)
-    difference = torch.arange(_DIFFERENCES, device=x.device) / (2 * _DIFFERENCES)
-    level = curve.repeat_interleave(n_channels, 0)
+    bins = torch.arange(_DIFFERENCES, device=x.device, dtype=x.dtype) / (2 * _DIFFERENCES)
+    level = curve
     for width in reversed(_WIDTHS):
-        square = (difference / width).square()
+        square = (bins / width).square()
         window = (-square / 2).exp()
         n_seen = (counts @ window).clamp(min=1)
-        v = counts @ (window * square) / n_seen
-        most = _ALLOWED * width * (v / (1 - v).clamp(min=0.1)).sqrt()
-        tells = (n_seen > _LEAST) & (counts[..., 0] < _EQUAL * n_seen) & (v < 0.5)
+        v = (counts @ (window * square) / n_seen).clamp(max=0.9)
+        says = (n_seen > _LEAST) & (counts[..., 0] < _EQUAL * n_seen)
+        of_channels = level.repeat_interleave(n_channels, 0)
+        of_channels = torch.where(says, _ALLOWED * width * (v / (1 - v)).sqrt(), of_channels)
+        most = of_channels.square().unflatten(0, (n, n_channels)).mean(1).sqrt()
         is_of_width = (level > width / 1.5) & (level < width * 1.5)
-        level = torch.where(tells & is_of_width & (_REFUTED * most < level), most, level)
-    n_alike = (found * (difference < 3 * level.unsqueeze(2))).sum((1, 2))
-    few = n_alike < _ALIKE * weights.sum((2, 3)).flatten()
-    level = torch.where(few.unsqueeze(1), level, curve.repeat_interleave(n_channels, 0))
-    return level.square().unflatten(0, (n, n_channels)).mean(1).sqrt()
+        level = torch.where(is_of_width & (_REFUTED * most < level), most, level)
+    near = bins < 3 * level.repeat_interleave(n_channels, 0).unsqueeze(2)
+    n_near = (found * near).sum((1, 2)).unflatten(0, (n, n_channels)).sum(1)
+    has_structure = n_near < _ALIKE * weights.sum((1, 2, 3))
+    return torch.where(has_structure.unsqueeze(1), level, curve)
 
 
 class BlindNet(_ResidualArchitecture):

@@ -450,8 +450,7 @@ def _slope(tones, denoised):
     if tones.cameras[0] is None:
         return np.ones_like(denoised[..., :1])
     # The square of the transform grows as the light does.
-    width, start = (x.astype(denoised.dtype) for x in (tones.width, tones.start))
-    slope = (denoised * width + start).mean(axis=3, keepdims=True).clip(0)
+    slope = tones.stretched(denoised).mean(axis=3, keepdims=True).clip(0)
     return slope / np.sqrt(np.square(slope).mean())
 
 

@@ -153,7 +153,7 @@ def estimate_noise(
     """
     check_parameters("estimate_noise", _MODEL, model=model)
     planes, targets, gaps = _planes(X, y, image_shape, channel_axis, missing_values)
-    means, variances = of_planes(planes, targets, gaps)
+    means, variances = mean_and_variance_of(planes, targets, gaps)
     if model == "poisson-gaussian":
         return _camera(means, *_line(means, variances))
     if targets is None:
@@ -181,7 +181,7 @@ def choose_noise(X, image_shape=None, channel_axis="auto"):
     """
     planes, _, gaps = _planes(X, None, image_shape, channel_axis)
     try:
-        means, variances = of_planes(planes, None, gaps)
+        means, variances = mean_and_variance_of(planes, None, gaps)
     except ValueError:
         # The median of all details stands for blocks of which there are not enough.
         return GaussianNoise(std=_std(planes, gaps, np.mean), clip=None)
@@ -338,24 +338,25 @@ def mean_and_variance(
     means : ndarray of shape (n_groups,)
     variances : ndarray of shape (n_groups,)
     """
-    return of_planes(*_planes(X, y, image_shape, channel_axis))
+    return mean_and_variance_of(*_planes(X, y, image_shape, channel_axis))
 
 
-def of_planes(planes, targets=None, gaps=None):
+def mean_and_variance_of(planes, targets=None, gaps=None):
     """The same, of checked images whose channels are planes ``(height, width)``."""
-    values = np.concatenate([*map(np.ravel, planes)])
-    low, high = values.min(), values.max()
-    n_at_ends = np.array([np.sum(values == low), np.sum(values == high)])
+    n_pixels = sum(map(np.size, planes))
+    low, high = min(map(np.min, planes)), max(map(np.max, planes))
+    n_low = sum(map(np.count_nonzero, map(np.equal, planes, repeat(low))))
+    n_high = sum(map(np.count_nonzero, map(np.equal, planes, repeat(high))))
     # Where the last value of the range is a common one, values beyond it were clipped.
-    ends = np.array([low, high])[n_at_ends > 1e-3 * values.size].tolist()
-    stride = max(1, round((values.size / _N_BLOCKS) ** 0.5))
+    ends = np.array([low, high])[np.array([n_low, n_high]) > 1e-3 * n_pixels].tolist()
+    stride = max(1, round((n_pixels / _N_BLOCKS) ** 0.5))
     given = (planes, targets or repeat(None), gaps or repeat(False), repeat(stride), repeat(ends))
     mean, texture, variance, clipped, missing = np.concatenate([*map(_blocks, *given)], axis=1)
     is_known = (clipped < 0.5) & (missing < _MISSING)
     usable = np.flatnonzero(is_known & (texture + np.abs(variance) > 0))
     if len(usable) < _LEAST:
         raise ValueError(
-            f"X has {values.size} pixels in [{low:.3g}, {high:.3g}], in which {len(usable)} of "
+            f"X has {n_pixels} pixels in [{low:.3g}, {high:.3g}], in which {len(usable)} of "
             f"{len(mean)} blocks tell the noise; at least {_LEAST} are needed, neither constant, "
             "nor at the ends of the range, nor equal to y. Pass more or larger noisy images, with "
             "less of them saturated."
@@ -458,7 +459,7 @@ def _blocks(plane, target, gap, stride, ends):
     else:
         # The median of a mean of n squares, after Wilson and Hilferty.
         variance = np.square(waves[:, fine]).mean(axis=1) / (1 - 2 / (9 * fine.sum())) ** 3
-    # A mean of its neighbors has hardly any of them.
+    # What is missing adds nothing: a mean of its neighbors has hardly any noise.
     return mean, texture, variance / (1 - missing).clip(0.1), clipped, missing
 
 

@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 from .._images import middle
 from ..filters.noise_level import noise_std
 from .anscombe import AnscombeTransform, as_camera
-from .estimate import growing_noise, of_planes
+from .estimate import growing_noise, mean_and_variance_of
 from .signal_dependent import PoissonGaussianNoise, SpeckleNoise
 
 # The nets learned levels up to this one, of images in [0, 1].
@@ -101,10 +101,13 @@ class Tones:
         values = np.where(level > 0.5 / 255, self.back(values), images) - self.mean
         return np.where(self.is_unit, values.clip(0, 1), values)
 
+    def stretched(self, values):
+        """Values of images after the transform of the cameras, of those of the nets."""
+        return values * self.width.astype(values.dtype) + self.start.astype(values.dtype)
+
     def back(self, values):
         """Values of images, of those of the nets."""
-        values = values * self.width.astype(values.dtype) + self.start.astype(values.dtype)
-        pairs = zip(values, self.cameras, strict=True)
+        pairs = zip(self.stretched(values), self.cameras, strict=True)
         return np.stack([camera.inverse(x) if camera else x for x, camera in pairs])
 
     def inputs(self, images):
@@ -117,7 +120,7 @@ def _camera_of(image):
     if min(image.shape[:2]) < SMALLEST:
         return None
     try:
-        noise = growing_noise(*of_planes([*np.moveaxis(image, -1, 0)]))
+        noise = growing_noise(*mean_and_variance_of([*np.moveaxis(image, -1, 0)]))
     except ValueError:
         # Too few blocks tell it.
         return None
@@ -180,8 +183,8 @@ def seen(images, see):
     if places := [i for i, camera in enumerate(cameras) if camera]:
         some = images[places]
         curves, *others = _seen(Tones.of(some, [cameras[i] for i in places]), some, see)
-        levels = map(_seen_on, *others, curves.width.ravel())
-        fits = [_SEEN_BY_CURVE[0] < level < _SEEN_BY_CURVE[1] for level in levels]
+        shares = map(_seen_on, *others, curves.width.ravel())
+        fits = [_SEEN_BY_CURVE[0] < share < _SEEN_BY_CURVE[1] for share in shares]
         chosen = np.array(places)[fits]
         before = (tones.start, tones.width, tones.cameras, inputs, level)
         after = (curves.start, curves.width, curves.cameras, *others)
