@@ -89,7 +89,7 @@ def fit_context(skip_nested: bool) -> Callable[[Method], Method]:
 
 
 class CheckedEstimator(BaseEstimator):
-    """An estimator whose fit says what a misspelt parameter may have meant."""
+    """An estimator whose fit says what a misspelled parameter may have meant."""
 
     def _get_params_html(self, *args, **kwargs):
         """The table of a diagram; scikit-learn 1.9 shows descriptions to who has a link alone."""
@@ -120,7 +120,7 @@ def check_parameters(caller, constraints, **params):
 
 
 def _hint(value, constraints):
-    """What to pass instead of a class or a misspelt name; nothing for other values."""
+    """What to pass instead of a class or a misspelled name; nothing for other values."""
     if isclass(value) and FUNCTION in constraints:
         return f" Pass an object of it: {value.__name__}()."
     options = [c.options for c in constraints if isinstance(c, Options)]

@@ -292,19 +292,19 @@ def info(args):
     _, tree = read_arrays(args.model)
     print(f"class: {type(model).__name__}")
     _print_table("parameters", dict(_parameters(model)))
-    if learnt := _learnt(model):
-        _print_net(learnt)
+    if learned := _learned(model):
+        _print_net(learned)
     _print_table("versions", tree["versions"])
     return 0
 
 
-def _learnt(model):
+def _learned(model):
     """The first with a network of an estimator and of those in it, or None."""
     from .metrics.scorers import parts
 
     if hasattr(model, "net_"):
         return model
-    return next((found for part in parts(model) if (found := _learnt(part))), None)
+    return next((found for part in parts(model) if (found := _learned(part))), None)
 
 
 def _parameters(model):
@@ -542,11 +542,11 @@ def _check_unit(model, dtype):
     """Refuse counts where a network learned values in [0, 1], or the other way round."""
     if dtype.kind not in "iu" or not hasattr(model, "scaling_"):
         return
-    learnt_unit, is_unit = model.scaling_ == (0.0, 1.0), dtype == "uint8"
-    if learnt_unit != is_unit:
-        learnt = "values in [0, 1], as 8 bits are read" if learnt_unit else "counts"
+    learned_unit, is_unit = model.scaling_ == (0.0, 1.0), dtype == "uint8"
+    if learned_unit != is_unit:
+        learned = "values in [0, 1], as 8 bits are read" if learned_unit else "counts"
         raise ValueError(
-            f"the model learned from {learnt}, but this file has {8 * dtype.itemsize} bits "
+            f"the model learned from {learned}, but this file has {8 * dtype.itemsize} bits "
             "per value; train a model on files like it."
         )
 

@@ -188,7 +188,7 @@ class ImageFile:
     nodata: list[tuple[float, ...]] | None = None
 
     @property
-    def _colours(self):
+    def _colors(self):
         return [i for i in range(self.pages[0].shape[2]) if i not in self.alpha]
 
     @cached_property
@@ -200,7 +200,7 @@ class ImageFile:
         """
         images = []
         for page, missing in zip(self.pages, self._missing, strict=True):
-            image = _filled(page[..., self._colours], self._hidden(page))
+            image = _filled(page[..., self._colors], self._hidden(page))
             images.append(image if missing is None else np.ma.masked_array(image, missing))
         return self._plain(images)
 
@@ -209,18 +209,18 @@ class ImageFile:
         """The same, as masked arrays where pixels are transparent or missing."""
         images = []
         for page, gaps in zip(self.pages, self._gaps, strict=True):
-            image = page[..., self._colours]
+            image = page[..., self._colors]
             images.append(np.ma.masked_array(image, gaps) if gaps.any() else image)
         return self._plain(images)
 
     def _plain(self, images):
-        return [image[..., 0] if len(self._colours) == 1 else image for image in images]
+        return [image[..., 0] if len(self._colors) == 1 else image for image in images]
 
     @property
     def _missing(self):
         """Of each page, which values are missing, or None."""
         for page, values in zip(self.pages, self.nodata or [()] * len(self.pages), strict=True):
-            found = [gaps_in(page[..., self._colours], value) for value in values]
+            found = [gaps_in(page[..., self._colors], value) for value in values]
             gaps = [gap for gap in found if gap is not None]
             yield np.logical_or.reduce(gaps) if gaps else None
 
@@ -228,9 +228,9 @@ class ImageFile:
     def _gaps(self):
         """Of each page, which values are transparent or missing, NaN among them."""
         for page, missing in zip(self.pages, self._missing, strict=True):
-            colours = page[..., self._colours]
-            gaps = gaps_in(colours) if missing is None else missing
-            hidden = np.broadcast_to(self._hidden(page)[..., None], colours.shape)
+            colors = page[..., self._colors]
+            gaps = gaps_in(colors) if missing is None else missing
+            hidden = np.broadcast_to(self._hidden(page)[..., None], colors.shape)
             yield hidden if gaps is None else hidden | gaps
 
     def _hidden(self, page):
@@ -253,16 +253,16 @@ class ImageFile:
         pages = [page.copy() for page in self.pages]
         bits = self.bits or [8 * page.itemsize for page in pages]
         for page, image, gaps, n in zip(pages, images, self._gaps, bits, strict=True):
-            shape = self._plain([page[..., self._colours]])[0].shape
+            shape = self._plain([page[..., self._colors]])[0].shape
             if image.shape != shape:
                 raise ValueError(
                     f"the denoiser turned an image of shape {shape} into {image.shape}; a "
                     "file keeps its size, so pass a denoiser that does."
                 )
-            before = page[..., self._colours]
+            before = page[..., self._colors]
             # What is missing may be no number that is rounded.
             known = np.where(gaps, 0, np.ma.getdata(image).reshape(before.shape))
-            page[..., self._colours] = np.where(gaps, before, _stored(known, page.dtype, n))
+            page[..., self._colors] = np.where(gaps, before, _stored(known, page.dtype, n))
         return self.encode(pages)
 
 

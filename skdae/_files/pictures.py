@@ -35,10 +35,10 @@ def read_png(content, pillow, imagecodecs):
     """PNG with 8 or 16 bits; all chunks but those of the pixels are kept."""
     chunks = list(_chunks(content))
     kinds = {kind for kind, _ in chunks}
-    width, height, depth, colour = struct.unpack(">IIBB", chunks[0][1][:10])
+    width, height, depth, color = struct.unpack(">IIBB", chunks[0][1][:10])
     if b"acTL" in kinds:
         raise ValueError("it is an animation; save its frames as separate files")
-    if colour not in (0, 2, 4, 6) or b"tRNS" in kinds:
+    if color not in (0, 2, 4, 6) or b"tRNS" in kinds:
         raise ValueError(f"it has a palette, or one transparent color; {CONVERT}")
     if depth < 8:
         raise ValueError(f"it has {depth} bit(s) per value; {CONVERT}")
@@ -177,10 +177,10 @@ def read_bmp(content, pillow):
     """BMP in gray or RGB that is not packed; everything but the values of its colors is kept."""
     image = pillow.open(io.BytesIO(content))
     packing, (*_, width, height), offset, (order, *rest) = image.tile[0]
-    bits, n_grey = (int.from_bytes(content[i : i + 2], "little") for i in (28, 46))
+    bits, n_gray = (int.from_bytes(content[i : i + 2], "little") for i in (28, 46))
     is_plain = packing == "raw" and content[14] >= 40 and bits == 8 * len(order)
     # Of a palette of fewer gray values, the others do not exist.
-    modes = ("RGB", "RGBA", "L") if n_grey in (0, 256) else ("RGB", "RGBA")
+    modes = ("RGB", "RGBA", "L") if n_gray in (0, 256) else ("RGB", "RGBA")
     if not is_plain or image.mode not in modes:
         raise ValueError(f"it has a palette, is packed, or has less than 8 bits; {CONVERT}")
     if len(content) < offset + height * rest[0]:

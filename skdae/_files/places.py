@@ -108,7 +108,7 @@ def _check_format(path, output):
 
 
 def check_outputs(outputs, inputs, way_out=""):
-    """Refuse to write one file twice, or over an input, however their paths are spelt."""
+    """Refuse to write one file twice, or over an input, however their paths are spelled."""
     known = {identity(path) for path in inputs}
     for path in outputs:
         if identity(path) in known:

@@ -217,7 +217,7 @@ def _without(estimator, X, reset, is_item=False):
     mask = gaps_in(images, estimator.missing_values)
     if mask is None:
         return X, None
-    if images.ndim == 2 and not is_item and not _knows_neighbours(estimator):
+    if images.ndim == 2 and not is_item and not _knows_neighbors(estimator):
         raise ValueError(
             "Input X contains NaN or other missing values in flat rows, which may be those of a "
             "table, without neighbors to fill them from; pass image_shape= to "
@@ -236,7 +236,7 @@ def _without(estimator, X, reset, is_item=False):
     return as_container_of(X, batch[0] if is_item else batch), gaps
 
 
-def _knows_neighbours(estimator):
+def _knows_neighbors(estimator):
     """Whether flat rows have been said to be images, or are so for what takes nothing else."""
     is_said = getattr(estimator, "image_shape", None) is not None
     return is_said or getattr(estimator, "_fits_gaps", True)

@@ -33,7 +33,7 @@ class Muon(torch.optim.Optimizer):
     lr : float, default=1e-3
     weight_decay : float, default=1e-4
     dtype : torch.dtype, default=torch.float32
-        In which matrices are orthogonalised; `torch.bfloat16` takes half the time where the
+        In which matrices are orthogonalized; `torch.bfloat16` takes half the time where the
         hardware has it, and changes a step by 1 to 2 %.
 
     References
@@ -70,7 +70,7 @@ class Muon(torch.optim.Optimizer):
         return loss
 
     def _step_matrices(self, params, lr, weight_decay):
-        """A step of weights of one shape, which are orthogonalised together."""
+        """A step of weights of one shape, which are orthogonalized together."""
         shape = (len(params), len(params[0]), params[0][0].numel())
         matrices = torch.empty(shape, dtype=self.dtype, device=params[0].device)
         for p, matrix in zip(params, matrices, strict=True):

@@ -87,9 +87,9 @@ class ImageNet(NeuralNet):
         """Take over another net's history, loss weights and, where asked, optimizer states."""
         # The rows are shared, since none changes any more: a history may be long.
         self.history = History(other.history)
-        weights, learnt = self.criterion_.state_dict(), other.criterion_.state_dict()
-        if {k: v.shape for k, v in weights.items()} == {k: v.shape for k, v in learnt.items()}:
-            self.criterion_.load_state_dict(learnt)
+        weights, learned = self.criterion_.state_dict(), other.criterion_.state_dict()
+        if {k: v.shape for k, v in weights.items()} == {k: v.shape for k, v in learned.items()}:
+            self.criterion_.load_state_dict(learned)
         # A net that was loaded has no optimizers.
         for mine, theirs in zip(self.optimizers(), other.optimizers(), strict=False):
             if keep_optimizer and type(mine) is type(theirs):

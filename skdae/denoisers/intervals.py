@@ -32,7 +32,7 @@ from .._images import (
     value_range,
     warn_if_far,
 )
-from ..metrics.scorers import learnt_noise
+from ..metrics.scorers import learned_noise
 from .held import MetaDenoiser, detached
 
 # Every so many-th calibration image shapes the widths, and the others calibrate them.
@@ -332,7 +332,7 @@ class ConformalDenoiser(MetaDenoiser):
     @property
     def noise_(self) -> Any:
         """The noise with which the denoiser learned, if it learned with one of its own."""
-        return learnt_noise(self.denoiser_)
+        return learned_noise(self.denoiser_)
 
     @property
     def factor_(self) -> float:
@@ -395,9 +395,9 @@ class Widths(Persistent):
         weights = np.linalg.lstsq(design.T, np.log(errors), rcond=None)[0]
         guess = weights @ design
         groups = np.array_split(np.argsort(guess), min(_N_GROUPS, len(guess)))
-        centres = np.array([guess[group].mean() for group in groups])
+        centers = np.array([guess[group].mean() for group in groups])
         widths = np.array([np.quantile(errors[group], coverage) for group in groups])
-        return cls(weights, low, floors, np.stack([centres, widths / np.exp(centres)]))
+        return cls(weights, low, floors, np.stack([centers, widths / np.exp(centers)]))
 
     def __call__(self, image):
         """The widths of the pixels of a denoised image."""

@@ -324,7 +324,7 @@ class LearnedDenoiser(BaseDenoiser):
             with hardware.threads(work):
                 net.partial_fit(train, valid, checkpoint=start.checkpoint)
             if not start.partial:
-                self._warn_unless_learnt(net, train, valid, plan.scaling[1])
+                self._warn_unless_learned(net, train, valid, plan.scaling[1])
         return net, task
 
     def _keep(self, net, noise, task, names, start):
@@ -402,7 +402,7 @@ class LearnedDenoiser(BaseDenoiser):
         """Number of images set aside."""
         return int(n_samples * (self.validation_fraction or 0))
 
-    def _warn_unless_learnt(self, net, train, valid, net_scale):
+    def _warn_unless_learned(self, net, train, valid, net_scale):
         """Compare the net with the best answer that does not look at its input, and with it."""
         errors = net.compare_with_no_net(train, valid, net.plan.prediction)
         # From the units of the net to those of the images.

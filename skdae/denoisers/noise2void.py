@@ -231,8 +231,8 @@ class BlindSpots(Task):
         window, n_pixels = self._window(len(sides)), prod(sides)
         shifts = self._shifts(sides, window).to(images.device)
         count = max(1, round(self.fraction * n_pixels / prod(window)))
-        centre = rng.uniform(0.0, 1.0, (n, n_pixels)).topk(count).indices
-        places = _places(centre, sides)
+        center = rng.uniform(0.0, 1.0, (n, n_pixels)).topk(count).indices
+        places = _places(center, sides)
         # One for all pixels of a window: what hides them is as correlated as they are.
         shift = shifts[rng.integers(0, len(shifts), (n, count)).long()]
 
@@ -241,7 +241,7 @@ class BlindSpots(Task):
             beside = [at + k for at, k in zip(places, step, strict=True)]
             outside = sum((at < 0) | (at >= m) for at, m in zip(beside, sides, strict=True)) > 0
             # Where the window leaves the image, the center is hidden once more.
-            pixel = torch.where(outside, centre, _number(beside, sides))
+            pixel = torch.where(outside, center, _number(beside, sides))
             place.append(pixel)
             there = [
                 _inside(at, shift[..., axis], sides[axis])
@@ -255,8 +255,8 @@ class BlindSpots(Task):
         place, source = torch.cat(place, 1), torch.cat(source, 1)
         index = index.scatter_reduce(1, place, source, "amax", include_self=False)
         hidden = pixels.gather(1, index[..., None].expand(-1, -1, n_channels))
-        centre = centre[..., None].expand(-1, -1, n_channels)
-        targets = torch.full_like(pixels, torch.nan).scatter(1, centre, pixels.gather(1, centre))
+        center = center[..., None].expand(-1, -1, n_channels)
+        targets = torch.full_like(pixels, torch.nan).scatter(1, center, pixels.gather(1, center))
         return hidden.reshape(images.shape), targets.reshape(images.shape)
 
     def _window(self, n_axes):

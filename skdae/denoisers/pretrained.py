@@ -400,7 +400,7 @@ class PretrainedDenoiser(BaseFilter):
         if inputs.shape[3] != 3 or strengths[0] == strengths[-1]:
             level = strengths[0] * level
             return self._run("remove", np.concatenate([inputs, level], axis=3)), level
-        light, colour = (
+        light, color = (
             np.where(
                 s * level > 0.5 * LEVEL_STEP,
                 self._run("remove", np.concatenate([inputs, s * level], axis=3)),
@@ -408,7 +408,7 @@ class PretrainedDenoiser(BaseFilter):
             )
             for s in strengths
         )
-        return colour + ((light - colour) @ _LUMINANCE)[..., None], max(strengths) * level
+        return color + ((light - color) @ _LUMINANCE)[..., None], max(strengths) * level
 
     def _told_or_seen(self, images):
         """Tones and inputs of the nets, and the map of the level."""

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from .._checks import fit_context
 from .._images import to_float
-from ..metrics.scorers import learnt_noise
+from ..metrics.scorers import learned_noise
 from .held import MetaDenoiser
 
 
@@ -107,7 +107,7 @@ class SelfEnsembleDenoiser(MetaDenoiser):
     @property
     def noise_(self) -> Any:
         """The noise with which the denoiser learned, if it learned with one of its own."""
-        return learnt_noise(self.denoiser_)
+        return learned_noise(self.denoiser_)
 
     def _predict(self, X):
         """The mean of what the denoiser makes of checked images, over the poses."""

@@ -110,7 +110,7 @@ class JInvariantScorer:
             If the images are single pixels, or come back in another shape.
         """
         images, predict, known = images_and_predict(estimator, X, self.image_shape)
-        guesses = _neighbour_means(images)
+        guesses = _neighbor_means(images)
         loss = 0.0
         for hidden in _grids(images.shape, self.spacing):
             masked = images.copy()
@@ -127,7 +127,7 @@ class JInvariantScorer:
         return f"JInvariantScorer(spacing={self.spacing}{shape})"
 
 
-def _neighbour_means(images):
+def _neighbor_means(images):
     """Mean of the two pixels beside each pixel along each axis, itself not among them."""
     axes = [axis for axis in range(1, images.ndim - 1) if images.shape[axis] > 1]
     if not axes:

@@ -306,7 +306,7 @@ def _judge(noisy, denoised, noise):
     is_dark = light <= np.median(light)
     dark, bright = (_of_smoothest(squares, slope, half) for half in (is_dark, ~is_dark))
     around = autocorrelation(residual, 1)
-    neighbours = np.array([around[1, 2], around[2, 1], around[2, 2], around[2, 0]])
+    neighbors = np.array([around[1, 2], around[2, 1], around[2, 2], around[2, 0]])
     block_power, removed = _structure(residual, slope)
     rows, columns = _streaks(residual), _streaks(residual.swapaxes(0, 1))
     spread = residual.std() * denoised.std()
@@ -319,7 +319,7 @@ def _judge(noisy, denoised, noise):
         block_power,
         rows,
         columns,
-        neighbours[np.abs(neighbours).argmax()],
+        neighbors[np.abs(neighbors).argmax()],
         covariance / spread if spread > 0 else 0.0,
     )
     unit = float(np.subtract(*np.quantile(denoised, (0.999, 0.001)))) or 1.0

@@ -110,7 +110,7 @@ class _DenoisingScorer:
             # Fitted to all images, of which it gets a batch at a time.
             noise = clone(self.noise).fit(values)
         else:
-            noise = learnt_noise(estimator) if target is None else None
+            noise = learned_noise(estimator) if target is None else None
             if noise is not None or injectors(estimator):
                 _warn_if_candidates_differ(estimator)
         target = values if target is None else target
@@ -227,7 +227,7 @@ def injectors(estimator):
     return [noise for part in parts(estimator) for noise in injectors(part)]
 
 
-def learnt_noise(estimator):
+def learned_noise(estimator):
     """The noise with which an estimator learned to denoise, unless it corrupts images itself."""
     return None if injectors(estimator) else fitted_attribute(estimator, "noise_")
 
