@@ -19,6 +19,7 @@ from skimage import data
 from sklearn.datasets import load_sample_image
 
 from skdae import PretrainedDenoiser
+from skdae._images import middle as _middle
 
 RESULTS = Path(__file__).parent / "results" / "harm.jsonl"
 LEVELS = (0, 2, 5, 10, 25)
@@ -33,10 +34,7 @@ SEED = 123456789
 
 def middle(image):
     """The middle of a picture, of at most SIDE × SIDE pixels."""
-    rows, columns = (
-        slice((n - min(n, SIDE)) // 2, (n + min(n, SIDE)) // 2) for n in image.shape[:2]
-    )
-    return image[rows, columns]
+    return image[_middle(image.shape[:2], SIDE)]
 
 
 def pictures(seed=SEED):

@@ -158,14 +158,56 @@ def by_brightness(x, level):
     until, before = (sums.gather(2, i.clamp(min=0)) * (i >= 0) for i in (above, above - 1))
     place = above.to(x.dtype) - 0.5 + (half - before) / (until - before).clamp(min=1e-6)
     curve = (torch.expm1(place.clamp(min=0) * step) * LEVEL_STEP).squeeze(2)
-    curve = _unrefuted(curve, x, is_rough, shade.round().view_as(level), alike)
+    found, whole, n_pairs = _differences(x, is_rough, shade.round().view_as(level))
+    curve = _unrefuted(curve, found, alike @ whole, n_pairs)
     below = shade.floor().clamp(max=_SHADES - 2)
     ends = (curve.gather(1, (below + i).long()) for i in (0, 1))
     pooled = torch.lerp(*ends, shade - below).view_as(level)
     return torch.where(is_rough, pooled, level)
 
 
-def _unrefuted(curve, x, is_rough, shade, alike):
+def _differences(x, is_rough, shade):
+    """Histograms of the differences of pairs of pixels, over sqrt(2), by channel and shade.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n_samples, n_channels, height, width)
+    is_rough, shade : Tensor of shape (n_samples, 1, height, width)
+
+    Returns
+    -------
+    found : Tensor of shape (n_samples, n_channels, _SHADES, _DIFFERENCES)
+    whole : Tensor of that shape
+        Where noise was clipped, with the mirror image of what is left of it.
+    n_pairs : Tensor of shape (n_samples,)
+        In all channels together.
+    """
+
+    def pairs(values):
+        """Of every fourth row; beyond the image are zeros."""
+        return values[..., ::4, :], F.pad(values, (0, _APART) * 2)[..., _APART::4, _APART:]
+
+    def histogram(difference):
+        place = (difference.abs() * (2 * _DIFFERENCES / 2**0.5)).round()
+        inside = weights * (place < _DIFFERENCES)
+        place = (first_bin + place.clamp(max=_DIFFERENCES - 1)).long()
+        counts = inside.new_zeros(*x.shape[:2], _SHADES * _DIFFERENCES)
+        counts = counts.scatter_add(2, place.flatten(2), inside.flatten(2))
+        return counts.unflatten(2, (_SHADES, _DIFFERENCES))
+
+    ends = [x.amin((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)]
+    # Where the last value is a common one, others beyond it were clipped.
+    clipped = [(x == end).float().mean((2, 3), keepdim=True) > 1e-3 for end in ends]
+    low, high = (torch.where(c, v, f) for c, v, f in zip(clipped, ends, (-9.0, 9.0), strict=True))
+    weights = math.prod(pairs((is_rough & (x > low) & (x < high)).to(x.dtype)))
+    first_bin = shade[..., ::4, :] * _DIFFERENCES
+    one, other = pairs(x)
+    found = histogram(one - other)
+    mirrored = (histogram(one + other - 2 * end) for end in (low, high))
+    return found, sum(mirrored, found), weights.sum((1, 2, 3))
+
+
+def _unrefuted(curve, found, counts, n_pairs):
     """The level by shade, lowered where pairs of pixels show that there is less noise.
 
     Whatever two clean pixels are, noise of standard deviation s in both makes the density of their
@@ -178,37 +220,10 @@ def _unrefuted(curve, x, is_rough, shade, alike):
     Parameters
     ----------
     curve : Tensor of shape (n_samples, _SHADES)
-    x : Tensor of shape (n_samples, n_channels, height, width)
-    is_rough, shade : Tensor of shape (n_samples, 1, height, width)
-    alike : Tensor of shape (_SHADES, _SHADES)
-        How much shades count for each other.
+    found, counts, n_pairs
+        As `_differences` returns them; in `counts`, shades that are near count for each other.
     """
-    n, n_channels = x.shape[:2]
-    first_bin = shade[..., ::4, :] * _DIFFERENCES
-
-    def pairs(values):
-        """Of every fourth row; beyond the image are zeros."""
-        return values[..., ::4, :], F.pad(values, (0, _APART) * 2)[..., _APART::4, _APART:]
-
-    def histogram(difference, weights):
-        place = (difference.abs() * (2 * _DIFFERENCES / 2**0.5)).round()
-        weights = weights * (place < _DIFFERENCES)
-        place = (first_bin + place.clamp(max=_DIFFERENCES - 1)).long()
-        counts = weights.new_zeros(n * n_channels, _SHADES * _DIFFERENCES)
-        counts = counts.scatter_add(1, *(v.flatten(0, 1).flatten(1) for v in (place, weights)))
-        return counts.unflatten(1, (_SHADES, _DIFFERENCES))
-
-    ends = [x.amin((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)]
-    # Where the last value is a common one, others beyond it were clipped.
-    clipped = [(x == end).float().mean((2, 3), keepdim=True) > 1e-3 for end in ends]
-    low, high = (torch.where(c, v, f) for c, v, f in zip(clipped, ends, (-9.0, 9.0), strict=True))
-    weights = math.prod(pairs((is_rough & (x > low) & (x < high)).to(x.dtype)))
-    one, other = pairs(x)
-    found = histogram(one - other, weights)
-    # What is left of clipped noise is made whole by its mirror image.
-    mirrored = (histogram(one + other - 2 * end, weights) for end in (low, high))
-    counts = alike @ sum(mirrored, found)
-    bins = torch.arange(_DIFFERENCES, device=x.device, dtype=x.dtype) / (2 * _DIFFERENCES)
+    bins = torch.arange(_DIFFERENCES, device=found.device, dtype=found.dtype) / (2 * _DIFFERENCES)
     level = curve
     for width in reversed(_WIDTHS):
         square = (bins / width).square()
@@ -216,14 +231,12 @@ def _unrefuted(curve, x, is_rough, shade, alike):
         n_seen = (counts @ window).clamp(min=1)
         v = (counts @ (window * square) / n_seen).clamp(max=0.9)
         says = (n_seen > _LEAST) & (counts[..., 0] < _EQUAL * n_seen)
-        of_channels = level.repeat_interleave(n_channels, 0)
-        of_channels = torch.where(says, _ALLOWED * width * (v / (1 - v)).sqrt(), of_channels)
-        most = of_channels.square().unflatten(0, (n, n_channels)).mean(1).sqrt()
+        allowed = torch.where(says, _ALLOWED * width * (v / (1 - v)).sqrt(), level.unsqueeze(1))
+        most = allowed.square().mean(1).sqrt()
         is_of_width = (level > width / 1.5) & (level < width * 1.5)
         level = torch.where(is_of_width & (_REFUTED * most < level), most, level)
-    near = bins < 3 * level.repeat_interleave(n_channels, 0).unsqueeze(2)
-    n_near = (found * near).sum((1, 2)).unflatten(0, (n, n_channels)).sum(1)
-    has_structure = n_near < _ALIKE * weights.sum((1, 2, 3))
+    near = bins < 3 * level[:, None, :, None]
+    has_structure = (found * near).sum((1, 2, 3)) < _ALIKE * n_pairs
     return torch.where(has_structure.unsqueeze(1), level, curve)
 
 
