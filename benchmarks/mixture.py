@@ -6,6 +6,7 @@
 import io
 import math
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -495,9 +496,9 @@ def spread(rng):
     return rng.uniform(0, 75) / 255
 
 
-def white(clean, rng):
+def white(clean, rng, alike=0.12):
     """Gaussian noise, in some crops the same in all channels, as of a grey scan in color."""
-    channels = 1 if rng.random() < 0.12 else clean.shape[2]
+    channels = 1 if rng.random() < alike else clean.shape[2]
     return spread(rng) * rng.normal(size=(*clean.shape[:2], channels)) * np.ones(clean.shape)
 
 
@@ -552,10 +553,10 @@ def coloured(clean, rng):
     return std * noise
 
 
-def speckle(clean, rng):
+def speckle(clean, rng, correlated=0.3):
     """Noise in proportion to the light."""
     noise = rng.normal(size=clean.shape)
-    if rng.random() < 0.3:
+    if rng.random() < correlated:
         noise = filtered(noise, kernel(rng))
     return rng.uniform(0.02, 0.5) * clean * noise
 
@@ -615,7 +616,14 @@ GREY_NOISES = {
     stripes: 0.03,
     impulses: 0.04,
 }
-
+# Of these, that of a pixel and channel tells nothing of another.
+INDEPENDENT_NOISES = {
+    partial(white, alike=0): 0.68,
+    photons: 0.22,
+    partial(speckle, correlated=0): 0.10,
+}
+# Of these, neighbors always tell something of each other, once they went through JPEG.
+_WHITE = (white, photons, speckle)
 
 # Noise that is correlated hides among what it lies on, and is seen too weak: where it is seen at
 # all, more than its level is wanted. On real photographs, one and a half times of it is best.
@@ -656,8 +664,12 @@ def crop(pictures, side, n_channels, rng):
     return out.clip(0, 1).astype(np.float32)
 
 
-def pair(pictures, side, n_channels, rng):
-    """A noisy crop and the clean one, float32 of shape (side, side, n_channels), and their map."""
+def pair(pictures, side, n_channels, rng, independent=None):
+    """A noisy crop and the clean one, float32 of shape (side, side, n_channels), and their map.
+
+    Of noise of all kinds, and none; or only of that which is independent from pixel to pixel, or
+    is not, and none.
+    """
     clean = crop(pictures, side, n_channels, rng)
     if rng.random() < 0.14:
         if rng.random() < 0.4:
@@ -666,6 +678,7 @@ def pair(pictures, side, n_channels, rng):
             clean = (clean * 255).round() / np.float32(255)
         return clean, clean, level_map(clean, clean)
     shares = NOISES if n_channels == 3 else GREY_NOISES
+    shares = INDEPENDENT_NOISES if independent else shares
     noise = list(shares)[rng.choice(len(shares), p=list(shares.values()))]
     soft = 0.6 if noise is camera else 0.2
     if rng.random() < soft:  # optics and resampling smooth what there is to see
@@ -684,10 +697,13 @@ def pair(pictures, side, n_channels, rng):
         added = np.where(ends.all(2, keepdims=True), 0, added)
     noisy = clean + added
     clipped = rng.random() < (0.9 if noise is camera else 0.55)
+    of_jpeg = 0.0 if independent else 0.55 if noise is camera else 0.25
+    if independent is False and noise in _WHITE:
+        clipped, of_jpeg = True, 1.0
     if clipped:
         noisy = noisy.clip(0, 1)
         kind = rng.random()
-        if kind < (0.55 if noise is camera else 0.25):
+        if kind < of_jpeg:
             quality = int(rng.integers(40, 99))
             noisy = through_jpeg(noisy, quality, int(rng.choice([0, 2])))
         elif kind < 0.8:

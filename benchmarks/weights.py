@@ -1,10 +1,11 @@
 """Train the nets in skdae/weights; ``make weights`` runs one stage of each.
 
-There are two nets for a kind of image: one sees the level of the noise, the other is told it and
-removes the noise. A stage trains both on crops of `mixture`, going on from the weights that are
-there, and replaces them; the first one, which is small, gets twice as many crops. Stopped and
-started again with the same options, it goes on from its last checkpoint. The number of a stage is
-its seed. Results are added to benchmarks/results/weights.jsonl.
+There are four nets for a kind of image: `level` sees the level of the noise, `kind` whether it is
+independent from pixel to pixel, and `independent` and `correlated` are told the level and remove
+noise that is so, and noise of all kinds. A stage trains each of them on crops of `mixture`, going
+on from the weights that are there, and replaces them. Stopped and started again with the same
+options, it goes on from its last checkpoint. The number of a stage is its seed. Results are added
+to benchmarks/results/weights.jsonl.
 """
 
 import argparse
@@ -37,6 +38,9 @@ NET = BlindNet()
 N_CHANNELS = {"colour": 3, "grey": 1}
 SECONDS_BETWEEN_CHECKPOINTS = 240
 LEVELS = (15, 25, 50)
+# What a remover is told, as a factor of the level: where noise has a structure, that is seen less
+# surely.
+FACTORS = {"independent": (0.9, 1.15), "correlated": (0.8, 1.3)}
 
 
 # Judgement
@@ -92,24 +96,21 @@ def read_results(path):
 
 
 class Crops(Dataset):
-    """The i-th crop of a stage: noisy, clean, and the map of the level."""
+    """The i-th crop of a stage: noisy, clean, the map of the level, and 1 for independent noise."""
 
     def __init__(self, pictures, options, n_channels, first):
         self.pictures, self.options = pictures, options
         self.n_channels, self.first = n_channels, first
 
     def __len__(self):
-        return self.options.steps * crops_per_step(self.options) - self.first
+        return self.options.steps * self.options.batch_size - self.first
 
     def __getitem__(self, i):
         rng = np.random.default_rng([self.options.seed, self.first + i])
-        crops = pair(self.pictures, self.options.patch_size, self.n_channels, rng)
-        return tuple(np.ascontiguousarray(crop.transpose(2, 0, 1), np.float32) for crop in crops)
-
-
-def crops_per_step(options):
-    """The level's net is small, and learns from twice as many."""
-    return options.batch_size * (1 if options.only == "remover" else 2)
+        independent = {"independent": True, "kind": i % 2 == 0}.get(self.options.net)
+        crops = pair(self.pictures, self.options.patch_size, self.n_channels, rng, independent)
+        crops = [np.ascontiguousarray(crop.transpose(2, 0, 1), np.float32) for crop in crops]
+        return *crops, np.float32(bool(independent) and crops[2].any())
 
 
 class Average:
@@ -142,38 +143,50 @@ def start(path, kind, fresh):
     shape = (64, 64, N_CHANNELS[kind])
     known = path if path.exists() else WEIGHTS / path.name
     module = NET.build(shape, shape) if fresh else read(known, kind)
-    return module.requires_grad_(True).to(memory_format=torch.channels_last)
+    return module.to(memory_format=torch.channels_last)
 
 
-def losses(module, noisy, clean, level, factor, seen, quantile=0.5, weak=0.5):
-    """Of what sees the level and of what removes the noise, each a mean over the crops.
-
-    `seen` says which crops the map is not told for, but seen: the second loss then teaches both.
-    """
-    loss_seer, log_level = level_loss(module.level, noisy, level, quantile, weak)
-    # The first half is for the remover.
-    noisy, clean, level, log_level = (x[: len(factor)] for x in (noisy, clean, level, log_level))
-    own = (log_level.exp() - LEVEL_STEP).clamp(min=0)
-    own = torch.nn.functional.interpolate(own, scale_factor=8, mode="bilinear")
-    told = torch.where(seen, own, level * factor)
-    return loss_seer, remover_loss(module, noisy, clean, level, told)
+def loss_of(module, batch, options, rng):
+    """The loss of the net that is trained, a mean over crops."""
+    noisy, clean, level, is_independent = batch
+    if options.net == "level":
+        return level_loss(module.level, noisy, level, options.quantile, options.weak)
+    shape = len(noisy), 1, 1, 1
+    seen = level
+    if options.net == "kind" or options.joint:
+        with torch.no_grad():
+            seen = module.see(noisy.float())
+    if options.net == "kind":
+        return kind_loss(module.kind, noisy, seen, is_independent)
+    factor = torch.tensor(rng.uniform(*FACTORS[options.net], shape), dtype=torch.float32)
+    is_seen = torch.tensor(rng.random(shape) < options.joint)
+    told = torch.where(is_seen.to(level.device), seen, level * factor.to(level.device))
+    remove = getattr(module, f"remove_{options.net}")
+    return remover_loss(remove, noisy, clean, level, told)
 
 
 def level_loss(net, noisy, level, quantile=0.5, weak=0.5):
-    """Of what sees the level, and its own logarithm of it."""
-    log_level = net.log_level(noisy)
+    """Of what sees the level."""
     wanted = torch.log(torch.nn.functional.avg_pool2d(level, 8) + LEVEL_STEP)
-    error = log_level - wanted
+    error = net.log_level(noisy) - wanted
     # Where several levels are possible, it learns this quantile of them, and less where there is no
     # noise: to take texture for weak noise harms most.
     strong = (wanted - math.log(LEVEL_STEP)).div(2).clamp(0, 1)
     quantile = quantile * (weak + (1 - weak) * strong)
-    return 2 * torch.maximum((1 - quantile) * error, -quantile * error).mean(), log_level
+    return 2 * torch.maximum((1 - quantile) * error, -quantile * error).mean()
 
 
-def remover_loss(module, noisy, clean, level, told):
+def kind_loss(net, noisy, seen, is_independent):
+    """Of what sees the kind of the noise, which matters where noise is seen, rightly or not."""
+    weights = (seen.square().mean((1, 2, 3)).sqrt() / (4 * LEVEL_STEP)).clamp(0.05, 1)
+    odds = net(torch.cat([noisy, seen], 1)).flatten()
+    error = torch.nn.functional.binary_cross_entropy_with_logits
+    return (weights * error(odds, is_independent, reduction="none")).mean()
+
+
+def remover_loss(remove, noisy, clean, level, told):
     """Of what removes the noise, told a map."""
-    denoised = module.remove(torch.cat([noisy, told], 1))
+    denoised = remove(torch.cat([noisy, told], 1))
     # Errors of weak noise are small, and count as much.
     weight = (level.square().mean((1, 2, 3)).sqrt() + 2 * LEVEL_STEP) ** -0.7
     charbonnier = ((denoised - clean).square() + 1e-6).sqrt().mean((1, 2, 3)) - 1e-3
@@ -181,90 +194,65 @@ def remover_loss(module, noisy, clean, level, told):
 
 
 def train(kind, options, pictures):
-    """One stage of both nets of a kind of image."""
+    """One stage of a net for a kind of image."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     output = options.output / f"photographs-{kind}.safetensors"
     module = start(output, kind, options.fresh).to(device)
-    remover, seer = nets = module.remover, module.level
+    net = getattr(module.requires_grad_(False), options.net).requires_grad_(True)
     dtype = torch.bfloat16 if options.bfloat16 else torch.float32
-    optimizers = [
-        Muon(remover.parameters(), lr=options.lr, weight_decay=0, dtype=dtype),
-        torch.optim.AdamW(seer.parameters(), lr=options.lr_seer, weight_decay=1e-3),
-    ]
-    averages = [Average(net, options.decay) for net in nets]
+    optimizer = (
+        Muon(net.parameters(), lr=options.lr, weight_decay=0, dtype=dtype)
+        if options.net in FACTORS
+        else torch.optim.AdamW(net.parameters(), lr=options.lr, weight_decay=1e-3)
+    )
+    average = Average(net, options.decay)
     options.keep.mkdir(parents=True, exist_ok=True)
-    path = options.keep / f"{kind}-{options.seed}.pt"
+    path = options.keep / f"{kind}-{options.net}-{options.seed}.pt"
     step, seconds, curve = 0, 0.0, []
     if path.exists():
         state = torch.load(path, weights_only=True, map_location=device)
         step, seconds, curve = state["step"], state["seconds"], state["curve"]
-        for i in range(2):
-            nets[i].load_state_dict(state["nets"][i])
-            optimizers[i].load_state_dict(state["optimizers"][i])
-            averages[i].values = state["averages"][i]
-    crops = Crops(pictures, options, N_CHANNELS[kind], step * crops_per_step(options))
-    loader = DataLoader(crops, crops_per_step(options), num_workers=options.workers)
-    began, saved, sums = time.perf_counter(), time.perf_counter(), np.zeros(2)
+        net.load_state_dict(state["net"])
+        optimizer.load_state_dict(state["optimizer"])
+        average.values = state["average"]
+    crops = Crops(pictures, options, N_CHANNELS[kind], step * options.batch_size)
+    loader = DataLoader(crops, options.batch_size, num_workers=options.workers)
+    began, saved, losses = time.perf_counter(), time.perf_counter(), []
     rng = np.random.default_rng([options.seed, step])
-    print(f"{kind}, from step {step} of {options.steps}, on {device}", flush=True)
+    print(f"{kind}, {options.net}, from step {step} of {options.steps}, on {device}", flush=True)
 
     def save():
-        spent = seconds + time.perf_counter() - began
         state = {
             "step": step,
-            "seconds": spent,
+            "seconds": seconds + time.perf_counter() - began,
             "curve": curve,
-            "nets": [net.state_dict() for net in nets],
-            "optimizers": [optimizer.state_dict() for optimizer in optimizers],
-            "averages": [average.values for average in averages],
+            "net": net.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "average": average.values,
         }
         torch.save(state, path.with_suffix(".new"))
         path.with_suffix(".new").replace(path)
 
-    n_summed, quantiles = 0, (options.quantile, options.weak)
-    for noisy, clean, level in loader:
-        batch = [x.to(device, memory_format=torch.channels_last) for x in (noisy, clean, level)]
+    for *images, is_independent in loader:
+        batch = [x.to(device, memory_format=torch.channels_last) for x in images]
         rise = min(1.0, (step + 1) / (0.05 * options.steps))
         rate = rise * (0.5 + 0.5 * math.cos(math.pi * step / options.steps)) + 1e-3
-        for optimizer, lr in zip(optimizers, (options.lr, options.lr_seer), strict=True):
-            for group in optimizer.param_groups:
-                group["lr"] = lr * rate
-        n = options.batch_size
-        factor = torch.tensor(rng.uniform(0.8, 1.3, (n, 1, 1, 1)), dtype=torch.float32)
-        seen = torch.tensor(rng.random((n, 1, 1, 1)) < options.joint).to(device)
+        optimizer.param_groups[0]["lr"] = options.lr * rate
         with torch.autocast(device.type, torch.bfloat16, enabled=options.bfloat16):
-            if options.only == "remover":
-                told = batch[2] * factor.to(device)
-                if options.joint:
-                    with torch.no_grad():
-                        told = torch.where(seen, module.see(batch[0].float()), told)
-                zero = torch.zeros((), device=device)
-                pair_of_losses = zero, remover_loss(module, *batch, told)
-            elif options.only == "level":
-                zero = torch.zeros((), device=device)
-                pair_of_losses = level_loss(seer, batch[0], batch[2], *quantiles)[0], zero
-            else:
-                pair_of_losses = losses(module, *batch, factor.to(device), seen, *quantiles)
-        for optimizer in optimizers:
-            optimizer.zero_grad()
-        (options.seer_weight * pair_of_losses[0] + pair_of_losses[1]).backward()
-        for net, optimizer, average in zip(nets, optimizers, averages, strict=True):
-            if next(net.parameters()).grad is None:
-                continue
-            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-            optimizer.step()
-            average.update()
+            loss = loss_of(module, (*batch, is_independent.to(device)), options, rng)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+        average.update()
         step += 1
-        sums += [float(loss.detach()) for loss in pair_of_losses]
-        n_summed += 1
+        losses.append(float(loss.detach()))
         if time.perf_counter() - saved > SECONDS_BETWEEN_CHECKPOINTS or step == options.steps:
-            means = [round(v, 5) for v in (sums / n_summed).tolist()]
-            curve.append([step, *means])
-            print(f"{datetime.now(UTC):%H:%M:%S} step {step} seer, remover {means}", flush=True)
+            curve.append([step, round(float(np.mean(losses)), 5)])
+            print(f"{datetime.now(UTC):%H:%M:%S} step {step}, loss {curve[-1][1]}", flush=True)
             save()
-            saved, sums, n_summed = time.perf_counter(), np.zeros(2), 0
-    for average in averages:
-        average.give()
+            saved, losses = time.perf_counter(), []
+    average.give()
     write_net(output, NET, module.cpu())
     module, sets = read(output, kind).eval(), judges(kind)
     row = {
@@ -286,17 +274,16 @@ def main(arguments=None):
     """Run a stage of the nets for each kind of image, one after the other."""
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
+    nets = ["level", "kind", *FACTORS]
+    add("--nets", nargs="+", default=nets, choices=nets, help="those that are trained")
     add("--kinds", nargs="+", default=["colour", "grey"], choices=["colour", "grey"])
     add("--steps", type=int, default=8000)
     add("--seed", type=int, help="the number of the stage; by default, the next one")
     add("--patch-size", type=int, default=96)
     add("--batch-size", type=int, default=8)
     add("--lr", type=float, default=5e-4)
-    add("--lr-seer", type=float, default=1e-3)
     add("--decay", type=float, default=0.998, help="of the average of the weights")
-    add("--joint", type=float, default=0.0, help="share of crops whose map the seer tells")
-    add("--seer-weight", type=float, default=1.0, help="of the loss of the map itself")
-    add("--only", choices=["remover", "level"], help="train one of the two nets")
+    add("--joint", type=float, default=0.3, help="share of crops whose level is seen, not told")
     add("--quantile", type=float, default=0.5, help="of the level that is seen")
     add("--weak", type=float, default=0.5, help="factor of the quantile where there is no noise")
     add("--workers", type=int, default=0)
@@ -313,7 +300,9 @@ def main(arguments=None):
         options.seed = max(stages, default=-1) + 1
     pictures = load_pictures(options.seed)
     for kind in options.kinds:
-        train(kind, options, pictures)
+        for net in options.nets:
+            options.net = net
+            train(kind, options, pictures)
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ def graphs(n_channels):
     """By the step, the pretrained nets as ONNX graphs of half the size.
 
     A page takes a picture tile by tile, as Python does: it sees the level of the noise, makes it a
-    function of the brightness, and removes it. Images are `X`, `(1, height, width, n_channels)`,
+    function of the brightness, sees whether it is independent, and removes it. Images are `X`, `(1, height, width, n_channels)`,
     and the map is `level`, `(1, height, width, 1)`.
     """
     name = {1: "photographs-grey", 3: "photographs-colour"}[n_channels]
@@ -96,8 +96,13 @@ def graphs(n_channels):
     steps = {
         "level": (module.level, ["X"]),
         "pooled": (by_brightness, ["X", "level"]),
-        "denoised": (lambda X, level: module.remove(torch.cat([X, level], 1)), ["X", "level"]),
     }
+    for step in ("is_independent", "remove_independent", "remove_correlated"):
+        function = getattr(module, step)
+        steps[step.removeprefix("remove_")] = (
+            lambda X, level, function=function: function(torch.cat([X, level], 1)).float(),
+            ["X", "level"],
+        )
     return {
         step: graph(Step(module, function), names, n_channels)
         for step, (function, names) in steps.items()

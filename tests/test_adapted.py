@@ -36,9 +36,9 @@ def discs(n, side, seed=0):
 # After a step or two, either network may be the better one.
 KEPT_OR_NOT = pytest.mark.filterwarnings("ignore:The pretrained network was kept:UserWarning")
 
-CLEAN = discs(4, 192)
+CLEAN = discs(6, 256)
 # So many are enough for a clear gain.
-STEPS = 120
+STEPS = 160
 
 NOISY = GaussianNoise(std=0.2, clip=None, random_state=0).fit_transform(CLEAN)
 

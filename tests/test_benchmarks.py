@@ -111,12 +111,20 @@ def test_a_stage_of_weights_goes_on_from_the_one_before(load, photographs, monke
         options += [f"--{name}", str(photographs)]
     options += ["--results", str(photographs / "results.jsonl")]
     weights.main([*options, "--fresh"])
-    first = (photographs / "photographs-grey.safetensors").read_bytes()
-    weights.main([*options, "--kinds", "grey"])
-    assert "grey, from step 0 of 2" in capsys.readouterr().out
-    assert (photographs / "photographs-grey.safetensors").read_bytes() != first
+    path = photographs / "photographs-grey.safetensors"
+    for net in ("correlated", "independent", "level", "kind"):
+        before = weights.read(path, "grey")
+        weights.main([*options, "--kinds", "grey", "--nets", net])
+        assert f"grey, {net}, from step 0 of 2" in capsys.readouterr().out
+        pairs = zip(before.named_parameters(), weights.read(path, "grey").parameters(), strict=True)
+        changed = {name.split(".")[0] for (name, old), new in pairs if not torch.equal(old, new)}
+        assert changed == {net}
     rows = weights.read_results(photographs / "results.jsonl")
-    assert [(row["net"], row["stage"]) for row in rows] == [("colour", 0), ("grey", 0), ("grey", 1)]
+    stages = [(row["net"], row["options"]["net"], row["stage"]) for row in rows]
+    nets = ["level", "kind", "independent", "correlated"]
+    first = [(kind, net, 0) for kind in ("colour", "grey") for net in nets]
+    assert stages[:8] == first
+    assert [stage[2] for stage in stages[8:]] == [1, 2, 3, 4]
     assert [*rows[-1]["psnr"]] == ["Set12", "20 photographs", "11 colorful ones"]
     for kind, n in [("grey", 1), ("colour", 3)]:
         net = Pretrained(photographs / f"photographs-{kind}").build((8, 8, n), (8, 8, n))
@@ -129,7 +137,8 @@ def test_a_stage_that_was_interrupted_ends_as_a_whole_one(load, photographs, mon
     monkeypatch.setattr(weights, "SECONDS_BETWEEN_CHECKPOINTS", 0)
     monkeypatch.setattr(mixture, "N_RENDERED", 11)
     monkeypatch.setattr(mixture, "SHARES", {"yang91": 0.5, "rendered": 0.5})
-    options = ["--kinds", "grey", "--steps", "3", "--patch-size", "16", "--batch-size", "2"]
+    options = ["--kinds", "grey", "--nets", "correlated", "--steps", "3", "--patch-size", "16"]
+    options += ["--batch-size", "2"]
     torch.manual_seed(0)
     shape = (64, 64, 1)
     begun = weights.NET.build(shape, shape)
@@ -150,7 +159,7 @@ def test_a_stage_that_was_interrupted_ends_as_a_whole_one(load, photographs, mon
 
     def interrupted(*args):
         drawn.append(1)
-        if len(drawn) == 10:
+        if len(drawn) == 5:
             raise KeyboardInterrupt
         return draw(*args)
 
@@ -196,6 +205,31 @@ def test_pairs_have_noise_of_many_levels_and_a_tenth_has_none(load, photographs,
             levels.append(255 * rms)
         assert 0.05 < np.mean(np.array(levels) == 0) < 0.25
         assert np.percentile(levels, 40) < 10 < 30 < np.percentile(levels, 90)
+
+
+@pytest.mark.parametrize("n_channels", [1, 3])
+def test_noise_is_independent_where_it_is_asked_for(load, photographs, monkeypatch, n_channels):
+    mixture = load("mixture")
+    monkeypatch.setattr(mixture, "N_RENDERED", 22)
+    monkeypatch.setattr(mixture, "SHARES", {"rendered": 1.0})
+    monkeypatch.setattr(mixture, "read_folder", lambda folder: [np.full((300, 300, 3), 99, "u1")])
+    pictures = mixture.load_pictures(0)
+    rng = np.random.default_rng(0)
+    shared = {True: [], False: []}
+    for independent, found in shared.items():
+        for _ in range(100):
+            noisy, clean, _ = mixture.pair(pictures, 64, n_channels, rng, independent)
+            noise = (noisy - clean) - (noisy - clean).mean((0, 1))
+            if noise.std() < 1e-4:  # of black, or of what is masked
+                continue
+            # Of pixels and channels beside each other.
+            neighbors = [(noise[:-1], noise[1:]), (noise[:, :-1], noise[:, 1:])]
+            neighbors += [(noise[..., :-1], noise[..., 1:])] if n_channels == 3 else []
+            square = np.square(noise).mean()
+            found.append(max(abs(float((a * b).mean())) for a, b in neighbors) / square)
+    assert min(map(len, shared.values())) > 70
+    assert np.quantile(shared[True], 0.9) < 0.08
+    assert np.median(shared[False]) > 0.2
 
 
 def test_pictures_of_every_kind_can_be_judged_for_harm(load):

@@ -12,7 +12,10 @@ const tryIt = {
   // Of a picture in pixels, of the part of it that a tile makes, and of what it sees beyond. What
   // lies further than three quarters of the nets' receptive field counts for nothing.
   const MOST = 2e6, SMALLEST = 16, TILE = 640, MARGIN = 96, STRIDE = 8;
-  // In windows of this side, the level of the noise is a function of the brightness.
+  // Smaller pictures do not tell what kind of noise they have.
+  const TELLS_KIND = 64;
+  // In windows of this side, the level of the noise is a function of the brightness; the one in the
+  // middle tells its kind.
   const WINDOW = 384;
   const COMMAND = "<code>skdae denoise photo.jpg -o denoised.jpg</code>";
 
@@ -301,6 +304,22 @@ const tryIt = {
     return goOn() ? pooled.map((value, i) => value / sums[i]) : null;
   }
 
+  /** The graph that removes the kind of noise that a picture has. */
+  async function kindOf(picture) {
+    const { width, height, kind, values: X, level } = picture;
+    let isIndependent = false;
+    const middleOf = (length) => {
+      const start = Math.max(0, length - WINDOW) >> 1;
+      return [{ start, stop: Math.min(length, start + WINDOW) }];
+    };
+    if (Math.min(width, height) >= TELLS_KIND) {
+      await byParts(`${kind}-is_independent`, picture, { X, level }, middleOf, (_, output) => {
+        isIndependent = output[0] > 0;
+      });
+    }
+    return `${kind}-${isIndependent ? "independent" : "correlated"}`;
+  }
+
   // The page
 
   const $ = (name) => document.querySelector(`#try-it [data-is="${name}"]`);
@@ -365,14 +384,18 @@ const tryIt = {
       return true;
     };
     try {
-      await Promise.all([workers(), ...["level", "pooled", "denoised"].map((step) => load(`${kind}-${step}`))]);
+      const steps = ["level", "pooled", "is_independent"];
+      await Promise.all([workers(), ...steps.map((step) => load(`${kind}-${step}`))]);
       if (!goOn()) return;
       say("Denoising …");
       // What is seen serves every strength.
       picture.level ??= await see(picture, goOn);
       if (!goOn()) return;
+      picture.graph ??= await kindOf(picture);
+      await load(picture.graph);
+      if (!goOn()) return;
       const arrays = { X: picture.values, level: picture.level.map((value) => strength * value) };
-      await byParts(`${kind}-denoised`, picture, arrays, tilesOf, each);
+      await byParts(picture.graph, picture, arrays, tilesOf, each);
     } catch (error) {
       if (goOn()) say(`That did not work: ${escaped(error.message)}`);
       return;

@@ -63,8 +63,12 @@ class UserImagesAndStrength(Graph):
         """Denoised images, clipped to [0, 1]."""
         images = (X.unsqueeze(-1) if X.ndim == 3 else X).permute(0, 3, 1, 2)
         level = self.module.see(images) if self.sees else torch.ones_like(images[:, :1])
-        level = level * number.reshape(-1, 1, 1, 1)
-        denoised = self.module.remove(torch.cat([images, level], dim=1))
+        with_map = torch.cat([images, level * number.reshape(-1, 1, 1, 1)], dim=1)
+        if self.sees:
+            is_independent = self.module.is_independent(torch.cat([images, level], dim=1))
+            denoised = self.module.remove_of_kind(with_map, is_independent)
+        else:
+            denoised = self.module.remove_independent(with_map)
         denoised = denoised.permute(0, 2, 3, 1).clip(0, 1)
         return denoised.squeeze(-1) if X.ndim == 3 else denoised
 

@@ -1,4 +1,4 @@
-"""A net that sees the level of the noise, and one that is told it and removes the noise."""
+"""Nets that see the level and the kind of the noise, and others that are told it and remove it."""
 
 import math
 
@@ -240,24 +240,86 @@ def _unrefuted(curve, found, counts, n_pairs):
     return torch.where(has_structure.unsqueeze(1), level, curve)
 
 
-class BlindNet(_ResidualArchitecture):
-    """Two nets in a row: one sees the level of the noise, the other is told it and removes it.
+class NoiseKindNet(BaseArchitecture):
+    """A net that tells noise that is independent from one pixel and channel to the next.
 
-    After CBDNet (Guo et al. 2019). Images may bring the map of the level as one more channel, which
-    then takes the place of what would be seen. Where the level is less than half of 1 / 255, pixels
-    are left as they are.
+    It looks at images in [0, 1] and at the map of the level, their last channel. The logarithm of
+    the odds that it predicts is a mean over the pixels that have noise.
+
+    Parameters
+    ----------
+    filters : int, default=16
+        Filters at the full and at half the resolution; there are twice as many at a quarter.
+    """
+
+    _parameter_constraints: dict = {"filters": [POSITIVE_INT]}
+
+    def __init__(self, filters: int = 16):
+        self.filters = filters
+
+    def any_size(self, latent_dim):
+        """Whether the network takes images of any size: always."""
+        return True
+
+    def build(self, input_shape, output_shape, latent_dim=None):
+        """Build the network; see `BaseArchitecture.build`.
+
+        Parameters
+        ----------
+        input_shape, output_shape : (int, int, int)
+            The output has one channel.
+        latent_dim : None, default=None
+
+        Returns
+        -------
+        module : torch.nn.Module
+        """
+        self._validate_params()
+        return _NoiseKindModule(input_shape[-1], self.filters)
+
+
+class _NoiseKindModule(nn.Module):
+    """The module of a `NoiseKindNet`."""
+
+    def __init__(self, n_channels, n):
+        super().__init__()
+        self.stem = nn.Sequential(_conv(2 * n_channels, n), _conv(n, n, stride=2), _conv(n, n))
+        self.quarter = nn.Sequential(_conv(n, 2 * n, stride=2), _conv(2 * n, 2 * n))
+        self.head = Float32(nn.Conv2d(2 * n, 1, 1))
+
+    def forward(self, x):
+        """Logarithm of the odds, ``(n_samples, 1, 1, 1)``; 0 where no noise is seen."""
+        x, level = x[:, :-1], x[:, -1:]
+        unit = (x - _local_mean(x, _WINDOW)) / (level + LEVEL_STEP / 2)
+        odds = self.head(self.quarter(self.stem(torch.cat([unit.clamp(-6, 6), x], 1))))
+        weights = F.avg_pool2d((level > LEVEL_STEP / 2).to(odds.dtype), 4, ceil_mode=True)
+        total, of_weights = (y.sum((1, 2, 3), keepdim=True) for y in (odds * weights, weights))
+        return total / of_weights.clamp(min=1e-3)
+
+
+class BlindNet(_ResidualArchitecture):
+    """Nets that see the level and the kind of the noise, and two that are told it and remove it.
+
+    After CBDNet (Guo et al. 2019). One remover is for noise that is independent from pixel to
+    pixel, as that of counts and detectors is, and the other for all kinds, such as that of cameras
+    and JPEG, whose structure takes most of what it can learn. Images may bring the map of the level
+    as one more channel, which then takes the place of what would be seen, and is of independent
+    noise. Where the level is less than half of 1 / 255, pixels are left as they are.
 
     Parameters
     ----------
     filters, n_blocks, stride
-        Of the `UNet` that removes the noise.
+        Of the `UNet` that removes the noise, of either kind.
     level_filters : int, default=32
         Of the `NoiseLevelNet`.
+    kind_filters : int, default=16
+        Of the `NoiseKindNet`.
     """
 
     _parameter_constraints: dict = {
         **{name: UNet._parameter_constraints[name] for name in ("filters", "n_blocks", "stride")},
         "level_filters": [POSITIVE_INT],
+        "kind_filters": [POSITIVE_INT],
     }
 
     def __init__(
@@ -266,14 +328,16 @@ class BlindNet(_ResidualArchitecture):
         n_blocks: int = 2,
         stride: int = 2,
         level_filters: int = 32,
+        kind_filters: int = 16,
     ):
         self.filters = filters
         self.n_blocks = n_blocks
         self.stride = stride
         self.level_filters = level_filters
+        self.kind_filters = kind_filters
 
     def nets(self):
-        """The architectures of the two nets.
+        """The architectures of the net that sees the level, and of those that remove noise.
 
         Returns
         -------
@@ -311,41 +375,74 @@ class BlindNet(_ResidualArchitecture):
         *sides, n = output_shape
         level, remover = self.nets()
         return _BlindModule(
-            level.build((*sides, n), (*sides, 1)), remover.build((*sides, n + 1), (*sides, n)), n
+            level.build((*sides, n), (*sides, 1)),
+            NoiseKindNet(self.kind_filters).build((*sides, n), (*sides, 1)),
+            *(remover.build((*sides, n + 1), (*sides, n)) for _ in range(2)),
+            n,
         )
 
 
 class _BlindModule(nn.Module):
     """The module of a `BlindNet`."""
 
-    def __init__(self, level, remover, n_channels):
+    def __init__(self, level, kind, independent, correlated, n_channels):
         super().__init__()
         self.level = level
-        self.remover = remover
+        self.kind = kind
+        self.independent = independent
+        self.correlated = correlated
         self.n_channels = n_channels
 
     def encode(self, x):
         """The innermost features of a batch ``(n_samples, n_channels, height, width)``."""
-        return self.remover.encode(self.with_level(x))
+        return self.correlated.encode(self._with_level(x))
 
     def forward(self, x):
-        """Denoised batch."""
-        return self.remove(self.with_level(x))
-
-    def with_level(self, x):
-        """Images with the map of the level as their last channel."""
-        return x if x.shape[1] > self.n_channels else torch.cat([x, self.see(x)], 1)
+        """Denoised batch, with or without the map of the level."""
+        if x.shape[1] > self.n_channels:
+            return self.remove_independent(x)
+        x = self._with_level(x)
+        return self.remove_of_kind(x, self.is_independent(x))
 
     def see(self, x):
         """The map of the level, ``(n_samples, 1, height, width)``."""
         return by_brightness(x, self.level(x))
 
-    def remove(self, x):
-        """Denoised batch of images with a map."""
+    def is_independent(self, x):
+        """Whether the noise of images with a map seems independent, ``(n_samples, 1, 1, 1)``."""
+        return self.kind(x) > 0
+
+    def remove_of_kind(self, x, is_independent):
+        """Denoised batch of images with a map, by the remover that suits each."""
+        if torch.compiler.is_exporting():
+            # A graph that branches would hold each net twice.
+            return torch.where(
+                is_independent, self.remove_independent(x), self.remove_correlated(x)
+            )
+        out = torch.empty_like(x[:, : self.n_channels])
+        is_independent = is_independent.flatten()
+        if is_independent.any():
+            out[is_independent] = self.remove_independent(x[is_independent])
+        if not is_independent.all():
+            out[~is_independent] = self.remove_correlated(x[~is_independent])
+        return out
+
+    def remove_independent(self, x):
+        """Denoised batch of images with a map of noise that is independent."""
+        return self._remove(self.independent, x)
+
+    def remove_correlated(self, x):
+        """Denoised batch of images with a map of noise of any kind."""
+        return self._remove(self.correlated, x)
+
+    def _with_level(self, x):
+        return x if x.shape[1] > self.n_channels else torch.cat([x, self.see(x)], 1)
+
+    def _remove(self, remover, x):
         images, level = x[:, : self.n_channels], x[:, self.n_channels :]
         # From half a gray level to two: the less noise there is, the more a mistake costs.
         share = ((level / LEVEL_STEP - 0.5) / 1.5).clamp(0, 1)
-        return images + share * (self.remover(x) - images)
+        return images + share * (remover(x) - images)
 
 
 def _local_mean(x, n):

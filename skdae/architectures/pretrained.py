@@ -42,8 +42,9 @@ class Pretrained(_ResidualArchitecture):
     r"""A network with pretrained weights, to start from.
 
     It takes noisy images in [0, 1], gray or with three colors, and returns denoised ones. It sees
-    the level of the noise by itself; or an optional further channel contains the standard deviation
-    :math:`\sigma` of the noise of each pixel. ``skdae/weights/README.md`` says what it was trained
+    the level of the noise, and whether it is independent from pixel to pixel, by itself; or an
+    optional further channel contains the standard deviation :math:`\sigma` of the noise of each
+    pixel, which is taken for independent. ``skdae/weights/README.md`` says what it was trained
     on, and how well it does.
 
     Parameters

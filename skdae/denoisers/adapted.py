@@ -77,8 +77,9 @@ _WINDOW, _MEAN = 25, 0.12
 class AdaptedDenoiser(PretrainedDenoiser):
     r"""Denoise images with a pretrained network that is fine-tuned on them.
 
-    `fit` needs noisy images alone. It starts from the network of `PretrainedDenoiser`, and trains
-    it for a few minutes to predict one noisy copy of them from another, as `RecorruptedDenoiser`
+    `fit` needs noisy images alone. It starts from the network of `PretrainedDenoiser` for noise
+    that is independent from pixel to pixel, as learning from noisy images needs it, and trains it
+    for a few minutes to predict one noisy copy of them from another, as `RecorruptedDenoiser`
     does. Where the noise is that of counted photons, it does so on the generalized Anscombe
     transform. At the end, both networks denoise parts of the images that were set aside: if the
     adapted one is not clearly better, the pretrained one is kept, and a warning says so.
@@ -265,7 +266,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
             self.n_steps_ += n_steps
             self.gains_[kind], is_better = _compare(before, after, held_out)
             if is_better:
-                weights[kind] = saved_weights(after.remover)
+                weights[kind] = saved_weights(after.independent)
             else:
                 why = (
                     "on parts that were set aside, the adapted one is not clearly better "
@@ -306,7 +307,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
         seen = (level[0] > LEVEL_STEP) & ~gaps[0].any(axis=2, keepdims=True)
         if seen.mean() < 0.1:
             return "no noise was seen in them"
-        denoised = self._run("remove", np.concatenate([inputs, level], axis=3))
+        denoised = self._remove_kinds(inputs, level, self._kinds(inputs, level))
         stds, is_white = _noise_of(inputs[0].astype(np.float64), denoised[0], seen[..., 0])
         if not self.sees_:
             stds = np.broadcast_to(level[0], stds.shape)
@@ -326,8 +327,8 @@ class AdaptedDenoiser(PretrainedDenoiser):
     def _train(self, before, parts, seconds):
         """A copy of the nets that has learned to remove the noise of parts; number of steps."""
         nets = copy.deepcopy(before).train()
-        nets.level.requires_grad_(False)
-        optimizer = torch.optim.Adam(nets.remover.parameters())
+        remover = nets.requires_grad_(False).independent.requires_grad_(True)
+        optimizer = torch.optim.Adam(remover.parameters())
         began, n_steps, done = time.monotonic(), 0, 0.0
         n = self.max_steps or seconds
         bar = progress_bar(
@@ -365,7 +366,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
         name = hardware.resolve_precision(self.precision, images.device, convolutional=True)
         dtype = getattr(torch, name)
         with torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32):
-            output = nets.remove(noisier)
+            output = nets.remove_independent(noisier)
         # In units of the noise, so that images count alike.
         return ((output.float() - aims + more / _ALPHA) / _unit(level)).square()
 
@@ -376,6 +377,12 @@ class AdaptedDenoiser(PretrainedDenoiser):
                 by_kind["gray"] = by_kind.pop("grey")
         super()._set_saved_state(state)
 
+    def _kinds(self, inputs, level):
+        """See `PretrainedDenoiser`; an adapted net has learned that the noise is independent."""
+        kinds = super()._kinds(inputs, level)
+        is_adapted = ("color" if inputs.shape[3] == 3 else "gray") in self.weights_
+        return np.full(len(kinds), "remove_independent") if is_adapted else kinds
+
     def _module(self, n_channels, device):
         """The nets for gray or color images, adapted where that has paid."""
         nets = super()._module(n_channels, device)
@@ -383,7 +390,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
         if weights is None:
             return nets
         nets = copy.deepcopy(nets)
-        nets.remover.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
+        nets.independent.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
         return nets
 
 
@@ -401,8 +408,8 @@ def _compare(before, after, parts):
     n_draws = max(1, min(_LEAST, _MOST_HELD_OUT // len(parts)) // 2)
     with hardware.threads():
         old, new = (
-            torch.cat([_unbiased_errors(nets, part, n_draws) for part in parts]).double().numpy()
-            for nets in (before, after)
+            torch.cat([_unbiased_errors(*nets, part, n_draws) for part in parts]).double().numpy()
+            for nets in ((before, False), (after, True))
         )
     # An error below 0 says that the noise is weaker than was measured.
     if min(new.mean(), old.mean()) <= 0:
@@ -417,15 +424,17 @@ def _compare(before, after, parts):
     return gain, bool(difference.mean() > 2 * margin and gain > _CLEARLY)
 
 
-def _unbiased_errors(nets, part, n_draws):
+def _unbiased_errors(nets, is_adapted, part, n_draws):
     """Stein's unbiased estimate of the squared error, in blocks of a part."""
     images, level, stds, aims, slope = _layers(nets, part[None])
     # The same numbers for all nets.
     generator = torch.Generator().manual_seed(0)
     draws = torch.randn((n_draws, *images.shape), generator=generator).to(images.device)
 
+    kind = nets.is_independent(torch.cat([images, level], 1)) | is_adapted
+
     def denoise(noisy):
-        return nets.remove(torch.cat([noisy, level], 1))
+        return nets.remove_of_kind(torch.cat([noisy, level], 1), kind)
 
     errors = unbiased_errors(denoise, images, aims, stds, [*draws], _LITTLE)
     # In the units of the images, in which the light parts of counts have the larger errors.

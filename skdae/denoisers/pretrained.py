@@ -60,6 +60,9 @@ _MIDDLE, _BLUR, _SHARED, _UNLIKE = 1024, 4.0, 1.27, 2.5
 # Noise of so many times the standard deviation of the images cannot be theirs, even if clipped.
 _IMPOSSIBLE = 3.0
 
+# The side of the part in the middle that tells the kind of the noise.
+_OF_KIND = 384
+
 # Images of `fit` that `noise_` is seen in.
 _N_SEEN = 16
 
@@ -76,20 +79,20 @@ class PretrainedDenoiser(BaseFilter):
     r"""Denoise images with a pretrained network.
 
     The weights come with skdae: `fit` does not train, and nothing is downloaded. One network sees
-    how strong the noise is around each pixel, and a second one is told this map and removes as
-    much. Where no noise is seen, pixels are returned as they were.
+    how strong the noise is around each pixel, and another one is told this map and removes as much.
+    Where no noise is seen, pixels are returned as they were.
 
     Parameters
     ----------
     weights : {"photographs"}, default="photographs"
-        What the networks learned from. There are two pairs, for gray and for color images.
+        What the networks learned from. There are some for gray and some for color images.
     noise : None, "estimate", float or noise model, default=None
         The noise of the images. None, or "estimate", means that the network sees it in each image.
         A number is the standard deviation :math:`\sigma \ge 0` of Gaussian noise, in the units of
         `X`; those of `uint8` are ``value / 255``. A noise model is a `GaussianNoise`,
         `PoissonNoise`, `PoissonGaussianNoise` or `SpeckleNoise` of one level.
     strength : float or (float, float), default=1.0
-        Factor of the noise level that the second network is told, from 0 to 10. Less than 1 leaves
+        Factor of the noise level that the network is told, from 0 to 10. Less than 1 leaves
         some grain, more than 1 smooths more, and 0 changes nothing. Of a pair, the first is for the
         luminance, the second for the colors, which costs twice the time; gray images have the
         first.
@@ -161,6 +164,13 @@ class PretrainedDenoiser(BaseFilter):
     Tiny images, of less than 256 pixels, do not tell noise from details one by one: in them, the
     level is that of `noise_`, which at least 64 of them tell together at `fit` by the direction in
     which they differ least [3]_. Fewer are returned as they were, and a warning says so.
+
+    Two networks remove noise. One has learned that of single pixels, which tells nothing of their
+    neighbors, as of counts and detectors. The other has learned noise of all kinds, also that which
+    demosaicking, smoothing and JPEG have spread over neighbors, and removes a few tenths of a
+    decibel less of the first. In the middle of each image, up to 384 × 384 pixels, a third network
+    tells which kind the noise is of. A noise that is given is of that kind; in
+    images with a side below 64 pixels, but tiny ones, noise that is seen is of the other.
 
     The map is the root mean square of the noise, after everything that the file has been through,
     such as clipping, demosaicking and JPEG. The noise of sensors depends on the light, and that of
@@ -397,14 +407,13 @@ class PretrainedDenoiser(BaseFilter):
         """What the second net makes of its inputs, and the map where it has done something."""
         both = isinstance(self.strength, tuple | list)
         strengths = list(map(np.float32, self.strength if both else [self.strength]))
+        kinds = self._kinds(inputs, level)
         if inputs.shape[3] != 3 or strengths[0] == strengths[-1]:
             level = strengths[0] * level
-            return self._run("remove", np.concatenate([inputs, level], axis=3)), level
+            return self._remove_kinds(inputs, level, kinds), level
         light, color = (
             np.where(
-                s * level > 0.5 * LEVEL_STEP,
-                self._run("remove", np.concatenate([inputs, s * level], axis=3)),
-                inputs,
+                s * level > 0.5 * LEVEL_STEP, self._remove_kinds(inputs, s * level, kinds), inputs
             )
             for s in strengths
         )
@@ -412,9 +421,32 @@ class PretrainedDenoiser(BaseFilter):
 
     def _told_or_seen(self, images):
         """Tones and inputs of the nets, and the map of the level."""
-        # Tiny images do not tell their noise one by one.
-        sees = self.sees_ and not _are_tiny(images.shape[1:3])
+        sees = self._sees(images.shape[1:3])
         return seen(images, self._see) if sees else told(images, self.noise_)
+
+    def _sees(self, sides):
+        """Whether the noise is seen in each image; tiny ones do not tell theirs one by one."""
+        return self.sees_ and not _are_tiny(sides)
+
+    def _kinds(self, inputs, level):
+        """What removes the noise of each image: the net for independent noise, or that for all.
+
+        A noise that is told is independent.
+        """
+        sides = inputs.shape[1:3]
+        is_independent = np.full(len(inputs), not self._sees(sides))
+        if self._sees(sides) and min(sides) >= LEARNED:
+            part = slice(None), *middle(sides, _OF_KIND)
+            with_level = np.concatenate([inputs[part], level[part]], axis=3)
+            is_independent = self._run("is_independent", with_level).ravel() > 0
+        return np.where(is_independent, "remove_independent", "remove_correlated")
+
+    def _remove_kinds(self, inputs, level, kinds):
+        """What the nets of such names make of images and their map."""
+        with_level, out = np.concatenate([inputs, level], axis=3), np.empty_like(inputs)
+        for name in np.unique(kinds):
+            out[kinds == name] = self._run(name, with_level[kinds == name])
+        return out
 
     def _see(self, inputs):
         """The map of the level of images in [0, 1]."""
@@ -438,9 +470,9 @@ class PretrainedDenoiser(BaseFilter):
         return _load(self.digest_, n_channels, device)
 
     def _run(self, name, images):
-        """Images through one of the two nets, in tiles where they are large."""
+        """Images through one of the nets, in tiles where they are large."""
         device = hardware.resolve_loaded_device(self.device)
-        n_channels = images.shape[3] - (name == "remove")
+        n_channels = images.shape[3] - (name != "level")
         net = getattr(self._module(n_channels, device), name)
         dtype = getattr(
             torch, hardware.resolve_precision(self.precision, device, convolutional=True)
@@ -455,13 +487,13 @@ class PretrainedDenoiser(BaseFilter):
                 batch = torch.from_numpy(batch).to(device).permute(0, 3, 1, 2)
                 return net(batch).float().permute(0, 2, 3, 1).cpu().numpy()
 
-        field = _fields()[name]
+        field = _fields()["level" if name == "level" else "remove"]
         tile = {"auto": _TILE, None: max(images.shape[1:3])}.get(self.tile_size, self.tile_size)
         # The small net looks further than the large one, and takes little memory.
         tile = max(tile, 2 * smallest_tile(*field)) if name == "level" else tile
-        if max(images.shape[1:3]) <= tile:
+        if max(images.shape[1:3]) <= tile or name == "is_independent":
             return run(images)
-        n_out = n_channels if name == "remove" else 1
+        n_out = 1 if name == "level" else n_channels
         return tiles.in_tiles(run, images, n_out, tile, *field)
 
     def __sklearn_tags__(self):
@@ -601,7 +633,7 @@ def _line(image, sees):
 
 @cache
 def _fields():
-    """Stride and radius of the receptive field of the two nets, by what they do."""
+    """Stride and radius of the receptive fields of the nets, by what they do."""
     level, remover = BlindNet().nets()
     return {"level": level.receptive_field(), "remove": remover.receptive_field()}
 

@@ -16,7 +16,8 @@ from .._training.tasks import Task
 from ..architectures import BaseArchitecture
 from ..filters.noise_level import noise_stds
 from ..noise import GaussianNoise
-from ..noise.estimate import at_odds, choose_noise, is_correlated
+from ..noise.estimate import at_odds, choose_noise
+from ..noise.tones import are_correlated
 from .self_supervised import _SelfSupervisedDenoiser
 
 # The noise is estimated from the middle, so many pixels wide, of so many images; which kind it is,
@@ -245,8 +246,7 @@ def _warn_of_other_noise(images, noise):
             "everywhere, and would leave a part or blur. Use "
             "VarianceStabilized(RecorruptedDenoiser()), or pass std= if you know better."
         )
-    units = [np.ptp(np.percentile(image, (1, 99))) for image in images]
-    n_correlated = sum(map(is_correlated, images, units))
+    n_correlated = sum(are_correlated([*np.moveaxis(image, -1, 0)]) for image in images)
     if 2 * n_correlated > len(images):
         warn_user(
             f"In {n_correlated} of {len(images)} images, what looks like noise is correlated "

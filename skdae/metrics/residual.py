@@ -24,7 +24,8 @@ from .._images import (
 )
 from ..noise import BaseNoise, GaussianNoise
 from ..noise.anscombe import as_camera
-from ..noise.estimate import choose_noise, is_correlated
+from ..noise.estimate import choose_noise
+from ..noise.tones import are_correlated
 
 # Side of the blocks whose means tell of removed structure, and the parts of them that are judged,
 # from the smoothest to the roughest: in all of them together, noise that is left in one part hides
@@ -322,10 +323,9 @@ def _judge(noisy, denoised, noise):
         neighbors[np.abs(neighbors).argmax()],
         covariance / spread if spread > 0 else 0.0,
     )
-    unit = float(np.subtract(*np.quantile(denoised, (0.999, 0.001)))) or 1.0
     sides = np.array(residual.shape[:2])
     is_streaked = (np.array([rows, columns]) > np.maximum(_STREAKS, _BAND / np.sqrt(sides))).any()
-    correlated = is_streaked or is_correlated(noisy, unit)
+    correlated = is_streaked or are_correlated([*np.moveaxis(noisy, -1, 0)])
     left = squares[smooth].mean() < _LEFT
     left_in_light = bright < _LEFT_IN_LIGHT and bright < _OF_DARK * dark
     flags = (flag and not correlated for flag in (removed, left, left_in_light))

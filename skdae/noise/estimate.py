@@ -27,17 +27,6 @@ _N_BLOCKS, _N_GROUPS, _LEAST = 2**14, 12, 8
 # darkest; what texture adds to it stays below.
 _GROWS = 2.0
 
-# Correlation between the second differences of neighboring pixels from which on noise is not
-# white, where it is stronger than `_WEAK`, and where texture may be as strong; on Set12 and 20
-# photographs, white noise reached -0.51 and -0.26. Enough pixels to tell are in a corner.
-_CORRELATED, _SURELY_CORRELATED, _WEAK = -0.46, -0.2, 4 / 255
-_WINDOW = 512
-
-# Where noise went through JPEG, steps over the edge of a block of 8 are larger than those beside
-# them, by so much more often than elsewhere in a block, and flat parts are rougher than the second.
-# Of 400 photographs in color, 6 are so as they are, and none with white noise of 2 / 255.
-_GRID, _ROUGH = 0.025, 2 / 255
-
 # Two estimates are at odds where one is so many times the other.
 _AT_ODDS = 1.5
 
@@ -232,11 +221,12 @@ def agreed_std(std, planes, gaps=None):
     UserWarning
         Where the net sees noise whose neighbors are correlated.
     """
+    # It loads a net.
+    from .tones import are_correlated
+
     ratio = at_odds(planes, gaps)
     if ratio > 1:
-        units = [np.ptp(np.percentile(plane, (1, 99))) for plane in planes]
-        pairs = zip(planes, units, strict=True)
-        if np.mean([is_correlated(plane[..., None], unit) for plane, unit in pairs]) <= 0.5:
+        if not are_correlated(planes, gaps):
             # Where most pixels are dark, the noise of a few others is seen, too.
             return std
         warn_user(
@@ -253,7 +243,7 @@ def at_odds(planes, gaps=None):
     # It loads a net.
     from .tones import seen_ratio
 
-    ratio = seen_ratio(planes, gaps or [np.zeros(plane.shape, bool) for plane in planes])
+    ratio = seen_ratio(planes, gaps)
     return 1.0 if 1 / _AT_ODDS < ratio < _AT_ODDS else ratio
 
 
@@ -261,63 +251,6 @@ def _misfit(variances, model):
     """Mean logarithmic error of a model of variances."""
     floor = 1e-3 * variances.max()
     return np.abs(np.log(np.maximum(variances, floor) / np.maximum(model, floor))).mean()
-
-
-def is_correlated(image, unit=1.0):
-    r"""Whether the noise of an image is correlated between neighboring pixels.
-
-    The second difference along both axes of white noise has a correlation of -2 / 3 between
-    neighbors. It is estimated by how often they have the same sign, which a few edges hardly
-    change: equal signs have the share :math:`1/2 + \arcsin(\rho) / \pi`. Of weak noise, JPEG leaves
-    so little in the second differences that texture hides it; the blocks tell it.
-
-    Parameters
-    ----------
-    image : ndarray of shape (height, width, n_channels)
-    unit : float, default=1.0
-        About the range of a clean image, whose texture stands out where the noise is weak.
-
-    Returns
-    -------
-    is_correlated : bool
-        False for images of less than 64 × 64 pixels.
-    """
-    image = image[:_WINDOW, :_WINDOW].astype(np.float64)
-    if min(image.shape[:2]) < 64:
-        return False
-    light = image.mean(axis=2, keepdims=True)
-    # Differences between colors have less texture.
-    planes = light if image.shape[2] == 1 else np.diff(image, axis=2)
-    rho, strength = second_differences(planes)
-    if rho > (_CORRELATED if strength > _WEAK * unit else _SURELY_CORRELATED):
-        return True
-    # JPEG takes most of the fine details away, and rounding adds white ones to the colors.
-    return second_differences(light)[0] > _CORRELATED and _is_grain_of_jpeg(light, unit)
-
-
-def second_differences(planes):
-    """Correlation of neighboring second differences along both axes, and their strength."""
-    details = np.diff(np.diff(planes, 2, axis=0), 2, axis=1)
-    pairs = [(details[1:], details[:-1]), (details[:, 1:], details[:, :-1])]
-    rho = max(np.sin(np.pi / 2 * np.sign(a * b).mean()) for a, b in pairs)
-    return rho, np.median(np.abs(details)) / (6 * 0.6745)
-
-
-def _is_grain_of_jpeg(image, unit):
-    """Whether an image has the blocks of JPEG, and noise even in its flat parts."""
-    shares = []
-    for x in (image, image.swapaxes(0, 1)):
-        steps = np.abs(np.diff(x, axis=0))
-        is_larger = 2 * steps[1:-1] > steps[:-2] + steps[2:]
-        whole = is_larger[: len(is_larger) // 8 * 8]
-        by_place = whole.reshape(-1, 8, whole[0].size).mean((0, 2))
-        shares.append(by_place.max() - np.median(by_place))
-    # Among few pixels, chance makes them differ.
-    if min(shares) < max(_GRID, 2.5 * (8 / image.size) ** 0.5):
-        return False
-    rough = image - uniform_filter(image, (9, 9, 0))
-    variance = np.percentile(uniform_filter(np.square(rough), (17, 17, 0)), 10)
-    return bool(variance > (_ROUGH * unit) ** 2)
 
 
 def mean_and_variance(

@@ -7,7 +7,6 @@ import numpy as np
 from scipy.ndimage import convolve, convolve1d, uniform_filter
 from scipy.stats import skew
 
-from .estimate import second_differences
 from .tones import remove, seen_middles
 
 # Groups of equal brightness, and the share of the flattest pixels that tell the noise in each.
@@ -63,18 +62,18 @@ class RemovedNoise:
         channels = (list(np.moveaxis(x, -1, 0)) for x in (image, gap))
         for tones, values, level, missing in seen_middles(*channels):
             denoised, stds = remove(values, level).astype(np.float64), _LEAST
-            values = values.astype(np.float64)
             is_noisy = (level > _LEAST) & ~missing
             if is_noisy.mean() >= _LEAST_SHARE:
-                stds, chosen = _stds_and_flattest(values[0], denoised[0], is_noisy[0])[:2]
-                alike.append(_correlation((values - denoised)[0] / stds, chosen))
+                exact = values[0].astype(np.float64)
+                stds, chosen, _ = _stds_and_flattest(exact, denoised[0], is_noisy[0])
+                alike.append(_correlation((exact - denoised[0]) / stds, chosen))
             spread = tones.back(denoised + stds) - tones.back(denoised - stds)
             variances.append(np.square(spread / 2).mean())
             change = tones.back(values) - tones.back(denoised)
             removed.append(np.where(missing, 0, change)[0, ..., 0])
         self.std = float(np.mean(variances)) ** 0.5
-        rho, _ = second_differences(image)
-        self.is_correlated = max(alike, default=0.0) > _SHARED and rho > _NOT_WHITE
+        is_white = _of_second_differences(image) < _NOT_WHITE
+        self.is_correlated = max(alike, default=0.0) > _SHARED and not is_white
         self._removed = np.stack(removed, axis=-1)
 
     @cached_property
@@ -158,6 +157,14 @@ def _correlation(removed, chosen):
     flat = removed.reshape(-1, removed.shape[2])[chosen]
     beside = (np.roll(removed, 1, axis).reshape(-1, flat.shape[1]) for axis in (0, 1))
     return max(float((flat * one[chosen]).mean() / np.square(flat).mean()) for one in beside)
+
+
+def _of_second_differences(image):
+    """Correlation of neighboring second differences along both axes, the larger of both."""
+    details = np.diff(np.diff(image, 2, axis=0), 2, axis=1)
+    pairs = [(details[1:], details[:-1]), (details[:, 1:], details[:, :-1])]
+    # By how often they have the same sign, which a few edges hardly change.
+    return max(np.sin(np.pi / 2 * np.sign(a * b).mean()) for a, b in pairs)
 
 
 def _finest(image):

@@ -41,6 +41,9 @@ _N_VALUES = 2**20
 # that are better with the curve, and 0.06 to 0.5 or 1.45 to 4 times on others that are worse.
 _SEEN_BY_CURVE = 0.5, 1.35
 
+# Noise is correlated where the odds that it is independent have a logarithm below this.
+_CORRELATED = -1.5
+
 # Width of the Gaussian that tells the local brightness, in pixels.
 _BLUR = 2.0
 
@@ -244,7 +247,7 @@ def _is_rough(values):
     return maximum_filter(light, 3) > minimum_filter(light, 3)
 
 
-def seen_ratio(planes, gaps):
+def seen_ratio(planes, gaps=None):
     """How many times the noise that differences of neighbors tell the pretrained net sees.
 
     About 1 for noise that is independent from pixel to pixel, also of counts; more where it is
@@ -254,7 +257,7 @@ def seen_ratio(planes, gaps):
     ----------
     planes : list of ndarray of shape (height, width)
         Gray images, in any units.
-    gaps : list of ndarray of bool
+    gaps : list of ndarray of bool, or None
         Where values are missing, which are filled.
 
     Returns
@@ -271,11 +274,30 @@ def seen_ratio(planes, gaps):
     return float(np.median(ratios)) if ratios else 1.0
 
 
-def seen_middles(planes, gaps):
+def are_correlated(planes, gaps=None):
+    """Whether neighbors share noise, as the pretrained net sees in most planes; not in small ones.
+
+    Parameters
+    ----------
+    planes : list of ndarray of shape (height, width)
+        Gray images, in any units.
+    gaps : list of ndarray of bool, or None
+        Where values are missing, which are filled.
+
+    Returns
+    -------
+    are_correlated : bool
+    """
+    odds = [odds_of_kind(values, level) for _, values, level, _ in seen_middles(planes, gaps)]
+    return bool(odds) and float(np.median(odds)) < _CORRELATED
+
+
+def seen_middles(planes, gaps=None):
     """Tones, values and level of the middle of some planes, and its gaps; not of small ones.
 
     Each is a batch of one.
     """
+    gaps = [np.zeros(plane.shape, bool) for plane in planes] if gaps is None else gaps
     pairs = [pair for pair in zip(planes, gaps, strict=True) if min(pair[0].shape) >= LEARNED]
     for plane, gap in pairs[:: -(-len(pairs) // _N_SEEN) or 1]:
         part = middle(plane.shape, _SIDE)
@@ -288,9 +310,14 @@ def see(inputs):
     return _run(_gray_nets().level, inputs)
 
 
+def odds_of_kind(inputs, level):
+    """Logarithm of the odds that the noise of a gray image is independent, as the net sees it."""
+    return _run(_gray_nets().kind, np.concatenate([inputs, level], axis=3)).item()
+
+
 def remove(inputs, level):
     """Gray images without the noise of such a map, as the shipped net removes it."""
-    return _run(_gray_nets().remove, np.concatenate([inputs, level], axis=3))
+    return _run(_gray_nets().remove_correlated, np.concatenate([inputs, level], axis=3))
 
 
 def _run(net, inputs):
