@@ -88,8 +88,8 @@ def graphs(n_channels):
     """By the step, the pretrained nets as ONNX graphs of half the size.
 
     A page takes a picture tile by tile, as Python does: it sees the level of the noise, makes it a
-    function of the brightness, sees whether it is independent, and removes it. Images are `X`, `(1, height, width, n_channels)`,
-    and the map is `level`, `(1, height, width, 1)`.
+    function of the brightness, sees whether it is independent, and removes it. Images are `X`,
+    `(1, height, width, n_channels)`, and the map is `level`, `(1, height, width, 1)`.
     """
     name = {1: "photographs-grey", 3: "photographs-colour"}[n_channels]
     module = Pretrained(name).build((64, 64, n_channels), (64, 64, n_channels)).eval()

@@ -58,8 +58,8 @@ def test_the_wheel_holds_the_package_and_its_weights_alone(wheel):
     assert {name.suffix for name in package} == {".py", ".pyi", ".typed", ".safetensors", ".md"}
     weights = {name.name for name in package if name.suffix == ".safetensors"}
     assert weights == {"photographs-colour.safetensors", "photographs-grey.safetensors"}
-    # The weights take 4 MB at most, all else a tenth of that.
-    assert wheel.stat().st_size < 4.5e6
+    # The weights take 8 MB, all else less than a tenth of that.
+    assert wheel.stat().st_size < 8.4e6
 
 
 def test_what_an_index_shows_leads_to_no_file(wheel):
