@@ -72,7 +72,7 @@ def test_adapting_to_images_unlike_photographs_pays(adapted):
 
 @pytest.mark.slow
 def test_counts_are_learned_from_by_themselves():
-    clean = 100 + 4000 * CLEAN
+    clean = 100 + 4000 * discs(4, 192)
     noisy = PoissonGaussianNoise(gain=40.0, std=20.0, random_state=0).fit_transform(clean)
     denoiser = AdaptedDenoiser(max_steps=40, random_state=0).fit(noisy)
     assert denoiser.predict(noisy).mean() == pytest.approx(clean.mean(), rel=0.02)
@@ -93,9 +93,9 @@ def test_noise_that_was_clipped_is_not_learned():
 
 @pytest.mark.slow
 def test_same_seed_same_network_from_rows(adapted):
-    rows = NOISY.reshape(4, -1)
+    rows = NOISY.reshape(len(NOISY), -1)
     again = AdaptedDenoiser(max_steps=STEPS, random_state=0).fit(rows)
-    assert_array_equal(again.predict(rows), adapted.predict(NOISY).reshape(4, -1))
+    assert_array_equal(again.predict(rows), adapted.predict(NOISY).reshape(rows.shape))
 
 
 @KEPT_OR_NOT

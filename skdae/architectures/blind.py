@@ -292,7 +292,8 @@ class _NoiseKindModule(nn.Module):
         x, level = x[:, :-1], x[:, -1:]
         unit = (x - _local_mean(x, _WINDOW)) / (level + LEVEL_STEP / 2)
         odds = self.head(self.quarter(self.stem(torch.cat([unit.clamp(-6, 6), x], 1))))
-        weights = F.avg_pool2d((level > LEVEL_STEP / 2).to(odds.dtype), 4, ceil_mode=True)
+        weights = (level > LEVEL_STEP / 2).to(odds.dtype)
+        weights = F.interpolate(weights, size=odds.shape[2:], mode="nearest")
         total, of_weights = (y.sum((1, 2, 3), keepdim=True) for y in (odds * weights, weights))
         return total / of_weights.clamp(min=1e-3)
 

@@ -391,6 +391,10 @@ class AdaptedDenoiser(PretrainedDenoiser):
             return nets
         nets = copy.deepcopy(nets)
         nets.independent.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
+        # It has learned that the noise is independent: these odds are so for every image.
+        with torch.no_grad():
+            nets.kind.head.layer.weight.zero_()
+            nets.kind.head.layer.bias.fill_(1)
         return nets
 
 
