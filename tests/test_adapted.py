@@ -211,7 +211,7 @@ def test_graph_of_onnx_is_the_adapted_network(adapted, tmp_path):
     clipped = NOISY.clip(0, 1).astype(np.float32)
     adapted.to_onnx(tmp_path / "net.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
-    inputs = {"X": clipped, "strength": np.ones(4, np.float32)}
+    inputs = {"X": clipped, "strength": np.ones(len(clipped), np.float32)}
     exact = AdaptedDenoiser(precision="float32")
     vars(exact).update({**vars(adapted), "precision": "float32"})
     (out,) = session.run(None, inputs)
