@@ -107,7 +107,7 @@ class Crops(Dataset):
 
     def __getitem__(self, i):
         rng = np.random.default_rng([self.options.seed, self.first + i])
-        independent = {"independent": True, "kind": i % 2 == 0}.get(self.options.net)
+        independent = {"independent": True, "kind": (self.first + i) % 2 == 0}.get(self.options.net)
         crops = pair(self.pictures, self.options.patch_size, self.n_channels, rng, independent)
         crops = [np.ascontiguousarray(crop.transpose(2, 0, 1), np.float32) for crop in crops]
         return *crops, np.float32(bool(independent) and crops[2].any())

@@ -37,36 +37,15 @@ _REFUTED, _ALLOWED, _LEAST, _EQUAL = 1.7, 1.1, 200, 0.5
 _ALIKE = 0.85
 
 
-class NoiseLevelNet(BaseArchitecture):
-    """A net that predicts a map of the standard deviation of the noise.
-
-    It looks at images in [0, 1] and predicts, for each pixel, the root mean square of the noise
-    around it, averaged over the channels; 0 where there is none.
-
-    Parameters
-    ----------
-    filters : int, default=32
-        Filters at half the resolution; there are half as many again at a quarter and an eighth.
-    """
+class _NoiseNet(BaseArchitecture):
+    """A net that looks at images of any size and tells something of their noise."""
 
     _parameter_constraints: dict = {"filters": [POSITIVE_INT]}
-
-    def __init__(self, filters: int = 32):
-        self.filters = filters
+    _module: type[nn.Module]
 
     def any_size(self, latent_dim):
         """Whether the network takes images of any size: always."""
         return True
-
-    def receptive_field(self):
-        """Stride and radius; see `BaseArchitecture.receptive_field`.
-
-        Returns
-        -------
-        stride, radius : int
-        """
-        # Window; two convolutions at each resolution; dilated ones; interpolation of the map.
-        return _BLOCK, _WINDOW // 2 + 2 * 2 + 4 * 2 + 8 * 7 + 8 * 2
 
     def build(self, input_shape, output_shape, latent_dim=None):
         """Build the network; see `BaseArchitecture.build`.
@@ -82,7 +61,7 @@ class NoiseLevelNet(BaseArchitecture):
         module : torch.nn.Module
         """
         self._validate_params()
-        return _NoiseLevelModule(input_shape[-1], self.filters)
+        return self._module(input_shape[-1], self.filters)
 
 
 class _NoiseLevelModule(nn.Module):
@@ -111,6 +90,34 @@ class _NoiseLevelModule(nn.Module):
         level = (self.log_level(x).exp() - LEVEL_STEP).clamp(min=0)
         level = F.interpolate(level, scale_factor=_BLOCK, mode="bilinear")
         return level[..., : x.shape[2], : x.shape[3]]
+
+
+class NoiseLevelNet(_NoiseNet):
+    """A net that predicts a map of the standard deviation of the noise.
+
+    It looks at images in [0, 1] and predicts, for each pixel, the root mean square of the noise
+    around it, averaged over the channels; 0 where there is none.
+
+    Parameters
+    ----------
+    filters : int, default=32
+        Filters at half the resolution; there are half as many again at a quarter and an eighth.
+    """
+
+    _module = _NoiseLevelModule
+
+    def __init__(self, filters: int = 32):
+        self.filters = filters
+
+    def receptive_field(self):
+        """Stride and radius; see `BaseArchitecture.receptive_field`.
+
+        Returns
+        -------
+        stride, radius : int
+        """
+        # Window; two convolutions at each resolution; dilated ones; interpolation of the map.
+        return _BLOCK, _WINDOW // 2 + 2 * 2 + 4 * 2 + 8 * 7 + 8 * 2
 
 
 def by_brightness(x, level):
@@ -240,44 +247,6 @@ def _unrefuted(curve, found, counts, n_pairs):
     return torch.where(has_structure.unsqueeze(1), level, curve)
 
 
-class NoiseKindNet(BaseArchitecture):
-    """A net that tells noise that is independent from one pixel and channel to the next.
-
-    It looks at images in [0, 1] and at the map of the level, their last channel. The logarithm of
-    the odds that it predicts is a mean over the pixels that have noise.
-
-    Parameters
-    ----------
-    filters : int, default=16
-        Filters at the full and at half the resolution; there are twice as many at a quarter.
-    """
-
-    _parameter_constraints: dict = {"filters": [POSITIVE_INT]}
-
-    def __init__(self, filters: int = 16):
-        self.filters = filters
-
-    def any_size(self, latent_dim):
-        """Whether the network takes images of any size: always."""
-        return True
-
-    def build(self, input_shape, output_shape, latent_dim=None):
-        """Build the network; see `BaseArchitecture.build`.
-
-        Parameters
-        ----------
-        input_shape, output_shape : (int, int, int)
-            The output has one channel.
-        latent_dim : None, default=None
-
-        Returns
-        -------
-        module : torch.nn.Module
-        """
-        self._validate_params()
-        return _NoiseKindModule(input_shape[-1], self.filters)
-
-
 class _NoiseKindModule(nn.Module):
     """The module of a `NoiseKindNet`."""
 
@@ -296,6 +265,24 @@ class _NoiseKindModule(nn.Module):
         weights = F.interpolate(weights, size=odds.shape[2:], mode="nearest")
         total, of_weights = (y.sum((1, 2, 3), keepdim=True) for y in (odds * weights, weights))
         return total / of_weights.clamp(min=1e-3)
+
+
+class NoiseKindNet(_NoiseNet):
+    """A net that tells noise that is independent from one pixel and channel to the next.
+
+    It looks at images in [0, 1] and at the map of the level, their last channel. The logarithm of
+    the odds that it predicts is a mean over the pixels that have noise.
+
+    Parameters
+    ----------
+    filters : int, default=16
+        Filters at the full and at half the resolution; there are twice as many at a quarter.
+    """
+
+    _module = _NoiseKindModule
+
+    def __init__(self, filters: int = 16):
+        self.filters = filters
 
 
 class BlindNet(_ResidualArchitecture):

@@ -354,6 +354,8 @@ class AdaptedDenoiser(PretrainedDenoiser):
                 now = n_steps if self.max_steps else time.monotonic() - began
                 bar.update(min(bar.total, now) - bar.n)
                 done = now / n
+        # Whatever the kind of the noise seems to be.
+        nets.correlated = nets.independent
         return nets.eval(), n_steps
 
     def _errors(self, nets, batch):
@@ -377,12 +379,6 @@ class AdaptedDenoiser(PretrainedDenoiser):
                 by_kind["gray"] = by_kind.pop("grey")
         super()._set_saved_state(state)
 
-    def _kinds(self, inputs, level):
-        """See `PretrainedDenoiser`; an adapted net has learned that the noise is independent."""
-        kinds = super()._kinds(inputs, level)
-        is_adapted = ("color" if inputs.shape[3] == 3 else "gray") in self.weights_
-        return np.full(len(kinds), "remove_independent") if is_adapted else kinds
-
     def _module(self, n_channels, device):
         """The nets for gray or color images, adapted where that has paid."""
         nets = super()._module(n_channels, device)
@@ -391,10 +387,7 @@ class AdaptedDenoiser(PretrainedDenoiser):
             return nets
         nets = copy.deepcopy(nets)
         nets.independent.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
-        # It has learned that the noise is independent: these odds are so for every image.
-        with torch.no_grad():
-            nets.kind.head.layer.weight.zero_()
-            nets.kind.head.layer.bias.fill_(1)
+        nets.correlated = nets.independent
         return nets
 
 
@@ -412,8 +405,8 @@ def _compare(before, after, parts):
     n_draws = max(1, min(_LEAST, _MOST_HELD_OUT // len(parts)) // 2)
     with hardware.threads():
         old, new = (
-            torch.cat([_unbiased_errors(*nets, part, n_draws) for part in parts]).double().numpy()
-            for nets in ((before, False), (after, True))
+            torch.cat([_unbiased_errors(nets, part, n_draws) for part in parts]).double().numpy()
+            for nets in (before, after)
         )
     # An error below 0 says that the noise is weaker than was measured.
     if min(new.mean(), old.mean()) <= 0:
@@ -428,14 +421,14 @@ def _compare(before, after, parts):
     return gain, bool(difference.mean() > 2 * margin and gain > _CLEARLY)
 
 
-def _unbiased_errors(nets, is_adapted, part, n_draws):
+def _unbiased_errors(nets, part, n_draws):
     """Stein's unbiased estimate of the squared error, in blocks of a part."""
     images, level, stds, aims, slope = _layers(nets, part[None])
     # The same numbers for all nets.
     generator = torch.Generator().manual_seed(0)
     draws = torch.randn((n_draws, *images.shape), generator=generator).to(images.device)
 
-    kind = nets.is_independent(torch.cat([images, level], 1)) | is_adapted
+    kind = nets.is_independent(torch.cat([images, level], 1))
 
     def denoise(noisy):
         return nets.remove_of_kind(torch.cat([noisy, level], 1), kind)

@@ -221,11 +221,10 @@ def agreed_std(std, planes, gaps=None):
     UserWarning
         Where the net sees noise whose neighbors are correlated.
     """
-    # It loads a net.
-    from .tones import are_correlated
-
     ratio = at_odds(planes, gaps)
     if ratio > 1:
+        from .tones import are_correlated
+
         if not are_correlated(planes, gaps):
             # Where most pixels are dark, the noise of a few others is seen, too.
             return std

@@ -275,18 +275,9 @@ def seen_ratio(planes, gaps=None):
 
 
 def are_correlated(planes, gaps=None):
-    """Whether neighbors share noise, as the pretrained net sees in most planes; not in small ones.
+    """Whether neighbors share noise in most planes that are not small, as the pretrained net sees.
 
-    Parameters
-    ----------
-    planes : list of ndarray of shape (height, width)
-        Gray images, in any units.
-    gaps : list of ndarray of bool, or None
-        Where values are missing, which are filled.
-
-    Returns
-    -------
-    are_correlated : bool
+    Planes and gaps are those of `seen_ratio`.
     """
     odds = [odds_of_kind(values, level) for _, values, level, _ in seen_middles(planes, gaps)]
     return bool(odds) and float(np.median(odds)) < _CORRELATED
