@@ -81,27 +81,21 @@ def line(name, values):
     print(f"{name:32s}" + "".join(f"{value:8.2f}" for value in values), flush=True)
 
 
-def gaussian(names):
-    """The table of Gaussian noise."""
+def main(arguments=None):
+    """Print the table of Gaussian noise."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sets", nargs="*", default=[*PUBLISHED], choices=PUBLISHED)
     print(f"{'PSNR in dB, sigma of 255':32s}" + "".join(f"{level:8d}" for level in LEVELS))
-    for name in names:
-        images = read_set(name)
+    for name in parser.parse_args(arguments).sets:
         for method, figures in PUBLISHED[name].items():
             line(f"{name}, {method} as published", figures)
+        images = read_set(name)
         if images is None:
             print(f"{name}: not in SKDAE_DATA")
             continue
         noises = [GaussianNoise(level / 255, clip=None, random_state=0) for level in LEVELS]
         line(f"{name}, sigma given", [psnr(images, n, PretrainedDenoiser(noise=n)) for n in noises])
         line(f"{name}, estimated", [psnr(images, n, PretrainedDenoiser()) for n in noises])
-
-
-def main(arguments=None):
-    """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sets", nargs="*", default=[*PUBLISHED], choices=PUBLISHED)
-    options = parser.parse_args(arguments)
-    gaussian(options.sets)
 
 
 if __name__ == "__main__":

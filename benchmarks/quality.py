@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -147,20 +147,19 @@ def errors(X_clean, X_denoised) -> dict[str, float]:
     return {name: metric.function(X_clean, X_denoised) for name, metric in METRICS.items()}
 
 
-# Denoisers. A row of the table plans its work: a function and what else it takes, or None.
+# Denoisers. A row of the table plans its work: a function of data and noise, or None.
 
-Plan = tuple[Callable[..., dict[str, Any]], dict[str, Any]] | None
+Plan = Callable[..., dict[str, Any]] | None
 
 
 def noisy_input(data: DataSet, noise: BaseEstimator) -> Plan:
     """The noisy images as they are, clipped or not."""
-    return measure_input, {}
+    return measure_input
 
 
 def best_of(*candidates: BaseEstimator) -> Callable[..., Plan]:
     """The filter with the least squared error on training images."""
-    settings = {"candidates": candidates, "n_tuning": N_TUNING}
-    return lambda data, noise: (measure_filter, settings)
+    return lambda data, noise: partial(measure_filter, candidates=candidates)
 
 
 def study_net(data: DataSet, noise: BaseEstimator) -> Plan:
@@ -168,13 +167,14 @@ def study_net(data: DataSet, noise: BaseEstimator) -> Plan:
     if data.study is None:
         return None
     net = clone(STUDIES[data.study])
-    return measure_net, {"net": net.set_params(max_epochs=data.study_epochs, random_state=SEED)}
+    net.set_params(max_epochs=data.study_epochs, random_state=SEED)
+    return partial(measure_net, net=net)
 
 
 def skdae_net(data: DataSet, noise: BaseEstimator) -> Plan:
     """skdae's U-Net with its defaults, and fresh noise at every step."""
     net = DenoisingAutoencoder(UNet(), noise=noise, max_epochs=data.epochs, random_state=SEED)
-    return measure_net, {"net": net.set_params(**dict(data.fit))}
+    return partial(measure_net, net=net.set_params(**dict(data.fit)))
 
 
 ROWS: dict[str, Callable[[DataSet, BaseEstimator], Plan]] = {
@@ -204,9 +204,9 @@ def measure_input(data, noise):
     return errors(images(data)[1], noisy_test_images(data, noise))
 
 
-def measure_filter(data, noise, candidates, n_tuning):
+def measure_filter(data, noise, candidates):
     """Figures of the best of some filters."""
-    X_tuning = images(data)[0][:n_tuning]
+    X_tuning = images(data)[0][:N_TUNING]
     X_noisy = corrupt(X_tuning, noise)
     filters = [clone(candidate).fit(X_noisy) for candidate in candidates]
     scores = [mean_squared_error(X_tuning, denoise(f, X_noisy)) for f in filters]
@@ -258,20 +258,6 @@ def cell_name(data: str, noise: str, row: str) -> str:
     return f"{data} / {noise} / {row}"
 
 
-def run_cell(sets: dict[str, DataSet], data: str, noise: str, row: str, path: Path) -> None:
-    """Work out the figures of one cell, and add them to the file."""
-    injector = noise_on(sets[data], noise)
-    plan = ROWS[row](sets[data], injector)
-    if plan is None:
-        return
-    work, settings = plan
-    name = cell_name(data, noise, row)
-    print(f"{name} ...", flush=True)
-    figures = work(sets[data], injector, **settings)
-    print(f"    {figures}", flush=True)
-    save_result(path, name, figures)
-
-
 def save_result(path: Path, name: str, figures: dict[str, Any]) -> dict:
     """Add figures to a file of results, with the machine and the date; their record."""
     today = datetime.now(UTC).date().isoformat()
@@ -288,8 +274,8 @@ def save_result(path: Path, name: str, figures: dict[str, Any]) -> dict:
 # The command line
 
 
-def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run what is missing."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--defaults", action="store_true", help="the table of defaults.py instead")
     for name, table in (("data", DATA), ("noise", NOISES), ("row", ROWS)):
@@ -298,23 +284,21 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="digits: a test of the script itself")
     parser.add_argument("--results", type=Path, metavar="PATH", help="instead of quality.jsonl")
     args = parser.parse_args(argv)
-    if args.results is None:
-        args.results = Path(tempfile.mkdtemp(), RESULTS.name) if args.quick else RESULTS
-    return args
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """Run what is missing."""
-    args = parse_args(argv)
     if args.defaults:
         import defaults
 
         return defaults.main(args.fresh)
     sets = QUICK_DATA if args.quick else DATA
-    known = {} if args.fresh else read_results(args.results)
-    for cell in product(args.data or sets, args.noise or NOISES, args.row or ROWS):
-        if cell_name(*cell) not in known:
-            run_cell(sets, *cell, args.results)
+    path = args.results or (Path(tempfile.mkdtemp(), RESULTS.name) if args.quick else RESULTS)
+    known = {} if args.fresh else read_results(path)
+    for data, noise, row in product(args.data or sets, args.noise or NOISES, args.row or ROWS):
+        name, injector = cell_name(data, noise, row), noise_on(sets[data], noise)
+        work = ROWS[row](sets[data], injector)
+        if work is not None and name not in known:
+            print(f"{name} ...", flush=True)
+            figures = work(sets[data], injector)
+            print(f"    {figures}", flush=True)
+            save_result(path, name, figures)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,14 @@ def nl_means(noisy, clean):
     return NLMeansFilter(std=max(std, 1e-3)).fit_transform(noisy[None])[0]
 
 
+METHODS = {
+    "noisy": lambda noisy, clean: noisy,
+    "best Gaussian of each image": best_gaussian,
+    "NL means": nl_means,
+    "PretrainedDenoiser": lambda noisy, clean: PretrainedDenoiser().fit_transform(noisy[None])[0],
+}
+
+
 def aligned(image, clean):
     """An image under the affine map of its values that fits best."""
     slope, offset = np.polyfit(image.ravel(), clean.ravel(), 1)
@@ -73,28 +81,18 @@ def main(arguments=None):
     parser.add_argument("--each", action="store_true", help="a line per image")
     parser.add_argument("--quick", action="store_true", help="PretrainedDenoiser alone")
     options = parser.parse_args(arguments)
-    methods = {
-        "noisy": lambda noisy, clean: noisy,
-        "best Gaussian of each image": best_gaussian,
-        "NL means": nl_means,
-        "PretrainedDenoiser": lambda noisy, clean: PretrainedDenoiser().fit_transform(noisy[None])[
-            0
-        ],
-    }
-    if options.quick:
-        methods = {name: methods[name] for name in ("noisy", "PretrainedDenoiser")}
+    quick = [name for name in METHODS if name in ("noisy", "PretrainedDenoiser")]
     rows = {}
     for name, (noisy, clean) in read_pairs().items():
         if options.sets and name.split("/")[0] not in options.sets:
             continue
         affine = name.startswith("w2s")
         found = {}
-        for method, run in methods.items():
+        for method in quick if options.quick else METHODS:
             began = time.process_time()
-            found[method] = (
-                *score(run(noisy, clean), clean, affine),
-                time.process_time() - began,
-            )
+            denoised = METHODS[method](noisy, clean)
+            seconds = time.process_time() - began
+            found[method] = (*score(denoised, clean, affine), seconds)
         rows.setdefault(group(name), []).append(found)
         if options.each:
             print(name, {m: np.round(v, 3).tolist() for m, v in found.items()}, flush=True)
@@ -116,22 +114,12 @@ def summary(name, of_set):
     """Means over the images of a set, and how many became worse by more than 0.05 dB."""
     methods = {}
     for method in of_set[0]:
-        psnr, ssim, seconds = np.mean([found[method] for found in of_set], axis=0)
-        worse = sum(found[method][0] < found["noisy"][0] - 0.05 for found in of_set)
-        methods[method] = {
-            "psnr": round(float(psnr), 3),
-            "ssim": round(float(ssim), 4),
-            "worse": worse,
-            "seconds": round(float(seconds), 2),
-        }
-    date = datetime.now(UTC).date().isoformat()
-    return {
-        "set": name,
-        "images": len(of_set),
-        "affine": name.startswith("w2s"),
-        "methods": methods,
-        "date": date,
-    }
+        means = np.mean([found[method] for found in of_set], axis=0).round(4).tolist()
+        methods[method] = dict(zip(("psnr", "ssim", "seconds"), means, strict=True))
+        worse = [found[method][0] < found["noisy"][0] - 0.05 for found in of_set]
+        methods[method]["worse"] = sum(worse)
+    affine, date = name.startswith("w2s"), datetime.now(UTC).date().isoformat()
+    return {"set": name, "images": len(of_set), "affine": affine, "methods": methods, "date": date}
 
 
 def keep(path, rows):

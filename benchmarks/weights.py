@@ -21,6 +21,7 @@ import torch
 from engine import machine
 from mixture import load_pictures, pair, read_folder, split
 from PIL import Image
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
 from skdae import GaussianNoise
@@ -113,24 +114,6 @@ class Crops(Dataset):
         return *crops, np.float32(bool(independent) and crops[2].any())
 
 
-class Average:
-    """Exponential moving average of weights."""
-
-    def __init__(self, module, decay):
-        self.module, self.decay = module, decay
-        self.values = [p.detach().clone() for p in module.parameters()]
-
-    def update(self):
-        """Move towards the weights of the moment."""
-        own = [p.detach() for p in self.module.parameters()]
-        torch._foreach_lerp_(self.values, own, 1 - self.decay)
-
-    def give(self):
-        """Let the module have them."""
-        with torch.no_grad():
-            torch._foreach_copy_([*self.module.parameters()], self.values)
-
-
 def read(path, kind):
     """The nets in a file."""
     shape = (64, 64, N_CHANNELS[kind])
@@ -205,7 +188,7 @@ def train(kind, options, pictures):
         if options.net in FACTORS
         else torch.optim.AdamW(net.parameters(), lr=options.lr, weight_decay=1e-3)
     )
-    average = Average(net, options.decay)
+    average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(options.decay))
     options.keep.mkdir(parents=True, exist_ok=True)
     path = options.keep / f"{kind}-{options.net}-{options.seed}.pt"
     step, seconds, curve = 0, 0.0, []
@@ -214,7 +197,7 @@ def train(kind, options, pictures):
         step, seconds, curve = state["step"], state["seconds"], state["curve"]
         net.load_state_dict(state["net"])
         optimizer.load_state_dict(state["optimizer"])
-        average.values = state["average"]
+        average.load_state_dict(state["average"])
     crops = Crops(pictures, options, N_CHANNELS[kind], step * options.batch_size)
     loader = DataLoader(crops, options.batch_size, num_workers=options.workers)
     began, saved, losses = time.perf_counter(), time.perf_counter(), []
@@ -228,7 +211,7 @@ def train(kind, options, pictures):
             "curve": curve,
             "net": net.state_dict(),
             "optimizer": optimizer.state_dict(),
-            "average": average.values,
+            "average": average.state_dict(),
         }
         torch.save(state, path.with_suffix(".new"))
         path.with_suffix(".new").replace(path)
@@ -244,7 +227,7 @@ def train(kind, options, pictures):
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()
-        average.update()
+        average.update_parameters(net)
         step += 1
         losses.append(float(loss.detach()))
         if time.perf_counter() - saved > SECONDS_BETWEEN_CHECKPOINTS or step == options.steps:
@@ -252,7 +235,7 @@ def train(kind, options, pictures):
             print(f"{datetime.now(UTC):%H:%M:%S} step {step}, loss {curve[-1][1]}", flush=True)
             save()
             saved, losses = time.perf_counter(), []
-    average.give()
+    net.load_state_dict(average.module.state_dict())
     write_net(output, NET, module.cpu())
     module, sets = read(output, kind).eval(), judges(kind)
     row = {
