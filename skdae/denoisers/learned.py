@@ -13,7 +13,6 @@ from typing import Any, Literal, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
@@ -28,10 +27,9 @@ from .._images import (
     union,
     validate_images,
     verbose_of_search,
-    warn_user,
 )
 from .._random import seeded
-from .._training import distributed, hardware
+from .._training import advice, distributed, hardware
 from .._training.callbacks import standard_callbacks
 from .._training.checkpoint import describe_fit
 from .._training.fit_data import datasets, read
@@ -283,14 +281,14 @@ class LearnedDenoiser(BaseDenoiser):
         is_safe = plan.geometry.rank < 3 or device.type == "cuda"
         is_conv = bool(plan.architecture) and not plan.flat and is_safe
         precision = hardware.resolve_precision(self.precision, device, convolutional=is_conv)
-        with _own_generator(start.seeds[1], device), _explained(self):
+        with _own_generator(start.seeds[1], device), advice.explained(self.batch_size):
             module = copy.deepcopy(
                 weights.uncompiled(self.module_) if start.going_on else self._new_module(plan)
             )
             plan = replace(plan, code_shape=plan.code_shape_of(module))
             task = self._task(plan, noise, data)
             if given.y is None and not task.is_random:
-                _warn_plain_autoencoder()
+                advice.warn_plain_autoencoder()
             n_epochs = self._n_epochs(len(data.images), *data.images[0].shape[:-1])
             options = self._net_options(device, precision, start.partial, n_epochs)
             net = self._build_net(in_float32(module, plan), task.loss, plan, options)
@@ -324,7 +322,12 @@ class LearnedDenoiser(BaseDenoiser):
             with hardware.threads(work):
                 net.partial_fit(train, valid, checkpoint=start.checkpoint)
             if not start.partial:
-                self._warn_unless_learned(net, train, valid, plan.scaling[1])
+                errors = net.compare_with_no_net(train, valid, net.plan.prediction)
+                # From the units of the net to those of the images.
+                errors = [error * plan.scaling[1] ** 2 for error in errors]
+                name = "max_epochs" if self.max_steps is None else "max_steps"
+                length = f"{name}={getattr(net, name)}"
+                advice.warn_unless_learned(*errors, length, self.lr, valid is not None)
         return net, task
 
     def _keep(self, net, noise, task, names, start):
@@ -350,7 +353,8 @@ class LearnedDenoiser(BaseDenoiser):
         options |= {"patch_size": self.patch_size, "min_images": 1 if partial else self._min_images}
         given = read(draft, X, y, reset=not going_on, **options)
         if self.early_stopping and not partial and given.validation is None:
-            _check_is_watched(self, len(given.X))
+            n, fraction = len(given.X), self.validation_fraction
+            advice.check_is_watched(self._n_validation(n), fraction, n)
         return given
 
     def _new_module(self, plan):
@@ -401,37 +405,6 @@ class LearnedDenoiser(BaseDenoiser):
     def _n_validation(self, n_samples):
         """Number of images set aside."""
         return int(n_samples * (self.validation_fraction or 0))
-
-    def _warn_unless_learned(self, net, train, valid, net_scale):
-        """Compare the net with the best answer that does not look at its input, and with it."""
-        errors = net.compare_with_no_net(train, valid, net.plan.prediction)
-        # From the units of the net to those of the images.
-        error, constant_error, input_error = (value * net_scale**2 for value in errors)
-        if error < min(constant_error, input_error):
-            return
-        by_steps = self.max_steps is not None
-        length = f"max_steps={self.max_steps}" if by_steps else f"max_epochs={net.max_epochs}"
-        longer = f"Train longer ({length})"
-        if not error < constant_error:
-            than, other = "one constant image would", f"mean training image {constant_error:.4g}"
-            way_out = (
-                f"{longer}, or, where the loss in history_ stands still, try a smaller lr than "
-                f'{self.lr}, another random_state, or output_activation="identity"'
-            )
-        else:
-            decibels = 10 * math.log10(error / input_error)
-            than = "leaving them as they are would"
-            other = f"noisy images {input_error:.4g}, {decibels:.1f} dB less"
-            way_out = (
-                f"{longer}, or let more of an image through the network: a larger latent_dim, or "
-                'an architecture without a bottleneck, such as "unet" or "dncnn"'
-            )
-        images = "training" if valid is None else "validation"
-        warn_user(
-            f"The network denoises its {images} images no better than {than}: their mean squared "
-            f"error is {error:.4g}, that of the {other}. {way_out}.",
-            ConvergenceWarning,
-        )
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, those of the architecture object and of the noise among them.
@@ -637,43 +610,3 @@ def _own_generator(seed, device):
     )
     with seeded(seed, device), torch.inference_mode(False), torch.enable_grad(), own_precision:
         yield
-
-
-@contextmanager
-def _explained(estimator):
-    """Say what helps where memory runs out, or a batch has nothing to normalize."""
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        error.add_note(
-            f"Training ran out of memory with batch_size={estimator.batch_size}; a smaller one, "
-            "or patch_size= where the images are large, takes less."
-        )
-        raise
-    except ValueError as error:
-        if "more than 1 value per channel" not in str(error):
-            raise
-        raise ValueError(
-            "The network normalizes over batches, and a batch of one row has nothing to normalize: "
-            f"pass at least 2 images and a larger batch_size than {estimator.batch_size}, or "
-            "choose an architecture with batch_norm=False."
-        ) from error
-
-
-def _check_is_watched(estimator, n_samples):
-    """Refuse to stop early where no image is set aside."""
-    if not estimator._n_validation(n_samples):
-        raise ValueError(
-            f"early_stopping=True watches the validation loss, but validation_fraction="
-            f"{estimator.validation_fraction} of {n_samples} images leaves none; raise it."
-        )
-
-
-def _warn_plain_autoencoder():
-    """Say that nothing tells clean from noisy, and what would."""
-    warn_user(
-        "fit got neither clean images (y is None, or holds labels) nor noise=, and so trains a "
-        "plain autoencoder, X -> X. To learn denoising, call fit(X_noisy, X_clean), or set "
-        "noise=GaussianNoise() and call fit(X_clean), or, in a Pipeline with a noise model, "
-        "pipe.fit(X, X). fit(X, X) trains a plain autoencoder without this warning."
-    )
