@@ -33,6 +33,21 @@ def discs(n, side, seed=0):
     return images
 
 
+def bent_lines(n, side):
+    """Blurred lines, whose brightness tells where they are, `n` images in [0.1, 0.8]."""
+    rng = np.random.default_rng(0)
+    images = np.zeros((n, side, side))
+    for image in images:
+        for _ in range(12):
+            angle = rng.uniform(0, 2 * np.pi) + rng.normal(0, 2e-3, 600).cumsum().cumsum()
+            y, x = (rng.uniform(0, side) + 0.7 * f(angle).cumsum() for f in (np.sin, np.cos))
+            inside = (y >= 0) & (y < side) & (x >= 0) & (x < side)
+            place = y[inside].astype(int), x[inside].astype(int)
+            np.add.at(image, place, rng.uniform(0.5, 1))
+    images = gaussian_filter(images, (0, 1.3, 1.3))
+    return 0.1 + 0.7 * images / images.max()
+
+
 # After a step or two, either network may be the better one.
 KEPT_OR_NOT = pytest.mark.filterwarnings("ignore:The pretrained network was kept:UserWarning")
 
@@ -68,6 +83,16 @@ def test_adapting_to_images_unlike_photographs_pays(adapted):
     others = discs(2, 128, seed=1)
     noisy = GaussianNoise(std=0.2, clip=None, random_state=1).fit_transform(others)
     assert gain(adapted, noisy, others) > 0.2
+
+
+@pytest.mark.slow
+def test_noise_cannot_be_read_from_the_map_of_its_level():
+    """That follows the brightness, with its noise; a network that used it would seem too good."""
+    clean = bent_lines(8, 256)
+    noisy = GaussianNoise(std=0.05, clip=None, random_state=0).fit_transform(clean)
+    denoiser = AdaptedDenoiser(max_steps=300, random_state=0).fit(noisy)
+    assert denoiser.gains_["gray"] == pytest.approx(gain(denoiser, noisy, clean), abs=0.2)
+    assert gain(denoiser, noisy, clean) > 1.5
 
 
 @pytest.mark.slow
