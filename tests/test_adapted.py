@@ -116,6 +116,19 @@ def test_noise_that_was_clipped_is_not_learned():
     assert denoiser.predict(noisy)[black].mean() < 0.04 < noisy[black].mean()
 
 
+@KEPT_OR_NOT
+def test_level_of_what_has_no_noise_is_a_number():
+    """Of a letterbox in color, running sums of the level fell below 0: the network diverged."""
+    rng = np.random.default_rng(0)
+    clean = 0.1 + 0.4 * gaussian_filter(rng.normal(size=(512, 512, 3)), (6, 6, 0)).clip(0)
+    std = np.full((512, 1, 1), 0.1)
+    for bar in (slice(128), slice(-128, None)):
+        clean[bar], std[bar] = 0, 0
+    noisy = clean + std * rng.normal(size=clean.shape)
+    denoiser = AdaptedDenoiser(max_steps=2, random_state=0).fit(noisy[None])
+    assert denoiser.gains_["color"] != -np.inf
+
+
 @pytest.mark.slow
 def test_same_seed_same_network_from_rows(adapted):
     rows = NOISY.reshape(len(NOISY), -1)

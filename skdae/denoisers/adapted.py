@@ -326,7 +326,9 @@ class AdaptedDenoiser(PretrainedDenoiser):
         aims = np.where(is_fair, inputs[0], denoised[0])
         # What is missing counts for nothing when nets are compared.
         slope = _slope(tones, denoised)[0] * ~gaps[0].any(axis=2, keepdims=True)
-        told = np.sqrt(uniform_filter(np.square(level[0], dtype=np.float64), (_EVEN, _EVEN, 0)))
+        even = uniform_filter(np.square(level[0], dtype=np.float64), (_EVEN, _EVEN, 0))
+        # Beside what has none, its running sums fall below 0.
+        told = np.sqrt(even.clip(0))
         layers = [inputs[0], told, stds * is_fair, aims, slope]
         return np.concatenate(layers, axis=2, dtype=np.float32)
 
