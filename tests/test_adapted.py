@@ -76,9 +76,10 @@ def adapted():
 @pytest.mark.slow
 def test_adapting_to_images_unlike_photographs_pays(adapted):
     assert adapted.n_steps_ == STEPS
-    # What is told without the truth, and the truth.
-    assert adapted.gains_["gray"] == pytest.approx(gain(adapted, NOISY, CLEAN), abs=0.3)
-    assert gain(adapted, NOISY, CLEAN) > 0.2
+    # What is told without the truth, and the truth. Three parts were set aside: the chance of their
+    # noise is a third of the error.
+    assert adapted.gains_["gray"] == pytest.approx(gain(adapted, NOISY, CLEAN), abs=0.9)
+    assert gain(adapted, NOISY, CLEAN) > 0.5
     # It has learned the kind of images, not these.
     others = discs(2, 128, seed=1)
     noisy = GaussianNoise(std=0.2, clip=None, random_state=1).fit_transform(others)
@@ -92,7 +93,7 @@ def test_noise_cannot_be_read_from_the_map_of_its_level():
     noisy = GaussianNoise(std=0.05, clip=None, random_state=0).fit_transform(clean)
     denoiser = AdaptedDenoiser(max_steps=300, random_state=0).fit(noisy)
     assert denoiser.gains_["gray"] == pytest.approx(gain(denoiser, noisy, clean), abs=0.2)
-    assert gain(denoiser, noisy, clean) > 1.5
+    assert gain(denoiser, noisy, clean) > 1.3
 
 
 @pytest.mark.slow
