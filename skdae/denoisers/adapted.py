@@ -57,6 +57,10 @@ _ALPHA = 1.0
 # was none.
 _CLEARLY = 0.4
 
+# The variance of the noise is known to about a hundredth of it; what is left after denoising may be
+# as little.
+_UNSURE = 0.01
+
 # Noise was measured too high where its finest details tell so many times the variance that was
 # removed: white noise has as much in them as in all, and strokes of text have more.
 _TOO_FINE = 1.44
@@ -416,6 +420,8 @@ def _compare(before, after, parts):
             torch.cat([_unbiased_errors(nets, part, n_draws) for part in parts]).double().numpy()
             for nets in (before, after)
         )
+    # What is not known of the noise is added to both, which it may be as large as.
+    old, new = old + _UNSURE, new + _UNSURE
     # An error below 0 says that the noise is weaker than was measured.
     if min(new.mean(), old.mean()) <= 0:
         return math.nan, False
@@ -425,7 +431,6 @@ def _compare(before, after, parts):
     difference = old - new
     margin = difference.std(ddof=1) / len(difference) ** 0.5
     gain = 10 * math.log10(old.mean() / new.mean())
-    # The noise is known to a percent or two, which may feign tenths of a decibel.
     return gain, bool(difference.mean() > 2 * margin and gain > _CLEARLY)
 
 
